@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Key ids, which are public, and keys, which are not.
+
+use std::fmt;
+
+use aes::Aes128;
+use cipher::KeyInit;
+
+/// Names a content key (ISO/IEC 23001-7, 4.1, KID). Not a secret.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct KeyId(pub [u8; 16]);
+
+impl KeyId {
+    /// `None` where there are not sixteen bytes.
+    pub fn from_slice(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self)
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// An AES-128 key, expanded once. Its round keys are wiped when it is dropped.
+#[derive(Clone)]
+pub struct ContentKey(Aes128);
+
+impl ContentKey {
+    /// `None` where there are not sixteen bytes.
+    pub fn from_slice(bytes: &[u8]) -> Option<Self> {
+        Aes128::new_from_slice(bytes).ok().map(Self)
+    }
+
+    pub(super) fn cipher(&self) -> &Aes128 {
+        &self.0
+    }
+}
+
+impl fmt::Debug for ContentKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ContentKey(…)")
+    }
+}

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! ClearKey licence requests and licences as JSON (W3C Encrypted Media Extensions, 9.1.3 and 9.1.4).
+
+use std::collections::HashMap;
+
+use base64::Engine;
+use base64::alphabet;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, URL_SAFE_NO_PAD};
+use serde::Deserialize;
+use zeroize::Zeroizing;
+
+use super::{ContentKey, KeyId};
+use crate::failure::Failure;
+use crate::secret::Secret;
+
+/// The specification says that there is no padding; servers that add it are understood.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::URL_SAFE,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// The keys that a licence server gave.
+pub type Licence = HashMap<KeyId, ContentKey>;
+
+/// The body of the request for these keys.
+pub fn request_body(key_ids: &[KeyId]) -> Vec<u8> {
+    let kids = key_ids
+        .iter()
+        .map(|key_id| URL_SAFE_NO_PAD.encode(key_id.0))
+        .collect::<Vec<_>>();
+    serde_json::json!({ "kids": kids, "type": "temporary" })
+        .to_string()
+        .into_bytes()
+}
+
+/// Reads a reply.
+///
+/// # Errors
+///
+/// `Denied` for HTTP 401, 403 and 412; `Transient` for 408, 429 and 5xx; `Malformed` for what is no licence.
+/// No error holds text from the reply.
+pub fn read_licence(http_status: u16, body: &[u8]) -> Result<Licence, Failure> {
+    match http_status {
+        200..=299 => read_body(body),
+        401 | 403 | 412 => Err(Failure::denied(format!(
+            "the licence server refused the keys (HTTP {http_status}): check that `sessiontoken` stands before this element and that its token is one for this service"
+        ))),
+        408 | 429 | 500..=599 => Err(Failure::transient(format!(
+            "the licence server has no licence at the moment (HTTP {http_status})"
+        ))),
+        _ => Err(Failure::malformed(format!(
+            "the licence server answered HTTP {http_status} where 200 was expected: check `license-url`"
+        ))),
+    }
+    .map_err(|failure| failure.with_http_status(http_status))
+}
+
+#[derive(Deserialize)]
+struct Reply {
+    keys: Vec<Jwk>,
+}
+
+#[derive(Deserialize)]
+struct Jwk {
+    kty: String,
+    kid: String,
+    k: Secret,
+}
+
+fn read_body(body: &[u8]) -> Result<Licence, Failure> {
+    // serde's own error texts can quote the reply, and with it a key.
+    let reply: Reply = serde_json::from_slice(body).map_err(|error| {
+        Failure::malformed(format!(
+            "the licence is not JSON of the form that W3C EME prescribes for ClearKey (line {}, column {}): check that `license-url` names a ClearKey server",
+            error.line(),
+            error.column()
+        ))
+    })?;
+    let mut licence = Licence::with_capacity(reply.keys.len());
+    for jwk in &reply.keys {
+        if jwk.kty != "oct" {
+            return Err(Failure::malformed(
+                "the licence holds a key whose `kty` is not `oct`",
+            ));
+        }
+        let key_id = LENIENT
+            .decode(&jwk.kid)
+            .ok()
+            .and_then(|bytes| KeyId::from_slice(&bytes))
+            .ok_or_else(|| {
+                Failure::malformed("a `kid` in the licence is not sixteen bytes in base64url")
+            })?;
+        let key = LENIENT
+            .decode(jwk.k.expose())
+            .ok()
+            .map(Zeroizing::new)
+            .and_then(|bytes| ContentKey::from_slice(&bytes))
+            .ok_or_else(|| {
+                Failure::malformed(format!(
+                    "the key for {key_id} in the licence is not sixteen bytes in base64url"
+                ))
+            })?;
+        licence.insert(key_id, key);
+    }
+    Ok(licence)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::Kind;
+
+    const KEY_ID: &str = "ABEiM0RVZneImaq7zN3uAg";
+
+    fn key(kty: &str, kid: &str, k: &str) -> String {
+        format!(r#"{{"keys":[{{"kty":"{kty}","kid":"{kid}","k":"{k}"}}],"type":"temporary"}}"#)
+    }
+
+    #[test]
+    fn the_request_is_the_specifications_json() {
+        let id = KeyId(0x00112233445566778899aabbccddee02_u128.to_be_bytes());
+        let body = String::from_utf8(request_body(&[id])).expect("text");
+        assert_eq!(
+            body,
+            format!(r#"{{"kids":["{KEY_ID}"],"type":"temporary"}}"#)
+        );
+    }
+
+    #[test]
+    fn a_licence_with_or_without_padding_gives_its_keys() {
+        let id = KeyId(0x00112233445566778899aabbccddee02_u128.to_be_bytes());
+        for k in ["AAAAAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAAAA=="] {
+            let licence = read_licence(200, key("oct", KEY_ID, k).as_bytes()).expect(k);
+            assert!(licence.contains_key(&id));
+        }
+        assert!(
+            read_licence(200, br#"{"keys":[]}"#)
+                .expect("empty")
+                .is_empty()
+        );
+    }
+
+    #[test]
+    fn what_is_no_licence_says_what_is_wrong_with_it_and_never_quotes_it() {
+        let bodies = [
+            "SECRET".to_owned(),
+            r#"{"keys":"SECRET"}"#.to_owned(),
+            r#"{"keys":[{"kty":"oct","kid":"SECRET"}]}"#.to_owned(),
+            r#"{}"#.to_owned(),
+            key("RSA", KEY_ID, "AAAAAAAAAAAAAAAAAAAAAA"),
+            key("oct", "SECRET", "AAAAAAAAAAAAAAAAAAAAAA"),
+            key("oct", KEY_ID, "SECRET"),
+            key("oct", KEY_ID, ""),
+            key("oct", KEY_ID, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"),
+        ];
+        for body in bodies {
+            let failure = read_licence(200, body.as_bytes()).expect_err(&body);
+            assert_eq!(failure.kind, Kind::Malformed, "{body}");
+            assert!(!failure.what.contains("SECRET"), "{}", failure.what);
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_told_from_a_fault() {
+        for (status, kind) in [
+            (401, Kind::Denied),
+            (403, Kind::Denied),
+            (412, Kind::Denied),
+            (404, Kind::Malformed),
+            (429, Kind::Transient),
+            (500, Kind::Transient),
+        ] {
+            let failure = read_licence(status, b"{}").expect_err("refused");
+            assert_eq!((failure.kind, failure.http_status), (kind, Some(status)));
+        }
+    }
+}

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Protection System Specific Header boxes (ISO/IEC 23001-7, 8.1).
+
+use super::KeyId;
+
+/// The W3C common system, whose boxes only list key ids.
+pub const COMMON_SYSTEM: &str = "1077efec-c0b2-4d02-ace3-3c1e52e2fb4b";
+const COMMON_SYSTEM_ID: u128 = 0x1077efec_c0b2_4d02_ace3_3c1e52e2fb4b;
+
+/// DASH-IF's ClearKey.
+pub const CLEARKEY_SYSTEM: &str = "e2719d58-a985-b3c9-781a-b030af78d30e";
+const CLEARKEY_SYSTEM_ID: u128 = 0xe2719d58_a985_b3c9_781a_b030af78d30e;
+
+/// Key ids that one init data may name. A presentation has a handful; the bound keeps a made-up
+/// box from making a request of megabytes.
+pub const MAX_KEY_IDS: usize = 128;
+
+/// Whether this begins like a box of the type `pssh`.
+pub fn is_pssh(bytes: &[u8]) -> bool {
+    bytes.get(4..8) == Some(b"pssh")
+}
+
+/// The key ids that the boxes of ClearKey's systems in `bytes` list, in order, each once.
+/// Boxes of other systems are passed over, and so is what follows the last whole box.
+pub fn key_ids(bytes: &[u8]) -> Vec<KeyId> {
+    let mut found = Vec::new();
+    let mut rest = bytes;
+    while let Some((body, after)) = split_box(rest) {
+        for key_id in listed(body).unwrap_or_default() {
+            if !found.contains(&key_id) && found.len() < MAX_KEY_IDS {
+                found.push(key_id);
+            }
+        }
+        rest = after;
+    }
+    found
+}
+
+/// The body of the `pssh` box at the beginning and what comes after the box.
+fn split_box(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (size, _) = bytes.split_first_chunk::<4>()?;
+    let size = usize::try_from(u32::from_be_bytes(*size)).ok()?;
+    let (whole, after) = bytes.split_at_checked(size)?;
+    is_pssh(whole).then(|| (&whole[8..], after))
+}
+
+/// The key ids of a version 1 box of ClearKey's systems.
+fn listed(body: &[u8]) -> Option<Vec<KeyId>> {
+    let (version_and_flags, body) = body.split_first_chunk::<4>()?;
+    let (system, body) = body.split_first_chunk::<16>()?;
+    let system = u128::from_be_bytes(*system);
+    if version_and_flags[0] == 0 || ![COMMON_SYSTEM_ID, CLEARKEY_SYSTEM_ID].contains(&system) {
+        return None;
+    }
+    let (count, body) = body.split_first_chunk::<4>()?;
+    let count = usize::try_from(u32::from_be_bytes(*count)).ok()?;
+    let listed = body.get(..count.checked_mul(16)?)?;
+    Some(
+        listed
+            .chunks_exact(16)
+            .take(MAX_KEY_IDS)
+            .filter_map(KeyId::from_slice)
+            .collect(),
+    )
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub fn pssh(version: u8, system: u128, key_ids: &[[u8; 16]]) -> Vec<u8> {
+        let mut body = vec![version, 0, 0, 0];
+        body.extend(system.to_be_bytes());
+        body.extend((key_ids.len() as u32).to_be_bytes());
+        body.extend(key_ids.concat());
+        body.extend(0_u32.to_be_bytes());
+        let size = (8 + body.len()) as u32;
+        [&size.to_be_bytes()[..], b"pssh", &body].concat()
+    }
+
+    #[test]
+    fn clearkey_boxes_name_their_keys_and_other_systems_none() {
+        let widevine = pssh(1, 0xedef8ba9_79d6_4ace_a3c8_27dcd51d21ed, &[[9; 16]]);
+        let common = pssh(1, COMMON_SYSTEM_ID, &[[1; 16], [2; 16]]);
+        let clearkey = pssh(1, CLEARKEY_SYSTEM_ID, &[[2; 16], [3; 16]]);
+        let ids = key_ids(&[widevine, common, clearkey].concat());
+        assert_eq!(ids, [KeyId([1; 16]), KeyId([2; 16]), KeyId([3; 16])]);
+        assert_eq!(key_ids(&pssh(0, COMMON_SYSTEM_ID, &[])), []);
+    }
+
+    #[test]
+    fn a_box_that_lies_about_its_size_or_count_names_nothing_and_ends_the_reading() {
+        let good = pssh(1, COMMON_SYSTEM_ID, &[[1; 16]]);
+        for cut in 0..good.len() {
+            assert_eq!(key_ids(&good[..cut]), [], "cut at {cut}");
+        }
+        let mut lying_count = good.clone();
+        lying_count[28..32].copy_from_slice(&u32::MAX.to_be_bytes());
+        assert_eq!(key_ids(&lying_count), []);
+        for size in [0_u32, 7, 8, 11, u32::MAX] {
+            let mut lying_size = good.clone();
+            lying_size[..4].copy_from_slice(&size.to_be_bytes());
+            assert_eq!(key_ids(&lying_size), [], "size {size}");
+        }
+    }
+
+    #[test]
+    fn a_box_with_thousands_of_key_ids_is_bounded() {
+        let many = (0..5000_u128).map(u128::to_be_bytes).collect::<Vec<_>>();
+        assert_eq!(
+            key_ids(&pssh(1, COMMON_SYSTEM_ID, &many)).len(),
+            MAX_KEY_IDS
+        );
+    }
+}

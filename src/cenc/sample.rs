@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Decrypting one sample in place, scheme `cenc` (ISO/IEC 23001-7, 10.1).
+
+use std::fmt;
+
+use cipher::{InnerIvInit, StreamCipher, StreamCipherError};
+use ctr::CtrCore;
+use ctr::flavors::Ctr64BE;
+
+use super::ContentKey;
+
+/// Bytes of one entry of the subsample table: 16 bits of clear size, 32 bits of protected size.
+const SUBSAMPLE_ENTRY: usize = 6;
+
+/// Why a sample cannot be decrypted. Each is the stream's fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SampleError {
+    /// The initialization vector has this many bytes instead of 8 or 16.
+    IvSize(usize),
+    /// The subsample table's size is no multiple of an entry's.
+    SubsampleTable(usize),
+    /// The subsamples cover this many bytes of a sample that has fewer.
+    SubsamplesBeyondSample { covered: u64, sample: usize },
+    /// More data than one counter can encrypt.
+    CounterExhausted,
+}
+
+impl fmt::Display for SampleError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SampleError::IvSize(size) => {
+                write!(
+                    f,
+                    "the initialization vector has {size} bytes instead of 8 or 16"
+                )
+            }
+            SampleError::SubsampleTable(size) => write!(
+                f,
+                "the subsample table has {size} bytes, which is no multiple of {SUBSAMPLE_ENTRY}"
+            ),
+            SampleError::SubsamplesBeyondSample { covered, sample } => write!(
+                f,
+                "the subsamples cover {covered} bytes of a sample that has {sample}"
+            ),
+            SampleError::CounterExhausted => f.write_str("the sample is longer than its counter"),
+        }
+    }
+}
+
+/// Decrypts `sample` in place, AES-CTR. `subsamples` is the table as `senc` holds it; an empty one
+/// means that the whole sample is protected.
+///
+/// The protected ranges of one sample form one key stream (9.5.2.2), and the low eight bytes of
+/// the counter block count alone, without a carry into the high ones (9.2).
+///
+/// # Errors
+///
+/// Where the stream contradicts itself; the sample is then unchanged, except after `CounterExhausted`.
+pub fn decrypt_ctr(
+    key: &ContentKey,
+    iv: &[u8],
+    subsamples: &[u8],
+    sample: &mut [u8],
+) -> Result<(), SampleError> {
+    let mut counter = [0; 16];
+    match iv.len() {
+        8 => counter[..8].copy_from_slice(iv),
+        16 => counter.copy_from_slice(iv),
+        size => return Err(SampleError::IvSize(size)),
+    }
+    check(subsamples, sample.len())?;
+
+    let core = CtrCore::<_, Ctr64BE>::inner_iv_init(key.cipher().clone(), &counter.into());
+    let mut stream = cipher::StreamCipherCoreWrapper::from_core(core);
+    let exhausted = |_: StreamCipherError| SampleError::CounterExhausted;
+    if subsamples.is_empty() {
+        return stream.try_apply_keystream(sample).map_err(exhausted);
+    }
+    let mut rest = sample;
+    for (clear, protected) in entries(subsamples) {
+        // Cannot be beyond the end: `check` added up the same numbers.
+        let Some((range, after)) = rest
+            .get_mut(clear..)
+            .and_then(|from_range| from_range.split_at_mut_checked(protected))
+        else {
+            break;
+        };
+        stream.try_apply_keystream(range).map_err(exhausted)?;
+        rest = after;
+    }
+    Ok(())
+}
+
+fn check(subsamples: &[u8], sample: usize) -> Result<(), SampleError> {
+    if !subsamples.len().is_multiple_of(SUBSAMPLE_ENTRY) {
+        return Err(SampleError::SubsampleTable(subsamples.len()));
+    }
+    let covered = entries(subsamples)
+        .map(|(clear, protected)| clear as u64 + protected as u64)
+        .sum::<u64>();
+    if covered > sample as u64 {
+        return Err(SampleError::SubsamplesBeyondSample { covered, sample });
+    }
+    Ok(())
+}
+
+/// Clear and protected size of each subsample, big endian.
+fn entries(subsamples: &[u8]) -> impl Iterator<Item = (usize, usize)> {
+    subsamples.chunks_exact(SUBSAMPLE_ENTRY).map(|entry| {
+        let clear = u16::from_be_bytes([entry[0], entry[1]]);
+        let protected = u32::from_be_bytes([entry[2], entry[3], entry[4], entry[5]]);
+        (usize::from(clear), protected as usize)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// NIST SP 800-38A, F.5.1, CTR-AES128.Encrypt. Its counter begins fcfdfeff in the low bytes
+    /// and does not pass 2^64, so it is the same with a counter of 64 bits.
+    const KEY: [u8; 16] = 0x2b7e151628aed2a6abf7158809cf4f3c_u128.to_be_bytes();
+    const COUNTER: [u8; 16] = 0xf0f1f2f3f4f5f6f7f8f9fafbfcfdfeff_u128.to_be_bytes();
+    const CIPHERTEXT: [[u8; 16]; 2] = [
+        0x874d6191b620e3261bef6864990db6ce_u128.to_be_bytes(),
+        0x9806f66b7970fdff8617187bb9fffdff_u128.to_be_bytes(),
+    ];
+    const PLAINTEXT: [[u8; 16]; 2] = [
+        0x6bc1bee22e409f96e93d7e117393172a_u128.to_be_bytes(),
+        0xae2d8a571e03ac9c9eb76fac45af8e51_u128.to_be_bytes(),
+    ];
+
+    fn key() -> ContentKey {
+        ContentKey::from_slice(&KEY).expect("sixteen bytes")
+    }
+
+    fn entry(clear: u16, protected: u32) -> Vec<u8> {
+        [&clear.to_be_bytes()[..], &protected.to_be_bytes()[..]].concat()
+    }
+
+    #[test]
+    fn a_whole_sample_matches_the_standards_vector() {
+        let mut sample = CIPHERTEXT.concat();
+        decrypt_ctr(&key(), &COUNTER, &[], &mut sample).expect("decrypted");
+        assert_eq!(sample, PLAINTEXT.concat());
+    }
+
+    #[test]
+    fn protected_ranges_form_one_key_stream_and_clear_bytes_stay() {
+        // 5 clear, 7 protected, 0 clear, 20 protected, 3 clear, 5 protected, 2 beyond the table.
+        let ciphertext = CIPHERTEXT.concat();
+        let mut sample = b"clear".to_vec();
+        sample.extend(&ciphertext[..27]);
+        sample.extend(b"abc");
+        sample.extend(&ciphertext[27..]);
+        sample.extend(b"yz");
+        let table = [entry(5, 7), entry(0, 20), entry(3, 5)].concat();
+        decrypt_ctr(&key(), &COUNTER, &table, &mut sample).expect("decrypted");
+        let plaintext = PLAINTEXT.concat();
+        assert_eq!(&sample[..5], b"clear");
+        assert_eq!(sample[5..32], plaintext[..27]);
+        assert_eq!(&sample[32..35], b"abc");
+        assert_eq!(sample[35..40], plaintext[27..]);
+        assert_eq!(&sample[40..], b"yz");
+    }
+
+    #[test]
+    fn the_block_counter_wraps_without_a_carry_into_the_iv() {
+        let iv = |low: u64| [7_u64.to_be_bytes(), low.to_be_bytes()].concat();
+        let mut two_blocks = [0; 32];
+        decrypt_ctr(&key(), &iv(u64::MAX), &[], &mut two_blocks).expect("decrypted");
+        let mut after_the_wrap = [0; 16];
+        decrypt_ctr(&key(), &iv(0), &[], &mut after_the_wrap).expect("decrypted");
+        assert_eq!(two_blocks[16..], after_the_wrap);
+        let mut short_iv = [0; 16];
+        decrypt_ctr(&key(), &7_u64.to_be_bytes(), &[], &mut short_iv).expect("decrypted");
+        assert_eq!(short_iv, after_the_wrap);
+    }
+
+    #[test]
+    fn a_stream_that_contradicts_itself_is_refused_before_a_byte_changes() {
+        let untouched = CIPHERTEXT.concat();
+        for (iv, table, error) in [
+            (&COUNTER[..7], vec![], SampleError::IvSize(7)),
+            (&COUNTER[..0], vec![], SampleError::IvSize(0)),
+            (&COUNTER[..], vec![0; 7], SampleError::SubsampleTable(7)),
+            (
+                &COUNTER[..],
+                [entry(16, 16), entry(0, 1)].concat(),
+                SampleError::SubsamplesBeyondSample {
+                    covered: 33,
+                    sample: 32,
+                },
+            ),
+            (
+                &COUNTER[..],
+                entry(u16::MAX, u32::MAX).repeat(3),
+                SampleError::SubsamplesBeyondSample {
+                    covered: 3 * (u64::from(u16::MAX) + u64::from(u32::MAX)),
+                    sample: 32,
+                },
+            ),
+        ] {
+            let mut sample = untouched.clone();
+            assert_eq!(decrypt_ctr(&key(), iv, &table, &mut sample), Err(error));
+            assert_eq!(sample, untouched);
+        }
+    }
+}

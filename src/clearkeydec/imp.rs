@@ -1,0 +1,399 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+/**
+ * SECTION:element-clearkeydec
+ * @title: clearkeydec
+ *
+ * Decrypts Common Encryption streams (scheme `cenc`, AES-CTR) of the W3C common system and of DASH-IF
+ * ClearKey. The keys come from a licence server that speaks the JSON of W3C Encrypted Media Extensions; the request
+ * carries the HTTP headers that #sessiontoken puts into the key request metadata.
+ *
+ * One request asks for all keys that the init data names, and decryptors of one presentation share the answer. While it
+ * is under way the element holds its stream instead of blocking it. When there are no keys, or the stream contradicts itself, it
+ * posts an error that says what was wrong.
+ *
+ * ## Example pipeline
+ *
+ * |[
+ * gst-launch-1.0 souphttpsrc location=http://localhost:50050/dash/cenc/manifest.mpd ! dashdemux name=d  d.audio_00 ! qtdemux ! sessiontoken ! clearkeydec license-url=http://localhost:50050/licence ! aacparse ! avdec_aac ! fakesink sync=true
+ * ]| Plays the sound of a protected DASH presentation. `scripts/demo --serve` provides it.
+ *
+ * Since: 0.1.0
+ */
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use gst::glib;
+use gst::prelude::*;
+use gst::subclass::prelude::*;
+use once_cell::sync::Lazy;
+
+use super::keys::{Keys, Lookup};
+use super::protection_meta::{self, Protection};
+use super::settings::{Policy, Settings};
+use crate::cenc::{CLEARKEY_SYSTEM, COMMON_SYSTEM, ContentKey, InitData, SampleError, decrypt_ctr};
+use crate::config::CONTEXT_TYPE;
+use crate::hold::{Hold, Holding, Item, Prepared, build_pads};
+use crate::messages;
+use crate::sessiontoken::key_request;
+
+static CAT: Lazy<gst::DebugCategory> = Lazy::new(|| {
+    gst::DebugCategory::new(
+        "clearkeydec",
+        gst::DebugColorFlags::empty(),
+        Some("ClearKey decryptor"),
+    )
+});
+
+/// What describes the encryption in the caps, and has no place behind it.
+const ENCRYPTION_FIELDS: [&str; 3] = ["protection-system", "original-media-type", "cipher-mode"];
+
+pub struct ClearKeyDec {
+    sinkpad: gst::Pad,
+    srcpad: gst::Pad,
+    hold: Hold,
+    settings: Mutex<Settings>,
+    context: Mutex<Option<gst::Context>>,
+    policy: Mutex<Option<Arc<Policy>>>,
+    keys: Mutex<Keys>,
+}
+
+/// What stands between a buffer and downstream.
+enum Obstacle {
+    /// A licence is under way.
+    Wait(Instant),
+    /// There will be none, or the stream is broken; the application has been told.
+    Fail,
+}
+
+impl ClearKeyDec {
+    fn protection(&self, event: &gst::event::Protection) {
+        let (system, data, origin) = event.get();
+        gst::debug!(
+            CAT,
+            imp = self,
+            "protection event of {system}, origin {origin:?}"
+        );
+        let mut keys = lock(&self.keys);
+        if let Some(request) = key_request::find(event) {
+            keys.set_headers(key_request::headers(&request));
+        }
+        let is_ours = [COMMON_SYSTEM, CLEARKEY_SYSTEM]
+            .iter()
+            .any(|ours| ours.eq_ignore_ascii_case(system));
+        if is_ours && let Ok(data) = data.map_readable() {
+            keys.learn(InitData::read(&data));
+        }
+    }
+
+    /// The caps behind the decryptor, or what is wrong with the ones before it.
+    fn decrypted_caps(&self, caps: &gst::CapsRef) -> Result<gst::Caps, String> {
+        let mut decrypted = caps.to_owned();
+        let structure = decrypted
+            .make_mut()
+            .structure_mut(0)
+            .ok_or("the caps are empty")?;
+        if let Ok(mode) = structure.get::<String>("cipher-mode")
+            && mode != "cenc"
+        {
+            return Err(format!(
+                "the cipher mode {mode} is not supported, only cenc is"
+            ));
+        }
+        let media_type = structure
+            .get::<String>("original-media-type")
+            .map_err(|_| "the caps do not name the original media type")?;
+        if !is_media_type(&media_type) {
+            return Err("the original media type in the caps is not a valid name".to_owned());
+        }
+        structure.set_name(&media_type);
+        structure.remove_fields(ENCRYPTION_FIELDS);
+        Ok(decrypted)
+    }
+
+    fn caps(&self, event: &gst::event::Caps) -> Prepared {
+        match self.decrypted_caps(event.caps()) {
+            Ok(caps) => Prepared::Push(Item::Event(
+                gst::event::Caps::builder(&caps)
+                    .seqnum(event.seqnum())
+                    .running_time_offset(event.running_time_offset())
+                    .build(),
+            )),
+            Err(what) => {
+                self.stream_error(gst::StreamError::Format, &what);
+                Prepared::Fail(gst::FlowError::NotNegotiated)
+            }
+        }
+    }
+
+    /// Decrypts the buffer in place, if its key is here.
+    fn decrypt(&self, buffer: &mut gst::BufferRef) -> Result<(), Obstacle> {
+        let broken = |what: &str| {
+            self.stream_error(gst::StreamError::Decrypt, what);
+            Obstacle::Fail
+        };
+        let protection = Protection::of(buffer).map_err(broken)?;
+        if let Protection::Cenc {
+            key_id,
+            iv,
+            subsamples,
+        } = protection
+        {
+            let mut keys = lock(&self.keys);
+            let key = self.key(&mut keys, key_id)?;
+            decrypt_in_place(buffer, key, &iv, subsamples.as_ref())
+                .map_err(|error| broken(&error))?;
+        }
+        protection_meta::remove(buffer);
+        Ok(())
+    }
+
+    fn key<'a>(
+        &self,
+        keys: &'a mut Keys,
+        key_id: crate::cenc::KeyId,
+    ) -> Result<&'a ContentKey, Obstacle> {
+        let Some(policy) = lock(&self.policy).clone() else {
+            return Err(Obstacle::Fail);
+        };
+        match keys.lookup(key_id, &policy, &self.hold.waker(), Instant::now()) {
+            Lookup::Here(key) => Ok(key),
+            Lookup::Wait(until) => Err(Obstacle::Wait(until)),
+            Lookup::Failed(failure) => {
+                gst::error!(CAT, imp = self, "{}", failure.what);
+                messages::post_error(self.obj().upcast_ref(), &failure);
+                Err(Obstacle::Fail)
+            }
+            Lookup::NotInLicence(key_id) => {
+                self.stream_error(
+                    gst::StreamError::DecryptNokey,
+                    &format!("the licence has no key for the key id {key_id}: check that it is granted for this content"),
+                );
+                Err(Obstacle::Fail)
+            }
+        }
+    }
+
+    fn stream_error(&self, code: gst::StreamError, what: &str) {
+        gst::error!(CAT, imp = self, "{what}");
+        messages::post_stream_error(self.obj().upcast_ref(), code, what);
+    }
+
+    fn decrypt_list(&self, mut list: gst::BufferList) -> Prepared {
+        // Decrypted buffers lose their meta, so that a list that had to wait half-way goes on where it was.
+        let mut obstacle = None;
+        list.make_mut().foreach_mut(|mut buffer, _| {
+            let done = match buffer.meta::<gst::meta::ProtectionMeta>() {
+                Some(_) => self.decrypt(buffer.make_mut()),
+                None => Ok(()),
+            };
+            match done {
+                Ok(()) => ControlFlow::Continue(Some(buffer)),
+                Err(why) => {
+                    obstacle = Some(why);
+                    ControlFlow::Break(Some(buffer))
+                }
+            }
+        });
+        ready(Item::List(list), obstacle)
+    }
+}
+
+fn ready(item: Item, obstacle: Option<Obstacle>) -> Prepared {
+    match obstacle {
+        None => Prepared::Push(item),
+        Some(Obstacle::Wait(until)) => Prepared::NotYet(item, until),
+        Some(Obstacle::Fail) => Prepared::Fail(gst::FlowError::Error),
+    }
+}
+
+fn decrypt_in_place(
+    buffer: &mut gst::BufferRef,
+    key: &ContentKey,
+    iv: &gst::Buffer,
+    subsamples: Option<&gst::Buffer>,
+) -> Result<(), String> {
+    let unreadable = |_| "a part of a sample cannot be mapped".to_owned();
+    let iv = iv.map_readable().map_err(unreadable)?;
+    let subsamples = subsamples
+        .map(|table| table.map_readable())
+        .transpose()
+        .map_err(unreadable)?;
+    let mut sample = buffer.map_writable().map_err(unreadable)?;
+    let table = subsamples.as_deref().unwrap_or_default();
+    decrypt_ctr(key, &iv, table, &mut sample).map_err(|error: SampleError| error.to_string())
+}
+
+/// Whether a structure may have that name (`gst_structure_validate_name`).
+fn is_media_type(name: &str) -> bool {
+    name.starts_with(|first: char| first.is_ascii_alphabetic())
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"/-_.:+".contains(&byte))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[glib::object_subclass]
+impl ObjectSubclass for ClearKeyDec {
+    const NAME: &'static str = "GstClearKeyDec";
+    type Type = super::ClearKeyDec;
+    type ParentType = gst::Element;
+
+    fn with_class(klass: &Self::Class) -> Self {
+        let template = |name| {
+            klass
+                .pad_template(name)
+                .expect("both templates are in `pad_templates`")
+        };
+        let (sinkpad, srcpad) =
+            build_pads::<Self>(&template("sink"), &template("src"), gst::PadFlags::empty());
+        Self {
+            sinkpad,
+            srcpad,
+            hold: Hold::default(),
+            settings: Mutex::default(),
+            context: Mutex::default(),
+            policy: Mutex::default(),
+            keys: Mutex::default(),
+        }
+    }
+}
+
+impl ObjectImpl for ClearKeyDec {
+    fn properties() -> &'static [glib::ParamSpec] {
+        static PROPERTIES: Lazy<Vec<glib::ParamSpec>> = Lazy::new(Settings::properties);
+        PROPERTIES.as_ref()
+    }
+
+    fn set_property(&self, _id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
+        lock(&self.settings).set(pspec.name(), value);
+    }
+
+    fn property(&self, _id: usize, pspec: &glib::ParamSpec) -> glib::Value {
+        lock(&self.settings).get(pspec.name())
+    }
+
+    fn constructed(&self) {
+        self.parent_constructed();
+        let obj = self.obj();
+        for pad in [&self.sinkpad, &self.srcpad] {
+            obj.add_pad(pad)
+                .expect("a new element has no pad of that name");
+        }
+    }
+}
+
+impl GstObjectImpl for ClearKeyDec {}
+
+impl ElementImpl for ClearKeyDec {
+    fn metadata() -> Option<&'static gst::subclass::ElementMetadata> {
+        static METADATA: Lazy<gst::subclass::ElementMetadata> = Lazy::new(|| {
+            gst::subclass::ElementMetadata::new(
+                "ClearKey decryptor",
+                "Decryptor",
+                "Decrypts Common Encryption streams with keys from a ClearKey licence server",
+                "The gst-plugin-sessiontoken developers",
+            )
+        });
+        Some(&*METADATA)
+    }
+
+    fn pad_templates() -> &'static [gst::PadTemplate] {
+        static TEMPLATES: Lazy<Vec<gst::PadTemplate>> = Lazy::new(|| {
+            // A structure for each system and case: `gst_protection_select_system` looks for a plain string, and caps
+            // are compared by case, while some MPDs write system ids in upper case.
+            let sink = [COMMON_SYSTEM, CLEARKEY_SYSTEM]
+                .iter()
+                .flat_map(|system| [(*system).to_owned(), system.to_ascii_uppercase()])
+                .map(|system| {
+                    gst::Structure::builder("application/x-cenc")
+                        .field("protection-system", system)
+                        .build()
+                })
+                .collect::<gst::Caps>();
+            vec![
+                gst::PadTemplate::new(
+                    "sink",
+                    gst::PadDirection::Sink,
+                    gst::PadPresence::Always,
+                    &sink,
+                )
+                .expect("a valid template"),
+                gst::PadTemplate::new(
+                    "src",
+                    gst::PadDirection::Src,
+                    gst::PadPresence::Always,
+                    &gst::Caps::new_any(),
+                )
+                .expect("a valid template"),
+            ]
+        });
+        TEMPLATES.as_ref()
+    }
+
+    fn set_context(&self, context: &gst::Context) {
+        if context.context_type() == CONTEXT_TYPE {
+            *lock(&self.context) = Some(context.clone());
+        }
+        self.parent_set_context(context);
+    }
+
+    fn change_state(
+        &self,
+        transition: gst::StateChange,
+    ) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
+        if transition == gst::StateChange::NullToReady {
+            let obj = self.obj();
+            let context = crate::config::context(obj.upcast_ref(), &self.context);
+            let settings = lock(&self.settings).clone();
+            let policy = settings
+                .policy(obj.upcast_ref(), context.as_ref())
+                .map_err(|failure| {
+                    gst::error!(CAT, imp = self, "{}", failure.what);
+                    messages::post_error(obj.upcast_ref(), &failure);
+                    gst::StateChangeError
+                })?;
+            self.hold.set_max_held_bytes(policy.max_held_bytes);
+            *lock(&self.policy) = Some(Arc::new(policy));
+        }
+        let success = self.parent_change_state(transition)?;
+        match transition {
+            gst::StateChange::PausedToReady => *lock(&self.keys) = Keys::default(),
+            gst::StateChange::ReadyToNull => *lock(&self.policy) = None,
+            _ => {}
+        }
+        Ok(success)
+    }
+}
+
+impl Holding for ClearKeyDec {
+    fn hold(&self) -> &Hold {
+        &self.hold
+    }
+
+    fn srcpad(&self) -> &gst::Pad {
+        &self.srcpad
+    }
+
+    fn prepare(&self, item: Item) -> Prepared {
+        match item {
+            Item::Buffer(mut buffer) => {
+                let obstacle = self.decrypt(buffer.make_mut()).err();
+                ready(Item::Buffer(buffer), obstacle)
+            }
+            Item::List(list) => self.decrypt_list(list),
+            Item::Event(event) => match event.view() {
+                gst::EventView::Protection(protection) => {
+                    self.protection(protection);
+                    Prepared::Consumed
+                }
+                gst::EventView::Caps(caps) => self.caps(caps),
+                _ => Prepared::Push(Item::Event(event)),
+            },
+        }
+    }
+}

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Licence requests of the whole process: decryptors that want the same keys with the same
+//! headers from the same server share one answer, as long as one of them has it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use once_cell::sync::Lazy;
+use zeroize::Zeroizing;
+
+use crate::cenc::{KeyId, Licence, read_licence, request_body};
+use crate::failure::Failure;
+use crate::flight::Flight;
+use crate::http::{self, Endpoint, Request};
+use crate::runtime;
+use crate::session::nobody;
+
+/// What is asked for.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Order {
+    pub url: Endpoint,
+    /// Ascending, each once.
+    pub key_ids: Vec<KeyId>,
+    pub headers: Vec<(String, crate::secret::Secret)>,
+}
+
+pub type Outcome = Result<Arc<Licence>, Failure>;
+
+static ORDERS: Lazy<Mutex<HashMap<Order, Weak<Flight<Outcome>>>>> = Lazy::new(Mutex::default);
+
+/// The flight of that order: one that others began, or a new one.
+pub fn order(order: Order, timeout: Duration) -> Arc<Flight<Outcome>> {
+    let (flight, landing) = {
+        let mut orders = ORDERS.lock().unwrap_or_else(PoisonError::into_inner);
+        orders.retain(|_, flight| flight.strong_count() > 0);
+        if let Some(flight) = orders.get(&order).and_then(Weak::upgrade) {
+            // A failure is not handed on: who asks now may be another tune.
+            let failed = matches!(flight.poll(&nobody()), Some(Err(_)));
+            if !failed {
+                return flight;
+            }
+        }
+        let (flight, landing) = Flight::start(Err(Failure::transient(
+            "the licence request was given up before it had an answer",
+        )));
+        orders.insert(order.clone(), Arc::downgrade(&flight));
+        (flight, landing)
+    };
+    let runtime = match runtime::get() {
+        Ok(runtime) => runtime,
+        Err(failure) => {
+            landing.land(Err(failure));
+            return flight;
+        }
+    };
+    drop(runtime.spawn(async move {
+        let started = Instant::now();
+        let result = fetch(order, timeout).await.map_err(|mut failure| {
+            failure.attempts = 1;
+            failure.elapsed = started.elapsed();
+            failure
+        });
+        landing.land(result.map(Arc::new));
+    }));
+    flight
+}
+
+async fn fetch(order: Order, timeout: Duration) -> Result<Licence, Failure> {
+    let reply = http::send(Request {
+        method: reqwest::Method::POST,
+        url: order.url,
+        headers: order.headers,
+        body: Some((
+            "application/json",
+            Zeroizing::new(request_body(&order.key_ids)),
+        )),
+        timeout,
+    })
+    .await?;
+    read_licence(reply.status, &reply.body)
+}

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! A ClearKey decryptor that reads the key request metadata.
+
+use gst::glib;
+use gst::prelude::*;
+
+mod imp;
+mod keys;
+mod licences;
+mod protection_meta;
+mod settings;
+
+glib::wrapper! {
+    pub struct ClearKeyDec(ObjectSubclass<imp::ClearKeyDec>)
+        @extends gst::Element, gst::Object;
+}
+
+pub fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
+    gst::Element::register(
+        Some(plugin),
+        "clearkeydec",
+        gst::Rank::MARGINAL,
+        ClearKeyDec::static_type(),
+    )
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! What qtdemux says of a sample in its `GstProtectionMeta` (`qtdemux_parse_cenc_aux_info` and
+//! `qtdemux_update_default_sample_cenc_settings` in `qtdemux.c`), as types of `cenc`.
+
+use gst::meta::ProtectionMeta;
+
+use crate::cenc::KeyId;
+
+/// How one sample is protected.
+pub enum Protection {
+    /// Not at all.
+    Clear,
+    Cenc {
+        key_id: KeyId,
+        iv: gst::Buffer,
+        /// The table as `senc` holds it; `None` where the whole sample is protected.
+        subsamples: Option<gst::Buffer>,
+    },
+}
+
+impl Protection {
+    /// Reads the sample's meta.
+    ///
+    /// # Errors
+    ///
+    /// What the stream lacks, as a part of a sentence.
+    pub fn of(sample: &gst::BufferRef) -> Result<Self, &'static str> {
+        let meta = sample
+            .meta::<ProtectionMeta>()
+            .ok_or("a sample has no protection metadata: this element belongs behind a demuxer that provides it")?;
+        let info = meta.info();
+        if !info.get::<bool>("encrypted").unwrap_or(true) {
+            return Ok(Protection::Clear);
+        }
+        let key_id = info
+            .get::<gst::Buffer>("kid")
+            .map_err(|_| "a sample's protection metadata has no key id")?;
+        let key_id = key_id
+            .map_readable()
+            .ok()
+            .and_then(|bytes| KeyId::from_slice(&bytes))
+            .ok_or("a sample's key id is not sixteen bytes long")?;
+        let iv = info
+            .get::<gst::Buffer>("iv")
+            .map_err(|_| "a sample's protection metadata has no initialization vector")?;
+        let size = info.get::<u32>("iv_size").ok();
+        if size.is_some_and(|size| iv.size() != size as usize) {
+            return Err("a sample's initialization vector has another size than `iv_size` says");
+        }
+        let subsamples = match info.get::<u32>("subsample_count").unwrap_or(0) {
+            0 => None,
+            count => {
+                let table = info
+                    .get::<gst::Buffer>("subsamples")
+                    .map_err(|_| "a sample has subsamples and no table of them")?;
+                if table.size() != count as usize * 6 {
+                    return Err(
+                        "a sample's subsample table has another size than `subsample_count` says",
+                    );
+                }
+                Some(table)
+            }
+        };
+        Ok(Protection::Cenc {
+            key_id,
+            iv,
+            subsamples,
+        })
+    }
+}
+
+/// Takes the meta off a sample that is in the clear now.
+pub fn remove(sample: &mut gst::BufferRef) {
+    while let Some(meta) = sample.meta_mut::<ProtectionMeta>() {
+        if meta.remove().is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Configuration of elements that a player does not create itself: a context on the pipeline, or
+//! the environment. Both name properties of any of our elements, and each element takes what it knows.
+
+mod text;
+
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+
+use gst::glib;
+use gst::prelude::*;
+
+use crate::failure::Failure;
+use crate::secret::Secret;
+
+/// Type of the context, name of its structure, and name of the structure in the environment.
+pub const CONTEXT_TYPE: &str = "session-token-config";
+
+/// The environment variable.
+pub const VARIABLE: &str = "GST_SESSION_TOKEN_CONFIG";
+
+/// One setting by name, its value as text.
+struct Field {
+    name: String,
+    value: Secret,
+}
+
+/// The context that configures `element`. Where it has none yet, the application is asked, and may answer
+/// by setting one before this returns.
+pub fn context(element: &gst::Element, set: &Mutex<Option<gst::Context>>) -> Option<gst::Context> {
+    let current = || set.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    if let Some(context) = current() {
+        return Some(context);
+    }
+    // Fails only where nobody listens.
+    let _ = element.post_message(
+        gst::message::NeedContext::builder(CONTEXT_TYPE)
+            .src(element)
+            .build(),
+    );
+    current()
+}
+
+/// The settings that apply to `element` and are not `explicit` on it: those of the context before
+/// those of the environment. Each comes with the property's type.
+///
+/// # Errors
+///
+/// `Misconfigured`, with the field's name and never its value, for a field that no element knows,
+/// a secret by value, a value that does not fit the property, and text that is no structure.
+pub fn settings_for(
+    element: &glib::Object,
+    explicit: &HashSet<String>,
+    context: Option<&gst::Context>,
+) -> Result<Vec<(String, glib::Value)>, Failure> {
+    let mut taken = explicit.clone();
+    let mut settings = Vec::new();
+    for (source, fields) in [
+        ("the context session-token-config", from_context(context)?),
+        (VARIABLE, from_environment()?),
+    ] {
+        for field in fields {
+            let pspec = known_property(&field.name, source)?;
+            let value = convert(&field, &pspec, source)?;
+            if element.find_property(&field.name).is_some() && taken.insert(field.name.clone()) {
+                settings.push((field.name, value));
+            }
+        }
+    }
+    Ok(settings)
+}
+
+/// The property of that name of any of our elements.
+fn known_property(name: &str, source: &str) -> Result<glib::ParamSpec, Failure> {
+    let pspec = crate::element_types()
+        .into_iter()
+        .filter_map(|type_| {
+            let class = glib::object::ObjectClass::from_type(type_)?;
+            class
+                .find_property(name)
+                .filter(|pspec| pspec.owner_type() == type_)
+        })
+        .next()
+        .ok_or_else(|| {
+            Failure::misconfigured(format!(
+                "{source} has a field `{name}` that no element of this plugin knows: see the table of properties"
+            ))
+        })?;
+    let flags = pspec.flags();
+    if !flags.contains(glib::ParamFlags::WRITABLE) {
+        return Err(Failure::misconfigured(format!(
+            "{source} sets `{name}`, which can only be read"
+        )));
+    }
+    if !flags.contains(glib::ParamFlags::READABLE) {
+        // GStreamer prints contexts and environments in its logs.
+        return Err(Failure::misconfigured(format!(
+            "{source} gives `{name}` by value, which GStreamer would log: set it from code, or use `{name}-file` where there is one"
+        )));
+    }
+    Ok(pspec)
+}
+
+fn from_context(context: Option<&gst::Context>) -> Result<Vec<Field>, Failure> {
+    let Some(context) = context else {
+        return Ok(Vec::new());
+    };
+    context
+        .structure()
+        .iter()
+        .map(|(name, value)| {
+            let text = text_of(value).ok_or_else(|| {
+                Failure::misconfigured(format!(
+                    "the context session-token-config has a field `{name}` that is neither a string, a number, a boolean nor an enum"
+                ))
+            })?;
+            Ok(Field {
+                name: name.to_string(),
+                value: text,
+            })
+        })
+        .collect()
+}
+
+fn text_of(value: &glib::Value) -> Option<Secret> {
+    if let Ok(text) = value.get::<String>() {
+        return Some(Secret::new(text));
+    }
+    if let Some((_, value)) = glib::EnumValue::from_value(value) {
+        return Some(Secret::from(value.nick()));
+    }
+    let text = value.transform::<String>().ok()?.get::<String>().ok()?;
+    Some(Secret::new(text))
+}
+
+fn from_environment() -> Result<Vec<Field>, Failure> {
+    let text = match std::env::var(VARIABLE) {
+        Ok(text) => Secret::new(text),
+        Err(std::env::VarError::NotPresent) => return Ok(Vec::new()),
+        Err(std::env::VarError::NotUnicode(_)) => {
+            return Err(Failure::misconfigured(format!("{VARIABLE} is not UTF-8")));
+        }
+    };
+    // Not `gst_structure_from_string`: it logs what it cannot parse.
+    let fields = text::parse(text.expose(), CONTEXT_TYPE)
+        .map_err(|complaint| Failure::misconfigured(format!("{VARIABLE}: {complaint}")))?;
+    Ok(fields
+        .into_iter()
+        .map(|(name, value)| Field { name, value })
+        .collect())
+}
+
+/// The value in the property's type.
+fn convert(field: &Field, pspec: &glib::ParamSpec, source: &str) -> Result<glib::Value, Failure> {
+    let text = field.value.expose();
+    let type_ = pspec.value_type();
+    let value = match type_ {
+        glib::Type::STRING => Some(text.to_value()),
+        glib::Type::BOOL => match text.to_ascii_lowercase().as_str() {
+            "true" | "yes" | "1" => Some(true.to_value()),
+            "false" | "no" | "0" => Some(false.to_value()),
+            _ => None,
+        },
+        glib::Type::U32 => text
+            .parse::<u32>()
+            .ok()
+            .filter(|number| {
+                pspec
+                    .downcast_ref::<glib::ParamSpecUInt>()
+                    .is_none_or(|range| (range.minimum()..=range.maximum()).contains(number))
+            })
+            .map(|number| number.to_value()),
+        glib::Type::U64 => text
+            .parse::<u64>()
+            .ok()
+            .filter(|number| {
+                pspec
+                    .downcast_ref::<glib::ParamSpecUInt64>()
+                    .is_none_or(|range| (range.minimum()..=range.maximum()).contains(number))
+            })
+            .map(|number| number.to_value()),
+        type_ if type_.is_a(glib::Type::ENUM) => {
+            glib::EnumClass::with_type(type_).and_then(|class| class.to_value_by_nick(text))
+        }
+        _ => None,
+    };
+    value.ok_or_else(|| {
+        Failure::misconfigured(format!(
+            "{source} has a value for `{}` that is no {} the property takes",
+            field.name,
+            type_.name()
+        ))
+    })
+}

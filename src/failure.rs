@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! What can go wrong between us and a server, as one closed type for tokens and licences.
+//!
+//! Being cancelled is not among the kinds: a flush or a stop is no failure.
+
+use std::time::Duration;
+
+/// What a failure means for the one who asked, and so which GStreamer error it becomes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The service answered and said no.
+    Denied,
+    /// No usable answer this time; the next attempt may succeed.
+    Transient,
+    /// The deadline passed first.
+    TimedOut,
+    /// The answer is not what the service's protocol prescribes.
+    Malformed,
+    /// A setting stands in the way; no request was made.
+    Misconfigured,
+}
+
+impl Kind {
+    /// The word that stands in `reason` fields of messages.
+    pub fn nick(self) -> &'static str {
+        match self {
+            Kind::Denied => "denied",
+            Kind::Transient => "transient",
+            Kind::TimedOut => "timed-out",
+            Kind::Malformed => "malformed",
+            Kind::Misconfigured => "misconfigured",
+        }
+    }
+}
+
+/// One failure, shared by all who waited for the same answer.
+///
+/// `what` is a sentence for the user: what was wrong and where to look. It is written by us and
+/// never holds text from a reply, a credential or a URL's path and query.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    pub kind: Kind,
+    pub what: String,
+    /// The HTTP status of the answer, where there was one.
+    pub http_status: Option<u16>,
+    /// The status inside the answer's body (RDK's `status`), where there was one.
+    pub service_status: Option<i64>,
+    /// Requests made.
+    pub attempts: u32,
+    /// From the start of the first request to the failure.
+    pub elapsed: Duration,
+}
+
+impl Failure {
+    pub fn new(kind: Kind, what: impl Into<String>) -> Self {
+        Self {
+            kind,
+            what: what.into(),
+            http_status: None,
+            service_status: None,
+            attempts: 0,
+            elapsed: Duration::ZERO,
+        }
+    }
+
+    pub fn denied(what: impl Into<String>) -> Self {
+        Self::new(Kind::Denied, what)
+    }
+
+    pub fn transient(what: impl Into<String>) -> Self {
+        Self::new(Kind::Transient, what)
+    }
+
+    pub fn timed_out(what: impl Into<String>) -> Self {
+        Self::new(Kind::TimedOut, what)
+    }
+
+    pub fn malformed(what: impl Into<String>) -> Self {
+        Self::new(Kind::Malformed, what)
+    }
+
+    pub fn misconfigured(what: impl Into<String>) -> Self {
+        Self::new(Kind::Misconfigured, what)
+    }
+
+    pub fn with_http_status(mut self, status: u16) -> Self {
+        self.http_status = Some(status);
+        self
+    }
+
+    pub fn with_service_status(mut self, status: i64) -> Self {
+        self.service_status = Some(status);
+        self
+    }
+}

@@ -1,0 +1,527 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Hold and drain: an element that has to wait for something holds its stream instead of blocking it.
+//!
+//! In playbin3 the thread that brings a protection event is the scheduler of dashdemux2 or
+//! hlsdemux2. It is stopped, and a flushing seek waits for it, before any element inside hears of
+//! either; blocked there, the player freezes. So the pad function returns at once:
+//!
+//! * **Direct**: nothing is held. Items are prepared and pushed on the streaming thread.
+//! * **Waiting**: the first held item cannot be prepared yet. What is serialized after it is held
+//!   behind it, up to a bound.
+//! * **Draining**: a task on the source pad pushes what is held, in order. The streaming thread
+//!   waits for it, as it would wait for downstream, so that the hold ends; then it is direct again.
+//!
+//! Who holds which lock: the state's lock is held for looking and changing only, never while
+//! anything is pushed, posted, queried, started or paused. The streaming thread has the sink pad's stream
+//! lock, the task the source pad's, and each waits for the other through the state alone.
+//!
+//! * FLUSH_START comes on any thread, also from below in the middle of the task's own push. It marks the
+//!   state, so every wait ends; is forwarded, so a blocked push ends; and pauses the task, which returns
+//!   when the task's current step is over (at once on the task's own thread: its lock is recursive). So no
+//!   item of before the flush is pushed after FLUSH_STOP.
+//! * Deactivation marks the state, then stops and joins the task. Source pads are deactivated before
+//!   sink pads (`gst_element_pads_activate`), so a streaming thread that waits here is free before its own pad waits for it.
+//! * The two waits of the streaming thread (for room, and for the drain before EOS) also look around, see [`Watch`].
+
+mod item;
+mod pads;
+mod watch;
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Instant;
+
+use gst::glib;
+use gst::prelude::*;
+use gst::subclass::prelude::*;
+
+pub use item::Item;
+pub use pads::{Holding, build_pads};
+use watch::Watch;
+
+use crate::flight::Wake;
+use crate::messages::post_stream_error;
+use crate::wait::{Guarded, Woken};
+
+/// Default of the property `max-held-bytes`: five seconds of a 25 Mbit/s stream, which is as long
+/// as a request may take by default.
+pub const DEFAULT_MAX_HELD_BYTES: u64 = 16 * 1024 * 1024;
+
+/// What became of an item.
+pub enum Prepared {
+    /// Push this, which may be another one than came in.
+    Push(Item),
+    /// It was for this element only.
+    Consumed,
+    /// It cannot be pushed yet. The element has registered [`Hold::waker`] for what it waits for,
+    /// and wants to be asked again when woken or at that time.
+    NotYet(Item, Instant),
+    /// The stream ends here; the element has posted why.
+    Fail(gst::FlowError),
+}
+
+type Flow = Result<gst::FlowSuccess, gst::FlowError>;
+
+/// One stream's hold, between a sink pad and a source pad.
+pub struct Hold {
+    shared: Arc<Shared>,
+    watch: Mutex<Option<Watch>>,
+}
+
+struct Shared {
+    /// True where an item may be prepared and pushed without a look at the state. Only the
+    /// streaming thread begins a hold, so what it reads here stays true while it pushes.
+    direct: AtomicBool,
+    guarded: Guarded<State>,
+}
+
+impl Wake for Shared {
+    fn wake(&self) {
+        self.guarded.change(|state| state.calls += 1);
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Mode {
+    #[default]
+    Direct,
+    Waiting,
+    Draining,
+}
+
+#[derive(Default)]
+struct State {
+    mode: Mode,
+    /// `None` at the front is a buffer that the task is pushing. An event stays while it is pushed.
+    queue: VecDeque<Option<Item>>,
+    held_bytes: usize,
+    max_held_bytes: usize,
+    peak_held_bytes: usize,
+    holds: u32,
+    active: bool,
+    flushing: bool,
+    /// Counts flushes, so that the task knows whether one came during its push.
+    flushes: u64,
+    /// Counts wake-ups, so that the task knows whether one came while it prepared.
+    calls: u64,
+    failed: Option<gst::FlowError>,
+    /// What downstream returned to the task and upstream has not been told yet.
+    unreported: Option<gst::FlowError>,
+}
+
+impl State {
+    fn is_direct(&self) -> bool {
+        self.mode == Mode::Direct && self.failed.is_none() && self.unreported.is_none()
+    }
+
+    fn drop_held(&mut self) {
+        self.queue.clear();
+        self.held_bytes = 0;
+    }
+
+    /// Drops what a flush drops. Sticky events other than SEGMENT and EOS survive one on a pad
+    /// (`gst_pad_send_event_unchecked`) and upstream does not repeat them, so they stay.
+    fn flush(&mut self) {
+        self.queue
+            .retain(|slot| slot.as_ref().is_some_and(Item::survives_flush));
+        self.held_bytes = self.queue.iter().flatten().map(Item::cost).sum();
+    }
+
+    fn pop(&mut self) {
+        if let Some(slot) = self.queue.pop_front() {
+            let cost = slot.as_ref().map_or(0, Item::cost);
+            self.held_bytes = self.held_bytes.saturating_sub(cost);
+        }
+        if self.queue.is_empty() {
+            self.held_bytes = 0;
+            self.mode = Mode::Direct;
+        }
+    }
+}
+
+/// What the hold has done since the element went to PAUSED.
+#[derive(Clone, Copy, Debug)]
+pub struct Figures {
+    pub holds: u32,
+    pub peak_held_bytes: usize,
+}
+
+impl Default for Hold {
+    fn default() -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                direct: AtomicBool::new(false),
+                guarded: Guarded::new(State::default()),
+            }),
+            watch: Mutex::default(),
+        }
+    }
+}
+
+impl Hold {
+    /// To be registered with whatever an element waits for.
+    pub fn waker(&self) -> Weak<dyn Wake> {
+        let weak: Weak<Shared> = Arc::downgrade(&self.shared);
+        weak
+    }
+
+    /// Whether items are held, so that nothing may overtake them.
+    pub fn is_holding(&self) -> bool {
+        !self.shared.direct.load(Ordering::Acquire) && self.lock().mode != Mode::Direct
+    }
+
+    pub fn figures(&self) -> Figures {
+        let state = self.lock();
+        Figures {
+            holds: state.holds,
+            peak_held_bytes: state.peak_held_bytes,
+        }
+    }
+
+    /// The most that is held, in bytes. Takes effect at once.
+    pub fn set_max_held_bytes(&self, max: u64) {
+        let max = usize::try_from(max).unwrap_or(usize::MAX);
+        self.change(|state| state.max_held_bytes = max);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.shared.guarded.lock()
+    }
+
+    fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
+        self.shared.guarded.change(|state| {
+            let result = change(state);
+            self.shared
+                .direct
+                .store(state.is_direct(), Ordering::Release);
+            result
+        })
+    }
+
+    /// A serialized item on the streaming thread.
+    fn pass<E: Holding>(&self, element: &E, mut item: Item) -> Flow {
+        loop {
+            if self.shared.direct.load(Ordering::Acquire) {
+                match element.prepare(item) {
+                    Prepared::Push(item) => return item.push(element.srcpad()),
+                    Prepared::Consumed => return Ok(gst::FlowSuccess::Ok),
+                    Prepared::Fail(flow) => {
+                        self.change(|state| state.failed = Some(flow));
+                        return Err(flow);
+                    }
+                    Prepared::NotYet(item, _) => {
+                        self.begin(element, item)?;
+                        return Ok(gst::FlowSuccess::Ok);
+                    }
+                }
+            }
+            match self.append(item)? {
+                None => return Ok(gst::FlowSuccess::Ok),
+                Some(after_the_drain) => item = after_the_drain,
+            }
+        }
+    }
+
+    /// Begins to hold. The task prepares the item again, and so registers for the wake-up itself.
+    fn begin<E: Holding>(&self, element: &E, item: Item) -> Result<(), gst::FlowError> {
+        self.watch_lock()
+            .get_or_insert_with(|| Watch::new(element.obj().upcast_ref()))
+            .look();
+        self.change(|state| {
+            if !state.active || state.flushing {
+                return Err(gst::FlowError::Flushing);
+            }
+            state.holds += 1;
+            Self::push_back(state, item);
+            Ok(())
+        })?;
+        start_task(element);
+        Ok(())
+    }
+
+    fn push_back(state: &mut State, item: Item) {
+        state.mode = Mode::Waiting;
+        state.held_bytes = state.held_bytes.saturating_add(item.cost());
+        state.peak_held_bytes = state.peak_held_bytes.max(state.held_bytes);
+        state.queue.push_back(Some(item));
+    }
+
+    /// Holds the item, when there is room, behind what is held. Gives it back where the hold has
+    /// ended meanwhile and it can pass directly.
+    fn append(&self, item: Item) -> Result<Option<Item>, gst::FlowError> {
+        let cost = item.cost();
+        let (mut state, woken) = self.wait(self.lock(), |state| {
+            !state.active
+                || state.flushing
+                || state.failed.is_some()
+                || state.unreported.is_some()
+                || match state.mode {
+                    Mode::Direct => true,
+                    Mode::Draining => false,
+                    // A single item larger than the bound must pass all the same.
+                    Mode::Waiting => {
+                        state.held_bytes == 0
+                            || state.held_bytes.saturating_add(cost) <= state.max_held_bytes
+                    }
+                }
+        });
+        if woken != Woken::Ready || !state.active || state.flushing {
+            return Err(gst::FlowError::Flushing);
+        }
+        if let Some(flow) = state.failed {
+            return Err(flow);
+        }
+        if let Some(flow) = state.unreported.take() {
+            drop(state);
+            self.change(|_| ());
+            return Err(flow);
+        }
+        if state.mode == Mode::Direct {
+            return Ok(Some(item));
+        }
+        Self::push_back(&mut state, item);
+        // The task waits for a wake-up or for an empty queue to fill; this one was not empty.
+        Ok(None)
+    }
+
+    /// EOS: waits until all is pushed. dashdemux2 takes the return for the end of the stream and
+    /// ends its tracks (`gst_adaptive_demux2_stream_push_event`).
+    fn pass_eos<E: Holding>(&self, element: &E, event: gst::Event) -> bool {
+        let (mut state, woken) = self.wait(self.lock(), |state| {
+            !state.active || state.flushing || state.failed.is_some() || state.mode == Mode::Direct
+        });
+        if woken != Woken::Ready || !state.active || state.flushing || state.failed.is_some() {
+            return false;
+        }
+        let unreported = state.unreported.take();
+        drop(state);
+        self.change(|_| ());
+        if let Some(flow) = unreported {
+            // Upstream has finished and would never see it, as in `gst_queue_handle_sink_event`.
+            if flow != gst::FlowError::Eos && flow != gst::FlowError::Flushing {
+                post_stream_error(
+                    element.obj().upcast_ref(),
+                    gst::StreamError::Failed,
+                    &format!("internal data stream error: downstream answered {flow:?}"),
+                );
+            }
+        }
+        match element.prepare(Item::Event(event)) {
+            Prepared::Push(item) => item.push(element.srcpad()).is_ok(),
+            Prepared::Consumed => true,
+            Prepared::NotYet(..) | Prepared::Fail(_) => false,
+        }
+    }
+
+    fn wait<'a>(
+        &'a self,
+        guard: MutexGuard<'a, State>,
+        ready: impl FnMut(&mut State) -> bool,
+    ) -> (MutexGuard<'a, State>, Woken) {
+        let pointless = || self.watch_lock().as_mut().is_some_and(Watch::look);
+        self.shared
+            .guarded
+            .wait(guard, None, Some(&pointless), ready)
+    }
+
+    fn flush_start<E: Holding>(&self, element: &E, event: gst::Event) -> bool {
+        self.change(|state| {
+            state.flushing = true;
+            state.flushes += 1;
+            state.flush();
+        });
+        let forwarded = element.srcpad().push_event(event);
+        // Without a task there is nothing to pause, and nothing to do about it.
+        let _ = element.srcpad().pause_task();
+        forwarded
+    }
+
+    fn flush_stop<E: Holding>(&self, element: &E, event: gst::Event) -> bool {
+        let forwarded = element.srcpad().push_event(event);
+        if let Some(watch) = self.watch_lock().as_ref() {
+            watch.seek_is_done();
+        }
+        let holding = self.change(|state| {
+            state.flushing = false;
+            state.unreported = None;
+            state.mode = if state.queue.is_empty() {
+                Mode::Direct
+            } else {
+                Mode::Waiting
+            };
+            state.mode != Mode::Direct
+        });
+        if holding {
+            start_task(element);
+        }
+        forwarded
+    }
+
+    fn activate(&self) {
+        self.change(|state| {
+            *state = State {
+                active: true,
+                max_held_bytes: state.max_held_bytes,
+                flushes: state.flushes,
+                calls: state.calls,
+                ..State::default()
+            };
+        });
+    }
+
+    fn deactivate(&self, srcpad: &gst::Pad) -> Result<(), glib::BoolError> {
+        self.change(|state| {
+            state.active = false;
+            state.drop_held();
+        });
+        let joined = srcpad.stop_task();
+        self.change(|state| state.drop_held());
+        self.watch_lock().take();
+        joined
+    }
+
+    fn watch_lock(&self) -> MutexGuard<'_, Option<Watch>> {
+        self.watch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One step of the task.
+    fn drain<E: Holding>(&self, element: &E) {
+        let (mut state, _) = self.shared.guarded.wait(self.lock(), None, None, |state| {
+            !state.active || state.flushing || !state.queue.is_empty()
+        });
+        if !state.active || state.flushing {
+            drop(state);
+            // On the task's own thread this only asks it to come to rest.
+            let _ = element.srcpad().pause_task();
+            return;
+        }
+        let (flushes, calls) = (state.flushes, state.calls);
+        let Some(slot) = state.queue.front_mut() else {
+            return;
+        };
+        // An event stays in its place, in case a flush sweeps over the pads while it is pushed. A
+        // buffer leaves it: a second reference would make it read-only for downstream.
+        let item = match slot {
+            Some(Item::Event(event)) => Item::Event(event.clone()),
+            slot => match slot.take() {
+                Some(item) => {
+                    let cost = item.cost();
+                    state.held_bytes = state.held_bytes.saturating_sub(cost);
+                    item
+                }
+                None => {
+                    state.pop();
+                    return;
+                }
+            },
+        };
+        drop(state);
+
+        let is_event = matches!(item, Item::Event(_));
+        let survives_flush = item.survives_flush();
+        match element.prepare(item) {
+            Prepared::Push(item) => {
+                self.change(|state| {
+                    if state.mode == Mode::Waiting {
+                        state.mode = Mode::Draining;
+                    }
+                });
+                let pushed = item.push(element.srcpad());
+                self.pushed(flushes, is_event, survives_flush, pushed);
+            }
+            Prepared::Consumed => {
+                self.pushed(flushes, is_event, survives_flush, Ok(gst::FlowSuccess::Ok));
+            }
+            Prepared::NotYet(item, until) => {
+                self.change(|state| {
+                    if state.flushes != flushes || !state.active {
+                        return;
+                    }
+                    state.mode = Mode::Waiting;
+                    if let Some(slot @ None) = state.queue.front_mut() {
+                        state.held_bytes = state.held_bytes.saturating_add(item.cost());
+                        *slot = Some(item);
+                    }
+                });
+                // Whatever ends this wait, the next step looks again.
+                let _ = self
+                    .shared
+                    .guarded
+                    .wait(self.lock(), Some(until), None, |state| {
+                        !state.active
+                            || state.flushing
+                            || state.flushes != flushes
+                            || state.calls != calls
+                    });
+            }
+            Prepared::Fail(flow) => self.change(|state| {
+                state.drop_held();
+                state.mode = Mode::Direct;
+                state.failed = Some(flow);
+            }),
+        }
+    }
+
+    /// The task has pushed the item at the front.
+    fn pushed(&self, flushes: u64, is_event: bool, survives_flush: bool, pushed: Flow) {
+        let ended = self.change(|state| {
+            if state.flushes != flushes {
+                // A flush came meanwhile. What survives one is still at the front: it goes again
+                // where it found the source pad flushing, and is done where it reached it.
+                if survives_flush && pushed.is_ok() && !state.queue.is_empty() {
+                    state.pop();
+                }
+                return false;
+            }
+            state.pop();
+            if let Err(flow) = pushed
+                && !is_event
+            {
+                // Downstream wants no more of this; what describes the stream still goes, and
+                // upstream is told with its next buffer.
+                state
+                    .queue
+                    .retain(|slot| matches!(slot, Some(Item::Event(_))));
+                state.held_bytes = state.queue.iter().flatten().map(Item::cost).sum();
+                state.unreported = Some(flow);
+                if state.queue.is_empty() {
+                    state.mode = Mode::Direct;
+                }
+            }
+            state.mode == Mode::Direct
+        });
+        if ended && let Some(watch) = self.watch_lock().as_ref() {
+            watch.seek_is_done();
+        }
+    }
+}
+
+/// Lets the element's source pad task take steps until it pauses itself.
+fn start_task<E: Holding>(element: &E) {
+    let weak = element.obj().upcast_ref::<gst::Element>().downgrade();
+    let started = element.srcpad().start_task(move || {
+        if let Some(element) = weak.upgrade()
+            && let Some(element) = element.downcast_ref::<E::Type>()
+        {
+            let imp = E::from_obj(element);
+            imp.catch_panic(
+                || {
+                    let _ = imp.srcpad().pause_task();
+                },
+                |imp| imp.hold().drain(imp),
+            );
+        }
+    });
+    if started.is_err() {
+        post_stream_error(
+            element.obj().upcast_ref(),
+            gst::StreamError::Failed,
+            "no thread could be started for the data that is held",
+        );
+        element
+            .hold()
+            .change(|state| state.failed = Some(gst::FlowError::Error));
+    }
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The pad functions of an element that holds: translation to [`Hold`], and nothing else.
+
+use gst::prelude::*;
+use gst::subclass::prelude::*;
+
+use super::{Hold, Item, Prepared};
+
+/// An element with one sink pad and one source pad that holds what it cannot push yet.
+pub trait Holding: ElementImpl
+where
+    Self::Type: IsA<gst::Element>,
+{
+    fn hold(&self) -> &Hold;
+
+    fn srcpad(&self) -> &gst::Pad;
+
+    /// Makes an item ready for pushing. Called in order, on one thread at a time, without a lock;
+    /// must not block. An item may come again after [`Prepared::NotYet`].
+    fn prepare(&self, item: Item) -> Prepared;
+}
+
+/// The sink pad and the source pad, from the class's templates `sink` and `src`.
+pub fn build_pads<E: Holding>(
+    sink: &gst::PadTemplate,
+    src: &gst::PadTemplate,
+    flags: gst::PadFlags,
+) -> (gst::Pad, gst::Pad)
+where
+    E::Type: IsA<gst::Element>,
+{
+    let sinkpad = gst::Pad::builder_from_template(sink)
+        .chain_function(|_, parent, buffer| {
+            E::catch_panic_pad_function(
+                parent,
+                || Err(gst::FlowError::Error),
+                |element| element.hold().pass(element, Item::Buffer(buffer)),
+            )
+        })
+        .chain_list_function(|_, parent, list| {
+            E::catch_panic_pad_function(
+                parent,
+                || Err(gst::FlowError::Error),
+                |element| element.hold().pass(element, Item::List(list)),
+            )
+        })
+        .event_function(|_, parent, event| {
+            E::catch_panic_pad_function(parent, || false, |element| sink_event(element, event))
+        })
+        .query_function(|pad, parent, query| {
+            E::catch_panic_pad_function(
+                parent,
+                || false,
+                |element| {
+                    // The answer to a serialized query (ALLOCATION, DRAIN) is for the place in
+                    // the stream where it stands, and what is held comes before.
+                    if query.is_serialized() && element.hold().is_holding() {
+                        return false;
+                    }
+                    gst::Pad::query_default(pad, Some(&*element.obj()), query)
+                },
+            )
+        })
+        .flags(flags)
+        .build();
+    let srcpad = gst::Pad::builder_from_template(src)
+        .activatemode_function(|pad, parent, mode, active| {
+            E::catch_panic_pad_function(
+                parent,
+                || Err(gst::loggable_error!(gst::CAT_RUST, "a panic was caught")),
+                |element| {
+                    if mode != gst::PadMode::Push {
+                        return Err(gst::loggable_error!(gst::CAT_RUST, "push mode only"));
+                    }
+                    if active {
+                        element.hold().activate();
+                        Ok(())
+                    } else {
+                        element.hold().deactivate(pad).map_err(Into::into)
+                    }
+                },
+            )
+        })
+        .flags(flags)
+        .build();
+    (sinkpad, srcpad)
+}
+
+fn sink_event<E: Holding>(element: &E, event: gst::Event) -> bool
+where
+    E::Type: IsA<gst::Element>,
+{
+    let hold = element.hold();
+    match event.view() {
+        gst::EventView::FlushStart(_) => hold.flush_start(element, event),
+        gst::EventView::FlushStop(_) => hold.flush_stop(element, event),
+        gst::EventView::Eos(_) => hold.pass_eos(element, event),
+        _ if event.is_serialized() => hold.pass(element, Item::Event(event)).is_ok(),
+        _ => element.srcpad().push_event(event),
+    }
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! GStreamer elements that put an operator's session token into DRM key requests.
+//!
+//! The rooms and what each may know are described in `docs/architecture.md`.
+
+mod auth_service;
+mod cenc;
+mod clearkeydec;
+mod config;
+mod failure;
+mod flight;
+mod hold;
+mod http;
+mod messages;
+mod packing;
+mod runtime;
+mod secret;
+mod session;
+mod sessiontoken;
+mod surroundings;
+mod wait;
+
+use gst::glib;
+use gst::prelude::*;
+
+/// The types of our elements, whose properties a configuration may name.
+fn element_types() -> Vec<glib::Type> {
+    vec![
+        sessiontoken::SessionToken::static_type(),
+        clearkeydec::ClearKeyDec::static_type(),
+    ]
+}
+
+fn plugin_init(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
+    sessiontoken::register(plugin)?;
+    clearkeydec::register(plugin)
+}
+
+// What the plugin loader and applications that link statically call.
+gst::plugin_define!(
+    sessiontoken,
+    env!("CARGO_PKG_DESCRIPTION"),
+    plugin_init,
+    concat!(env!("CARGO_PKG_VERSION"), "-", env!("COMMIT_ID")),
+    "MIT/X11",
+    env!("CARGO_PKG_NAME"),
+    env!("CARGO_PKG_NAME"),
+    env!("CARGO_PKG_NAME"),
+    env!("BUILD_REL_DATE")
+);

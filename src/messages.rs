@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The one mapping of our failures to GStreamer's, and the way to the application's bus.
+
+use gst::glib;
+use gst::prelude::*;
+
+use crate::failure::{Failure, Kind};
+use crate::surroundings::{ancestors, swallows_errors};
+
+/// Name of the structure in `gst_message_parse_error_details` and `…_warning_details`.
+const DETAILS: &str = "session-token-error";
+
+/// The error domain and code that a failure becomes.
+fn resource_error(kind: Kind) -> gst::ResourceError {
+    match kind {
+        Kind::Denied => gst::ResourceError::NotAuthorized,
+        Kind::Transient | Kind::TimedOut => gst::ResourceError::OpenRead,
+        Kind::Malformed => gst::ResourceError::Read,
+        Kind::Misconfigured => gst::ResourceError::Settings,
+    }
+}
+
+fn details(failure: &Failure) -> gst::Structure {
+    let mut details = gst::Structure::builder(DETAILS)
+        .field("reason", failure.kind.nick())
+        .field("attempts", failure.attempts)
+        .field(
+            "elapsed",
+            gst::ClockTime::try_from(failure.elapsed).unwrap_or(gst::ClockTime::MAX),
+        );
+    if let Some(status) = failure.http_status {
+        details = details.field("http-status", u32::from(status));
+    }
+    if let Some(status) = failure.service_status {
+        details = details.field("service-status", status);
+    }
+    details.build()
+}
+
+/// Posts the failure as an error of `element`.
+pub fn post_error(element: &gst::Element, failure: &Failure) {
+    let error = glib::Error::new(resource_error(failure.kind), &sentence(&failure.what));
+    post(
+        element,
+        gst::message::Error::builder_from_error(error)
+            .details(details(failure))
+            .src(element)
+            .build(),
+    );
+}
+
+/// Posts the failure as a warning: something went wrong, and playback goes on.
+pub fn post_warning(element: &gst::Element, failure: &Failure) {
+    let error = glib::Error::new(resource_error(failure.kind), &sentence(&failure.what));
+    post(
+        element,
+        gst::message::Warning::builder_from_error(error)
+            .details(details(failure))
+            .src(element)
+            .build(),
+    );
+}
+
+/// Posts an error about the stream itself, which no server and no setting is to blame for.
+pub fn post_stream_error(element: &gst::Element, code: gst::StreamError, what: &str) {
+    let error = glib::Error::new(code, &sentence(what));
+    post(
+        element,
+        gst::message::Error::builder_from_error(error)
+            .src(element)
+            .build(),
+    );
+}
+
+/// Posts past the bins that would keep an error to themselves: through the outermost of them, whose
+/// own bus is its parent's. The message's source stays our element.
+fn post(element: &gst::Element, message: gst::Message) {
+    let poster = ancestors(element)
+        .filter(swallows_errors)
+        .last()
+        .unwrap_or_else(|| element.clone());
+    // Fails only where nobody listens: no bus, or one that is being shut down.
+    let _ = poster.post_message(message);
+}
+
+fn sentence(what: &str) -> String {
+    let mut letters = what.chars();
+    match letters.next() {
+        Some(first) => first.to_uppercase().chain(letters).chain(['.']).collect(),
+        None => String::new(),
+    }
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The one runtime on which requests fly.
+//!
+//! It is started by the first flight: a process that only scans the plugin, or plays clear
+//! content, never has its threads.
+
+use once_cell::sync::OnceCell;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::failure::Failure;
+
+/// Requests are few and small, so one thread carries them all; name look-ups, which block, run on
+/// short-lived helpers that tokio adds and ends by itself.
+const WORKERS: usize = 1;
+
+/// The runtime. What is spawned on it runs to its end, whatever becomes of the caller.
+///
+/// # Errors
+///
+/// `Transient` where the system has no thread or descriptor left; the next call tries again.
+pub fn get() -> Result<&'static Runtime, Failure> {
+    static RUNTIME: OnceCell<Runtime> = OnceCell::new();
+    RUNTIME
+        .get_or_try_init(|| {
+            Builder::new_multi_thread()
+                .worker_threads(WORKERS)
+                .thread_name("session-token")
+                .enable_io()
+                .enable_time()
+                .build()
+        })
+        .map_err(|error| {
+            Failure::transient(format!(
+                "no thread for network requests could be started: {error}"
+            ))
+        })
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The sessions of this process.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use once_cell::sync::Lazy;
+
+use super::{Identity, Session};
+
+/// From this many sessions on, those that nobody uses and that hold no valid token are let go.
+/// A player has one or two; the bound is for one that makes up a location for each channel.
+const MANY: usize = 64;
+
+static SESSIONS: Lazy<Mutex<HashMap<Identity, Arc<Session>>>> = Lazy::new(Mutex::default);
+
+/// The one session of that identity.
+pub fn session(identity: Identity) -> Arc<Session> {
+    let mut sessions = SESSIONS.lock().unwrap_or_else(PoisonError::into_inner);
+    if sessions.len() >= MANY && !sessions.contains_key(&identity) {
+        let now = Instant::now();
+        sessions.retain(|_, session| Arc::strong_count(session) > 1 || !session.is_idle(now));
+    }
+    sessions
+        .entry(identity)
+        .or_insert_with(|| Arc::new(Session::new()))
+        .clone()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::Secret;
+
+    fn identity(location: &str) -> Identity {
+        Identity {
+            service: "rdk",
+            location: Secret::from(location),
+        }
+    }
+
+    #[test]
+    fn two_elements_with_the_same_settings_share_a_session_and_others_do_not() {
+        let one = session(identity("http://a/"));
+        assert!(Arc::ptr_eq(&one, &session(identity("http://a/"))));
+        assert!(!Arc::ptr_eq(&one, &session(identity("http://b/"))));
+    }
+
+    #[test]
+    fn a_player_that_makes_up_locations_does_not_fill_the_memory_and_keeps_what_it_uses() {
+        let used = session(identity("http://used/"));
+        for number in 0..10 * MANY {
+            session(identity(&format!("http://made-up/{number}")));
+        }
+        let kept = SESSIONS
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .len();
+        assert!(kept <= MANY + 1, "{kept} sessions kept");
+        assert!(Arc::ptr_eq(&used, &session(identity("http://used/"))));
+    }
+}

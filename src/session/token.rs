@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! A session token: what it is made of and what may stand in it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::failure::Failure;
+use crate::secret::Secret;
+
+/// Longest token accepted, in bytes. A token stands in an HTTP header, and common servers take
+/// 8 to 16 KiB of headers; DASH-IF's model asks for less than 5000 characters.
+pub const MAX_TOKEN_LEN: usize = 16384;
+
+/// What an auth service grants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    pub token: Secret,
+    /// How long the token is good for, where the service says so.
+    pub lifetime: Option<Duration>,
+}
+
+/// A token that can be handed out.
+#[derive(Clone, Debug)]
+pub struct Token {
+    text: Secret,
+    generation: u32,
+    expires: Option<Instant>,
+    expires_at: Option<SystemTime>,
+    correlation_id: Arc<str>,
+    latency: Duration,
+}
+
+/// The two clocks at one moment: the steady one decides, the wall clock is for display.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    pub steady: Instant,
+    pub wall: SystemTime,
+}
+
+impl Moment {
+    pub fn now() -> Self {
+        Self {
+            steady: Instant::now(),
+            wall: SystemTime::now(),
+        }
+    }
+}
+
+impl Token {
+    /// `lifetime` counts from `now`. One that no clock can express counts as not known.
+    pub fn new(
+        grant: Grant,
+        generation: u32,
+        correlation_id: Arc<str>,
+        latency: Duration,
+        now: Moment,
+    ) -> Self {
+        let Grant { token, lifetime } = grant;
+        Self {
+            text: token,
+            generation,
+            expires: lifetime.and_then(|lifetime| now.steady.checked_add(lifetime)),
+            expires_at: lifetime.and_then(|lifetime| now.wall.checked_add(lifetime)),
+            correlation_id,
+            latency,
+        }
+    }
+
+    pub fn text(&self) -> &Secret {
+        &self.text
+    }
+
+    /// 1 for a session's first token, one more with each new one.
+    pub fn generation(&self) -> u32 {
+        self.generation
+    }
+
+    /// When the token ends by the wall clock, where that is known.
+    pub fn expires_at(&self) -> Option<SystemTime> {
+        self.expires_at
+    }
+
+    /// Ties the licence request to the token request in the services' logs.
+    pub fn correlation_id(&self) -> &str {
+        &self.correlation_id
+    }
+
+    /// How long the request for it took; zero for one that the application gave.
+    pub fn latency(&self) -> Duration {
+        self.latency
+    }
+
+    /// Whether it may still be handed out. Without a known end it is valid until refused.
+    pub fn is_valid(&self, now: Instant) -> bool {
+        self.expires.is_none_or(|end| now < end)
+    }
+}
+
+/// Takes a text as a token, from whatever source it came.
+///
+/// # Errors
+///
+/// [`Kind::Malformed`](crate::failure::Kind) where it is not 1 to 16384 visible ASCII characters: it will stand in a header,
+/// where a space or a line break would end it or begin another header (RFC 9110, 5.5).
+pub fn checked(text: Secret, source: &str) -> Result<Secret, Failure> {
+    let len = text.expose().len();
+    let complaint = if len == 0 {
+        "is empty".to_owned()
+    } else if len > MAX_TOKEN_LEN {
+        format!("is {len} bytes long, more than the {MAX_TOKEN_LEN} that fit a header")
+    } else if !text.expose().bytes().all(|byte| byte.is_ascii_graphic()) {
+        "holds characters other than visible ASCII ones, which no header can carry".to_owned()
+    } else {
+        return Ok(text);
+    };
+    Err(Failure::malformed(format!(
+        "the session token from {source} {complaint}"
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grant(lifetime: Option<Duration>) -> Grant {
+        Grant {
+            token: Secret::from("t"),
+            lifetime,
+        }
+    }
+
+    #[test]
+    fn a_token_is_valid_up_to_its_end_and_not_at_it() {
+        let now = Moment::now();
+        let lifetime = Duration::from_secs(10);
+        let token = Token::new(grant(Some(lifetime)), 1, "id".into(), Duration::ZERO, now);
+        assert!(token.is_valid(now.steady + lifetime - Duration::from_nanos(1)));
+        assert!(!token.is_valid(now.steady + lifetime));
+    }
+
+    #[test]
+    fn a_lifetime_beyond_every_clock_counts_as_not_known() {
+        let now = Moment::now();
+        let token = Token::new(
+            grant(Some(Duration::MAX)),
+            1,
+            "id".into(),
+            Duration::ZERO,
+            now,
+        );
+        assert!(token.is_valid(now.steady));
+        assert_eq!(token.expires_at(), None);
+    }
+
+    #[test]
+    fn what_could_break_out_of_a_header_is_no_token() {
+        for text in ["", " ", "a b", "a\r\nX: y", "a\0", "é", "\u{7f}", "a\t"] {
+            let refused = checked(Secret::from(text), "the test").expect_err(text);
+            assert!(refused.what.starts_with("the session token from the test "));
+        }
+        assert!(checked(Secret::new("x".repeat(MAX_TOKEN_LEN)), "the test").is_ok());
+        assert!(checked(Secret::new("x".repeat(MAX_TOKEN_LEN + 1)), "the test").is_err());
+    }
+}

@@ -1,0 +1,466 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+/**
+ * SECTION:element-sessiontoken
+ * @title: sessiontoken
+ *
+ * Stands before a decryptor, gets the session token that the operator's licence server wants to
+ * see, and puts it into the key request metadata of every protection event: a structure `drm-key-request`
+ * in the #GstProtectionMeta of the event's init data. Buffers pass untouched.
+ *
+ * The token is fetched once for the whole process and reused until it ends. While the first one is under way the element
+ * holds its stream instead of blocking it. When there is none, it posts an error (or, with `on-failure=anonymous`,
+ * a warning) that says what was wrong and where to look.
+ *
+ * ## Example pipelines
+ *
+ * |[
+ * gst-launch-1.0 souphttpsrc location=http://localhost:50050/dash/cenc/manifest.mpd ! dashdemux name=d  d.video_00 ! qtdemux ! sessiontoken ! clearkeydec ! h264parse ! avdec_h264 ! fakesink sync=true
+ * ]| Plays the picture of a protected DASH presentation. `scripts/demo --serve` provides it.
+ *
+ * |[
+ * GST_PLUGIN_FEATURE_RANK=sessiontoken:PRIMARY gst-launch-1.0 playbin3 uri=http://localhost:50050/dash/cenc/manifest.mpd
+ * ]| The same in a player, which plugs the element by itself once its rank is raised.
+ *
+ * Since: 0.1.0
+ */
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use gst::glib;
+use gst::prelude::*;
+use gst::subclass::prelude::*;
+use once_cell::sync::Lazy;
+
+use super::key_request;
+use super::settings::{Given, OnFailure, Policy, Settings, Source, given, is_open_to_others};
+use super::tune::{Report, Tune, Verdict};
+use crate::config::CONTEXT_TYPE;
+use crate::failure::Failure;
+use crate::hold::{Hold, Holding, Item, Prepared, build_pads};
+use crate::messages;
+use crate::secret::Secret;
+use crate::session::Token;
+
+static CAT: Lazy<gst::DebugCategory> = Lazy::new(|| {
+    gst::DebugCategory::new(
+        "sessiontoken",
+        gst::DebugColorFlags::empty(),
+        Some("Session token for DRM key requests"),
+    )
+});
+
+/// What passes: everything that a demuxer hands to a decryptor.
+const CAPS: [&str; 3] = [
+    "application/x-cenc",
+    "application/x-cbcs",
+    "application/x-webm-enc",
+];
+
+pub struct SessionToken {
+    sinkpad: gst::Pad,
+    srcpad: gst::Pad,
+    hold: Hold,
+    settings: Mutex<Settings>,
+    context: Mutex<Option<gst::Context>>,
+    app_token: Mutex<AppToken>,
+    policy: Mutex<Option<Arc<Policy>>>,
+    tune: Mutex<Option<Tune>>,
+}
+
+/// The token of the property `session-token`, which may change at any time.
+#[derive(Default)]
+struct AppToken {
+    generation: u32,
+    given: Option<Given>,
+}
+
+/// What a verdict means for an event.
+enum Next {
+    Push(gst::Event),
+    Wait(gst::Event, Instant),
+    Fail,
+}
+
+impl SessionToken {
+    /// The verdict on a protection event, and what the application has to hear of it. No lock is held afterwards.
+    fn protection(&self, event: gst::Event) -> Next {
+        let gst::EventView::Protection(protection) = event.view() else {
+            return Next::Push(event);
+        };
+        if key_request::is_on(protection) {
+            gst::debug!(CAT, imp = self, "event has a key request already");
+            return Next::Push(event);
+        }
+        let app_token = lock(&self.app_token).given.clone();
+        let mut tune_guard = lock(&self.tune);
+        let Some(tune) = tune_guard.as_mut() else {
+            return Next::Fail;
+        };
+        tune.flow = tune.flow.after(protection.origin());
+        let verdict = tune.verdict(app_token.as_ref(), &self.hold.waker(), Instant::now());
+        let policy = tune.policy().clone();
+        match verdict {
+            Verdict::Go(token) => {
+                tune.events += 1;
+                let flow = tune.flow;
+                let report = tune.announce(&token);
+                drop(tune_guard);
+                if let Some(report) = report {
+                    self.post_acquired(service(&policy, app_token.is_some()), &token, &report);
+                }
+                let event = key_request::put_on(&event, &token, flow, &policy.header);
+                gst::debug!(
+                    CAT,
+                    imp = self,
+                    "put the token of generation {} on a protection event",
+                    token.generation()
+                );
+                Next::Push(event)
+            }
+            Verdict::Wait(until) => Next::Wait(event, until),
+            Verdict::Failed(failure) => {
+                let first = !std::mem::replace(&mut tune.reported, true);
+                drop(tune_guard);
+                if first {
+                    self.post_failed(
+                        service(&policy, app_token.is_some()),
+                        &failure,
+                        policy.on_failure,
+                    );
+                }
+                match policy.on_failure {
+                    OnFailure::Error => Next::Fail,
+                    OnFailure::Anonymous => Next::Push(event),
+                }
+            }
+        }
+    }
+
+    fn post_acquired(&self, service: &str, token: &Token, report: &Report) {
+        gst::info!(
+            CAT,
+            imp = self,
+            "session token of generation {} acquired, waited {:?}",
+            token.generation(),
+            report.waited
+        );
+        self.post_state(
+            gst::Structure::builder("session-token")
+                .field("state", "acquired")
+                .field("service", service)
+                .field("generation", token.generation())
+                .field("cached", report.cached)
+                .field("latency", clock_time(token.latency()))
+                .field("waited", clock_time(report.waited))
+                .build(),
+        );
+    }
+
+    fn post_failed(&self, service: &str, failure: &Failure, on_failure: OnFailure) {
+        gst::warning!(CAT, imp = self, "no session token: {}", failure.what);
+        let mut structure = gst::Structure::builder("session-token")
+            .field("state", "failed")
+            .field("service", service)
+            .field("reason", failure.kind.nick())
+            .field("attempts", failure.attempts)
+            .field("latency", clock_time(failure.elapsed));
+        if let Some(status) = failure.http_status {
+            structure = structure.field("http-status", u32::from(status));
+        }
+        self.post_state(structure.build());
+        let obj = self.obj();
+        match on_failure {
+            OnFailure::Error => messages::post_error(obj.upcast_ref(), failure),
+            OnFailure::Anonymous => messages::post_warning(obj.upcast_ref(), failure),
+        }
+    }
+
+    fn post_state(&self, structure: gst::Structure) {
+        let obj = self.obj();
+        // Fails only where nobody listens.
+        let _ = obj.post_message(gst::message::Element::builder(structure).src(&*obj).build());
+    }
+
+    /// NULL→READY: the settings become one policy, or the state change fails.
+    fn prepare_policy(&self) -> Result<(), gst::StateChangeError> {
+        let obj = self.obj();
+        let context = crate::config::context(obj.upcast_ref(), &self.context);
+        let settings = lock(&self.settings).clone();
+        let policy = settings.policy(obj.upcast_ref(), context.as_ref());
+        let given = lock(&self.app_token).given.clone();
+        let checked = policy.and_then(|policy| match given {
+            Some(Err(failure)) => Err(failure),
+            _ => Ok(policy),
+        });
+        match checked {
+            Ok(policy) => {
+                if let Source::File(path) = &policy.source
+                    && is_open_to_others(path)
+                {
+                    gst::warning!(
+                        CAT,
+                        imp = self,
+                        "session-token-file can be read by others than its owner"
+                    );
+                }
+                *lock(&self.policy) = Some(Arc::new(policy));
+                Ok(())
+            }
+            Err(failure) => {
+                gst::error!(CAT, imp = self, "{}", failure.what);
+                messages::post_error(obj.upcast_ref(), &failure);
+                Err(gst::StateChangeError)
+            }
+        }
+    }
+
+    /// READY→PAUSED: a tune begins.
+    fn begin_tune(&self) -> Result<(), gst::StateChangeError> {
+        let Some(policy) = lock(&self.policy).clone() else {
+            return Err(gst::StateChangeError);
+        };
+        self.hold.set_max_held_bytes(policy.max_held_bytes);
+        let prefetch = policy.prefetch && lock(&self.app_token).given.is_none();
+        let mut tune = Tune::new(policy);
+        if prefetch {
+            tune.prefetch(Instant::now());
+        }
+        *lock(&self.tune) = Some(tune);
+        Ok(())
+    }
+
+    fn stats(&self) -> gst::Structure {
+        let figures = self.hold.figures();
+        let tune = lock(&self.tune);
+        gst::Structure::builder("session-token-stats")
+            .field("events", tune.as_ref().map_or(0, |tune| tune.events))
+            .field(
+                "generation",
+                tune.as_ref().and_then(Tune::generation).unwrap_or(0),
+            )
+            .field(
+                "waited",
+                clock_time(tune.as_ref().map(Tune::waited).unwrap_or_default()),
+            )
+            .field("holds", figures.holds)
+            .field("held-bytes-peak", figures.peak_held_bytes as u64)
+            .build()
+    }
+}
+
+fn service(policy: &Policy, from_app: bool) -> &'static str {
+    if from_app {
+        "application"
+    } else {
+        policy.source.nick()
+    }
+}
+
+fn clock_time(duration: std::time::Duration) -> gst::ClockTime {
+    gst::ClockTime::try_from(duration).unwrap_or(gst::ClockTime::MAX)
+}
+
+/// A panic elsewhere leaves none of these half changed: each is assigned whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[glib::object_subclass]
+impl ObjectSubclass for SessionToken {
+    const NAME: &'static str = "GstSessionToken";
+    type Type = super::SessionToken;
+    type ParentType = gst::Element;
+    type Class = Class;
+
+    fn with_class(klass: &Self::Class) -> Self {
+        let template = |name| {
+            klass
+                .pad_template(name)
+                .expect("both templates are in `pad_templates`")
+        };
+        let (sinkpad, srcpad) = build_pads::<Self>(
+            &template("sink"),
+            &template("src"),
+            gst::PadFlags::PROXY_CAPS | gst::PadFlags::PROXY_ALLOCATION,
+        );
+        Self {
+            sinkpad,
+            srcpad,
+            hold: Hold::default(),
+            settings: Mutex::default(),
+            context: Mutex::default(),
+            app_token: Mutex::default(),
+            policy: Mutex::default(),
+            tune: Mutex::default(),
+        }
+    }
+}
+
+/// The class of `GstSessionToken`, which has no virtual functions of its own.
+#[repr(C)]
+pub struct Class {
+    parent_class: gst::ffi::GstElementClass,
+}
+
+// SAFETY: the struct begins with the parent's class struct and adds nothing.
+unsafe impl ClassStruct for Class {
+    type Type = SessionToken;
+}
+
+impl std::ops::Deref for Class {
+    type Target = glib::Class<gst::Element>;
+
+    fn deref(&self) -> &Self::Target {
+        // SAFETY: `Class` begins with `GstElementClass`, which is what `glib::Class<Element>` wraps.
+        unsafe { &*(&raw const self.parent_class).cast() }
+    }
+}
+
+/// What a subclass of `sessiontoken` implements: nothing more than an element.
+pub trait SessionTokenImpl: ElementImpl {}
+
+// SAFETY: there are no virtual functions to set up.
+unsafe impl<T: SessionTokenImpl> IsSubclassable<T> for super::SessionToken {}
+
+impl ObjectImpl for SessionToken {
+    fn properties() -> &'static [glib::ParamSpec] {
+        static PROPERTIES: Lazy<Vec<glib::ParamSpec>> = Lazy::new(|| {
+            let mut properties = Settings::properties();
+            properties.push(
+                glib::ParamSpecString::builder("session-token")
+                    .nick("Session token")
+                    .blurb("The application's own token, instead of asking a service; empty takes it back")
+                    .mutable_playing()
+                    .write_only()
+                    .build(),
+            );
+            properties.push(
+                glib::ParamSpecBoxed::builder::<gst::Structure>("stats")
+                    .nick("Statistics")
+                    .blurb("What the element did since it went to PAUSED")
+                    .read_only()
+                    .build(),
+            );
+            properties
+        });
+        PROPERTIES.as_ref()
+    }
+
+    fn set_property(&self, _id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
+        if pspec.name() == "session-token" {
+            let text = value
+                .get::<Option<String>>()
+                .ok()
+                .flatten()
+                .filter(|text| !text.is_empty());
+            let mut app_token = lock(&self.app_token);
+            app_token.given = text.map(|text| {
+                app_token.generation = app_token.generation.saturating_add(1);
+                given(Secret::new(text), "`session-token`", app_token.generation)
+            });
+        } else {
+            lock(&self.settings).set(pspec.name(), value);
+        }
+    }
+
+    fn property(&self, _id: usize, pspec: &glib::ParamSpec) -> glib::Value {
+        match pspec.name() {
+            "stats" => self.stats().to_value(),
+            name => lock(&self.settings).get(name),
+        }
+    }
+
+    fn constructed(&self) {
+        self.parent_constructed();
+        let obj = self.obj();
+        for pad in [&self.sinkpad, &self.srcpad] {
+            obj.add_pad(pad)
+                .expect("a new element has no pad of that name");
+        }
+    }
+}
+
+impl GstObjectImpl for SessionToken {}
+
+impl ElementImpl for SessionToken {
+    fn metadata() -> Option<&'static gst::subclass::ElementMetadata> {
+        // "Codec/Parser" has decodebin, parsebin and decodebin3 plug it before a decryptor. "Decryptor" must not
+        // stand here: qtdemux picks the protection system by what elements of that class can decrypt.
+        static METADATA: Lazy<gst::subclass::ElementMetadata> = Lazy::new(|| {
+            gst::subclass::ElementMetadata::new(
+                "Session token",
+                "Codec/Parser/Metadata",
+                "Puts the operator's session token into the metadata of DRM key requests",
+                "The gst-plugin-sessiontoken developers",
+            )
+        });
+        Some(&*METADATA)
+    }
+
+    fn pad_templates() -> &'static [gst::PadTemplate] {
+        static TEMPLATES: Lazy<Vec<gst::PadTemplate>> = Lazy::new(|| {
+            let caps = CAPS
+                .iter()
+                .map(|name| gst::Structure::new_empty(*name))
+                .collect::<gst::Caps>();
+            [
+                ("sink", gst::PadDirection::Sink),
+                ("src", gst::PadDirection::Src),
+            ]
+            .into_iter()
+            .map(|(name, direction)| {
+                gst::PadTemplate::new(name, direction, gst::PadPresence::Always, &caps)
+                    .expect("a valid template")
+            })
+            .collect()
+        });
+        TEMPLATES.as_ref()
+    }
+
+    fn set_context(&self, context: &gst::Context) {
+        if context.context_type() == CONTEXT_TYPE {
+            *lock(&self.context) = Some(context.clone());
+        }
+        self.parent_set_context(context);
+    }
+
+    fn change_state(
+        &self,
+        transition: gst::StateChange,
+    ) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
+        match transition {
+            gst::StateChange::NullToReady => self.prepare_policy()?,
+            gst::StateChange::ReadyToPaused => self.begin_tune()?,
+            _ => {}
+        }
+        let success = self.parent_change_state(transition)?;
+        match transition {
+            gst::StateChange::PausedToReady => *lock(&self.tune) = None,
+            gst::StateChange::ReadyToNull => *lock(&self.policy) = None,
+            _ => {}
+        }
+        Ok(success)
+    }
+}
+
+impl Holding for SessionToken {
+    fn hold(&self) -> &Hold {
+        &self.hold
+    }
+
+    fn srcpad(&self) -> &gst::Pad {
+        &self.srcpad
+    }
+
+    fn prepare(&self, item: Item) -> Prepared {
+        let Item::Event(event) = item else {
+            return Prepared::Push(item);
+        };
+        match self.protection(event) {
+            Next::Push(event) => Prepared::Push(Item::Event(event)),
+            Next::Wait(event, until) => Prepared::NotYet(Item::Event(event), until),
+            Next::Fail => Prepared::Fail(gst::FlowError::Error),
+        }
+    }
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The contract with decryptors: the structure `drm-key-request` in the `GstProtectionMeta` of a
+//! protection event's init data.
+
+use gst::glib;
+use gst::meta::ProtectionMeta;
+
+use crate::packing::HeaderTemplate;
+use crate::secret::Secret;
+use crate::session::Token;
+
+/// Name of the structure.
+pub const NAME: &str = "drm-key-request";
+
+/// What kind of presentation a protection event is from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Flow {
+    Dash,
+    Hls,
+    SmoothStreaming,
+    #[default]
+    Unknown,
+}
+
+impl Flow {
+    /// By the event's origin. qtdemux's origins (`isobmff/…`) say nothing, so there the flow of the events before it stands.
+    pub fn after(self, origin: Option<&str>) -> Self {
+        match origin {
+            Some("dash/mpd") => Flow::Dash,
+            Some("hls/m3u8") => Flow::Hls,
+            Some("smooth-streaming") => Flow::SmoothStreaming,
+            _ => self,
+        }
+    }
+
+    fn nick(self) -> &'static str {
+        match self {
+            Flow::Dash => "dash",
+            Flow::Hls => "hls",
+            Flow::SmoothStreaming => "smooth-streaming",
+            Flow::Unknown => "unknown",
+        }
+    }
+}
+
+/// The key request on an event, if `sessiontoken` (or another) has put one there. What a decryptor calls.
+pub fn find(event: &gst::event::Protection) -> Option<gst::Structure> {
+    event
+        .buffer()
+        .iter_meta::<ProtectionMeta>()
+        .find(|meta| meta.info().name() == NAME)
+        .map(|meta| meta.info().to_owned())
+}
+
+/// Whether somebody upstream has put a key request on the event already.
+pub fn is_on(event: &gst::event::Protection) -> bool {
+    event
+        .buffer()
+        .iter_meta::<ProtectionMeta>()
+        .any(|meta| meta.info().name() == NAME)
+}
+
+/// The HTTP headers that a key request wants on the licence request.
+pub fn headers(request: &gst::StructureRef) -> Vec<(String, Secret)> {
+    let Ok(headers) = request.get::<gst::Structure>("http-headers") else {
+        return Vec::new();
+    };
+    headers
+        .iter()
+        .filter_map(|(name, value)| {
+            let value = value.get::<String>().ok()?;
+            Some((name.to_string(), Secret::new(value)))
+        })
+        .collect()
+}
+
+/// The event with the key request on it: a new event with a new init data buffer, because the ones that came in are
+/// shared with other pads. Everything else stays as it was, the bytes are not copied.
+pub fn put_on(
+    event: &gst::Event,
+    token: &Token,
+    flow: Flow,
+    header: &HeaderTemplate,
+) -> gst::Event {
+    let mut event = event.copy();
+    let gst::EventView::Protection(protection) = event.view() else {
+        return event;
+    };
+    let mut data = protection.buffer().to_owned();
+    ProtectionMeta::add(data.make_mut(), structure(token, flow, header));
+    event.make_mut().structure_mut().set("data", &data);
+    event
+}
+
+fn structure(token: &Token, flow: Flow, header: &HeaderTemplate) -> gst::Structure {
+    let headers = gst::Structure::builder("http-headers")
+        .field(header.name(), header.value(token.text()).expose())
+        .build();
+    let mut request = gst::Structure::builder(NAME)
+        .field("session-token", token.text().expose())
+        .field("generation", token.generation())
+        .field("flow", flow.nick())
+        .field("http-headers", headers)
+        .field("correlation-id", token.correlation_id())
+        .build();
+    if let Some(expires_at) = token.expires_at().and_then(date_time) {
+        request.set("expires-at", expires_at);
+    }
+    request
+}
+
+fn date_time(at: std::time::SystemTime) -> Option<gst::DateTime> {
+    let since_epoch = at.duration_since(std::time::UNIX_EPOCH).ok()?;
+    let seconds = i64::try_from(since_epoch.as_secs()).ok()?;
+    let at = glib::DateTime::from_unix_utc(seconds).ok()?;
+    Some(gst::DateTime::from(at))
+}

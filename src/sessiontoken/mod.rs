@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The in-line element and its second name.
+
+use gst::glib;
+use gst::prelude::*;
+
+mod imp;
+pub(crate) mod key_request;
+mod settings;
+mod src;
+mod tune;
+
+glib::wrapper! {
+    pub struct SessionToken(ObjectSubclass<imp::SessionToken>)
+        @extends gst::Element, gst::Object;
+}
+
+glib::wrapper! {
+    pub struct SessionTokenSrc(ObjectSubclass<src::SessionTokenSrc>)
+        @extends SessionToken, gst::Element, gst::Object;
+}
+
+pub fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
+    #[cfg(feature = "doc")]
+    settings::OnFailure::static_type().mark_as_plugin_api(gst::PluginAPIFlags::empty());
+    // It makes requests with credentials, so nothing plugs it unasked.
+    gst::Element::register(
+        Some(plugin),
+        "sessiontoken",
+        gst::Rank::NONE,
+        SessionToken::static_type(),
+    )?;
+    // A GType of its own: decodebin and parsebin tell elements apart by their class's factory, and two
+    // factories on one class would be plugged after each other without end.
+    gst::Element::register(
+        Some(plugin),
+        "sessiontokensrc",
+        gst::Rank::NONE,
+        SessionTokenSrc::static_type(),
+    )
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! What stands around an element: the bins it is in, and what those are about to do.
+
+use gst::glib::translate::from_glib;
+use gst::prelude::*;
+
+/// The bins around `element`, the innermost first.
+pub fn ancestors(element: &gst::Element) -> impl Iterator<Item = gst::Element> {
+    std::iter::successors(parent(element), parent)
+}
+
+fn parent(element: &gst::Element) -> Option<gst::Element> {
+    element.parent().and_then(|parent| parent.downcast().ok())
+}
+
+/// Whether this is dashdemux2, hlsdemux2 or another bin that fetches segments and demuxes inside itself.
+pub fn is_adaptive_demuxer(element: &gst::Element) -> bool {
+    klass(element).is_some_and(|klass| klass.contains("Demux") && klass.contains("Adaptive"))
+}
+
+/// Whether this bin can keep an error of an element inside it to itself: adaptive demuxers always do (`gst_adaptive_demux_handle_message`),
+/// decodebin and parsebin for an element that they are plugging (`add_error_filter` in `gstdecodebin2.c` and `gstparsebin.c`).
+pub fn swallows_errors(element: &gst::Element) -> bool {
+    is_adaptive_demuxer(element)
+        || klass(element).is_some_and(|klass| {
+            klass.contains("Bin") && (klass.contains("Decoder") || klass.contains("Parser"))
+        })
+}
+
+fn klass(element: &gst::Element) -> Option<String> {
+    element
+        .factory()
+        .and_then(|factory| factory.metadata("klass").map(String::from))
+}
+
+/// The state that the element was last told to reach (`GST_STATE_TARGET`). A bin that is being
+/// stopped has the new one before any of its children hears of it.
+pub fn target_state(element: &gst::Element) -> gst::State {
+    let _lock = element.object_lock();
+    // SAFETY: the pointer is that of a live GstElement, and `target_state` is a public field that
+    // is read and written under the object lock, which is held here.
+    unsafe { from_glib((*element.as_ptr()).target_state) }
+}

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The handle by which a test holds a head-end.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use hyper::header::HeaderName;
+use tokio::net::TcpListener;
+use tokio::runtime;
+use tokio::sync::oneshot;
+
+use crate::behaviour::{Auth, Licences};
+use crate::record::{LicenceRequest, Record, TokenRequest};
+use crate::server;
+use crate::shared::Shared;
+
+/// A running head-end. It has a thread of its own, and stops when it is dropped.
+#[derive(Debug)]
+pub struct Headend {
+    shared: Arc<Shared>,
+    /// Dropped to stop the thread.
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Headend {
+    /// Starts a head-end on a free port of 127.0.0.1, so that any number can run side by side.
+    ///
+    /// # Errors
+    ///
+    /// If the system gives no socket or no thread.
+    pub fn start() -> io::Result<Self> {
+        Self::start_on(0)
+    }
+
+    /// Starts a head-end on this port of 127.0.0.1.
+    ///
+    /// # Errors
+    ///
+    /// If the port is taken, or the system gives no socket or no thread.
+    pub fn start_on(port: u16) -> io::Result<Self> {
+        Self::start_with_media(port, concat!(env!("CARGO_MANIFEST_DIR"), "/../media"))
+    }
+
+    /// Starts a head-end on this port of 127.0.0.1 that serves the media in another folder.
+    ///
+    /// # Errors
+    ///
+    /// If the port is taken, or the system gives no socket or no thread.
+    pub fn start_with_media(port: u16, media: impl Into<PathBuf>) -> io::Result<Self> {
+        let listener = std::net::TcpListener::bind(("127.0.0.1", port))?;
+        listener.set_nonblocking(true)?;
+        let origin = format!("http://{}", listener.local_addr()?);
+        let shared = Arc::new(Shared::new(origin, media.into()));
+
+        let runtime = runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let listener = {
+            let _context = runtime.enter();
+            TcpListener::from_std(listener)?
+        };
+        runtime.spawn(server::serve(listener, Arc::clone(&shared)));
+
+        let (stop, stopped) = oneshot::channel::<()>();
+        let thread = thread::Builder::new()
+            .name("headend".into())
+            .spawn(move || {
+                // It ends when the sender is dropped, which is an error to a receiver but what
+                // is wanted here. Dropping the runtime then ends all connections.
+                let _ = runtime.block_on(stopped);
+            })?;
+        Ok(Self {
+            shared,
+            stop: Some(stop),
+            thread: Some(thread),
+        })
+    }
+
+    /// The URL of a path on this head-end; the path starts with a slash.
+    #[must_use]
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.shared.origin)
+    }
+
+    /// Where the auth service grants session tokens.
+    #[must_use]
+    pub fn auth_url(&self) -> String {
+        self.url(server::AUTH_PATH)
+    }
+
+    /// Where the licence server gives out keys.
+    #[must_use]
+    pub fn licence_url(&self) -> String {
+        self.shared.licence_url()
+    }
+
+    /// The manifest of the encrypted media.
+    #[must_use]
+    pub fn manifest_url(&self) -> String {
+        self.url("/dash/cenc/manifest.mpd")
+    }
+
+    /// The manifest of the same media without encryption.
+    #[must_use]
+    pub fn clear_manifest_url(&self) -> String {
+        self.url("/dash/clear/manifest.mpd")
+    }
+
+    /// Says how the auth service answers the requests that arrive from now on.
+    pub fn set_auth(&self, auth: Auth) {
+        self.shared.update(|state| state.auth = auth);
+    }
+
+    /// Says how the licence server answers the requests that arrive from now on.
+    pub fn set_licences(&self, licences: Licences) {
+        self.shared.update(|state| state.licences = licences);
+    }
+
+    /// Lets the licence server accept the token in this header too, where it is the whole value.
+    ///
+    /// It goes on accepting `Authorization: Bearer` as well.
+    ///
+    /// # Panics
+    ///
+    /// If the name cannot be the name of a header.
+    pub fn set_token_header(&self, name: &str) {
+        let name = HeaderName::from_bytes(name.as_bytes()).expect("the name of a header");
+        self.shared.update(|state| state.token_header = Some(name));
+    }
+
+    /// Answers every request that hangs, as if there had been no wait, and lets no later one hang:
+    /// [`Auth::Hang`] becomes [`Auth::Grant`], and [`Licences::Hang`] becomes [`Licences::Serve`].
+    pub fn release(&self) {
+        self.shared.release();
+    }
+
+    /// The token that the auth service grants now; the licence server accepts this one alone,
+    /// whether it has been granted yet or not.
+    #[must_use]
+    pub fn token(&self) -> String {
+        self.shared.state().tokens.current()
+    }
+
+    /// Lets the licence server refuse the tokens granted so far, and the auth service grant a new
+    /// one next.
+    pub fn revoke(&self) {
+        self.shared.update(|state| state.tokens.revoke());
+    }
+
+    /// The requests to the auth service so far, in order of arrival.
+    #[must_use]
+    pub fn token_requests(&self) -> Vec<TokenRequest> {
+        self.shared
+            .state()
+            .record
+            .token_requests()
+            .cloned()
+            .collect()
+    }
+
+    /// The requests to the licence server so far, in order of arrival.
+    #[must_use]
+    pub fn licence_requests(&self) -> Vec<LicenceRequest> {
+        self.shared
+            .state()
+            .record
+            .licence_requests()
+            .cloned()
+            .collect()
+    }
+
+    /// Waits until the record is as the predicate wants it. Returns whether it came to that before
+    /// the time was over.
+    ///
+    /// The predicate must look at nothing but the record it is given: while it runs, the head-end
+    /// stands still, and a call to one of its methods would never return.
+    #[must_use]
+    pub fn wait_for(&self, timeout: Duration, satisfied: impl FnMut(&Record) -> bool) -> bool {
+        self.shared.wait_until(timeout, satisfied)
+    }
+}
+
+impl Drop for Headend {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic over there has been reported on standard error already, and a second one
+            // from a destructor would take the whole test process down.
+            let _ = thread.join();
+        }
+    }
+}

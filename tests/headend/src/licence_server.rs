@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The licence server: gives out keys in the ClearKey licence format of W3C EME.
+
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
+use hyper::{HeaderMap, Request};
+use serde_json::{Value, json};
+
+use crate::behaviour::Licences;
+use crate::keys::{hex, key_for};
+use crate::record::{LicenceRequest, header, header_list};
+use crate::reply::{self, Reply};
+use crate::shared::{Shared, State};
+
+const LONGEST_BODY: usize = 64 * 1024;
+
+/// What a well formed request asks for.
+#[derive(Debug, PartialEq, Eq)]
+struct Order {
+    key_ids: Vec<Vec<u8>>,
+    session_type: String,
+}
+
+/// What a request brings to show that it may have keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Credential {
+    None,
+    Bad,
+    Good,
+}
+
+/// Answers a request for keys as the test has chosen.
+pub(crate) async fn answer(shared: &Shared, request: Request<Incoming>) -> Reply {
+    let (head, body) = request.into_parts();
+    let Ok(body) = Limited::new(body, LONGEST_BODY).collect().await else {
+        return reply::problem(413, "The body is too long for a licence request.");
+    };
+    let body = body.to_bytes();
+    let order = Order::parse(&body);
+
+    let ((ticket, licences, credential), release) = shared.update_and_queue(|state| {
+        let credential = Credential::of(&head.headers, state);
+        let ticket = state.record.add_licence_request(LicenceRequest {
+            headers: header_list(&head.headers),
+            authorization: header(&head.headers, AUTHORIZATION.as_str()),
+            token_present: credential != Credential::None,
+            token_valid: credential == Credential::Good,
+            kids: order.iter().flat_map(Order::hex_key_ids).collect(),
+            content_type: header(&head.headers, CONTENT_TYPE.as_str()),
+            body: body.to_vec(),
+            status: None,
+        });
+        (ticket, state.licences.clone(), credential)
+    });
+
+    let reply = match licences {
+        Licences::Serve => serve(order, credential, None),
+        Licences::ServeAnonymous => serve(order, Credential::Good, None),
+        Licences::ServeWithout(key_id) => serve(order, credential, Some(&key_id)),
+        Licences::Refuse(status) => reply::problem(status, "No licence today."),
+        Licences::Reply { status, body } => reply::reply(status, "application/json", body),
+        Licences::Hang => {
+            release.wait().await;
+            serve(order, credential, None)
+        }
+    };
+    shared.update(|state| state.record.answered(ticket, reply.status().as_u16()));
+    reply
+}
+
+/// What a licence server does when nothing is wrong with it.
+fn serve(order: Option<Order>, credential: Credential, withheld: Option<&str>) -> Reply {
+    match credential {
+        Credential::Good => {}
+        Credential::Bad => return reply::problem(403, "The session token is not valid."),
+        Credential::None => {
+            let mut reply = reply::problem(401, "A session token is needed.");
+            reply
+                .headers_mut()
+                .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            return reply;
+        }
+    }
+    let Some(order) = order else {
+        return reply::problem(400, "The body is not a ClearKey licence request.");
+    };
+    match order.licence(withheld) {
+        Some(licence) => reply::json(&licence),
+        None => reply::problem(404, "None of the key ids is known."),
+    }
+}
+
+impl Order {
+    /// Reads `{"kids":["<base64url>", …],"type":"temporary"}`; `None` if it is anything else.
+    fn parse(body: &[u8]) -> Option<Self> {
+        let body: Value = serde_json::from_slice(body).ok()?;
+        let key_ids = body
+            .get("kids")?
+            .as_array()?
+            .iter()
+            .map(|id| BASE64_URL_SAFE_NO_PAD.decode(id.as_str()?).ok())
+            .collect::<Option<Vec<_>>>()?;
+        let session_type = body.get("type")?.as_str()?.to_owned();
+        (!key_ids.is_empty()).then_some(Self {
+            key_ids,
+            session_type,
+        })
+    }
+
+    fn hex_key_ids(&self) -> impl Iterator<Item = String> {
+        self.key_ids.iter().map(|id| hex(id))
+    }
+
+    /// The licence with the keys that are known and not withheld, if there is any.
+    fn licence(&self, withheld: Option<&str>) -> Option<Value> {
+        let keys: Vec<Value> = self
+            .key_ids
+            .iter()
+            .filter(|id| !withheld.is_some_and(|withheld| hex(id).eq_ignore_ascii_case(withheld)))
+            .filter_map(|id| {
+                let key = key_for(id)?;
+                Some(json!({
+                    "kty": "oct",
+                    "kid": BASE64_URL_SAFE_NO_PAD.encode(id),
+                    "k": BASE64_URL_SAFE_NO_PAD.encode(key),
+                }))
+            })
+            .collect();
+        (!keys.is_empty()).then(|| json!({ "keys": keys, "type": self.session_type }))
+    }
+}
+
+impl Credential {
+    fn of(headers: &HeaderMap, state: &State) -> Self {
+        let bearer = headers.get(AUTHORIZATION).and_then(bearer_token);
+        let custom = state
+            .token_header
+            .as_ref()
+            .and_then(|name| headers.get(name))
+            .map(HeaderValue::as_bytes);
+        match bearer.or(custom) {
+            None => Self::None,
+            Some(token) if token == state.tokens.current().as_bytes() => Self::Good,
+            Some(_) => Self::Bad,
+        }
+    }
+}
+
+/// The token in an `Authorization` header, unless that is of another scheme. The name of the
+/// scheme may be written in any case (RFC 9110).
+fn bearer_token(value: &HeaderValue) -> Option<&[u8]> {
+    let (scheme, token) = value.as_bytes().split_at_checked("Bearer ".len())?;
+    scheme.eq_ignore_ascii_case(b"Bearer ").then_some(token)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::{AUDIO_KEY_ID, VIDEO_KEY_ID};
+
+    const BOTH: &[u8] =
+        br#"{"kids":["ABEiM0RVZneImaq7zN3uAQ","ABEiM0RVZneImaq7zN3uAg"],"type":"temporary"}"#;
+    const UNKNOWN: &[u8] = br#"{"kids":["AAAA"],"type":"temporary"}"#;
+
+    #[test]
+    fn a_request_is_read() {
+        let order = Order::parse(BOTH).expect("a licence request");
+        assert_eq!(
+            order.hex_key_ids().collect::<Vec<_>>(),
+            [AUDIO_KEY_ID, VIDEO_KEY_ID]
+        );
+        assert_eq!(order.session_type, "temporary");
+    }
+
+    #[test]
+    fn anything_else_is_not_a_request() {
+        for body in [
+            "",
+            "{}",
+            "[]",
+            r#"{"kids":[],"type":"temporary"}"#,
+            r#"{"kids":["ABEiM0RVZneImaq7zN3uAQ"]}"#,
+            r#"{"kids":["ABEiM0RVZneImaq7zN3uAQ=="],"type":"temporary"}"#,
+            r#"{"kids":[1],"type":"temporary"}"#,
+        ] {
+            assert_eq!(Order::parse(body.as_bytes()), None, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_licence_has_the_known_keys() {
+        let order = Order::parse(BOTH).expect("a licence request");
+        assert_eq!(
+            order.licence(None),
+            Some(json!({
+                "keys": [
+                    {
+                        "kty": "oct",
+                        "kid": "ABEiM0RVZneImaq7zN3uAQ",
+                        "k": "ASNFZ4mrze8BI0VniavNAQ",
+                    },
+                    {
+                        "kty": "oct",
+                        "kid": "ABEiM0RVZneImaq7zN3uAg",
+                        "k": "ASNFZ4mrze8BI0VniavNAg",
+                    },
+                ],
+                "type": "temporary",
+            }))
+        );
+    }
+
+    #[test]
+    fn a_key_can_be_withheld() {
+        let order = Order::parse(BOTH).expect("a licence request");
+        let licence = order.licence(Some(&VIDEO_KEY_ID.to_uppercase()));
+        let licence = licence.expect("the other key");
+        assert_eq!(licence["keys"].as_array().map(Vec::len), Some(1));
+        assert_eq!(licence["keys"][0]["kid"], "ABEiM0RVZneImaq7zN3uAQ");
+    }
+
+    #[test]
+    fn refusals_come_in_order() {
+        let status = |body, credential| serve(Order::parse(body), credential, None).status();
+        assert_eq!(status(b"nonsense", Credential::None), 401);
+        assert_eq!(status(b"nonsense", Credential::Bad), 403);
+        assert_eq!(status(b"nonsense", Credential::Good), 400);
+        assert_eq!(status(UNKNOWN, Credential::Good), 404);
+        assert_eq!(status(BOTH, Credential::Good), 200);
+    }
+
+    #[test]
+    fn only_the_bearer_scheme_has_a_token() {
+        let token = |value| bearer_token(&HeaderValue::from_static(value)).map(<[u8]>::to_vec);
+        assert_eq!(token("Bearer abc"), Some(b"abc".to_vec()));
+        assert_eq!(token("bearer abc"), Some(b"abc".to_vec()));
+        assert_eq!(token("Basic abc"), None);
+        assert_eq!(token("abc"), None);
+    }
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Manifests: the licence URL put in, and variants made of the one on disk.
+//!
+//! All of it is done to the text. These are the manifests that `tests/media/make` writes, and a
+//! client under test should get every other byte as the packager wrote it.
+
+/// What stands in the manifests on disk where the licence URL goes.
+const PLACEHOLDER: &str = "https://licence.invalid/clearkey";
+/// The DASH-IF system id of ClearKey.
+const CLEARKEY: &str = "e2719d58-a985-b3c9-781a-b030af78d30e";
+/// The W3C system id of the common `pssh` box.
+const COMMON: &str = "1077efec-c0b2-4d02-ace3-3c1e52e2fb4b";
+const LAURL_NAMESPACE: &str = r#" xmlns:dashif="https://dashif.org/CPS""#;
+
+/// A way of writing the same manifest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Variant {
+    /// As it is on disk.
+    AsMade,
+    /// Without the DASH-IF ClearKey elements, and so without a licence URL.
+    NoLaurl,
+    /// With the system ids of ClearKey and of the common `pssh` box in upper case.
+    UpperCase,
+    /// With the namespace of the licence URL declared at the root, not at the element.
+    AncestorNamespace,
+}
+
+impl Variant {
+    /// The file on disk and the variant of it that a name stands for.
+    pub(crate) fn of(name: &str) -> (&str, Self) {
+        match name {
+            "manifest-no-laurl.mpd" => ("manifest.mpd", Self::NoLaurl),
+            "manifest-upper-case.mpd" => ("manifest.mpd", Self::UpperCase),
+            "manifest-ancestor-ns.mpd" => ("manifest.mpd", Self::AncestorNamespace),
+            _ => (name, Self::AsMade),
+        }
+    }
+
+    /// The manifest in this variant, with this licence URL.
+    pub(crate) fn write(self, manifest: &str, licence_url: &str) -> String {
+        let manifest = manifest.replace(PLACEHOLDER, licence_url);
+        match self {
+            Self::AsMade => manifest,
+            Self::NoLaurl => without_clearkey(manifest),
+            Self::UpperCase => [CLEARKEY, COMMON].iter().fold(manifest, |manifest, id| {
+                let scheme = format!("urn:uuid:{id}");
+                manifest.replace(&scheme, &format!("urn:uuid:{}", id.to_uppercase()))
+            }),
+            Self::AncestorNamespace => manifest.replace(LAURL_NAMESPACE, "").replacen(
+                "<MPD",
+                &format!("<MPD{LAURL_NAMESPACE}"),
+                1,
+            ),
+        }
+    }
+}
+
+/// Cuts out every `ContentProtection` of ClearKey, with the white space before it.
+fn without_clearkey(mut manifest: String) -> String {
+    const OPENING: &str = "<ContentProtection";
+    const CLOSING: &str = "</ContentProtection>";
+
+    while let Some(id) = manifest.find(CLEARKEY) {
+        let (Some(start), Some(end)) =
+            (manifest[..id].rfind(OPENING), manifest[id..].find(CLOSING))
+        else {
+            break;
+        };
+        let start = manifest[..start].trim_end().len();
+        manifest.replace_range(start..id + end + CLOSING.len(), "");
+    }
+    manifest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MANIFEST: &str = include_str!(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../media/dash/cenc/manifest.mpd"
+    ));
+    const URL: &str = "http://127.0.0.1:1/licence";
+
+    fn count(manifest: &str, what: &str) -> usize {
+        manifest.matches(what).count()
+    }
+
+    #[test]
+    fn the_licence_url_takes_the_place_of_the_placeholder() {
+        let manifest = Variant::AsMade.write(MANIFEST, URL);
+        assert_eq!(count(&manifest, PLACEHOLDER), 0);
+        assert_eq!(count(&manifest, &format!(">{URL}</dashif:Laurl>")), 2);
+        assert_eq!(manifest.replace(URL, PLACEHOLDER), MANIFEST);
+    }
+
+    #[test]
+    fn clearkey_can_be_left_out() {
+        let manifest = Variant::NoLaurl.write(MANIFEST, URL);
+        assert_eq!(count(&manifest, CLEARKEY), 0);
+        assert_eq!(count(&manifest, "Laurl"), 0);
+        assert_eq!(count(&manifest, COMMON), 2);
+        let elements = count(MANIFEST, "<ContentProtection");
+        assert_eq!(count(&manifest, "<ContentProtection"), elements - 2);
+        assert_eq!(manifest.lines().count(), MANIFEST.lines().count() - 2);
+    }
+
+    #[test]
+    fn system_ids_can_be_in_upper_case() {
+        let manifest = Variant::UpperCase.write(MANIFEST, URL);
+        for id in [CLEARKEY, COMMON] {
+            assert_eq!(count(&manifest, id), 0);
+            let attribute = format!(r#"schemeIdUri="urn:uuid:{}""#, id.to_uppercase());
+            assert_eq!(count(&manifest, &attribute), 2);
+        }
+    }
+
+    #[test]
+    fn the_namespace_can_be_declared_at_the_root() {
+        let manifest = Variant::AncestorNamespace.write(MANIFEST, URL);
+        assert_eq!(count(&manifest, LAURL_NAMESPACE), 1);
+        assert_eq!(count(&manifest, &format!("<MPD{LAURL_NAMESPACE} ")), 1);
+        assert_eq!(count(&manifest, &format!("<dashif:Laurl>{URL}<")), 2);
+    }
+}

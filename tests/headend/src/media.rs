@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The origin: manifests and segments from the media folder.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use hyper::HeaderMap;
+use hyper::body::Bytes;
+use hyper::header::{ACCEPT_RANGES, CONTENT_RANGE, HeaderValue, RANGE};
+
+use crate::manifest::Variant;
+use crate::range::Wanted;
+use crate::reply::{self, Reply};
+use crate::shared::Shared;
+
+/// Answers a request for a file. A HEAD request gets the same answer as a GET request; the HTTP
+/// library leaves the body out.
+pub(crate) fn answer(shared: &Shared, path: &str, headers: &HeaderMap) -> Reply {
+    let Some(contents) = read(shared, path) else {
+        return reply::text(404, "There is no such file.\n");
+    };
+    let length = contents.len();
+    let wanted = match headers.get(RANGE).map(HeaderValue::to_str) {
+        Some(Ok(header)) => Wanted::of(header, length),
+        _ => Wanted::Whole,
+    };
+    let (mut reply, content_range) = match wanted {
+        Wanted::Whole => (reply::reply(200, content_type(path), contents), None),
+        Wanted::Part(range) => {
+            let content_range = format!("bytes {}-{}/{length}", range.start, range.end - 1);
+            let part = contents.slice(range);
+            let reply = reply::reply(206, content_type(path), part);
+            (reply, Some(content_range))
+        }
+        Wanted::Nothing => (
+            reply::text(416, "The file is not that long.\n"),
+            Some(format!("bytes */{length}")),
+        ),
+    };
+    let headers = reply.headers_mut();
+    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    if let Some(Ok(value)) = content_range.map(HeaderValue::try_from) {
+        headers.insert(CONTENT_RANGE, value);
+    }
+    reply
+}
+
+/// The contents of a file as they are served. Reading blocks the other connections, but for no
+/// longer than some 30 kB take from the page cache, and a second thread would cost more.
+fn read(shared: &Shared, path: &str) -> Option<Bytes> {
+    let (folder, name) = path.rsplit_once('/')?;
+    let (name, variant) = Variant::of(name);
+    let contents = fs::read(locate(&shared.media, &format!("{folder}/{name}"))?).ok()?;
+    if !name.ends_with(".mpd") {
+        return Some(contents.into());
+    }
+    let manifest = String::from_utf8(contents).ok()?;
+    Some(variant.write(&manifest, &shared.licence_url()).into())
+}
+
+/// Where the file of a URL path lies, or `None` if that could be outside the media folder.
+///
+/// The names of media are letters, digits and `._-`, and start with no dot. Whatever has other
+/// characters is refused, so there is no escape by `..`, by a percent sign or by a backslash.
+fn locate(media: &Path, path: &str) -> Option<PathBuf> {
+    let harmless = |name: &str| {
+        !name.is_empty()
+            && !name.starts_with('.')
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+    };
+    let mut names = path.strip_prefix('/')?.split('/');
+    names.try_fold(media.to_path_buf(), |folder, name| {
+        harmless(name).then(|| folder.join(name))
+    })
+}
+
+fn content_type(path: &str) -> &'static str {
+    match path.rsplit_once('.') {
+        Some((_, "mpd")) => "application/dash+xml",
+        Some((_, "mp4")) => "video/mp4",
+        Some((_, "m4s")) => "video/iso.segment",
+        _ => "application/octet-stream",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_found_in_the_media_folder() {
+        assert_eq!(
+            locate(Path::new("/media"), "/dash/cenc/v_1.m4s").as_deref(),
+            Some(Path::new("/media/dash/cenc/v_1.m4s"))
+        );
+    }
+
+    #[test]
+    fn nothing_is_found_outside() {
+        for path in [
+            "",
+            "dash/manifest.mpd",
+            "/dash/../make",
+            "/dash/..",
+            "/dash/./make",
+            "/dash//etc/passwd",
+            "/dash/%2e%2e/make",
+            r"/dash/..\make",
+            "/dash/.hidden",
+            "/dash/a\0b",
+            "/dash/",
+        ] {
+            assert_eq!(locate(Path::new("/media"), path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn files_have_the_types_of_dash() {
+        assert_eq!(content_type("/a/manifest.mpd"), "application/dash+xml");
+        assert_eq!(content_type("/a/v_init.mp4"), "video/mp4");
+        assert_eq!(content_type("/a/v_1.m4s"), "video/iso.segment");
+        assert_eq!(content_type("/a/other"), "application/octet-stream");
+    }
+}

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! What was asked of the auth service and the licence server.
+
+use std::fmt;
+
+use hyper::HeaderMap;
+
+/// One request for a session token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenRequest {
+    /// The HTTP method.
+    pub method: String,
+    /// The path, with the query if there was one.
+    pub path: String,
+    /// The headers in order of arrival, their names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The HTTP status of the answer, or `None` while, or if ever, there is none.
+    pub status: Option<u16>,
+}
+
+/// One request for content keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LicenceRequest {
+    /// The headers in order of arrival, their names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The value of the `Authorization` header.
+    pub authorization: Option<String>,
+    /// Whether the request brought a token at all, good or bad, in whichever header.
+    pub token_present: bool,
+    /// Whether the request brought the token that was current when it arrived.
+    pub token_valid: bool,
+    /// The key ids asked for, as lower case hexadecimal digits; none if the body is no licence
+    /// request.
+    pub kids: Vec<String>,
+    /// The value of the `Content-Type` header.
+    pub content_type: Option<String>,
+    /// The body as it arrived.
+    pub body: Vec<u8>,
+    /// The HTTP status of the answer, or `None` while, or if ever, there is none.
+    pub status: Option<u16>,
+}
+
+/// Every request to the auth service and the licence server, in order of arrival.
+///
+/// A request is in the record before its answer is under way: a client that has the answer can
+/// rely on finding its request here. Printed with `{}` it is a line a request, without any token.
+#[derive(Debug, Default)]
+pub struct Record {
+    entries: Vec<(Ticket, Entry)>,
+    issued: u64,
+}
+
+/// What finds an entry of the record again when its answer is known, even if the record has been
+/// cleared in between.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ticket(u64);
+
+#[derive(Debug)]
+enum Entry {
+    Token(TokenRequest),
+    Licence(LicenceRequest),
+}
+
+impl Record {
+    /// The requests to the auth service.
+    pub fn token_requests(&self) -> impl Iterator<Item = &TokenRequest> {
+        self.entries.iter().filter_map(|(_, entry)| match entry {
+            Entry::Token(request) => Some(request),
+            Entry::Licence(_) => None,
+        })
+    }
+
+    /// The requests to the licence server.
+    pub fn licence_requests(&self) -> impl Iterator<Item = &LicenceRequest> {
+        self.entries.iter().filter_map(|(_, entry)| match entry {
+            Entry::Licence(request) => Some(request),
+            Entry::Token(_) => None,
+        })
+    }
+
+    pub(crate) fn add_token_request(&mut self, request: TokenRequest) -> Ticket {
+        self.add(Entry::Token(request))
+    }
+
+    pub(crate) fn add_licence_request(&mut self, request: LicenceRequest) -> Ticket {
+        self.add(Entry::Licence(request))
+    }
+
+    pub(crate) fn answered(&mut self, ticket: Ticket, answer: u16) {
+        let entry = self.entries.iter_mut().find(|(own, _)| *own == ticket);
+        if let Some((_, Entry::Token(TokenRequest { status, .. }))) = entry {
+            *status = Some(answer);
+        } else if let Some((_, Entry::Licence(LicenceRequest { status, .. }))) = entry {
+            *status = Some(answer);
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.entries.clear();
+    }
+
+    fn add(&mut self, entry: Entry) -> Ticket {
+        let ticket = Ticket(self.issued);
+        self.issued += 1;
+        self.entries.push((ticket, entry));
+        ticket
+    }
+}
+
+impl fmt::Display for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (_, entry) in &self.entries {
+            let status = match entry {
+                Entry::Token(request) => {
+                    // The query stays out: it is the client's, and might hold anything.
+                    let path = request.path.split('?').next().unwrap_or_default();
+                    write!(f, "token   {} {path}", request.method)?;
+                    request.status
+                }
+                Entry::Licence(request) => {
+                    let count = request.kids.len();
+                    let plural = if count == 1 { "" } else { "s" };
+                    let token = match (request.token_present, request.token_valid) {
+                        (_, true) => "token valid",
+                        (true, false) => "token not valid",
+                        (false, false) => "no token",
+                    };
+                    write!(f, "licence {count} key id{plural}, {token}")?;
+                    request.status
+                }
+            };
+            match status {
+                Some(status) => writeln!(f, " -> {status}")?,
+                None => writeln!(f, " -> no answer")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The headers as the record keeps them.
+pub(crate) fn header_list(headers: &HeaderMap) -> Vec<(String, String)> {
+    headers
+        .iter()
+        .map(|(name, value)| {
+            let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+            (name.to_string(), value)
+        })
+        .collect()
+}
+
+/// One header as the record keeps it.
+pub(crate) fn header(headers: &HeaderMap, name: &str) -> Option<String> {
+    let value = headers.get(name)?;
+    Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token_request() -> TokenRequest {
+        TokenRequest {
+            method: "GET".into(),
+            path: "/authService/getSessionToken?device=secret".into(),
+            headers: Vec::new(),
+            status: None,
+        }
+    }
+
+    fn licence_request() -> LicenceRequest {
+        LicenceRequest {
+            headers: Vec::new(),
+            authorization: Some("Bearer secret".into()),
+            token_present: true,
+            token_valid: true,
+            kids: vec!["01".into(), "02".into()],
+            content_type: None,
+            body: Vec::new(),
+            status: None,
+        }
+    }
+
+    #[test]
+    fn a_line_a_request_without_secrets() {
+        let mut record = Record::default();
+        let token = record.add_token_request(token_request());
+        let licence = record.add_licence_request(licence_request());
+        record.add_licence_request(LicenceRequest {
+            token_valid: false,
+            kids: vec!["01".into()],
+            ..licence_request()
+        });
+        record.answered(licence, 200);
+        record.answered(token, 503);
+        assert_eq!(
+            record.to_string(),
+            "token   GET /authService/getSessionToken -> 503\n\
+             licence 2 key ids, token valid -> 200\n\
+             licence 1 key id, token not valid -> no answer\n"
+        );
+    }
+
+    #[test]
+    fn an_answer_after_clearing_marks_no_newer_request() {
+        let mut record = Record::default();
+        let cleared = record.add_token_request(token_request());
+        record.clear();
+        record.add_token_request(token_request());
+        record.answered(cleared, 200);
+        assert_eq!(record.token_requests().next(), Some(&token_request()));
+    }
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Connections, and which service a request is for.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request};
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::reply::{self, Reply};
+use crate::shared::Shared;
+use crate::{auth_service, licence_server, media};
+
+/// Where RDK's auth service has it.
+pub(crate) const AUTH_PATH: &str = "/authService/getSessionToken";
+
+/// Why a request gets no answer: the behaviour chosen by the test is to close the connection.
+#[derive(Debug)]
+pub(crate) struct NoAnswer;
+
+impl fmt::Display for NoAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("closed without an answer, as the test wants it")
+    }
+}
+
+impl Error for NoAnswer {}
+
+/// Accepts connections for ever, each with a task of its own so that none waits for another.
+pub(crate) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                tokio::spawn(converse(stream, Arc::clone(&shared)));
+            }
+            // The client was gone before it was let in, or there are too many connections: then
+            // the others have to get their turn before one more can be accepted.
+            Err(_) => tokio::task::yield_now().await,
+        }
+    }
+}
+
+/// Answers the requests of one connection until the client goes away.
+async fn converse(stream: TcpStream, shared: Arc<Shared>) {
+    // Only a matter of speed: the answers are small, and nobody should wait for an acknowledgement.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(|request| answer(&shared, request));
+    // It fails when the client goes away or talks nonsense, and when a service gives no answer.
+    // The tests know which of these they provoke, and the record says the rest.
+    let _ = http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+}
+
+async fn answer(shared: &Shared, request: Request<Incoming>) -> Result<Reply, NoAnswer> {
+    let reply = match (request.method(), request.uri().path()) {
+        (_, AUTH_PATH) => return auth_service::answer(shared, request).await,
+        (&Method::POST, "/licence") => licence_server::answer(shared, request).await,
+        (&Method::GET | &Method::HEAD, path) if path.starts_with("/dash/") => {
+            media::answer(shared, path, request.headers())
+        }
+        (&Method::GET, "/record") => reply::text(200, shared.state().record.to_string()),
+        (&Method::POST, "/record/clear") => {
+            shared.update(|state| state.record.clear());
+            reply::text(200, "")
+        }
+        _ => reply::text(404, "There is nothing here.\n"),
+    };
+    Ok(reply)
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! What the test's thread and the head-end's thread share.
+
+use std::path::PathBuf;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use hyper::header::HeaderName;
+use tokio::sync::watch;
+
+use crate::behaviour::{Auth, Licences};
+use crate::record::Record;
+use crate::tokens::Tokens;
+
+/// The state of a head-end, and the means to wait for it to change.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    /// Where the head-end listens, as a URL without a path.
+    pub(crate) origin: String,
+    /// The folder that the origin serves.
+    pub(crate) media: PathBuf,
+    state: Mutex<State>,
+    changed: Condvar,
+    released: watch::Sender<()>,
+}
+
+/// What changes in the life of a head-end.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) auth: Auth,
+    pub(crate) licences: Licences,
+    pub(crate) tokens: Tokens,
+    pub(crate) token_header: Option<HeaderName>,
+    pub(crate) record: Record,
+}
+
+/// A place in the queue of those that wait for [`Shared::release`].
+pub(crate) struct Release(watch::Receiver<()>);
+
+impl Release {
+    pub(crate) async fn wait(mut self) {
+        // Fails if there is no sender any more; then the head-end ends and so does this task.
+        let _ = self.0.changed().await;
+    }
+}
+
+impl Shared {
+    pub(crate) fn new(origin: String, media: PathBuf) -> Self {
+        Self {
+            origin,
+            media,
+            state: Mutex::new(State {
+                auth: Auth::default(),
+                licences: Licences::default(),
+                tokens: Tokens::new(),
+                token_header: None,
+                record: Record::default(),
+            }),
+            changed: Condvar::new(),
+            released: watch::Sender::new(()),
+        }
+    }
+
+    pub(crate) fn licence_url(&self) -> String {
+        format!("{}/licence", self.origin)
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        // The lock can only be poisoned by a predicate of `wait_until` that panics, which changes
+        // nothing. The failing test must still be able to drop its head-end in peace.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the state and tells those that wait for a change.
+    pub(crate) fn update<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let result = change(&mut self.state());
+        self.changed.notify_all();
+        result
+    }
+
+    /// As [`update`](Self::update), and in the same moment joins those that wait for a release, so
+    /// that none can slip in between.
+    pub(crate) fn update_and_queue<T>(&self, change: impl FnOnce(&mut State) -> T) -> (T, Release) {
+        self.update(|state| (change(state), Release(self.released.subscribe())))
+    }
+
+    /// Lets all hanging requests go, and no later one hang.
+    pub(crate) fn release(&self) {
+        self.update(|state| {
+            if state.auth == Auth::Hang {
+                state.auth = Auth::Grant;
+            }
+            if state.licences == Licences::Hang {
+                state.licences = Licences::Serve;
+            }
+            self.released.send_replace(());
+        });
+    }
+
+    /// Waits until the record is as the predicate wants it; `false` if that took too long.
+    pub(crate) fn wait_until(
+        &self,
+        timeout: Duration,
+        mut satisfied: impl FnMut(&Record) -> bool,
+    ) -> bool {
+        let (_state, wait) = self
+            .changed
+            .wait_timeout_while(self.state(), timeout, |state| !satisfied(&state.record))
+            .unwrap_or_else(PoisonError::into_inner);
+        !wait.timed_out()
+    }
+}

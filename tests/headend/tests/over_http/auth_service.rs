@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The auth service, asked over the network.
+
+use std::time::{Duration, Instant};
+
+use crate::client::{Connection, PATIENCE, ask};
+use headend::{Auth, Headend};
+use serde_json::json;
+
+const GET: &str = "GET /authService/getSessionToken";
+
+#[test]
+fn it_grants_the_token_and_records_the_request() {
+    let headend = Headend::start().expect("a head-end");
+    let answer = ask(&headend, &format!("{GET}?a=b\nX-Test: yes"), "");
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+    assert_eq!(
+        answer.json(),
+        json!({ "token": headend.token(), "status": 0, "expires": 3600 })
+    );
+
+    let requests = headend.token_requests();
+    assert_eq!(requests.len(), 1);
+    assert_eq!(requests[0].method, "GET");
+    assert_eq!(requests[0].path, "/authService/getSessionToken?a=b");
+    assert!(
+        requests[0]
+            .headers
+            .contains(&("x-test".into(), "yes".into()))
+    );
+    assert_eq!(requests[0].status, Some(200));
+}
+
+#[test]
+fn it_grants_for_as_long_as_it_is_told() {
+    let headend = Headend::start().expect("a head-end");
+    headend.set_auth(Auth::GrantFor(7));
+    assert_eq!(ask(&headend, GET, "").json()["expires"], 7);
+}
+
+#[test]
+fn it_can_take_its_time() {
+    let headend = Headend::start().expect("a head-end");
+    headend.set_auth(Auth::GrantAfter(Duration::from_millis(50)));
+    let before = Instant::now();
+    assert_eq!(ask(&headend, GET, "").status, 200);
+    assert!(before.elapsed() >= Duration::from_millis(50));
+}
+
+#[test]
+fn it_answers_what_it_is_told() {
+    let headend = Headend::start().expect("a head-end");
+    headend.set_auth(Auth::Reply {
+        status: 503,
+        content_type: "text/html".into(),
+        body: "<p>later".into(),
+    });
+    let answer = ask(&headend, GET, "");
+    assert_eq!(answer.status, 503);
+    assert_eq!(answer.header("content-type"), Some("text/html"));
+    assert_eq!(answer.text(), "<p>later");
+    assert_eq!(headend.token_requests()[0].status, Some(503));
+}
+
+#[test]
+fn an_impossible_answer_is_reported() {
+    let headend = Headend::start().expect("a head-end");
+    headend.set_auth(Auth::Reply {
+        status: 7,
+        content_type: "text/html".into(),
+        body: String::new(),
+    });
+    let answer = ask(&headend, GET, "");
+    assert_eq!(answer.status, 500);
+    assert!(answer.text().contains("status code"), "{answer:?}");
+}
+
+#[test]
+fn it_can_close_the_connection() {
+    let headend = Headend::start().expect("a head-end");
+    headend.set_auth(Auth::CloseAtOnce);
+    let mut connection = Connection::to(&headend);
+    connection.send(GET, "");
+    assert!(connection.receive(true).is_none());
+    assert_eq!(headend.token_requests()[0].status, None);
+}
+
+#[test]
+fn a_request_that_hangs_delays_no_other_and_is_released() {
+    let headend = Headend::start().expect("a head-end");
+    headend.set_auth(Auth::Hang);
+    let mut hanging = Connection::to(&headend);
+    hanging.send(GET, "");
+    assert!(headend.wait_for(PATIENCE, |record| record.token_requests().count() == 1));
+
+    assert_eq!(ask(&headend, "GET /record", "").status, 200);
+    headend.set_auth(Auth::GrantFor(1));
+    assert_eq!(ask(&headend, GET, "").json()["expires"], 1);
+    assert_eq!(headend.token_requests()[0].status, None);
+
+    headend.set_auth(Auth::Hang);
+    headend.release();
+    let answer = hanging.receive(true).expect("an answer");
+    assert_eq!(answer.json()["token"], headend.token());
+    assert_eq!(headend.token_requests()[0].status, Some(200));
+    assert_eq!(ask(&headend, GET, "").json()["expires"], 3600);
+}
+
+#[test]
+fn a_head_end_with_hanging_requests_can_be_dropped() {
+    let headend = Headend::start().expect("a head-end");
+    headend.set_auth(Auth::Hang);
+    let mut hanging = Connection::to(&headend);
+    hanging.send(GET, "");
+    assert!(headend.wait_for(PATIENCE, |record| record.token_requests().count() == 1));
+    drop(headend);
+    assert!(hanging.receive(true).is_none());
+}
+
+#[test]
+fn the_next_token_after_a_revocation_is_another() {
+    let headend = Headend::start().expect("a head-end");
+    let first = ask(&headend, GET, "").json();
+    assert_eq!(ask(&headend, GET, "").json(), first);
+    headend.revoke();
+    let second = ask(&headend, GET, "").json();
+    assert_ne!(first["token"], second["token"]);
+    assert_eq!(second["token"], headend.token());
+}
+
+#[test]
+fn the_wait_for_what_does_not_come_ends() {
+    let headend = Headend::start().expect("a head-end");
+    assert!(!headend.wait_for(Duration::from_millis(10), |record| {
+        record.token_requests().count() == 1
+    }));
+}
+
+#[test]
+fn the_record_can_be_read_and_cleared_but_has_no_token() {
+    let headend = Headend::start().expect("a head-end");
+    ask(&headend, GET, "");
+    let authorization = format!("Authorization: Bearer {}", headend.token());
+    ask(&headend, &format!("POST /licence\n{authorization}"), "{}");
+    ask(&headend, "POST /licence", "{}");
+
+    let record = ask(&headend, "GET /record", "");
+    assert_eq!(
+        record.text(),
+        "token   GET /authService/getSessionToken -> 200\n\
+         licence 0 key ids, token valid -> 400\n\
+         licence 0 key ids, no token -> 401\n"
+    );
+
+    assert_eq!(ask(&headend, "POST /record/clear", "").status, 200);
+    assert_eq!(ask(&headend, "GET /record", "").text(), "");
+    assert!(headend.token_requests().is_empty());
+}

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The licence server, asked over the network.
+
+use crate::client::{Answer, Connection, PATIENCE, ask};
+use headend::{AUDIO_KEY_ID, Headend, Licences, VIDEO_KEY_ID};
+
+const BOTH: &str =
+    r#"{"kids":["ABEiM0RVZneImaq7zN3uAQ","ABEiM0RVZneImaq7zN3uAg"],"type":"temporary"}"#;
+
+fn order(headend: &Headend, header: &str) -> Answer {
+    ask(headend, &format!("POST /licence\n{header}"), BOTH)
+}
+
+fn bearer(headend: &Headend) -> String {
+    format!("Authorization: Bearer {}", headend.token())
+}
+
+#[test]
+fn it_gives_keys_for_the_token_and_records_the_request() {
+    let headend = Headend::start().expect("a head-end");
+    let authorization = bearer(&headend);
+    let answer = order(
+        &headend,
+        &format!("{authorization}\nContent-Type: application/json"),
+    );
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+    let licence = answer.json();
+    assert_eq!(licence["type"], "temporary");
+    assert_eq!(licence["keys"][1]["kty"], "oct");
+    assert_eq!(licence["keys"][1]["kid"], "ABEiM0RVZneImaq7zN3uAg");
+    assert_eq!(licence["keys"][1]["k"], "ASNFZ4mrze8BI0VniavNAg");
+
+    let requests = headend.licence_requests();
+    assert_eq!(requests.len(), 1);
+    let request = &requests[0];
+    assert_eq!(
+        request.authorization,
+        Some(format!("Bearer {}", headend.token()))
+    );
+    assert!(request.token_present && request.token_valid);
+    assert_eq!(request.kids, [AUDIO_KEY_ID, VIDEO_KEY_ID]);
+    assert_eq!(request.content_type.as_deref(), Some("application/json"));
+    assert_eq!(request.body, BOTH.as_bytes());
+    assert_eq!(request.status, Some(200));
+}
+
+#[test]
+fn it_wants_a_token() {
+    let headend = Headend::start().expect("a head-end");
+    let answer = order(&headend, "");
+    assert_eq!(answer.status, 401);
+    assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
+    assert_eq!(
+        answer.header("content-type"),
+        Some("application/problem+json")
+    );
+    let request = &headend.licence_requests()[0];
+    assert!(!request.token_present && !request.token_valid);
+}
+
+#[test]
+fn it_refuses_another_token_and_a_revoked_one() {
+    let headend = Headend::start().expect("a head-end");
+    let authorization = bearer(&headend);
+    assert_eq!(order(&headend, "Authorization: Bearer other").status, 403);
+    assert_eq!(order(&headend, &authorization).status, 200);
+    headend.revoke();
+    let answer = order(&headend, &authorization);
+    assert_eq!(answer.status, 403);
+    assert_eq!(
+        answer.header("content-type"),
+        Some("application/problem+json")
+    );
+    assert_eq!(order(&headend, &bearer(&headend)).status, 200);
+}
+
+#[test]
+fn it_takes_the_token_from_another_header() {
+    let headend = Headend::start().expect("a head-end");
+    let header = format!("X-Session: {}", headend.token());
+    assert_eq!(order(&headend, &header).status, 401);
+    headend.set_token_header("X-Session");
+    assert_eq!(order(&headend, &header).status, 200);
+    assert_eq!(order(&headend, "X-Session: other").status, 403);
+    assert_eq!(order(&headend, &bearer(&headend)).status, 200);
+}
+
+#[test]
+fn it_behaves_as_it_is_told() {
+    let headend = Headend::start().expect("a head-end");
+
+    headend.set_licences(Licences::ServeAnonymous);
+    assert_eq!(order(&headend, "").status, 200);
+
+    headend.set_licences(Licences::Refuse(451));
+    assert_eq!(order(&headend, &bearer(&headend)).status, 451);
+
+    headend.set_licences(Licences::Reply {
+        status: 200,
+        body: "not a licence".into(),
+    });
+    assert_eq!(order(&headend, "").text(), "not a licence");
+
+    headend.set_licences(Licences::ServeWithout(AUDIO_KEY_ID.into()));
+    let licence = order(&headend, &bearer(&headend)).json();
+    assert_eq!(licence["keys"].as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn a_request_that_hangs_is_released() {
+    let headend = Headend::start().expect("a head-end");
+    headend.set_licences(Licences::Hang);
+    let mut hanging = Connection::to(&headend);
+    hanging.send(&format!("POST /licence\n{}", bearer(&headend)), BOTH);
+    assert!(headend.wait_for(PATIENCE, |record| record.licence_requests().count() == 1));
+    headend.release();
+    assert_eq!(hanging.receive(true).map(|answer| answer.status), Some(200));
+    assert_eq!(order(&headend, "").status, 401);
+}
+
+#[test]
+fn a_body_too_long_is_refused() {
+    let headend = Headend::start().expect("a head-end");
+    // One byte too many: had the server more left to read, it might reset the connection before
+    // the answer is through.
+    let long = "x".repeat(64 * 1024 + 1);
+    assert_eq!(ask(&headend, "POST /licence", &long).status, 413);
+}

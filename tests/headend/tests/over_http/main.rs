@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Each service, asked over the network. One test program for all, so that it is linked once.
+
+mod auth_service;
+mod client;
+mod licence_server;
+mod origin;
+mod program;

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The origin, asked over the network.
+
+use crate::client::{Connection, ask};
+use headend::Headend;
+
+#[test]
+fn the_manifest_names_the_licence_server() {
+    let headend = Headend::start().expect("a head-end");
+    let answer = ask(&headend, "GET /dash/cenc/manifest.mpd", "");
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.header("content-type"), Some("application/dash+xml"));
+    assert!(answer.text().contains(&headend.licence_url()));
+}
+
+#[test]
+fn the_variants_of_the_manifest_are_there() {
+    let headend = Headend::start().expect("a head-end");
+    let get = |name: &str| ask(&headend, &format!("GET /dash/cenc/{name}"), "");
+    assert!(!get("manifest-no-laurl.mpd").text().contains("Laurl"));
+    assert!(
+        get("manifest-upper-case.mpd")
+            .text()
+            .contains("urn:uuid:E2719D58")
+    );
+    assert!(
+        get("manifest-ancestor-ns.mpd")
+            .text()
+            .contains("<dashif:Laurl>")
+    );
+}
+
+#[test]
+fn one_connection_serves_whole_files_parts_and_heads() {
+    let headend = Headend::start().expect("a head-end");
+    let mut connection = Connection::to(&headend);
+
+    let whole = connection.ask("GET /dash/cenc/v_1.m4s", "");
+    assert_eq!(whole.status, 200);
+    assert_eq!(whole.header("content-type"), Some("video/iso.segment"));
+    assert_eq!(whole.header("accept-ranges"), Some("bytes"));
+
+    let part = connection.ask("GET /dash/cenc/v_1.m4s\nRange: bytes=4-7", "");
+    assert_eq!(part.status, 206);
+    assert_eq!(part.body, whole.body[4..8]);
+    let length = whole.body.len();
+    let range = format!("bytes 4-7/{length}");
+    assert_eq!(part.header("content-range"), Some(range.as_str()));
+
+    let beyond = connection.ask(
+        &format!("GET /dash/cenc/v_1.m4s\nRange: bytes={length}-"),
+        "",
+    );
+    assert_eq!(beyond.status, 416);
+    let range = format!("bytes */{length}");
+    assert_eq!(beyond.header("content-range"), Some(range.as_str()));
+
+    let head = connection.ask("HEAD /dash/cenc/v_1.m4s", "");
+    assert_eq!(head.status, 200);
+    assert_eq!(
+        head.header("content-length"),
+        whole.header("content-length")
+    );
+
+    let init = connection.ask("GET /dash/clear/v_init.mp4", "");
+    assert_eq!(init.header("content-type"), Some("video/mp4"));
+}
+
+#[test]
+fn nothing_else_is_there() {
+    let headend = Headend::start().expect("a head-end");
+    for head in [
+        "GET /dash/../make",
+        "GET /dash/%2e%2e/make",
+        "GET /dash/cenc/",
+        "GET /dash/cenc/v_9.m4s",
+        "GET /make",
+        "GET /licence",
+        "POST /dash/cenc/manifest.mpd",
+    ] {
+        assert_eq!(ask(&headend, head, "").status, 404, "{head}");
+    }
+}
