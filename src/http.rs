@@ -27,9 +27,8 @@ pub const MAX_REPLY: usize = 64 * 1024;
 /// the video stream's, short enough that a set-top box's small server gets its sockets back.
 const KEEP_IDLE: Duration = Duration::from_secs(10);
 
-/// One request.
+/// One request: a POST where it has a body, else a GET.
 pub struct Request {
-    pub method: Method,
     pub url: Endpoint,
     pub headers: Vec<(String, Secret)>,
     /// Content type and bytes.
@@ -150,13 +149,13 @@ pub async fn send(request: Request) -> Result<Reply, Failure> {
 
 async fn exchange(request: Request) -> Result<Reply, Failure> {
     let Request {
-        method,
-        url,
-        headers,
-        body,
-        ..
+        url, headers, body, ..
     } = request;
     let place = url.place();
+    let method = match body {
+        Some(_) => Method::POST,
+        None => Method::GET,
+    };
     let mut builder = client(&url)?
         .request(method, url.0)
         .headers(header_map(headers)?);
@@ -239,7 +238,8 @@ fn build(system_roots: bool, environment_proxy: bool) -> Result<Client, Failure>
         .referer(false)
         .pool_idle_timeout(KEEP_IDLE)
         .user_agent(concat!(
-            "gst-plugin-sessiontoken/",
+            env!("CARGO_PKG_NAME"),
+            "/",
             env!("CARGO_PKG_VERSION")
         ));
     if !environment_proxy {

@@ -69,7 +69,6 @@ pub fn order(order: Order, timeout: Duration) -> Arc<Flight<Outcome>> {
 
 async fn fetch(order: Order, timeout: Duration) -> Result<Licence, Failure> {
     let reply = http::send(Request {
-        method: reqwest::Method::POST,
         url: order.url,
         headers: order.headers,
         body: Some((

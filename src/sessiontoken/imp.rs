@@ -19,7 +19,7 @@
  * ]| Plays the picture of a protected DASH presentation. `scripts/demo --serve` provides it.
  *
  * |[
- * GST_PLUGIN_FEATURE_RANK=sessiontoken:PRIMARY gst-launch-1.0 playbin3 uri=http://localhost:50050/dash/cenc/manifest.mpd
+ * GST_PLUGIN_FEATURE_RANK=sessiontoken:PRIMARY gst-launch-1.0 playbin3 uri=http://localhost:50050/dash/cenc/manifest.mpd video-sink=fakevideosink audio-sink=fakeaudiosink
  * ]| The same in a player, which plugs the element by itself once its rank is raised.
  *
  * Since: 0.1.0

@@ -182,7 +182,6 @@ fn overdue(endpoint: &Endpoint, timeout: Duration) -> Failure {
 /// Sends the request on the runtime, which owns it from here on.
 fn launch(takeoff: Takeoff, endpoint: &Endpoint, timeout: Duration) {
     let request = Request {
-        method: reqwest::Method::GET,
         url: endpoint.clone(),
         headers: Vec::new(),
         body: None,
