@@ -398,24 +398,16 @@ impl Hold {
             return;
         }
         let (flushes, calls) = (state.flushes, state.calls);
-        let Some(slot) = state.queue.front_mut() else {
-            return;
-        };
         // An event stays in its place, in case a flush sweeps over the pads while it is pushed. A
         // buffer leaves it: a second reference would make it read-only for downstream.
-        let item = match slot {
-            Some(Item::Event(event)) => Item::Event(event.clone()),
-            slot => match slot.take() {
-                Some(item) => {
-                    let cost = item.cost();
-                    state.held_bytes = state.held_bytes.saturating_sub(cost);
-                    item
-                }
-                None => {
-                    state.pop();
-                    return;
-                }
-            },
+        let item = match state.queue.front_mut() {
+            Some(Some(Item::Event(event))) => Item::Event(event.clone()),
+            Some(slot) => {
+                let Some(item) = slot.take() else { return };
+                state.held_bytes = state.held_bytes.saturating_sub(item.cost());
+                item
+            }
+            None => return,
         };
         drop(state);
 

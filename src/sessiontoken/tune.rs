@@ -10,7 +10,7 @@ use crate::failure::Failure;
 use crate::flight::{Flight, Wake};
 use crate::http::{self, Endpoint, Request};
 use crate::runtime;
-use crate::session::{Answer, Moment, Outcome, Takeoff, Token};
+use crate::session::{Answer, Moment, Outcome, Takeoff, Token, nobody};
 
 use super::key_request::Flow;
 use super::settings::{Given, Policy, Source, deadline, read_file};
@@ -91,13 +91,10 @@ impl Tune {
         waiter: &Weak<dyn Wake>,
         now: Instant,
     ) -> Verdict {
-        if let Some(failure) = &self.failed {
-            return Verdict::Failed(failure.clone());
-        }
-        let verdict = match app_token.or(self.file.as_ref()) {
-            Some(Ok(token)) => Verdict::Go(token.clone()),
-            Some(Err(failure)) => Verdict::Failed(failure.clone()),
-            None => self.ask(waiter, now),
+        let verdict = match (app_token.or(self.file.as_ref()), &self.failed) {
+            (Some(Ok(token)), _) => Verdict::Go(token.clone()),
+            (Some(Err(failure)), _) | (None, Some(failure)) => Verdict::Failed(failure.clone()),
+            (None, None) => self.ask(waiter, now),
         };
         if !matches!(verdict, Verdict::Wait(_))
             && let Some(since) = self.waiting_since.take()
@@ -120,8 +117,9 @@ impl Tune {
             return Verdict::Go(token);
         }
         let flight = match self.flight.take() {
-            Some(flight) => flight,
-            None => match session.ask(now, |takeoff| {
+            // What was fetched ahead may have ended before it was needed.
+            Some(flight) if self.waiting_since.is_some() || !is_stale(&flight, now) => flight,
+            _ => match session.ask(now, |takeoff| {
                 launch(takeoff, endpoint, self.policy.timeout);
             }) {
                 Answer::Token(token) => return Verdict::Go(token),
@@ -133,8 +131,8 @@ impl Tune {
             },
         };
         match flight.poll(waiter) {
-            // One that ended before it was used (a very short life) counts as an answer all the
-            // same: asking again at once would spin.
+            // A token that ended while it was waited for (a very short life) counts as an answer
+            // all the same: asking again at once would spin.
             Some(Ok(token)) => Verdict::Go(token),
             Some(Err(failure)) => Verdict::Failed(failure),
             None => {
@@ -169,6 +167,10 @@ impl Tune {
     pub fn generation(&self) -> Option<u32> {
         self.announced
     }
+}
+
+fn is_stale(flight: &Flight<Outcome>, now: Instant) -> bool {
+    matches!(flight.poll(&nobody()), Some(Ok(token)) if !token.is_valid(now))
 }
 
 fn overdue(endpoint: &Endpoint, timeout: Duration) -> Failure {
