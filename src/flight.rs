@@ -5,11 +5,22 @@
 //! The flight belongs to whoever runs the request (the runtime), never to one who waits: a caller
 //! that goes away ends its own wait and nothing else.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
+
+use crate::wait::lock;
 
 /// Somebody who waits and wants to be woken. Called from any thread, so it must not block.
 pub trait Wake: Send + Sync {
     fn wake(&self);
+}
+
+/// Nobody: for asking without waiting.
+pub fn nobody() -> Weak<dyn Wake> {
+    struct Nobody;
+    impl Wake for Nobody {
+        fn wake(&self) {}
+    }
+    Weak::<Nobody>::new()
 }
 
 /// An answer that is under way or here.
@@ -39,7 +50,7 @@ impl<T: Clone> Flight<T> {
     ///
     /// Looking and registering happen under one lock, so no landing falls between them.
     pub fn poll(&self, waiter: &Weak<dyn Wake>) -> Option<T> {
-        match &mut *self.lock() {
+        match &mut *lock(&self.state) {
             State::Landed(answer) => Some(answer.clone()),
             State::Flying(waiters) => {
                 if !waiters.iter().any(|known| known.ptr_eq(waiter)) {
@@ -51,16 +62,12 @@ impl<T: Clone> Flight<T> {
     }
 
     fn land(&self, answer: T) {
-        let before = std::mem::replace(&mut *self.lock(), State::Landed(answer));
+        let before = std::mem::replace(&mut *lock(&self.state), State::Landed(answer));
         if let State::Flying(waiters) = before {
             for waiter in waiters.iter().filter_map(Weak::upgrade) {
                 waiter.wake();
             }
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State<T>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

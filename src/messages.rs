@@ -40,10 +40,9 @@ fn details(failure: &Failure) -> gst::Structure {
 
 /// Posts the failure as an error of `element`.
 pub fn post_error(element: &gst::Element, failure: &Failure) {
-    let error = glib::Error::new(resource_error(failure.kind), &sentence(&failure.what));
     post(
         element,
-        gst::message::Error::builder_from_error(error)
+        gst::message::Error::builder_from_error(glib_error(failure))
             .details(details(failure))
             .src(element)
             .build(),
@@ -52,14 +51,17 @@ pub fn post_error(element: &gst::Element, failure: &Failure) {
 
 /// Posts the failure as a warning: something went wrong, and playback goes on.
 pub fn post_warning(element: &gst::Element, failure: &Failure) {
-    let error = glib::Error::new(resource_error(failure.kind), &sentence(&failure.what));
     post(
         element,
-        gst::message::Warning::builder_from_error(error)
+        gst::message::Warning::builder_from_error(glib_error(failure))
             .details(details(failure))
             .src(element)
             .build(),
     );
+}
+
+fn glib_error(failure: &Failure) -> glib::Error {
+    glib::Error::new(resource_error(failure.kind), &sentence(&failure.what))
 }
 
 /// Posts an error about the stream itself, which no server and no setting is to blame for.

@@ -23,6 +23,12 @@ pub enum Woken {
     Abandoned,
 }
 
+/// Locks a mutex whose value is whole at all times: each change to it is a single assignment or a call that does
+/// not panic. So a thread that panicked while it held the lock left nothing half done, and the poison is passed over.
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// A value that threads can wait on.
 #[derive(Debug, Default)]
 pub struct Guarded<S> {
@@ -38,10 +44,9 @@ impl<S> Guarded<S> {
         }
     }
 
-    /// The state. A thread that panicked while it held the lock left every field a valid value,
-    /// because each change is a single assignment or a call that does not panic; so the poison is passed over.
+    /// The state.
     pub fn lock(&self) -> MutexGuard<'_, S> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     /// Changes the state and wakes every waiter to look at it.

@@ -21,7 +21,7 @@
  * Since: 0.1.0
  */
 use std::ops::ControlFlow;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use gst::glib;
@@ -33,10 +33,11 @@ use super::keys::{Keys, Lookup};
 use super::protection_meta::{self, Protection};
 use super::settings::{Policy, Settings};
 use crate::cenc::{CLEARKEY_SYSTEM, COMMON_SYSTEM, ContentKey, InitData, SampleError, decrypt_ctr};
-use crate::config::CONTEXT_TYPE;
+use crate::config::Slot;
 use crate::hold::{Hold, Holding, Item, Prepared, build_pads};
 use crate::messages;
 use crate::sessiontoken::key_request;
+use crate::wait::lock;
 
 static CAT: Lazy<gst::DebugCategory> = Lazy::new(|| {
     gst::DebugCategory::new(
@@ -54,7 +55,7 @@ pub struct ClearKeyDec {
     srcpad: gst::Pad,
     hold: Hold,
     settings: Mutex<Settings>,
-    context: Mutex<Option<gst::Context>>,
+    context: Slot,
     policy: Mutex<Option<Arc<Policy>>>,
     keys: Mutex<Keys>,
 }
@@ -233,10 +234,6 @@ fn is_media_type(name: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || b"/-_.:+".contains(&byte))
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 #[glib::object_subclass]
 impl ObjectSubclass for ClearKeyDec {
     const NAME: &'static str = "GstClearKeyDec";
@@ -256,7 +253,7 @@ impl ObjectSubclass for ClearKeyDec {
             srcpad,
             hold: Hold::default(),
             settings: Mutex::default(),
-            context: Mutex::default(),
+            context: Slot::default(),
             policy: Mutex::default(),
             keys: Mutex::default(),
         }
@@ -336,9 +333,7 @@ impl ElementImpl for ClearKeyDec {
     }
 
     fn set_context(&self, context: &gst::Context) {
-        if context.context_type() == CONTEXT_TYPE {
-            *lock(&self.context) = Some(context.clone());
-        }
+        self.context.offer(context);
         self.parent_set_context(context);
     }
 
@@ -348,7 +343,7 @@ impl ElementImpl for ClearKeyDec {
     ) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
         if transition == gst::StateChange::NullToReady {
             let obj = self.obj();
-            let context = crate::config::context(obj.upcast_ref(), &self.context);
+            let context = self.context.ask(obj.upcast_ref());
             let settings = lock(&self.settings).clone();
             let policy = settings
                 .policy(obj.upcast_ref(), context.as_ref())

@@ -4,7 +4,7 @@
 //! headers from the same server share one answer, as long as one of them has it.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
 use once_cell::sync::Lazy;
@@ -13,9 +13,10 @@ use zeroize::Zeroizing;
 use crate::cenc::{KeyId, Licence, read_licence, request_body};
 use crate::failure::Failure;
 use crate::flight::Flight;
+use crate::flight::nobody;
 use crate::http::{self, Endpoint, Request};
 use crate::runtime;
-use crate::session::nobody;
+use crate::wait::lock;
 
 /// What is asked for.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -33,7 +34,7 @@ static ORDERS: Lazy<Mutex<HashMap<Order, Weak<Flight<Outcome>>>>> = Lazy::new(Mu
 /// The flight of that order: one that others began, or a new one.
 pub fn order(order: Order, timeout: Duration) -> Arc<Flight<Outcome>> {
     let (flight, landing) = {
-        let mut orders = ORDERS.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut orders = lock(&ORDERS);
         orders.retain(|_, flight| flight.strong_count() > 0);
         if let Some(flight) = orders.get(&order).and_then(Weak::upgrade) {
             // A failure is not handed on: who asks now may be another tune.

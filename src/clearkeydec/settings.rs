@@ -8,63 +8,27 @@ use std::time::Duration;
 use gst::glib;
 use gst::prelude::*;
 
+use crate::config::{Common, text};
 use crate::failure::Failure;
-use crate::hold::DEFAULT_MAX_HELD_BYTES;
 use crate::http::Endpoint;
 
-/// As long as `sessiontoken` gives its auth service, in milliseconds.
-const DEFAULT_TIMEOUT: u32 = 5000;
-
 /// The properties as they were set.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Settings {
     license_url: Option<String>,
-    timeout: u32,
-    max_held_bytes: u64,
-    allow_cleartext: bool,
+    common: Common,
+    /// Names of those that were set on the element, which contexts and environment do not change.
     explicit: HashSet<String>,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            license_url: None,
-            timeout: DEFAULT_TIMEOUT,
-            max_held_bytes: DEFAULT_MAX_HELD_BYTES,
-            allow_cleartext: false,
-            explicit: HashSet::new(),
-        }
-    }
 }
 
 impl Settings {
     pub fn properties() -> Vec<glib::ParamSpec> {
-        vec![
-            glib::ParamSpecString::builder("license-url")
-                .nick("License URL")
-                .blurb("URL of the ClearKey licence server (default: the MPD's dashif:Laurl; read back without userinfo and query)")
-                .mutable_ready()
-                .build(),
-            glib::ParamSpecUInt::builder("timeout")
-                .nick("Timeout")
-                .blurb("Milliseconds for getting a licence, all in all")
-                .minimum(1)
-                .default_value(DEFAULT_TIMEOUT)
-                .mutable_ready()
-                .build(),
-            glib::ParamSpecUInt64::builder("max-held-bytes")
-                .nick("Max held bytes")
-                .blurb("How much of the stream is held while it waits for a licence, before upstream has to wait")
-                .default_value(DEFAULT_MAX_HELD_BYTES)
-                .mutable_ready()
-                .build(),
-            glib::ParamSpecBoolean::builder("allow-cleartext")
-                .nick("Allow cleartext")
-                .blurb("Allow http to other hosts than this one")
-                .default_value(false)
-                .mutable_ready()
-                .build(),
-        ]
+        let own = glib::ParamSpecString::builder("license-url")
+            .nick("License URL")
+            .blurb("URL of the ClearKey licence server (default: the MPD's dashif:Laurl; read back without userinfo and query)")
+            .mutable_ready()
+            .build();
+        std::iter::once(own).chain(Common::properties()).collect()
     }
 
     /// Sets a property from the application.
@@ -76,29 +40,15 @@ impl Settings {
     /// The value has the property's type: GObject and `config` both see to that.
     fn apply(&mut self, name: &str, value: &glib::Value) {
         match name {
-            "license-url" => {
-                self.license_url = value
-                    .get::<Option<String>>()
-                    .ok()
-                    .flatten()
-                    .filter(|text| !text.is_empty());
-            }
-            "timeout" => self.timeout = value.get().unwrap_or(DEFAULT_TIMEOUT),
-            "max-held-bytes" => {
-                self.max_held_bytes = value.get().unwrap_or(DEFAULT_MAX_HELD_BYTES);
-            }
-            "allow-cleartext" => self.allow_cleartext = value.get().unwrap_or(false),
-            _ => {}
+            "license-url" => self.license_url = text(value),
+            name => self.common.apply(name, value),
         }
     }
 
     pub fn get(&self, name: &str) -> glib::Value {
         match name {
             "license-url" => self.license_url.as_deref().map(Endpoint::shown).to_value(),
-            "timeout" => self.timeout.to_value(),
-            "max-held-bytes" => self.max_held_bytes.to_value(),
-            "allow-cleartext" => self.allow_cleartext.to_value(),
-            _ => glib::Value::from_type(glib::Type::STRING),
+            name => self.common.get(name),
         }
     }
 
@@ -119,13 +69,13 @@ impl Settings {
         let license_url = settings
             .license_url
             .as_deref()
-            .map(|url| Endpoint::parse(url, "license-url", settings.allow_cleartext))
+            .map(|url| Endpoint::parse(url, "license-url", settings.common.allow_cleartext))
             .transpose()?;
         Ok(Policy {
             license_url,
-            timeout: Duration::from_millis(u64::from(settings.timeout)),
-            max_held_bytes: settings.max_held_bytes,
-            allow_cleartext: settings.allow_cleartext,
+            timeout: settings.common.timeout(),
+            max_held_bytes: settings.common.max_held_bytes,
+            allow_cleartext: settings.common.allow_cleartext,
         })
     }
 }

@@ -3,16 +3,20 @@
 //! Configuration of elements that a player does not create itself: a context on the pipeline, or
 //! the environment. Both name properties of any of our elements, and each element takes what it knows.
 
+mod common;
 mod text;
 
 use std::collections::HashSet;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use gst::glib;
 use gst::prelude::*;
 
+pub use common::{Common, text};
+
 use crate::failure::Failure;
 use crate::secret::Secret;
+use crate::wait::lock;
 
 /// Type of the context, name of its structure, and name of the structure in the environment.
 pub const CONTEXT_TYPE: &str = "session-token-config";
@@ -26,20 +30,32 @@ struct Field {
     value: Secret,
 }
 
-/// The context that configures `element`. Where it has none yet, the application is asked, and may answer
-/// by setting one before this returns.
-pub fn context(element: &gst::Element, set: &Mutex<Option<gst::Context>>) -> Option<gst::Context> {
-    let current = || set.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    if let Some(context) = current() {
-        return Some(context);
+/// The context that configures an element, once one was set.
+#[derive(Default)]
+pub struct Slot(Mutex<Option<gst::Context>>);
+
+impl Slot {
+    /// Keeps the context if it is one of ours.
+    pub fn offer(&self, context: &gst::Context) {
+        if context.context_type() == CONTEXT_TYPE {
+            *lock(&self.0) = Some(context.clone());
+        }
     }
-    // Fails only where nobody listens.
-    let _ = element.post_message(
-        gst::message::NeedContext::builder(CONTEXT_TYPE)
-            .src(element)
-            .build(),
-    );
-    current()
+
+    /// The context. Where there is none yet, the application is asked, and may answer by setting
+    /// one before this returns.
+    pub fn ask(&self, element: &gst::Element) -> Option<gst::Context> {
+        if let Some(context) = lock(&self.0).clone() {
+            return Some(context);
+        }
+        // Fails only where nobody listens.
+        let _ = element.post_message(
+            gst::message::NeedContext::builder(CONTEXT_TYPE)
+                .src(element)
+                .build(),
+        );
+        lock(&self.0).clone()
+    }
 }
 
 /// The settings that apply to `element` and are not `explicit` on it: those of the context before
@@ -162,24 +178,16 @@ fn convert(field: &Field, pspec: &glib::ParamSpec, source: &str) -> Result<glib:
             "false" | "no" | "0" => Some(false.to_value()),
             _ => None,
         },
-        glib::Type::U32 => text
-            .parse::<u32>()
-            .ok()
-            .filter(|number| {
-                pspec
-                    .downcast_ref::<glib::ParamSpecUInt>()
-                    .is_none_or(|range| (range.minimum()..=range.maximum()).contains(number))
-            })
-            .map(|number| number.to_value()),
-        glib::Type::U64 => text
-            .parse::<u64>()
-            .ok()
-            .filter(|number| {
-                pspec
-                    .downcast_ref::<glib::ParamSpecUInt64>()
-                    .is_none_or(|range| (range.minimum()..=range.maximum()).contains(number))
-            })
-            .map(|number| number.to_value()),
+        glib::Type::U32 => number(text, |number: &u32| {
+            pspec
+                .downcast_ref::<glib::ParamSpecUInt>()
+                .is_none_or(|range| (range.minimum()..=range.maximum()).contains(number))
+        }),
+        glib::Type::U64 => number(text, |number: &u64| {
+            pspec
+                .downcast_ref::<glib::ParamSpecUInt64>()
+                .is_none_or(|range| (range.minimum()..=range.maximum()).contains(number))
+        }),
         type_ if type_.is_a(glib::Type::ENUM) => {
             glib::EnumClass::with_type(type_).and_then(|class| class.to_value_by_nick(text))
         }
@@ -192,4 +200,12 @@ fn convert(field: &Field, pspec: &glib::ParamSpec, source: &str) -> Result<glib:
             type_.name()
         ))
     })
+}
+
+fn number<T: std::str::FromStr + ToValue>(
+    text: &str,
+    is_in_range: impl Fn(&T) -> bool,
+) -> Option<glib::Value> {
+    let number = text.parse().ok().filter(is_in_range)?;
+    Some(number.to_value())
 }

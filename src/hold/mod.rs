@@ -30,7 +30,7 @@ mod watch;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Instant;
 
 use gst::glib;
@@ -43,7 +43,7 @@ use watch::Watch;
 
 use crate::flight::Wake;
 use crate::messages::post_stream_error;
-use crate::wait::{Guarded, Woken};
+use crate::wait::{Guarded, Woken, lock};
 
 /// Default of the property `max-held-bytes`: five seconds of a 25 Mbit/s stream, which is as long
 /// as a request may take by default.
@@ -383,7 +383,7 @@ impl Hold {
     }
 
     fn watch_lock(&self) -> MutexGuard<'_, Option<Watch>> {
-        self.watch.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.watch)
     }
 
     /// One step of the task.

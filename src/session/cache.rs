@@ -3,12 +3,13 @@
 //! The sessions of this process.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use once_cell::sync::Lazy;
 
 use super::{Identity, Session};
+use crate::wait::lock;
 
 /// From this many sessions on, those that nobody uses and that hold no valid token are let go.
 /// A player has one or two; the bound is for one that makes up a location for each channel.
@@ -18,7 +19,7 @@ static SESSIONS: Lazy<Mutex<HashMap<Identity, Arc<Session>>>> = Lazy::new(Mutex:
 
 /// The one session of that identity.
 pub fn session(identity: Identity) -> Arc<Session> {
-    let mut sessions = SESSIONS.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut sessions = lock(&SESSIONS);
     if sessions.len() >= MANY && !sessions.contains_key(&identity) {
         let now = Instant::now();
         sessions.retain(|_, session| Arc::strong_count(session) > 1 || !session.is_idle(now));
@@ -54,10 +55,7 @@ mod tests {
         for number in 0..10 * MANY {
             session(identity(&format!("http://made-up/{number}")));
         }
-        let kept = SESSIONS
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .len();
+        let kept = lock(&SESSIONS).len();
         assert!(kept <= MANY + 1, "{kept} sessions kept");
         assert!(Arc::ptr_eq(&used, &session(identity("http://used/"))));
     }

@@ -8,14 +8,15 @@
 mod cache;
 mod token;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::{Duration, Instant};
 
 pub use cache::session;
 pub use token::{Grant, MAX_TOKEN_LEN, Moment, Token, checked};
 
 use crate::failure::Failure;
-use crate::flight::{Flight, Landing, Wake};
+use crate::flight::{Flight, Landing};
+use crate::wait::lock;
 
 /// How long a failed request is everybody's answer. The streams of one tune ask within
 /// milliseconds of each other, so a second lets them share it; a viewer who tries again is slower than that.
@@ -111,7 +112,7 @@ impl Session {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 
@@ -173,18 +174,10 @@ impl Drop for Takeoff {
     }
 }
 
-/// Nobody: for asking without waiting.
-pub fn nobody() -> Weak<dyn Wake> {
-    struct Nobody;
-    impl Wake for Nobody {
-        fn wake(&self) {}
-    }
-    Weak::<Nobody>::new()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flight::nobody;
     use crate::secret::Secret;
 
     fn grant(lifetime: u64) -> Result<Grant, Failure> {

@@ -24,7 +24,7 @@
  *
  * Since: 0.1.0
  */
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use gst::glib;
@@ -35,12 +35,13 @@ use once_cell::sync::Lazy;
 use super::key_request;
 use super::settings::{Given, OnFailure, Policy, Settings, Source, given, is_open_to_others};
 use super::tune::{Report, Tune, Verdict};
-use crate::config::CONTEXT_TYPE;
+use crate::config::Slot;
 use crate::failure::Failure;
 use crate::hold::{Hold, Holding, Item, Prepared, build_pads};
 use crate::messages;
 use crate::secret::Secret;
 use crate::session::Token;
+use crate::wait::lock;
 
 static CAT: Lazy<gst::DebugCategory> = Lazy::new(|| {
     gst::DebugCategory::new(
@@ -62,7 +63,7 @@ pub struct SessionToken {
     srcpad: gst::Pad,
     hold: Hold,
     settings: Mutex<Settings>,
-    context: Mutex<Option<gst::Context>>,
+    context: Slot,
     app_token: Mutex<AppToken>,
     policy: Mutex<Option<Arc<Policy>>>,
     tune: Mutex<Option<Tune>>,
@@ -185,7 +186,7 @@ impl SessionToken {
     /// NULL→READY: the settings become one policy, or the state change fails.
     fn prepare_policy(&self) -> Result<(), gst::StateChangeError> {
         let obj = self.obj();
-        let context = crate::config::context(obj.upcast_ref(), &self.context);
+        let context = self.context.ask(obj.upcast_ref());
         let settings = lock(&self.settings).clone();
         let policy = settings.policy(obj.upcast_ref(), context.as_ref());
         let given = lock(&self.app_token).given.clone();
@@ -261,11 +262,6 @@ fn clock_time(duration: std::time::Duration) -> gst::ClockTime {
     gst::ClockTime::try_from(duration).unwrap_or(gst::ClockTime::MAX)
 }
 
-/// A panic elsewhere leaves none of these half changed: each is assigned whole.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 #[glib::object_subclass]
 impl ObjectSubclass for SessionToken {
     const NAME: &'static str = "GstSessionToken";
@@ -289,7 +285,7 @@ impl ObjectSubclass for SessionToken {
             srcpad,
             hold: Hold::default(),
             settings: Mutex::default(),
-            context: Mutex::default(),
+            context: Slot::default(),
             app_token: Mutex::default(),
             policy: Mutex::default(),
             tune: Mutex::default(),
@@ -419,9 +415,7 @@ impl ElementImpl for SessionToken {
     }
 
     fn set_context(&self, context: &gst::Context) {
-        if context.context_type() == CONTEXT_TYPE {
-            *lock(&self.context) = Some(context.clone());
-        }
+        self.context.offer(context);
         self.parent_set_context(context);
     }
 

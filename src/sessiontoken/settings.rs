@@ -12,15 +12,12 @@ use gst::glib;
 use gst::prelude::*;
 
 use crate::auth_service::rdk;
+use crate::config::{Common, text};
 use crate::failure::Failure;
-use crate::hold::DEFAULT_MAX_HELD_BYTES;
 use crate::http::Endpoint;
 use crate::packing::{DEFAULT_HEADER, HeaderTemplate};
 use crate::secret::Secret;
 use crate::session::{Grant, Identity, MAX_TOKEN_LEN, Moment, Session, Token, checked, session};
-
-/// As long as AAMP waits for its token, in milliseconds.
-pub const DEFAULT_TIMEOUT: u32 = 5000;
 
 /// What happens to the stream when there is no token.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
@@ -42,12 +39,10 @@ pub enum OnFailure {
 pub struct Settings {
     location: Option<String>,
     session_token_file: Option<String>,
-    timeout: u32,
     on_failure: OnFailure,
     prefetch: bool,
     key_request_header: Option<Secret>,
-    max_held_bytes: u64,
-    allow_cleartext: bool,
+    common: Common,
     /// Names of those that were set on the element, which contexts and environment do not change.
     explicit: HashSet<String>,
 }
@@ -57,12 +52,10 @@ impl Default for Settings {
         Self {
             location: None,
             session_token_file: None,
-            timeout: DEFAULT_TIMEOUT,
             on_failure: OnFailure::default(),
             prefetch: true,
             key_request_header: None,
-            max_held_bytes: DEFAULT_MAX_HELD_BYTES,
-            allow_cleartext: false,
+            common: Common::default(),
             explicit: HashSet::new(),
         }
     }
@@ -70,7 +63,7 @@ impl Default for Settings {
 
 impl Settings {
     pub fn properties() -> Vec<glib::ParamSpec> {
-        vec![
+        let own = [
             glib::ParamSpecString::builder("location")
                 .nick("Location")
                 .blurb("URL of the auth service (read back without userinfo and query)")
@@ -80,13 +73,6 @@ impl Settings {
             glib::ParamSpecString::builder("session-token-file")
                 .nick("Session token file")
                 .blurb("File that holds the session token, read at each tune instead of asking a service")
-                .mutable_ready()
-                .build(),
-            glib::ParamSpecUInt::builder("timeout")
-                .nick("Timeout")
-                .blurb("Milliseconds for getting a token, all in all")
-                .minimum(1)
-                .default_value(DEFAULT_TIMEOUT)
                 .mutable_ready()
                 .build(),
             glib::ParamSpecEnum::builder::<OnFailure>("on-failure")
@@ -106,19 +92,8 @@ impl Settings {
                 .mutable_ready()
                 .write_only()
                 .build(),
-            glib::ParamSpecUInt64::builder("max-held-bytes")
-                .nick("Max held bytes")
-                .blurb("How much of the stream is held while it waits for a token, before upstream has to wait")
-                .default_value(DEFAULT_MAX_HELD_BYTES)
-                .mutable_ready()
-                .build(),
-            glib::ParamSpecBoolean::builder("allow-cleartext")
-                .nick("Allow cleartext")
-                .blurb("Allow http to other hosts than this one")
-                .default_value(false)
-                .mutable_ready()
-                .build(),
-        ]
+        ];
+        own.into_iter().chain(Common::properties()).collect()
     }
 
     /// Sets a property from the application.
@@ -129,25 +104,13 @@ impl Settings {
 
     /// The value has the property's type: GObject and `config` both see to that.
     fn apply(&mut self, name: &str, value: &glib::Value) {
-        let text = || {
-            value
-                .get::<Option<String>>()
-                .ok()
-                .flatten()
-                .filter(|text| !text.is_empty())
-        };
         match name {
-            "location" => self.location = text(),
-            "session-token-file" => self.session_token_file = text(),
-            "timeout" => self.timeout = value.get().unwrap_or(DEFAULT_TIMEOUT),
+            "location" => self.location = text(value),
+            "session-token-file" => self.session_token_file = text(value),
             "on-failure" => self.on_failure = value.get().unwrap_or_default(),
             "prefetch" => self.prefetch = value.get().unwrap_or(true),
-            "key-request-header" => self.key_request_header = text().map(Secret::new),
-            "max-held-bytes" => {
-                self.max_held_bytes = value.get().unwrap_or(DEFAULT_MAX_HELD_BYTES);
-            }
-            "allow-cleartext" => self.allow_cleartext = value.get().unwrap_or(false),
-            _ => {}
+            "key-request-header" => self.key_request_header = text(value).map(Secret::new),
+            name => self.common.apply(name, value),
         }
     }
 
@@ -158,13 +121,9 @@ impl Settings {
                 Endpoint::shown(location).to_value()
             }
             "session-token-file" => self.session_token_file.to_value(),
-            "timeout" => self.timeout.to_value(),
             "on-failure" => self.on_failure.to_value(),
             "prefetch" => self.prefetch.to_value(),
-            "max-held-bytes" => self.max_held_bytes.to_value(),
-            "allow-cleartext" => self.allow_cleartext.to_value(),
-            // The others cannot be read, and GObject does not ask.
-            _ => glib::Value::from_type(glib::Type::STRING),
+            name => self.common.get(name),
         }
     }
 
@@ -194,7 +153,8 @@ impl Settings {
                     .location
                     .as_deref()
                     .unwrap_or(rdk::DEFAULT_LOCATION);
-                let endpoint = Endpoint::parse(location, "location", settings.allow_cleartext)?;
+                let endpoint =
+                    Endpoint::parse(location, "location", settings.common.allow_cleartext)?;
                 Source::Service {
                     session: session(Identity {
                         service: rdk::NICK,
@@ -206,11 +166,11 @@ impl Settings {
         };
         Ok(Policy {
             source,
-            timeout: Duration::from_millis(u64::from(settings.timeout)),
+            timeout: settings.common.timeout(),
             on_failure: settings.on_failure,
             prefetch: settings.prefetch,
             header,
-            max_held_bytes: settings.max_held_bytes,
+            max_held_bytes: settings.common.max_held_bytes,
         })
     }
 }

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use crate::auth_service::rdk;
 use crate::failure::Failure;
-use crate::flight::{Flight, Wake};
+use crate::flight::{Flight, Wake, nobody};
 use crate::http::{self, Endpoint, Request};
 use crate::runtime;
-use crate::session::{Answer, Moment, Outcome, Takeoff, Token, nobody};
+use crate::session::{Answer, Moment, Outcome, Takeoff, Token};
 
 use super::key_request::Flow;
 use super::settings::{Given, Policy, Source, deadline, read_file};
