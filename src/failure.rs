@@ -84,6 +84,14 @@ impl Failure {
         Self::new(Kind::Misconfigured, what)
     }
 
+    /// Says how many requests were made; none where a setting stood in the way.
+    pub fn after_attempts(mut self, attempts: u32) -> Self {
+        if self.kind != Kind::Misconfigured {
+            self.attempts = attempts;
+        }
+        self
+    }
+
     pub fn with_http_status(mut self, status: u16) -> Self {
         self.http_status = Some(status);
         self

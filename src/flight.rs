@@ -6,6 +6,7 @@
 //! that goes away ends its own wait and nothing else.
 
 use std::sync::{Arc, Mutex, Weak};
+use std::time::{Duration, Instant};
 
 use crate::wait::lock;
 
@@ -14,13 +15,11 @@ pub trait Wake: Send + Sync {
     fn wake(&self);
 }
 
-/// Nobody: for asking without waiting.
-pub fn nobody() -> Weak<dyn Wake> {
-    struct Nobody;
-    impl Wake for Nobody {
-        fn wake(&self) {}
-    }
-    Weak::<Nobody>::new()
+/// When the wait for a request that has `timeout` is over. A little after the request's own deadline, whose
+/// failure says more about what went wrong.
+pub fn deadline(timeout: Duration, since: Instant) -> Instant {
+    const GRACE: Duration = Duration::from_millis(250);
+    since + timeout.saturating_add(GRACE)
 }
 
 /// An answer that is under way or here.
@@ -58,6 +57,14 @@ impl<T: Clone> Flight<T> {
                 }
                 None
             }
+        }
+    }
+
+    /// The answer, if it is here. Nobody is woken for this.
+    pub fn peek(&self) -> Option<T> {
+        match &*lock(&self.state) {
+            State::Landed(answer) => Some(answer.clone()),
+            State::Flying(_) => None,
         }
     }
 

@@ -23,9 +23,9 @@ use crate::secret::Secret;
 /// so more is a mistake or an attack.
 pub const MAX_REPLY: usize = 64 * 1024;
 
-/// How long an unused connection is kept: long enough to serve the audio stream's request after
-/// the video stream's, short enough that a set-top box's small server gets its sockets back.
-const KEEP_IDLE: Duration = Duration::from_secs(10);
+/// How long an unused connection is kept: long enough to serve the audio stream's request after the video stream's,
+/// and below the five seconds after which common servers close one, perhaps just as the next request is sent.
+const KEEP_IDLE: Duration = Duration::from_secs(4);
 
 /// One request: a POST where it has a body, else a GET.
 pub struct Request {
@@ -141,10 +141,6 @@ pub async fn send(request: Request) -> Result<Reply, Failure> {
             timeout.as_millis()
         ))),
     }
-    .map_err(|mut failure| {
-        failure.attempts = 1;
-        failure
-    })
 }
 
 async fn exchange(request: Request) -> Result<Reply, Failure> {
@@ -156,16 +152,16 @@ async fn exchange(request: Request) -> Result<Reply, Failure> {
         Some(_) => Method::POST,
         None => Method::GET,
     };
-    let mut builder = client(&url)?
-        .request(method, url.0)
-        .headers(header_map(headers)?);
+    let mut builder = client(&url).await?.request(method, url.0);
     if let Some((content_type, bytes)) = body {
         // The client takes plain bytes; this one copy lives until it is sent.
         builder = builder
             .header(CONTENT_TYPE, HeaderValue::from_static(content_type))
             .body(bytes.to_vec());
     }
+    // These replace ours where they have the same name.
     let mut response = builder
+        .headers(header_map(headers)?)
         .send()
         .await
         .map_err(|error| broken(&place, &error))?;
@@ -201,17 +197,17 @@ fn header_map(headers: Vec<(String, Secret)>) -> Result<HeaderMap, Failure> {
 }
 
 /// The client for that kind of server; connections are shared by all who ask there.
-fn client(url: &Endpoint) -> Result<&'static Client, Failure> {
-    static LOOPBACK: OnceCell<Client> = OnceCell::new();
-    static LOOPBACK_TLS: OnceCell<Client> = OnceCell::new();
-    static REMOTE: OnceCell<Client> = OnceCell::new();
-    match (url.is_loopback(), url.is_tls()) {
-        // Reading the system's roots takes longer than a request over loopback, so the client
-        // that never speaks TLS has none.
-        (true, false) => LOOPBACK.get_or_try_init(|| build(false, false)),
-        (true, true) => LOOPBACK_TLS.get_or_try_init(|| build(true, false)),
-        (false, _) => REMOTE.get_or_try_init(|| build(true, true)),
+async fn client(url: &Endpoint) -> Result<&'static Client, Failure> {
+    static CLIENTS: [OnceCell<Client>; 4] = [const { OnceCell::new() }; 4];
+    let (tls, remote) = (url.is_tls(), !url.is_loopback());
+    let cell = &CLIENTS[usize::from(tls) + 2 * usize::from(remote)];
+    if let Some(client) = cell.get() {
+        return Ok(client);
     }
+    // Reads the system's roots where there is TLS, which takes long enough to hold up the other requests.
+    tokio::task::spawn_blocking(move || cell.get_or_try_init(|| build(tls, remote)))
+        .await
+        .map_err(|_| Failure::transient("the HTTP client could not be set up"))?
 }
 
 fn build(system_roots: bool, environment_proxy: bool) -> Result<Client, Failure> {
@@ -255,6 +251,11 @@ fn broken(place: &str, error: &reqwest::Error) -> Failure {
     if error.is_timeout() {
         return Failure::timed_out(format!("{place} did not answer in time"));
     }
+    if let Some(error) = cause::<rustls::Error>(error) {
+        return Failure::transient(format!(
+            "no secure connection to {place}: {error}: check its certificate and this device's clock and roots"
+        ));
+    }
     if error.is_connect() {
         let why = io_kind(error).map_or_else(String::new, |kind| format!(" ({kind})"));
         return Failure::transient(format!(
@@ -270,14 +271,26 @@ fn broken(place: &str, error: &reqwest::Error) -> Failure {
 }
 
 fn io_kind(error: &reqwest::Error) -> Option<io::ErrorKind> {
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        if let Some(error) = error.downcast_ref::<io::Error>()
-            && error.kind() != io::ErrorKind::Other
-        {
-            return Some(error.kind());
+    cause::<io::Error>(error)
+        .map(io::Error::kind)
+        .filter(|kind| *kind != io::ErrorKind::Other)
+}
+
+/// The cause of that type, also where an I/O error is wrapped around it.
+fn cause<E: std::error::Error + 'static>(error: &reqwest::Error) -> Option<&E> {
+    let mut next = error.source();
+    while let Some(cause) = next {
+        if let Some(found) = cause.downcast_ref() {
+            return Some(found);
         }
-        cause = error.source();
+        let wrapped = cause
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref)
+            .and_then(|inner| inner.downcast_ref());
+        if wrapped.is_some() {
+            return wrapped;
+        }
+        next = cause.source();
     }
     None
 }

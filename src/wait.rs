@@ -78,19 +78,20 @@ impl<S> Guarded<S> {
                 (Some(left), None) => Some(left),
                 (left, Some(_)) => Some(left.map_or(LOOK_AROUND, |left| left.min(LOOK_AROUND))),
             };
-            guard = match nap {
-                None => self
-                    .changed
-                    .wait(guard)
-                    .unwrap_or_else(PoisonError::into_inner),
+            let nap_is_over;
+            (guard, nap_is_over) = match nap {
+                None => {
+                    let woken = self.changed.wait(guard);
+                    (woken.unwrap_or_else(PoisonError::into_inner), false)
+                }
                 Some(nap) => {
-                    self.changed
-                        .wait_timeout(guard, nap)
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .0
+                    let woken = self.changed.wait_timeout(guard, nap);
+                    let (guard, result) = woken.unwrap_or_else(PoisonError::into_inner);
+                    (guard, result.timed_out())
                 }
             };
-            if let Some(abandon) = abandon {
+            // A thread that is being woken all the time gets on, so only one that sleeps looks around.
+            if nap_is_over && let Some(abandon) = abandon {
                 drop(guard);
                 let pointless = abandon();
                 guard = self.lock();

@@ -29,11 +29,14 @@ use gst::prelude::*;
 use gst::subclass::prelude::*;
 use once_cell::sync::Lazy;
 
-use super::keys::{Keys, Lookup};
+use super::keys::{Keys, Missing};
 use super::protection_meta::{self, Protection};
 use super::settings::{Policy, Settings};
-use crate::cenc::{CLEARKEY_SYSTEM, COMMON_SYSTEM, ContentKey, InitData, SampleError, decrypt_ctr};
+use crate::cenc::{
+    CLEARKEY_SYSTEM, COMMON_SYSTEM, ContentKey, InitData, KeyId, SampleError, decrypt_ctr,
+};
 use crate::config::Slot;
+use crate::failure::Failure;
 use crate::hold::{Hold, Holding, Item, Prepared, build_pads};
 use crate::messages;
 use crate::sessiontoken::key_request;
@@ -60,12 +63,20 @@ pub struct ClearKeyDec {
     keys: Mutex<Keys>,
 }
 
-/// What stands between a buffer and downstream.
+/// What stands between data and downstream.
 enum Obstacle {
     /// A licence is under way.
     Wait(Instant),
-    /// There will be none, or the stream is broken; the application has been told.
-    Fail,
+    /// There will be none.
+    Failed(Failure),
+    /// The stream cannot be decrypted.
+    Broken(gst::StreamError, String),
+}
+
+impl Obstacle {
+    fn broken(what: impl ToString) -> Self {
+        Obstacle::Broken(gst::StreamError::Decrypt, what.to_string())
+    }
 }
 
 impl ClearKeyDec {
@@ -130,48 +141,73 @@ impl ClearKeyDec {
 
     /// Decrypts the buffer in place, if its key is here.
     fn decrypt(&self, buffer: &mut gst::BufferRef) -> Result<(), Obstacle> {
-        let broken = |what: &str| {
-            self.stream_error(gst::StreamError::Decrypt, what);
-            Obstacle::Fail
-        };
-        let protection = Protection::of(buffer).map_err(broken)?;
         if let Protection::Cenc {
             key_id,
             iv,
             subsamples,
-        } = protection
+        } = Protection::of(buffer).map_err(Obstacle::broken)?
         {
             let mut keys = lock(&self.keys);
-            let key = self.key(&mut keys, key_id)?;
-            decrypt_in_place(buffer, key, &iv, subsamples.as_ref())
-                .map_err(|error| broken(&error))?;
+            self.ensure_key(&mut keys, key_id)?;
+            if let Some(key) = keys.get(&key_id) {
+                decrypt_in_place(buffer, key, &iv, subsamples.as_ref())
+                    .map_err(Obstacle::broken)?;
+            }
         }
         protection_meta::remove(buffer);
         Ok(())
     }
 
-    fn key<'a>(
-        &self,
-        keys: &'a mut Keys,
-        key_id: crate::cenc::KeyId,
-    ) -> Result<&'a ContentKey, Obstacle> {
+    /// Decrypts all buffers of the list, once the keys of all are here.
+    fn decrypt_list(&self, list: &mut gst::BufferListRef) -> Result<(), Obstacle> {
+        for buffer in list.iter() {
+            if let Protection::Cenc { key_id, .. } =
+                Protection::of(buffer).map_err(Obstacle::broken)?
+            {
+                self.ensure_key(&mut lock(&self.keys), key_id)?;
+            }
+        }
+        let mut result = Ok(());
+        list.foreach_mut(|mut buffer, _| {
+            result = self.decrypt(buffer.make_mut());
+            match result {
+                Ok(()) => ControlFlow::Continue(Some(buffer)),
+                Err(_) => ControlFlow::Break(Some(buffer)),
+            }
+        });
+        result
+    }
+
+    fn ensure_key(&self, keys: &mut Keys, key_id: KeyId) -> Result<(), Obstacle> {
+        if keys.get(&key_id).is_some() {
+            return Ok(());
+        }
         let Some(policy) = lock(&self.policy).clone() else {
-            return Err(Obstacle::Fail);
+            return Err(Obstacle::broken("the element is not ready"));
         };
-        match keys.lookup(key_id, &policy, &self.hold.waker(), Instant::now()) {
-            Lookup::Here(key) => Ok(key),
-            Lookup::Wait(until) => Err(Obstacle::Wait(until)),
-            Lookup::Failed(failure) => {
+        keys.ensure(key_id, &policy, &self.hold.waker(), Instant::now())
+            .map_err(|missing| match missing {
+                Missing::Wait(until) => Obstacle::Wait(until),
+                Missing::Failed(failure) => Obstacle::Failed(failure),
+                Missing::NotInLicence(key_id) => Obstacle::Broken(
+                    gst::StreamError::DecryptNokey,
+                    format!("the licence has no key for the key id {key_id}: check that it is granted for this content"),
+                ),
+            })
+    }
+
+    fn ready(&self, item: Item, result: Result<(), Obstacle>) -> Prepared {
+        match result {
+            Ok(()) => Prepared::Push(item),
+            Err(Obstacle::Wait(until)) => Prepared::NotYet(item, until),
+            Err(Obstacle::Failed(failure)) => {
                 gst::error!(CAT, imp = self, "{}", failure.what);
                 messages::post_error(self.obj().upcast_ref(), &failure);
-                Err(Obstacle::Fail)
+                Prepared::Fail(gst::FlowError::Error)
             }
-            Lookup::NotInLicence(key_id) => {
-                self.stream_error(
-                    gst::StreamError::DecryptNokey,
-                    &format!("the licence has no key for the key id {key_id}: check that it is granted for this content"),
-                );
-                Err(Obstacle::Fail)
+            Err(Obstacle::Broken(code, what)) => {
+                self.stream_error(code, &what);
+                Prepared::Fail(gst::FlowError::Error)
             }
         }
     }
@@ -181,31 +217,24 @@ impl ClearKeyDec {
         messages::post_stream_error(self.obj().upcast_ref(), code, what);
     }
 
-    fn decrypt_list(&self, mut list: gst::BufferList) -> Prepared {
-        // Decrypted buffers lose their meta, so that a list that had to wait half-way goes on where it was.
-        let mut obstacle = None;
-        list.make_mut().foreach_mut(|mut buffer, _| {
-            let done = match buffer.meta::<gst::meta::ProtectionMeta>() {
-                Some(_) => self.decrypt(buffer.make_mut()),
-                None => Ok(()),
-            };
-            match done {
-                Ok(()) => ControlFlow::Continue(Some(buffer)),
-                Err(why) => {
-                    obstacle = Some(why);
-                    ControlFlow::Break(Some(buffer))
-                }
+    /// NULL→READY and again READY→PAUSED, because properties may change in between: the settings become one
+    /// policy, or the state change fails.
+    fn prepare_policy(&self) -> Result<(), gst::StateChangeError> {
+        let obj = self.obj();
+        let context = self.context.get();
+        let settings = lock(&self.settings).clone();
+        match settings.policy(obj.upcast_ref(), context.as_ref()) {
+            Ok(policy) => {
+                self.hold.set_max_held_bytes(policy.max_held_bytes);
+                *lock(&self.policy) = Some(Arc::new(policy));
+                Ok(())
             }
-        });
-        ready(Item::List(list), obstacle)
-    }
-}
-
-fn ready(item: Item, obstacle: Option<Obstacle>) -> Prepared {
-    match obstacle {
-        None => Prepared::Push(item),
-        Some(Obstacle::Wait(until)) => Prepared::NotYet(item, until),
-        Some(Obstacle::Fail) => Prepared::Fail(gst::FlowError::Error),
+            Err(failure) => {
+                gst::error!(CAT, imp = self, "{}", failure.what);
+                messages::post_error(obj.upcast_ref(), &failure);
+                Err(gst::StateChangeError)
+            }
+        }
     }
 }
 
@@ -341,23 +370,20 @@ impl ElementImpl for ClearKeyDec {
         &self,
         transition: gst::StateChange,
     ) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
-        if transition == gst::StateChange::NullToReady {
-            let obj = self.obj();
-            let context = self.context.ask(obj.upcast_ref());
-            let settings = lock(&self.settings).clone();
-            let policy = settings
-                .policy(obj.upcast_ref(), context.as_ref())
-                .map_err(|failure| {
-                    gst::error!(CAT, imp = self, "{}", failure.what);
-                    messages::post_error(obj.upcast_ref(), &failure);
-                    gst::StateChangeError
-                })?;
-            self.hold.set_max_held_bytes(policy.max_held_bytes);
-            *lock(&self.policy) = Some(Arc::new(policy));
+        match transition {
+            gst::StateChange::NullToReady => {
+                self.context.ask(self.obj().upcast_ref());
+                self.prepare_policy()?;
+            }
+            gst::StateChange::ReadyToPaused => self.prepare_policy()?,
+            _ => {}
         }
         let success = self.parent_change_state(transition)?;
         match transition {
-            gst::StateChange::PausedToReady => *lock(&self.keys) = Keys::default(),
+            gst::StateChange::PausedToReady => {
+                self.hold.end(&self.srcpad);
+                *lock(&self.keys) = Keys::default();
+            }
             gst::StateChange::ReadyToNull => *lock(&self.policy) = None,
             _ => {}
         }
@@ -377,10 +403,13 @@ impl Holding for ClearKeyDec {
     fn prepare(&self, item: Item) -> Prepared {
         match item {
             Item::Buffer(mut buffer) => {
-                let obstacle = self.decrypt(buffer.make_mut()).err();
-                ready(Item::Buffer(buffer), obstacle)
+                let result = self.decrypt(buffer.make_mut());
+                self.ready(Item::Buffer(buffer), result)
             }
-            Item::List(list) => self.decrypt_list(list),
+            Item::List(mut list) => {
+                let result = self.decrypt_list(list.make_mut());
+                self.ready(Item::List(list), result)
+            }
             Item::Event(event) => match event.view() {
                 gst::EventView::Protection(protection) => {
                     self.protection(protection);

@@ -3,24 +3,27 @@
 //! The keys of one stream: which ones its init data names, who gives them, which ones are here.
 
 use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::cenc::{ContentKey, InitData, KeyId, Licence};
 use crate::failure::Failure;
-use crate::flight::{Flight, Wake};
+use crate::flight::{Flight, Wake, deadline};
 use crate::http::Endpoint;
 use crate::secret::Secret;
 
-use super::licences::{Order, Outcome, order};
+use super::licences::{Order, Outcome, forget_unused, order};
 use super::settings::Policy;
 
 /// Key ids that a stream may name before it is taken for an attack; a licence request for all of
 /// them is still below 8 KiB.
 const MAX_KEY_IDS: usize = 256;
 
-/// What a sample's key is.
-pub enum Lookup<'a> {
-    Here(&'a ContentKey),
+/// Licences that a stream keeps. With keys that change every ten seconds they reach back ten minutes, as far as a
+/// viewer is likely to seek; older ones are asked for again.
+const MAX_LICENCES: usize = 64;
+
+/// Why a sample's key is not here.
+pub enum Missing {
     /// A licence is under way; at the latest until then.
     Wait(Instant),
     /// The licence server, or the way to it, failed.
@@ -31,12 +34,12 @@ pub enum Lookup<'a> {
 
 #[derive(Default)]
 pub struct Keys {
+    /// The newest last, in all of these.
     named: Vec<KeyId>,
     licence_url: Option<String>,
     headers: Vec<(String, Secret)>,
-    /// Licences that have come. They stay shared with other decryptors as long as we have them.
-    flights: Vec<Arc<Flight<Outcome>>>,
-    licences: Vec<Arc<Licence>>,
+    /// Licences that have come, each with its flight: as long as we have that, other decryptors share it.
+    licences: Vec<(Arc<Licence>, Arc<Flight<Outcome>>)>,
     pending: Option<Pending>,
     asked: Vec<KeyId>,
 }
@@ -63,37 +66,37 @@ impl Keys {
     }
 
     fn name(&mut self, key_id: KeyId) {
-        if !self.named.contains(&key_id) && self.named.len() < MAX_KEY_IDS {
+        if !self.named.contains(&key_id) {
+            if self.named.len() == MAX_KEY_IDS {
+                self.named.remove(0);
+            }
             self.named.push(key_id);
         }
     }
 
-    /// The key, or what has to happen first. Asks for all keys that were named and not asked for.
-    pub fn lookup(
+    /// The key, if it is here.
+    pub fn get(&self, key_id: &KeyId) -> Option<&ContentKey> {
+        self.licences
+            .iter()
+            .rev()
+            .find_map(|(licence, _)| licence.get(key_id))
+    }
+
+    /// Gets the key here. Asks for all keys that were named and not asked for.
+    pub fn ensure(
         &mut self,
         key_id: KeyId,
         policy: &Policy,
         waiter: &Weak<dyn Wake>,
         now: Instant,
-    ) -> Lookup<'_> {
-        if self.holder(&key_id).is_none()
-            && let Err(instead) = self.fetch(key_id, policy, waiter, now)
-        {
-            return instead;
+    ) -> Result<(), Missing> {
+        if self.get(&key_id).is_none() {
+            self.fetch(key_id, policy, waiter, now)?;
         }
-        match self
-            .holder(&key_id)
-            .and_then(|at| self.licences[at].get(&key_id))
-        {
-            Some(key) => Lookup::Here(key),
-            None => Lookup::NotInLicence(key_id),
+        match self.get(&key_id) {
+            Some(_) => Ok(()),
+            None => Err(Missing::NotInLicence(key_id)),
         }
-    }
-
-    fn holder(&self, key_id: &KeyId) -> Option<usize> {
-        self.licences
-            .iter()
-            .position(|licence| licence.contains_key(key_id))
     }
 
     fn fetch(
@@ -102,27 +105,30 @@ impl Keys {
         policy: &Policy,
         waiter: &Weak<dyn Wake>,
         now: Instant,
-    ) -> Result<(), Lookup<'static>> {
+    ) -> Result<(), Missing> {
         let pending = match self.pending.take() {
             Some(pending) => pending,
             None if self.asked.contains(&key_id) => return Ok(()),
-            None => self.begin(key_id, policy, now).map_err(Lookup::Failed)?,
+            None => self.begin(key_id, policy, now).map_err(Missing::Failed)?,
         };
         match pending.flight.poll(waiter) {
             Some(Ok(licence)) => {
-                self.licences.push(licence);
-                self.flights.push(pending.flight);
+                if self.licences.len() == MAX_LICENCES {
+                    let (oldest, _) = self.licences.remove(0);
+                    self.asked.retain(|key_id| !oldest.contains_key(key_id));
+                }
+                self.licences.push((licence, pending.flight));
                 Ok(())
             }
-            Some(Err(failure)) => Err(Lookup::Failed(failure)),
-            None if now >= pending.until => Err(Lookup::Failed(Failure::timed_out(format!(
+            Some(Err(failure)) => Err(Missing::Failed(failure)),
+            None if now >= pending.until => Err(Missing::Failed(Failure::timed_out(format!(
                 "no licence within {} ms: check that the licence server runs, or raise `timeout`",
                 policy.timeout.as_millis()
             )))),
             None => {
                 let until = pending.until;
                 self.pending = Some(pending);
-                Err(Lookup::Wait(until))
+                Err(Missing::Wait(until))
             }
         }
     }
@@ -157,11 +163,17 @@ impl Keys {
             },
             policy.timeout,
         );
-        /// The request's own deadline comes first: its failure says more.
-        const GRACE: Duration = Duration::from_millis(250);
         Ok(Pending {
             flight,
-            until: now + policy.timeout.saturating_add(GRACE),
+            until: deadline(policy.timeout, now),
         })
+    }
+}
+
+impl Drop for Keys {
+    fn drop(&mut self) {
+        self.licences.clear();
+        self.pending = None;
+        forget_unused();
     }
 }

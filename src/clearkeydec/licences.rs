@@ -13,7 +13,6 @@ use zeroize::Zeroizing;
 use crate::cenc::{KeyId, Licence, read_licence, request_body};
 use crate::failure::Failure;
 use crate::flight::Flight;
-use crate::flight::nobody;
 use crate::http::{self, Endpoint, Request};
 use crate::runtime;
 use crate::wait::lock;
@@ -35,11 +34,9 @@ static ORDERS: Lazy<Mutex<HashMap<Order, Weak<Flight<Outcome>>>>> = Lazy::new(Mu
 pub fn order(order: Order, timeout: Duration) -> Arc<Flight<Outcome>> {
     let (flight, landing) = {
         let mut orders = lock(&ORDERS);
-        orders.retain(|_, flight| flight.strong_count() > 0);
         if let Some(flight) = orders.get(&order).and_then(Weak::upgrade) {
             // A failure is not handed on: who asks now may be another tune.
-            let failed = matches!(flight.poll(&nobody()), Some(Err(_)));
-            if !failed {
+            if !matches!(flight.peek(), Some(Err(_))) {
                 return flight;
             }
         }
@@ -58,14 +55,19 @@ pub fn order(order: Order, timeout: Duration) -> Arc<Flight<Outcome>> {
     };
     drop(runtime.spawn(async move {
         let started = Instant::now();
-        let result = fetch(order, timeout).await.map_err(|mut failure| {
-            failure.attempts = 1;
+        let result = fetch(order, timeout).await.map_err(|failure| {
+            let mut failure = failure.after_attempts(1);
             failure.elapsed = started.elapsed();
             failure
         });
         landing.land(result.map(Arc::new));
     }));
     flight
+}
+
+/// Forgets the orders whose answer nobody has any more: their headers hold tokens.
+pub fn forget_unused() {
+    lock(&ORDERS).retain(|_, flight| flight.strong_count() > 0);
 }
 
 async fn fetch(order: Order, timeout: Duration) -> Result<Licence, Failure> {

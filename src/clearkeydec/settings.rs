@@ -11,11 +11,12 @@ use gst::prelude::*;
 use crate::config::{Common, text};
 use crate::failure::Failure;
 use crate::http::Endpoint;
+use crate::secret::Secret;
 
 /// The properties as they were set.
 #[derive(Clone, Default)]
 pub struct Settings {
-    license_url: Option<String>,
+    license_url: Option<Secret>,
     common: Common,
     /// Names of those that were set on the element, which contexts and environment do not change.
     explicit: HashSet<String>,
@@ -40,14 +41,18 @@ impl Settings {
     /// The value has the property's type: GObject and `config` both see to that.
     fn apply(&mut self, name: &str, value: &glib::Value) {
         match name {
-            "license-url" => self.license_url = text(value),
+            "license-url" => self.license_url = text(value).map(Secret::new),
             name => self.common.apply(name, value),
         }
     }
 
     pub fn get(&self, name: &str) -> glib::Value {
         match name {
-            "license-url" => self.license_url.as_deref().map(Endpoint::shown).to_value(),
+            "license-url" => self
+                .license_url
+                .as_ref()
+                .map(|url| Endpoint::shown(url.expose()))
+                .to_value(),
             name => self.common.get(name),
         }
     }
@@ -68,8 +73,10 @@ impl Settings {
         }
         let license_url = settings
             .license_url
-            .as_deref()
-            .map(|url| Endpoint::parse(url, "license-url", settings.common.allow_cleartext))
+            .as_ref()
+            .map(|url| {
+                Endpoint::parse(url.expose(), "license-url", settings.common.allow_cleartext)
+            })
             .transpose()?;
         Ok(Policy {
             license_url,

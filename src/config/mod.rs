@@ -42,11 +42,14 @@ impl Slot {
         }
     }
 
-    /// The context. Where there is none yet, the application is asked, and may answer by setting
-    /// one before this returns.
-    pub fn ask(&self, element: &gst::Element) -> Option<gst::Context> {
-        if let Some(context) = lock(&self.0).clone() {
-            return Some(context);
+    pub fn get(&self) -> Option<gst::Context> {
+        lock(&self.0).clone()
+    }
+
+    /// Asks the application for a context where there is none yet. It may answer by setting one before this returns.
+    pub fn ask(&self, element: &gst::Element) {
+        if self.get().is_some() {
+            return;
         }
         // Fails only where nobody listens.
         let _ = element.post_message(
@@ -54,7 +57,6 @@ impl Slot {
                 .src(element)
                 .build(),
         );
-        lock(&self.0).clone()
     }
 }
 
@@ -79,8 +81,10 @@ pub fn settings_for(
         for field in fields {
             let pspec = known_property(&field.name, source)?;
             let value = convert(&field, &pspec, source)?;
-            if element.find_property(&field.name).is_some() && taken.insert(field.name.clone()) {
-                settings.push((field.name, value));
+            // GObject takes `_` for `-`; from here on the name is the property's own.
+            let name = pspec.name();
+            if element.find_property(name).is_some() && taken.insert(name.to_owned()) {
+                settings.push((name.to_owned(), value));
             }
         }
     }
@@ -146,8 +150,17 @@ fn text_of(value: &glib::Value) -> Option<Secret> {
     if let Some((_, value)) = glib::EnumValue::from_value(value) {
         return Some(Secret::from(value.nick()));
     }
-    let text = value.transform::<String>().ok()?.get::<String>().ok()?;
-    Some(Secret::new(text))
+    // GStreamer turns nearly everything into a string; only these come back as what they were.
+    let is_simple = [
+        glib::Type::BOOL,
+        glib::Type::I32,
+        glib::Type::U32,
+        glib::Type::I64,
+        glib::Type::U64,
+    ]
+    .contains(&value.type_());
+    let text = value.transform::<String>().ok().filter(|_| is_simple)?;
+    text.get::<String>().ok().map(Secret::new)
 }
 
 fn from_environment() -> Result<Vec<Field>, Failure> {

@@ -35,10 +35,11 @@ pub fn parse(text: &str, name: &str) -> Result<Vec<(String, Secret)>, String> {
         if field.is_empty() {
             return Err(after(&fields));
         }
+        // What has no value may be the rest of one that holds a comma, so it is not named.
         let value = value
             .trim_start()
             .strip_prefix('=')
-            .ok_or_else(|| format!("the field `{field}` has no value: write {field}=…"))?;
+            .ok_or_else(|| after(&fields))?;
         if fields.iter().any(|(known, _)| known == field) {
             return Err(format!("the field `{field}` comes twice"));
         }
@@ -147,7 +148,8 @@ mod tests {
             ("conf, a=\"SECRET\\", "`a`"),
             ("conf, a=\"x\" SECRET", "`a`"),
             ("conf, a=", "`a`"),
-            ("conf, a", "`a`"),
+            ("conf, a", "follows"),
+            ("conf, a=plain,SECRET", "`a`"),
             ("conf, a=1, a=SECRET", "`a`"),
             ("conf, =SECRET", "follows"),
             ("conf, a=(string)[SECRET]", "`a`"),

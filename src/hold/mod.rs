@@ -13,16 +13,18 @@
 //!   waits for it, as it would wait for downstream, so that the hold ends; then it is direct again.
 //!
 //! Who holds which lock: the state's lock is held for looking and changing only, never while
-//! anything is pushed, posted, queried, started or paused. The streaming thread has the sink pad's stream
+//! anything is pushed, posted, queried or started. The streaming thread has the sink pad's stream
 //! lock, the task the source pad's, and each waits for the other through the state alone.
 //!
 //! * FLUSH_START comes on any thread, also from below in the middle of the task's own push. It marks the
-//!   state, so every wait ends; is forwarded, so a blocked push ends; and pauses the task, which returns
-//!   when the task's current step is over (at once on the task's own thread: its lock is recursive). So no
-//!   item of before the flush is pushed after FLUSH_STOP.
+//!   state, so every wait ends; is forwarded, so a blocked push ends; and waits until the task has its hands free,
+//!   unless it is on the task's own thread. So no item of before the flush is pushed after FLUSH_STOP.
 //! * Deactivation marks the state, then stops and joins the task. Source pads are deactivated before
 //!   sink pads (`gst_element_pads_activate`), so a streaming thread that waits here is free before its own pad waits for it.
 //! * The two waits of the streaming thread (for room, and for the drain before EOS) also look around, see [`Watch`].
+//!
+//! The task is started by the first hold and then parked until the element leaves PAUSED, because a pad's task that
+//! is paused keeps its thread just the same. Parked, it holds the source pad's stream lock, which nobody else wants.
 
 mod item;
 mod pads;
@@ -31,6 +33,7 @@ mod watch;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
+use std::thread::{self, ThreadId};
 use std::time::Instant;
 
 use gst::glib;
@@ -43,6 +46,7 @@ use watch::Watch;
 
 use crate::flight::Wake;
 use crate::messages::post_stream_error;
+use crate::surroundings::{ancestors, swallows_errors};
 use crate::wait::{Guarded, Woken, lock};
 
 /// Default of the property `max-held-bytes`: five seconds of a 25 Mbit/s stream, which is as long
@@ -109,6 +113,10 @@ struct State {
     failed: Option<gst::FlowError>,
     /// What downstream returned to the task and upstream has not been told yet.
     unreported: Option<gst::FlowError>,
+    /// The source pad has a task.
+    started: bool,
+    /// The thread of the task, while it has an item in its hands.
+    working: Option<ThreadId>,
 }
 
 impl State {
@@ -121,12 +129,31 @@ impl State {
         self.held_bytes = 0;
     }
 
+    fn fail(&mut self, flow: gst::FlowError) {
+        self.drop_held();
+        self.mode = Mode::Direct;
+        self.failed = Some(flow);
+    }
+
     /// Drops what a flush drops. Sticky events other than SEGMENT and EOS survive one on a pad
     /// (`gst_pad_send_event_unchecked`) and upstream does not repeat them, so they stay.
     fn flush(&mut self) {
         self.queue
             .retain(|slot| slot.as_ref().is_some_and(Item::survives_flush));
         self.held_bytes = self.queue.iter().flatten().map(Item::cost).sum();
+    }
+
+    /// Whether no more items are wanted.
+    fn is_over(&self) -> bool {
+        !self.active || self.flushing || self.failed.is_some()
+    }
+
+    /// What to return after a wait, instead of going on.
+    fn verdict(&self, woken: Woken) -> Option<gst::FlowError> {
+        if woken != Woken::Ready || !self.active || self.flushing {
+            return Some(gst::FlowError::Flushing);
+        }
+        self.failed
     }
 
     fn pop(&mut self) {
@@ -201,44 +228,43 @@ impl Hold {
     }
 
     /// A serialized item on the streaming thread.
-    fn pass<E: Holding>(&self, element: &E, mut item: Item) -> Flow {
-        loop {
-            if self.shared.direct.load(Ordering::Acquire) {
-                match element.prepare(item) {
-                    Prepared::Push(item) => return item.push(element.srcpad()),
-                    Prepared::Consumed => return Ok(gst::FlowSuccess::Ok),
-                    Prepared::Fail(flow) => {
-                        self.change(|state| state.failed = Some(flow));
-                        return Err(flow);
-                    }
-                    Prepared::NotYet(item, _) => {
-                        self.begin(element, item)?;
-                        return Ok(gst::FlowSuccess::Ok);
-                    }
-                }
-            }
+    fn pass<E: Holding>(&self, element: &E, item: Item) -> Flow {
+        let item = if self.shared.direct.load(Ordering::Acquire) {
+            item
+        } else {
             match self.append(item)? {
+                Some(after_the_drain) => after_the_drain,
                 None => return Ok(gst::FlowSuccess::Ok),
-                Some(after_the_drain) => item = after_the_drain,
             }
+        };
+        match element.prepare(item) {
+            Prepared::Push(item) => item.push(element.srcpad()),
+            Prepared::Consumed => Ok(gst::FlowSuccess::Ok),
+            Prepared::Fail(flow) => {
+                self.change(|state| state.fail(flow));
+                Err(flow)
+            }
+            Prepared::NotYet(item, _) => self.begin(element, item),
         }
     }
 
     /// Begins to hold. The task prepares the item again, and so registers for the wake-up itself.
-    fn begin<E: Holding>(&self, element: &E, item: Item) -> Result<(), gst::FlowError> {
-        self.watch_lock()
+    fn begin<E: Holding>(&self, element: &E, item: Item) -> Flow {
+        lock(&self.watch)
             .get_or_insert_with(|| Watch::new(element.obj().upcast_ref()))
-            .look();
-        self.change(|state| {
+            .watch_for_seeks();
+        let has_task = self.change(|state| {
             if !state.active || state.flushing {
                 return Err(gst::FlowError::Flushing);
             }
             state.holds += 1;
             Self::push_back(state, item);
-            Ok(())
+            Ok(std::mem::replace(&mut state.started, true))
         })?;
-        start_task(element);
-        Ok(())
+        if !has_task {
+            start_task(element);
+        }
+        Ok(gst::FlowSuccess::Ok)
     }
 
     fn push_back(state: &mut State, item: Item) {
@@ -252,67 +278,62 @@ impl Hold {
     /// ended meanwhile and it can pass directly.
     fn append(&self, item: Item) -> Result<Option<Item>, gst::FlowError> {
         let cost = item.cost();
+        // As in `gst_queue_chain_buffer_or_list`, data is told what became of the data before it;
+        // an event goes on its way.
+        let is_data = !matches!(item, Item::Event(_));
         let (mut state, woken) = self.wait(self.lock(), |state| {
-            !state.active
-                || state.flushing
-                || state.failed.is_some()
-                || state.unreported.is_some()
+            state.is_over()
+                || (is_data && state.unreported.is_some())
                 || match state.mode {
                     Mode::Direct => true,
                     Mode::Draining => false,
-                    // A single item larger than the bound must pass all the same.
+                    // Where nothing but a buffer has to wait, one that is larger than the bound
+                    // is held all the same.
                     Mode::Waiting => {
                         state.held_bytes == 0
                             || state.held_bytes.saturating_add(cost) <= state.max_held_bytes
                     }
                 }
         });
-        if woken != Woken::Ready || !state.active || state.flushing {
-            return Err(gst::FlowError::Flushing);
-        }
-        if let Some(flow) = state.failed {
+        if let Some(flow) = state.verdict(woken) {
             return Err(flow);
         }
-        if let Some(flow) = state.unreported.take() {
+        if is_data && state.unreported.is_some() {
             drop(state);
-            self.change(|_| ());
-            return Err(flow);
+            // Only a flush can have taken it meanwhile.
+            return Err(self.take_unreported().unwrap_or(gst::FlowError::Flushing));
         }
         if state.mode == Mode::Direct {
             return Ok(Some(item));
         }
+        // No wake-up: the task waits for an empty queue to fill, and this one was not empty.
         Self::push_back(&mut state, item);
-        // The task waits for a wake-up or for an empty queue to fill; this one was not empty.
         Ok(None)
     }
 
     /// EOS: waits until all is pushed. dashdemux2 takes the return for the end of the stream and
     /// ends its tracks (`gst_adaptive_demux2_stream_push_event`).
-    fn pass_eos<E: Holding>(&self, element: &E, event: gst::Event) -> bool {
-        let (mut state, woken) = self.wait(self.lock(), |state| {
-            !state.active || state.flushing || state.failed.is_some() || state.mode == Mode::Direct
+    fn pass_eos<E: Holding>(&self, element: &E, event: gst::Event) -> Flow {
+        let (state, woken) = self.wait(self.lock(), |state| {
+            state.is_over() || state.mode == Mode::Direct
         });
-        if woken != Woken::Ready || !state.active || state.flushing || state.failed.is_some() {
-            return false;
+        if let Some(flow) = state.verdict(woken) {
+            return Err(flow);
         }
-        let unreported = state.unreported.take();
         drop(state);
-        self.change(|_| ());
-        if let Some(flow) = unreported {
-            // Upstream has finished and would never see it, as in `gst_queue_handle_sink_event`.
-            if flow != gst::FlowError::Eos && flow != gst::FlowError::Flushing {
-                post_stream_error(
-                    element.obj().upcast_ref(),
-                    gst::StreamError::Failed,
-                    &format!("internal data stream error: downstream answered {flow:?}"),
-                );
-            }
+        if let Some(flow) = self.take_unreported() {
+            post_flow_error(element, flow);
         }
         match element.prepare(Item::Event(event)) {
-            Prepared::Push(item) => item.push(element.srcpad()).is_ok(),
-            Prepared::Consumed => true,
-            Prepared::NotYet(..) | Prepared::Fail(_) => false,
+            Prepared::Push(item) => item.push(element.srcpad()),
+            Prepared::Consumed => Ok(gst::FlowSuccess::Ok),
+            Prepared::NotYet(..) => Err(gst::FlowError::Error),
+            Prepared::Fail(flow) => Err(flow),
         }
+    }
+
+    fn take_unreported(&self) -> Option<gst::FlowError> {
+        self.change(|state| state.unreported.take())
     }
 
     fn wait<'a>(
@@ -320,7 +341,7 @@ impl Hold {
         guard: MutexGuard<'a, State>,
         ready: impl FnMut(&mut State) -> bool,
     ) -> (MutexGuard<'a, State>, Woken) {
-        let pointless = || self.watch_lock().as_mut().is_some_and(Watch::look);
+        let pointless = || lock(&self.watch).as_mut().is_some_and(Watch::look);
         self.shared
             .guarded
             .wait(guard, None, Some(&pointless), ready)
@@ -333,17 +354,19 @@ impl Hold {
             state.flush();
         });
         let forwarded = element.srcpad().push_event(event);
-        // Without a task there is nothing to pause, and nothing to do about it.
-        let _ = element.srcpad().pause_task();
+        let me = thread::current().id();
+        let (_state, _) = self.shared.guarded.wait(self.lock(), None, None, |state| {
+            !state.active || state.working.is_none_or(|worker| worker == me)
+        });
         forwarded
     }
 
     fn flush_stop<E: Holding>(&self, element: &E, event: gst::Event) -> bool {
         let forwarded = element.srcpad().push_event(event);
-        if let Some(watch) = self.watch_lock().as_ref() {
+        if let Some(watch) = lock(&self.watch).as_ref() {
             watch.seek_is_done();
         }
-        let holding = self.change(|state| {
+        self.change(|state| {
             state.flushing = false;
             state.unreported = None;
             state.mode = if state.queue.is_empty() {
@@ -351,11 +374,7 @@ impl Hold {
             } else {
                 Mode::Waiting
             };
-            state.mode != Mode::Direct
         });
-        if holding {
-            start_task(element);
-        }
         forwarded
     }
 
@@ -377,23 +396,26 @@ impl Hold {
             state.drop_held();
         });
         let joined = srcpad.stop_task();
-        self.change(|state| state.drop_held());
-        self.watch_lock().take();
+        self.change(State::drop_held);
+        lock(&self.watch).take();
         joined
     }
 
-    fn watch_lock(&self) -> MutexGuard<'_, Option<Watch>> {
-        lock(&self.watch)
+    /// To be called when the element is in READY and no streaming thread is left. One that was about to start
+    /// the task while the source pad was deactivated has started it by now.
+    pub fn end(&self, srcpad: &gst::Pad) {
+        // Without a task there is nothing to stop.
+        let _ = srcpad.stop_task();
     }
 
     /// One step of the task.
     fn drain<E: Holding>(&self, element: &E) {
         let (mut state, _) = self.shared.guarded.wait(self.lock(), None, None, |state| {
-            !state.active || state.flushing || !state.queue.is_empty()
+            !state.active || (!state.flushing && !state.queue.is_empty())
         });
-        if !state.active || state.flushing {
+        if !state.active {
             drop(state);
-            // On the task's own thread this only asks it to come to rest.
+            // So that it does not turn in circles until it is stopped.
             let _ = element.srcpad().pause_task();
             return;
         }
@@ -409,10 +431,15 @@ impl Hold {
             }
             None => return,
         };
+        state.working = Some(thread::current().id());
         drop(state);
+        let working = Working(self);
 
-        let is_event = matches!(item, Item::Event(_));
-        let survives_flush = item.survives_flush();
+        let pushed = Pushed {
+            flushes,
+            is_event: matches!(item, Item::Event(_)),
+            survives_flush: item.survives_flush(),
+        };
         match element.prepare(item) {
             Prepared::Push(item) => {
                 self.change(|state| {
@@ -420,56 +447,52 @@ impl Hold {
                         state.mode = Mode::Draining;
                     }
                 });
-                let pushed = item.push(element.srcpad());
-                self.pushed(flushes, is_event, survives_flush, pushed);
+                let flow = item.push(element.srcpad());
+                self.pushed(pushed, flow);
             }
-            Prepared::Consumed => {
-                self.pushed(flushes, is_event, survives_flush, Ok(gst::FlowSuccess::Ok));
-            }
+            Prepared::Consumed => self.pushed(pushed, Ok(gst::FlowSuccess::Ok)),
+            Prepared::Fail(flow) => self.change(|state| state.fail(flow)),
             Prepared::NotYet(item, until) => {
-                self.change(|state| {
-                    if state.flushes != flushes || !state.active {
-                        return;
-                    }
-                    state.mode = Mode::Waiting;
-                    if let Some(slot @ None) = state.queue.front_mut() {
-                        state.held_bytes = state.held_bytes.saturating_add(item.cost());
-                        *slot = Some(item);
-                    }
-                });
+                self.put_back(flushes, item);
+                drop(working);
                 // Whatever ends this wait, the next step looks again.
                 let _ = self
                     .shared
                     .guarded
                     .wait(self.lock(), Some(until), None, |state| {
-                        !state.active
-                            || state.flushing
-                            || state.flushes != flushes
-                            || state.calls != calls
+                        !state.active || state.flushes != flushes || state.calls != calls
                     });
             }
-            Prepared::Fail(flow) => self.change(|state| {
-                state.drop_held();
-                state.mode = Mode::Direct;
-                state.failed = Some(flow);
-            }),
         }
     }
 
+    fn put_back(&self, flushes: u64, item: Item) {
+        self.change(|state| {
+            if state.flushes != flushes || !state.active {
+                return;
+            }
+            state.mode = Mode::Waiting;
+            if let Some(slot @ None) = state.queue.front_mut() {
+                state.held_bytes = state.held_bytes.saturating_add(item.cost());
+                *slot = Some(item);
+            }
+        });
+    }
+
     /// The task has pushed the item at the front.
-    fn pushed(&self, flushes: u64, is_event: bool, survives_flush: bool, pushed: Flow) {
-        let ended = self.change(|state| {
-            if state.flushes != flushes {
+    fn pushed(&self, pushed: Pushed, flow: Flow) {
+        self.change(|state| {
+            if state.flushes != pushed.flushes {
                 // A flush came meanwhile. What survives one is still at the front: it goes again
                 // where it found the source pad flushing, and is done where it reached it.
-                if survives_flush && pushed.is_ok() && !state.queue.is_empty() {
+                if pushed.survives_flush && flow.is_ok() && !state.queue.is_empty() {
                     state.pop();
                 }
-                return false;
+                return;
             }
             state.pop();
-            if let Err(flow) = pushed
-                && !is_event
+            if let Err(flow) = flow
+                && !pushed.is_event
             {
                 // Downstream wants no more of this; what describes the stream still goes, and
                 // upstream is told with its next buffer.
@@ -482,11 +505,41 @@ impl Hold {
                     state.mode = Mode::Direct;
                 }
             }
-            state.mode == Mode::Direct
         });
-        if ended && let Some(watch) = self.watch_lock().as_ref() {
-            watch.seek_is_done();
-        }
+    }
+}
+
+/// What the task has in its hands.
+struct Pushed {
+    flushes: u64,
+    is_event: bool,
+    survives_flush: bool,
+}
+
+/// The task has an item in its hands, until this is dropped.
+struct Working<'a>(&'a Hold);
+
+impl Drop for Working<'_> {
+    fn drop(&mut self) {
+        self.0.change(|state| state.working = None);
+    }
+}
+
+/// Upstream has finished and would never see what downstream answered, as in `gst_queue_handle_sink_event`.
+fn post_flow_error<E: Holding>(element: &E, flow: gst::FlowError) {
+    let obj = element.obj();
+    let is_wanted = match flow {
+        gst::FlowError::Eos | gst::FlowError::Flushing => false,
+        // In a player that is what becomes of a track which nobody selected.
+        gst::FlowError::NotLinked => !ancestors(obj.upcast_ref()).any(|bin| swallows_errors(&bin)),
+        _ => true,
+    };
+    if is_wanted {
+        post_stream_error(
+            obj.upcast_ref(),
+            gst::StreamError::Failed,
+            &format!("internal data stream error: downstream answered {flow:?}"),
+        );
     }
 }
 
@@ -500,7 +553,7 @@ fn start_task<E: Holding>(element: &E) {
             let imp = E::from_obj(element);
             imp.catch_panic(
                 || {
-                    let _ = imp.srcpad().pause_task();
+                    imp.hold().change(|state| state.fail(gst::FlowError::Error));
                 },
                 |imp| imp.hold().drain(imp),
             );
@@ -514,6 +567,6 @@ fn start_task<E: Holding>(element: &E) {
         );
         element
             .hold()
-            .change(|state| state.failed = Some(gst::FlowError::Error));
+            .change(|state| state.fail(gst::FlowError::Error));
     }
 }

@@ -45,8 +45,13 @@ where
                 |element| element.hold().pass(element, Item::List(list)),
             )
         })
-        .event_function(|_, parent, event| {
-            E::catch_panic_pad_function(parent, || false, |element| sink_event(element, event))
+        // With the whole flow: a wait that ends because of a flush is no error.
+        .event_full_function(|_, parent, event| {
+            E::catch_panic_pad_function(
+                parent,
+                || Err(gst::FlowError::Error),
+                |element| sink_event(element, event),
+            )
         })
         .query_function(|pad, parent, query| {
             E::catch_panic_pad_function(
@@ -87,16 +92,28 @@ where
     (sinkpad, srcpad)
 }
 
-fn sink_event<E: Holding>(element: &E, event: gst::Event) -> bool
+fn sink_event<E: Holding>(
+    element: &E,
+    event: gst::Event,
+) -> Result<gst::FlowSuccess, gst::FlowError>
 where
     E::Type: IsA<gst::Element>,
 {
     let hold = element.hold();
     match event.view() {
-        gst::EventView::FlushStart(_) => hold.flush_start(element, event),
-        gst::EventView::FlushStop(_) => hold.flush_stop(element, event),
+        gst::EventView::FlushStart(_) => taken(hold.flush_start(element, event)),
+        gst::EventView::FlushStop(_) => taken(hold.flush_stop(element, event)),
         gst::EventView::Eos(_) => hold.pass_eos(element, event),
-        _ if event.is_serialized() => hold.pass(element, Item::Event(event)).is_ok(),
-        _ => element.srcpad().push_event(event),
+        _ if event.is_serialized() => hold.pass(element, Item::Event(event)),
+        _ => taken(element.srcpad().push_event(event)),
+    }
+}
+
+/// What `gst_pad_send_event` makes of an event function's answer.
+fn taken(taken: bool) -> Result<gst::FlowSuccess, gst::FlowError> {
+    if taken {
+        Ok(gst::FlowSuccess::Ok)
+    } else {
+        Err(gst::FlowError::Error)
     }
 }

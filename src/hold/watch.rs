@@ -2,13 +2,18 @@
 
 //! What tells a blocked streaming thread that nobody waits for it any more, when nobody can tell the element.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use gst::glib;
 use gst::prelude::*;
 
 use crate::surroundings::{ancestors, is_adaptive_demuxer, target_state};
+use crate::wait::lock;
+
+/// How long a seek that was seen counts as under way. The demuxer waits for its scheduler from the moment it has the
+/// seek, so a thread that blocks the scheduler looks around within 20 ms; a seek that is older was refused or is done.
+const SEEK_IS_FRESH: Duration = Duration::from_secs(1);
 
 /// Looks at the bins around an element.
 ///
@@ -19,40 +24,55 @@ use crate::surroundings::{ancestors, is_adaptive_demuxer, target_state};
 ///   source pads see the seek arrive.
 pub struct Watch {
     element: glib::WeakRef<gst::Element>,
-    seeking: Arc<AtomicBool>,
+    seek: Arc<Mutex<Seek>>,
     probes: Vec<(glib::WeakRef<gst::Pad>, gst::PadProbeId)>,
+}
+
+/// The last flushing seek.
+#[derive(Default)]
+struct Seek {
+    /// A pipeline sends one seek through every sink, and the demuxer drops the repetitions.
+    seqnum: Option<gst::Seqnum>,
+    under_way_since: Option<Instant>,
 }
 
 impl Watch {
     pub fn new(element: &gst::Element) -> Self {
         Self {
             element: element.downgrade(),
-            seeking: Arc::default(),
+            seek: Arc::default(),
             probes: Vec::new(),
         }
     }
 
-    /// Whether waiting has lost its point.
-    pub fn look(&mut self) -> bool {
+    /// Begins to watch for seeks, also on pads that have come since.
+    pub fn watch_for_seeks(&mut self) {
         let Some(element) = self.element.upgrade() else {
-            return true;
+            return;
         };
-        for ancestor in ancestors(&element) {
-            if target_state(&ancestor) < gst::State::Paused {
-                return true;
-            }
-            if is_adaptive_demuxer(&ancestor) {
-                for pad in ancestor.src_pads() {
-                    self.probe(&pad);
-                }
+        for demuxer in ancestors(&element).filter(is_adaptive_demuxer) {
+            for pad in demuxer.src_pads() {
+                self.probe(&pad);
             }
         }
-        self.seeking.load(Ordering::Acquire)
     }
 
-    /// The flush of the seek has come, or there is nothing left to wait for.
+    /// Whether waiting has lost its point. A seek ends one wait.
+    pub fn look(&mut self) -> bool {
+        self.watch_for_seeks();
+        let is_stopping = self.element.upgrade().is_none_or(|element| {
+            ancestors(&element).any(|ancestor| target_state(&ancestor) < gst::State::Paused)
+        });
+        is_stopping
+            || lock(&self.seek)
+                .under_way_since
+                .take()
+                .is_some_and(|since| since.elapsed() < SEEK_IS_FRESH)
+    }
+
+    /// The flush of the seek has come.
     pub fn seek_is_done(&self) {
-        self.seeking.store(false, Ordering::Release);
+        lock(&self.seek).under_way_since = None;
     }
 
     fn probe(&mut self, pad: &gst::Pad) {
@@ -64,14 +84,14 @@ impl Watch {
             return;
         }
         self.probes.retain(|(known, _)| known.upgrade().is_some());
-        let seeking = self.seeking.clone();
+        let seek = self.seek.clone();
         let id = pad.add_probe(gst::PadProbeType::EVENT_UPSTREAM, move |_, info| {
             if let Some(event) = info.event()
-                && let gst::EventView::Seek(seek) = event.view()
+                && is_flushing_seek(event)
             {
-                let (_, flags, _, start, _, _) = seek.get();
-                if flags.contains(gst::SeekFlags::FLUSH) && start.format() == gst::Format::Time {
-                    seeking.store(true, Ordering::Release);
+                let mut seek = lock(&seek);
+                if seek.seqnum.replace(event.seqnum()) != Some(event.seqnum()) {
+                    seek.under_way_since = Some(Instant::now());
                 }
             }
             gst::PadProbeReturn::Ok
@@ -80,6 +100,17 @@ impl Watch {
             self.probes.push((pad.downgrade(), id));
         }
     }
+}
+
+/// Whether adaptive demuxers flush for it: they refuse other formats and segment seeks.
+fn is_flushing_seek(event: &gst::EventRef) -> bool {
+    let gst::EventView::Seek(seek) = event.view() else {
+        return false;
+    };
+    let (_, flags, _, start, _, _) = seek.get();
+    flags.contains(gst::SeekFlags::FLUSH)
+        && !flags.contains(gst::SeekFlags::SEGMENT)
+        && start.format() == gst::Format::Time
 }
 
 impl Drop for Watch {

@@ -4,14 +4,13 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
 
 use once_cell::sync::Lazy;
 
-use super::{Identity, Session};
+use super::{Identity, Moment, Session};
 use crate::wait::lock;
 
-/// From this many sessions on, those that nobody uses and that hold no valid token are let go.
+/// From this many sessions on, those that nobody uses are let go, the ones without a valid token first.
 /// A player has one or two; the bound is for one that makes up a location for each channel.
 const MANY: usize = 64;
 
@@ -21,8 +20,12 @@ static SESSIONS: Lazy<Mutex<HashMap<Identity, Arc<Session>>>> = Lazy::new(Mutex:
 pub fn session(identity: Identity) -> Arc<Session> {
     let mut sessions = lock(&SESSIONS);
     if sessions.len() >= MANY && !sessions.contains_key(&identity) {
-        let now = Instant::now();
+        let now = Moment::now();
         sessions.retain(|_, session| Arc::strong_count(session) > 1 || !session.is_idle(now));
+        if sessions.len() >= MANY {
+            // All hold a token; those that nobody uses at the moment can be asked for again.
+            sessions.retain(|_, session| Arc::strong_count(session) > 1);
+        }
     }
     sessions
         .entry(identity)
@@ -34,11 +37,19 @@ pub fn session(identity: Identity) -> Arc<Session> {
 mod tests {
     use super::*;
     use crate::secret::Secret;
+    use crate::session::Grant;
 
     fn identity(location: &str) -> Identity {
         Identity {
             service: "rdk",
             location: Secret::from(location),
+        }
+    }
+
+    fn for_ever() -> Grant {
+        Grant {
+            token: Secret::from("token"),
+            lifetime: None,
         }
     }
 
@@ -53,7 +64,10 @@ mod tests {
     fn a_player_that_makes_up_locations_does_not_fill_the_memory_and_keeps_what_it_uses() {
         let used = session(identity("http://used/"));
         for number in 0..10 * MANY {
-            session(identity(&format!("http://made-up/{number}")));
+            let made_up = session(identity(&format!("http://made-up/{number}")));
+            let now = Moment::now();
+            made_up.ask(now, |takeoff| takeoff.land(Ok(for_ever()), now));
+            assert!(made_up.token(now).is_some());
         }
         let kept = lock(&SESSIONS).len();
         assert!(kept <= MANY + 1, "{kept} sessions kept");

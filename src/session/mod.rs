@@ -64,18 +64,9 @@ impl Session {
         }
     }
 
-    /// The valid token, if there is one. Never starts anything.
-    pub fn token(&self, now: Instant) -> Option<Token> {
-        self.lock()
-            .token
-            .as_ref()
-            .filter(|token| token.is_valid(now))
-            .cloned()
-    }
-
     /// The valid token, the failure of a moment ago, or the flight under way. Where there is
     /// none of these, `launch` is called, without a lock held, to begin a request and land its [`Takeoff`].
-    pub fn ask(self: &Arc<Self>, now: Instant, launch: impl FnOnce(Takeoff)) -> Answer {
+    pub fn ask(self: &Arc<Self>, now: Moment, launch: impl FnOnce(Takeoff)) -> Answer {
         let (flight, landing) = {
             let mut state = self.lock();
             if let Some(token) = state.token.as_ref().filter(|token| token.is_valid(now)) {
@@ -85,7 +76,7 @@ impl Session {
                 return Answer::Wait(flight.clone());
             }
             if let Some((when, failure)) = &state.failed
-                && now.saturating_duration_since(*when) < FAILURE_SHARED
+                && now.steady.saturating_duration_since(*when) < FAILURE_SHARED
             {
                 return Answer::Failed(failure.clone());
             }
@@ -96,13 +87,23 @@ impl Session {
         launch(Takeoff {
             session: Arc::downgrade(self),
             landing: Some(landing),
-            started: now,
+            started: now.steady,
             correlation_id: uuid::Uuid::new_v4().to_string().into(),
         });
         Answer::Wait(flight)
     }
 
-    fn is_idle(&self, now: Instant) -> bool {
+    /// The valid token, if there is one.
+    #[cfg(test)]
+    pub fn token(&self, now: Moment) -> Option<Token> {
+        self.lock()
+            .token
+            .as_ref()
+            .filter(|token| token.is_valid(now))
+            .cloned()
+    }
+
+    fn is_idle(&self, now: Moment) -> bool {
         let state = self.lock();
         state.flight.is_none()
             && !state
@@ -177,7 +178,6 @@ impl Drop for Takeoff {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flight::nobody;
     use crate::secret::Secret;
 
     fn grant(lifetime: u64) -> Result<Grant, Failure> {
@@ -197,7 +197,7 @@ mod tests {
 
     fn takeoff(session: &Arc<Session>, now: Moment) -> Takeoff {
         let mut takeoff = None;
-        let answer = session.ask(now.steady, |begun| takeoff = Some(begun));
+        let answer = session.ask(now, |begun| takeoff = Some(begun));
         assert!(matches!(answer, Answer::Wait(_)));
         takeoff.expect("a request begins where there is neither token nor flight")
     }
@@ -211,14 +211,14 @@ mod tests {
         let session = Arc::new(Session::new());
         let now = Moment::now();
         let begun = takeoff(&session, now);
-        let Answer::Wait(flight) = session.ask(now.steady, must_not_launch) else {
+        let Answer::Wait(flight) = session.ask(now, must_not_launch) else {
             panic!("the second caller waits for the first one's flight");
         };
         begun.land(grant(60), later(now, 2));
-        let token = flight.poll(&nobody()).expect("landed").expect("granted");
+        let token = flight.peek().expect("landed").expect("granted");
         assert_eq!(token.generation(), 1);
         assert_eq!(token.latency(), Duration::from_secs(2));
-        let answer = session.ask(later(now, 61).steady, must_not_launch);
+        let answer = session.ask(later(now, 61), must_not_launch);
         assert!(matches!(answer, Answer::Token(again) if again.generation() == 1));
     }
 
@@ -228,9 +228,9 @@ mod tests {
         let now = Moment::now();
         takeoff(&session, now).land(grant(60), now);
         let after = later(now, 60);
-        assert!(session.token(after.steady).is_none());
+        assert!(session.token(after).is_none());
         takeoff(&session, after).land(grant(60), after);
-        let token = session.token(after.steady).expect("a new token");
+        let token = session.token(after).expect("a new token");
         assert_eq!(token.generation(), 2);
     }
 
@@ -239,10 +239,10 @@ mod tests {
         let session = Arc::new(Session::new());
         let now = Moment::now();
         takeoff(&session, now).land(Err(Failure::denied("no")), now);
-        let answer = session.ask(now.steady, must_not_launch);
+        let answer = session.ask(now, must_not_launch);
         assert!(matches!(answer, Answer::Failed(failure) if failure.what == "no"));
         takeoff(&session, later(now, 1)).land(grant(60), later(now, 1));
-        assert!(session.token(later(now, 1).steady).is_some());
+        assert!(session.token(later(now, 1)).is_some());
     }
 
     #[test]
@@ -250,11 +250,11 @@ mod tests {
         let session = Arc::new(Session::new());
         let now = Moment::now();
         let begun = takeoff(&session, now);
-        let Answer::Wait(flight) = session.ask(now.steady, must_not_launch) else {
+        let Answer::Wait(flight) = session.ask(now, must_not_launch) else {
             panic!("the second caller waits");
         };
         drop(begun);
-        let failure = flight.poll(&nobody()).expect("landed").expect_err("failed");
+        let failure = flight.peek().expect("landed").expect_err("failed");
         assert_eq!(failure.kind, crate::failure::Kind::Transient);
     }
 }

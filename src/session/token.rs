@@ -31,7 +31,8 @@ pub struct Token {
     latency: Duration,
 }
 
-/// The two clocks at one moment: the steady one decides, the wall clock is for display.
+/// The two clocks at one moment. Neither is enough: the steady one stands still while a box is suspended, and the wall
+/// clock jumps when it is set.
 #[derive(Clone, Copy, Debug)]
 pub struct Moment {
     pub steady: Instant,
@@ -91,9 +92,11 @@ impl Token {
         self.latency
     }
 
-    /// Whether it may still be handed out. Without a known end it is valid until refused.
-    pub fn is_valid(&self, now: Instant) -> bool {
-        self.expires.is_none_or(|end| now < end)
+    /// Whether it may still be handed out: neither clock has reached its end. Without a known end it
+    /// is valid until refused.
+    pub fn is_valid(&self, now: Moment) -> bool {
+        self.expires.is_none_or(|end| now.steady < end)
+            && self.expires_at.is_none_or(|end| now.wall < end)
     }
 }
 
@@ -130,13 +133,31 @@ mod tests {
         }
     }
 
+    fn later(now: Moment, steady: Duration, wall: Duration) -> Moment {
+        Moment {
+            steady: now.steady + steady,
+            wall: now.wall + wall,
+        }
+    }
+
     #[test]
     fn a_token_is_valid_up_to_its_end_and_not_at_it() {
         let now = Moment::now();
         let lifetime = Duration::from_secs(10);
         let token = Token::new(grant(Some(lifetime)), 1, "id".into(), Duration::ZERO, now);
-        assert!(token.is_valid(now.steady + lifetime - Duration::from_nanos(1)));
-        assert!(!token.is_valid(now.steady + lifetime));
+        let before = lifetime - Duration::from_nanos(1);
+        assert!(token.is_valid(later(now, before, before)));
+        assert!(!token.is_valid(later(now, lifetime, before)));
+    }
+
+    #[test]
+    fn a_token_that_ended_while_the_box_was_suspended_is_not_handed_out() {
+        let now = Moment::now();
+        let lifetime = Duration::from_secs(3600);
+        let token = Token::new(grant(Some(lifetime)), 1, "id".into(), Duration::ZERO, now);
+        let awake = Duration::from_secs(60);
+        let asleep_overnight = Duration::from_secs(8 * 3600);
+        assert!(!token.is_valid(later(now, awake, asleep_overnight)));
     }
 
     #[test]
@@ -149,7 +170,7 @@ mod tests {
             Duration::ZERO,
             now,
         );
-        assert!(token.is_valid(now.steady));
+        assert!(token.is_valid(now));
         assert_eq!(token.expires_at(), None);
     }
 

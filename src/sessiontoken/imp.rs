@@ -40,7 +40,7 @@ use crate::failure::Failure;
 use crate::hold::{Hold, Holding, Item, Prepared, build_pads};
 use crate::messages;
 use crate::secret::Secret;
-use crate::session::Token;
+use crate::session::{Moment, Token};
 use crate::wait::lock;
 
 static CAT: Lazy<gst::DebugCategory> = Lazy::new(|| {
@@ -99,16 +99,17 @@ impl SessionToken {
             return Next::Fail;
         };
         tune.flow = tune.flow.after(protection.origin());
-        let verdict = tune.verdict(app_token.as_ref(), &self.hold.waker(), Instant::now());
+        let verdict = tune.verdict(app_token.as_ref(), &self.hold.waker(), Moment::now());
+        let service = service(tune.policy(), app_token.is_some());
         let policy = tune.policy().clone();
         match verdict {
             Verdict::Go(token) => {
                 tune.events += 1;
                 let flow = tune.flow;
-                let report = tune.announce(&token);
+                let report = tune.announce(service, &token);
                 drop(tune_guard);
                 if let Some(report) = report {
-                    self.post_acquired(service(&policy, app_token.is_some()), &token, &report);
+                    self.post_acquired(service, &token, &report);
                 }
                 let event = key_request::put_on(&event, &token, flow, &policy.header);
                 gst::debug!(
@@ -124,11 +125,7 @@ impl SessionToken {
                 let first = !std::mem::replace(&mut tune.reported, true);
                 drop(tune_guard);
                 if first {
-                    self.post_failed(
-                        service(&policy, app_token.is_some()),
-                        &failure,
-                        policy.on_failure,
-                    );
+                    self.post_failed(service, &failure, policy.on_failure);
                 }
                 match policy.on_failure {
                     OnFailure::Error => Next::Fail,
@@ -183,10 +180,28 @@ impl SessionToken {
         let _ = obj.post_message(gst::message::Element::builder(structure).src(&*obj).build());
     }
 
-    /// NULL→READY: the settings become one policy, or the state change fails.
+    /// The application's token, or `None` when it takes it back. What is held does not wait any longer.
+    fn set_app_token(&self, text: Option<String>) {
+        // A decryptor must not see two tokens of one generation, whoever they are from.
+        let seen = lock(&self.tune).as_ref().and_then(Tune::generation);
+        {
+            let mut app_token = lock(&self.app_token);
+            app_token.given = text.map(|text| {
+                let last = app_token.generation.max(seen.unwrap_or(0));
+                app_token.generation = last.saturating_add(1);
+                given(Secret::new(text), "`session-token`", app_token.generation)
+            });
+        }
+        if let Some(waiter) = self.hold.waker().upgrade() {
+            waiter.wake();
+        }
+    }
+
+    /// NULL→READY and again READY→PAUSED, because properties may change in between: the settings become one
+    /// policy, or the state change fails.
     fn prepare_policy(&self) -> Result<(), gst::StateChangeError> {
         let obj = self.obj();
-        let context = self.context.ask(obj.upcast_ref());
+        let context = self.context.get();
         let settings = lock(&self.settings).clone();
         let policy = settings.policy(obj.upcast_ref(), context.as_ref());
         let given = lock(&self.app_token).given.clone();
@@ -196,15 +211,6 @@ impl SessionToken {
         });
         match checked {
             Ok(policy) => {
-                if let Source::File(path) = &policy.source
-                    && is_open_to_others(path)
-                {
-                    gst::warning!(
-                        CAT,
-                        imp = self,
-                        "session-token-file can be read by others than its owner"
-                    );
-                }
                 *lock(&self.policy) = Some(Arc::new(policy));
                 Ok(())
             }
@@ -222,10 +228,19 @@ impl SessionToken {
             return Err(gst::StateChangeError);
         };
         self.hold.set_max_held_bytes(policy.max_held_bytes);
+        if let Source::File(path) = &policy.source
+            && is_open_to_others(path)
+        {
+            gst::warning!(
+                CAT,
+                imp = self,
+                "session-token-file can be read by others than its owner"
+            );
+        }
         let prefetch = policy.prefetch && lock(&self.app_token).given.is_none();
         let mut tune = Tune::new(policy);
         if prefetch {
-            tune.prefetch(Instant::now());
+            tune.prefetch(Moment::now());
         }
         *lock(&self.tune) = Some(tune);
         Ok(())
@@ -345,16 +360,7 @@ impl ObjectImpl for SessionToken {
 
     fn set_property(&self, _id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
         if pspec.name() == "session-token" {
-            let text = value
-                .get::<Option<String>>()
-                .ok()
-                .flatten()
-                .filter(|text| !text.is_empty());
-            let mut app_token = lock(&self.app_token);
-            app_token.given = text.map(|text| {
-                app_token.generation = app_token.generation.saturating_add(1);
-                given(Secret::new(text), "`session-token`", app_token.generation)
-            });
+            self.set_app_token(crate::config::text(value));
         } else {
             lock(&self.settings).set(pspec.name(), value);
         }
@@ -424,13 +430,22 @@ impl ElementImpl for SessionToken {
         transition: gst::StateChange,
     ) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
         match transition {
-            gst::StateChange::NullToReady => self.prepare_policy()?,
-            gst::StateChange::ReadyToPaused => self.begin_tune()?,
+            gst::StateChange::NullToReady => {
+                self.context.ask(self.obj().upcast_ref());
+                self.prepare_policy()?;
+            }
+            gst::StateChange::ReadyToPaused => {
+                self.prepare_policy()?;
+                self.begin_tune()?;
+            }
             _ => {}
         }
         let success = self.parent_change_state(transition)?;
         match transition {
-            gst::StateChange::PausedToReady => *lock(&self.tune) = None,
+            gst::StateChange::PausedToReady => {
+                self.hold.end(&self.srcpad);
+                *lock(&self.tune) = None;
+            }
             gst::StateChange::ReadyToNull => *lock(&self.policy) = None,
             _ => {}
         }

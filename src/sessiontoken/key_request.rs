@@ -55,10 +55,7 @@ pub fn find(event: &gst::event::Protection) -> Option<gst::Structure> {
 
 /// Whether somebody upstream has put a key request on the event already.
 pub fn is_on(event: &gst::event::Protection) -> bool {
-    event
-        .buffer()
-        .iter_meta::<ProtectionMeta>()
-        .any(|meta| meta.info().name() == NAME)
+    find(event).is_some()
 }
 
 /// The HTTP headers that a key request wants on the licence request.

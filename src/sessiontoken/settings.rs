@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::fs::File;
 use std::io::Read;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use gst::glib;
 use gst::prelude::*;
@@ -37,7 +37,7 @@ pub enum OnFailure {
 /// The properties as they were set.
 #[derive(Clone)]
 pub struct Settings {
-    location: Option<String>,
+    location: Option<Secret>,
     session_token_file: Option<String>,
     on_failure: OnFailure,
     prefetch: bool,
@@ -105,7 +105,7 @@ impl Settings {
     /// The value has the property's type: GObject and `config` both see to that.
     fn apply(&mut self, name: &str, value: &glib::Value) {
         match name {
-            "location" => self.location = text(value),
+            "location" => self.location = text(value).map(Secret::new),
             "session-token-file" => self.session_token_file = text(value),
             "on-failure" => self.on_failure = value.get().unwrap_or_default(),
             "prefetch" => self.prefetch = value.get().unwrap_or(true),
@@ -117,7 +117,10 @@ impl Settings {
     pub fn get(&self, name: &str) -> glib::Value {
         match name {
             "location" => {
-                let location = self.location.as_deref().unwrap_or(rdk::DEFAULT_LOCATION);
+                let location = self
+                    .location
+                    .as_ref()
+                    .map_or(rdk::DEFAULT_LOCATION, Secret::expose);
                 Endpoint::shown(location).to_value()
             }
             "session-token-file" => self.session_token_file.to_value(),
@@ -151,8 +154,8 @@ impl Settings {
             None => {
                 let location = settings
                     .location
-                    .as_deref()
-                    .unwrap_or(rdk::DEFAULT_LOCATION);
+                    .as_ref()
+                    .map_or(rdk::DEFAULT_LOCATION, Secret::expose);
                 let endpoint =
                     Endpoint::parse(location, "location", settings.common.allow_cleartext)?;
                 Source::Service {
@@ -227,16 +230,17 @@ pub fn read_file(path: &str) -> Given {
     let unreadable = |error: std::io::Error| {
         Failure::misconfigured(format!("`session-token-file` cannot be read: {error}"))
     };
-    let file = File::open(path).map_err(unreadable)?;
-    // Opening a pipe or a device succeeds, reading it could block the player.
-    if !file.metadata().map_err(unreadable)?.is_file() {
+    // Opening a pipe could block the player.
+    if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
         return Err(Failure::misconfigured(
             "`session-token-file` is not a regular file",
         ));
     }
-    let mut text = zeroize::Zeroizing::new(String::with_capacity(MAX_TOKEN_LEN));
+    let file = File::open(path).map_err(unreadable)?;
     // A little more than the longest token, so that one that is too long is seen to be.
-    file.take(2 * MAX_TOKEN_LEN as u64)
+    const LIMIT: usize = 2 * MAX_TOKEN_LEN;
+    let mut text = zeroize::Zeroizing::new(String::with_capacity(LIMIT + 1));
+    file.take(LIMIT as u64)
         .read_to_string(&mut text)
         .map_err(unreadable)?;
     given(Secret::from(text.trim()), "`session-token-file`", 1)
@@ -254,11 +258,4 @@ pub fn is_open_to_others(path: &str) -> bool {
         let _ = path;
         false
     }
-}
-
-/// When a wait that begins now is over. A little after the request's own deadline, whose failure
-/// says more about what went wrong.
-pub fn deadline(timeout: Duration, now: Instant) -> Instant {
-    const GRACE: Duration = Duration::from_millis(250);
-    now + timeout.saturating_add(GRACE)
 }

@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 
 use crate::auth_service::rdk;
 use crate::failure::Failure;
-use crate::flight::{Flight, Wake, nobody};
+use crate::flight::{Flight, Wake, deadline};
 use crate::http::{self, Endpoint, Request};
 use crate::runtime;
 use crate::session::{Answer, Moment, Outcome, Takeoff, Token};
 
 use super::key_request::Flow;
-use super::settings::{Given, Policy, Source, deadline, read_file};
+use super::settings::{Given, Policy, Source, read_file};
 
 /// What an event may do.
 pub enum Verdict {
@@ -33,7 +33,8 @@ pub struct Tune {
     waiting_since: Option<Instant>,
     waited: Duration,
     failed: Option<Failure>,
-    announced: Option<u32>,
+    /// Whose token of which generation the application knows of.
+    announced: Option<(&'static str, u32)>,
     /// The application has been told of the failure.
     pub reported: bool,
     pub flow: Flow,
@@ -72,15 +73,14 @@ impl Tune {
         &self.policy
     }
 
-    /// Begins the request, if there is one to make. Nobody waits for it yet.
-    pub fn prefetch(&mut self, now: Instant) {
-        if let Source::Service { session, endpoint } = &self.policy.source
-            && let Answer::Wait(flight) = session.ask(now, |takeoff| {
-                launch(takeoff, endpoint, self.policy.timeout)
-            })
-        {
-            self.asked = true;
-            self.flight = Some(flight);
+    /// Begins the request, if there is one to make. Nobody waits for it yet, and whether its answer is still
+    /// good is decided when it is needed.
+    pub fn prefetch(&mut self, now: Moment) {
+        if let Source::Service { session, endpoint } = &self.policy.source {
+            session.ask(now, |takeoff| {
+                self.asked = true;
+                launch(takeoff, endpoint, self.policy.timeout);
+            });
         }
     }
 
@@ -89,7 +89,7 @@ impl Tune {
         &mut self,
         app_token: Option<&Given>,
         waiter: &Weak<dyn Wake>,
-        now: Instant,
+        now: Moment,
     ) -> Verdict {
         let verdict = match (app_token.or(self.file.as_ref()), &self.failed) {
             (Some(Ok(token)), _) => Verdict::Go(token.clone()),
@@ -99,7 +99,7 @@ impl Tune {
         if !matches!(verdict, Verdict::Wait(_))
             && let Some(since) = self.waiting_since.take()
         {
-            self.waited += now.saturating_duration_since(since);
+            self.waited += now.steady.saturating_duration_since(since);
         }
         if let Verdict::Failed(failure) = &verdict {
             self.failed = Some(failure.clone());
@@ -107,27 +107,19 @@ impl Tune {
         verdict
     }
 
-    fn ask(&mut self, waiter: &Weak<dyn Wake>, now: Instant) -> Verdict {
+    fn ask(&mut self, waiter: &Weak<dyn Wake>, now: Moment) -> Verdict {
         let Source::Service { session, endpoint } = &self.policy.source else {
             return Verdict::Failed(Failure::misconfigured("there is no auth service to ask"));
         };
-        // A token that came by another's flight, or is newer than this tune's.
-        if let Some(token) = session.token(now) {
-            self.flight = None;
-            return Verdict::Go(token);
-        }
         let flight = match self.flight.take() {
-            // What was fetched ahead may have ended before it was needed.
-            Some(flight) if self.waiting_since.is_some() || !is_stale(&flight, now) => flight,
-            _ => match session.ask(now, |takeoff| {
+            Some(flight) => flight,
+            None => match session.ask(now, |takeoff| {
+                self.asked = true;
                 launch(takeoff, endpoint, self.policy.timeout);
             }) {
                 Answer::Token(token) => return Verdict::Go(token),
                 Answer::Failed(failure) => return Verdict::Failed(failure),
-                Answer::Wait(flight) => {
-                    self.asked = true;
-                    flight
-                }
+                Answer::Wait(flight) => flight,
             },
         };
         match flight.poll(waiter) {
@@ -136,9 +128,9 @@ impl Tune {
             Some(Ok(token)) => Verdict::Go(token),
             Some(Err(failure)) => Verdict::Failed(failure),
             None => {
-                let since = *self.waiting_since.get_or_insert(now);
+                let since = *self.waiting_since.get_or_insert(now.steady);
                 let until = deadline(self.policy.timeout, since);
-                if now >= until {
+                if now.steady >= until {
                     return Verdict::Failed(overdue(endpoint, self.policy.timeout));
                 }
                 self.flight = Some(flight);
@@ -147,9 +139,10 @@ impl Tune {
         }
     }
 
-    /// What to tell the application of this token; `None` where it knows already.
-    pub fn announce(&mut self, token: &Token) -> Option<Report> {
-        if self.announced.replace(token.generation()) == Some(token.generation()) {
+    /// What to tell the application of this token from `service`; `None` where it knows already.
+    pub fn announce(&mut self, service: &'static str, token: &Token) -> Option<Report> {
+        let announced = (service, token.generation());
+        if self.announced.replace(announced) == Some(announced) {
             return None;
         }
         Some(Report {
@@ -165,20 +158,19 @@ impl Tune {
 
     /// The generation of the token that was handed out last.
     pub fn generation(&self) -> Option<u32> {
-        self.announced
+        self.announced.map(|(_, generation)| generation)
     }
 }
 
-fn is_stale(flight: &Flight<Outcome>, now: Instant) -> bool {
-    matches!(flight.poll(&nobody()), Some(Ok(token)) if !token.is_valid(now))
-}
-
 fn overdue(endpoint: &Endpoint, timeout: Duration) -> Failure {
-    Failure::timed_out(format!(
+    let mut failure = Failure::timed_out(format!(
         "no session token from {} within {} ms: check that it runs, or raise `timeout`",
         endpoint.place(),
         timeout.as_millis()
-    ))
+    ));
+    failure.attempts = 1;
+    failure.elapsed = timeout;
+    failure
 }
 
 /// Sends the request on the runtime, which owns it from here on.
@@ -195,14 +187,10 @@ fn launch(takeoff: Takeoff, endpoint: &Endpoint, timeout: Duration) {
     };
     // Not awaited: the result travels through the flight that the task lands.
     drop(runtime.spawn(async move {
-        let result = match http::send(request).await {
-            Ok(reply) => rdk::read_reply(reply.status, &reply.body),
-            Err(failure) => Err(failure),
-        };
-        let result = result.map_err(|mut failure| {
-            failure.attempts = 1;
-            failure
-        });
+        let result = http::send(request)
+            .await
+            .and_then(|reply| rdk::read_reply(reply.status, &reply.body))
+            .map_err(|failure| failure.after_attempts(1));
         takeoff.land(result, Moment::now());
     }));
 }
