@@ -23,10 +23,6 @@ use crate::secret::Secret;
 /// so more is a mistake or an attack.
 pub const MAX_REPLY: usize = 64 * 1024;
 
-/// How long an unused connection is kept: long enough to serve the audio stream's request after the video stream's,
-/// and below the five seconds after which common servers close one, perhaps just as the next request is sent.
-const KEEP_IDLE: Duration = Duration::from_secs(4);
-
 /// One request: a POST where it has a body, else a GET.
 pub struct Request {
     pub url: Endpoint,
@@ -196,7 +192,7 @@ fn header_map(headers: Vec<(String, Secret)>) -> Result<HeaderMap, Failure> {
     Ok(map)
 }
 
-/// The client for that kind of server; connections are shared by all who ask there.
+/// The client for that kind of server.
 async fn client(url: &Endpoint) -> Result<&'static Client, Failure> {
     static CLIENTS: [OnceCell<Client>; 4] = [const { OnceCell::new() }; 4];
     let (tls, remote) = (url.is_tls(), !url.is_loopback());
@@ -232,7 +228,9 @@ fn build(system_roots: bool, environment_proxy: bool) -> Result<Client, Failure>
         .http1_only()
         .redirect(redirect::Policy::none())
         .referer(false)
-        .pool_idle_timeout(KEEP_IDLE)
+        // No connection is kept: a tune makes one request, and on a connection that a server has closed meanwhile
+        // (restarted, say) that one would fail.
+        .pool_max_idle_per_host(0)
         .user_agent(concat!(
             env!("CARGO_PKG_NAME"),
             "/",

@@ -95,11 +95,24 @@ enum Mode {
     Draining,
 }
 
+/// A place in the queue.
+struct Slot {
+    /// `None` at the front is a buffer that the task has in its hands. An event stays while it is pushed.
+    item: Option<Item>,
+    /// What the item counts for, also while it is in the task's hands.
+    cost: usize,
+}
+
+impl Slot {
+    fn is_event(&self) -> bool {
+        matches!(self.item, Some(Item::Event(_)))
+    }
+}
+
 #[derive(Default)]
 struct State {
     mode: Mode,
-    /// `None` at the front is a buffer that the task is pushing. An event stays while it is pushed.
-    queue: VecDeque<Option<Item>>,
+    queue: VecDeque<Slot>,
     held_bytes: usize,
     max_held_bytes: usize,
     peak_held_bytes: usize,
@@ -138,9 +151,12 @@ impl State {
     /// Drops what a flush drops. Sticky events other than SEGMENT and EOS survive one on a pad
     /// (`gst_pad_send_event_unchecked`) and upstream does not repeat them, so they stay.
     fn flush(&mut self) {
-        self.queue
-            .retain(|slot| slot.as_ref().is_some_and(Item::survives_flush));
-        self.held_bytes = self.queue.iter().flatten().map(Item::cost).sum();
+        self.keep(|slot| slot.item.as_ref().is_some_and(Item::survives_flush));
+    }
+
+    fn keep(&mut self, is_kept: impl FnMut(&Slot) -> bool) {
+        self.queue.retain(is_kept);
+        self.held_bytes = self.queue.iter().map(|slot| slot.cost).sum();
     }
 
     /// Whether no more items are wanted.
@@ -158,11 +174,9 @@ impl State {
 
     fn pop(&mut self) {
         if let Some(slot) = self.queue.pop_front() {
-            let cost = slot.as_ref().map_or(0, Item::cost);
-            self.held_bytes = self.held_bytes.saturating_sub(cost);
+            self.held_bytes = self.held_bytes.saturating_sub(slot.cost);
         }
         if self.queue.is_empty() {
-            self.held_bytes = 0;
             self.mode = Mode::Direct;
         }
     }
@@ -268,10 +282,14 @@ impl Hold {
     }
 
     fn push_back(state: &mut State, item: Item) {
+        let cost = item.cost();
         state.mode = Mode::Waiting;
-        state.held_bytes = state.held_bytes.saturating_add(item.cost());
+        state.held_bytes = state.held_bytes.saturating_add(cost);
         state.peak_held_bytes = state.peak_held_bytes.max(state.held_bytes);
-        state.queue.push_back(Some(item));
+        state.queue.push_back(Slot {
+            item: Some(item),
+            cost,
+        });
     }
 
     /// Holds the item, when there is room, behind what is held. Gives it back where the hold has
@@ -423,12 +441,14 @@ impl Hold {
         // An event stays in its place, in case a flush sweeps over the pads while it is pushed. A
         // buffer leaves it: a second reference would make it read-only for downstream.
         let item = match state.queue.front_mut() {
-            Some(Some(Item::Event(event))) => Item::Event(event.clone()),
-            Some(slot) => {
-                let Some(item) = slot.take() else { return };
-                state.held_bytes = state.held_bytes.saturating_sub(item.cost());
-                item
-            }
+            Some(Slot {
+                item: Some(Item::Event(event)),
+                ..
+            }) => Item::Event(event.clone()),
+            Some(Slot { item, .. }) => match item.take() {
+                Some(item) => item,
+                None => return,
+            },
             None => return,
         };
         state.working = Some(thread::current().id());
@@ -472,9 +492,11 @@ impl Hold {
                 return;
             }
             state.mode = Mode::Waiting;
-            if let Some(slot @ None) = state.queue.front_mut() {
-                state.held_bytes = state.held_bytes.saturating_add(item.cost());
-                *slot = Some(item);
+            if let Some(Slot {
+                item: place @ None, ..
+            }) = state.queue.front_mut()
+            {
+                *place = Some(item);
             }
         });
     }
@@ -496,10 +518,7 @@ impl Hold {
             {
                 // Downstream wants no more of this; what describes the stream still goes, and
                 // upstream is told with its next buffer.
-                state
-                    .queue
-                    .retain(|slot| matches!(slot, Some(Item::Event(_))));
-                state.held_bytes = state.queue.iter().flatten().map(Item::cost).sum();
+                state.keep(Slot::is_event);
                 state.unreported = Some(flow);
                 if state.queue.is_empty() {
                     state.mode = Mode::Direct;

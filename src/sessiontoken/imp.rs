@@ -33,7 +33,9 @@ use gst::subclass::prelude::*;
 use once_cell::sync::Lazy;
 
 use super::key_request;
-use super::settings::{Given, OnFailure, Policy, Settings, Source, given, is_open_to_others};
+use super::settings::{
+    Given, OnFailure, Policy, Settings, Source, given, is_open_to_others, read_file,
+};
 use super::tune::{Report, Tune, Verdict};
 use crate::config::Slot;
 use crate::failure::Failure;
@@ -69,11 +71,32 @@ pub struct SessionToken {
     tune: Mutex<Option<Tune>>,
 }
 
-/// The token of the property `session-token`, which may change at any time.
+/// The application's tokens: that of the property `session-token`, which may change at any time, and that of
+/// `session-token-file`, which is read at each tune.
 #[derive(Default)]
 struct AppToken {
     generation: u32,
     given: Option<Given>,
+    /// The last text of the file, and its generation.
+    file: Option<(Secret, u32)>,
+}
+
+impl AppToken {
+    /// The next generation, above all that a decryptor has seen.
+    fn next_generation(&mut self, seen: Option<u32>) -> u32 {
+        self.generation = self.generation.max(seen.unwrap_or(0)).saturating_add(1);
+        self.generation
+    }
+
+    fn read_file(&mut self, path: &str) -> Given {
+        let text = read_file(path)?;
+        let generation = match &self.file {
+            Some((known, generation)) if *known == text => *generation,
+            _ => self.next_generation(None),
+        };
+        self.file = Some((text.clone(), generation));
+        given(text, "`session-token-file`", generation)
+    }
 }
 
 /// What a verdict means for an event.
@@ -187,9 +210,8 @@ impl SessionToken {
         {
             let mut app_token = lock(&self.app_token);
             app_token.given = text.map(|text| {
-                let last = app_token.generation.max(seen.unwrap_or(0));
-                app_token.generation = last.saturating_add(1);
-                given(Secret::new(text), "`session-token`", app_token.generation)
+                let generation = app_token.next_generation(seen);
+                given(Secret::new(text), "`session-token`", generation)
             });
         }
         if let Some(waiter) = self.hold.waker().upgrade() {
@@ -238,7 +260,11 @@ impl SessionToken {
             );
         }
         let prefetch = policy.prefetch && lock(&self.app_token).given.is_none();
-        let mut tune = Tune::new(policy);
+        let file = match &policy.source {
+            Source::File(path) => Some(lock(&self.app_token).read_file(path)),
+            Source::Service { .. } => None,
+        };
+        let mut tune = Tune::new(policy, file);
         if prefetch {
             tune.prefetch(Moment::now());
         }

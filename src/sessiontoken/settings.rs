@@ -225,8 +225,8 @@ pub fn given(text: Secret, source: &str, generation: u32) -> Given {
     ))
 }
 
-/// Reads the token from a file; white space around it does not count.
-pub fn read_file(path: &str) -> Given {
+/// Reads the text of a token from a file; white space around it does not count.
+pub fn read_file(path: &str) -> Result<Secret, Failure> {
     let unreadable = |error: std::io::Error| {
         Failure::misconfigured(format!("`session-token-file` cannot be read: {error}"))
     };
@@ -243,7 +243,7 @@ pub fn read_file(path: &str) -> Given {
     file.take(LIMIT as u64)
         .read_to_string(&mut text)
         .map_err(unreadable)?;
-    given(Secret::from(text.trim()), "`session-token-file`", 1)
+    Ok(Secret::from(text.trim()))
 }
 
 /// Whether others than its owner may read the file.

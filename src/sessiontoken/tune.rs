@@ -13,7 +13,7 @@ use crate::runtime;
 use crate::session::{Answer, Moment, Outcome, Takeoff, Token};
 
 use super::key_request::Flow;
-use super::settings::{Given, Policy, Source, read_file};
+use super::settings::{Given, Policy, Source};
 
 /// What an event may do.
 pub enum Verdict {
@@ -49,11 +49,8 @@ pub struct Report {
 }
 
 impl Tune {
-    pub fn new(policy: Arc<Policy>) -> Self {
-        let file = match &policy.source {
-            Source::File(path) => Some(read_file(path)),
-            Source::Service { .. } => None,
-        };
+    /// `file` is the token of `session-token-file`, where that is the source.
+    pub fn new(policy: Arc<Policy>, file: Option<Given>) -> Self {
         Self {
             policy,
             file,

@@ -1,0 +1,931 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The decryptor: samples in, the same samples in the clear out, or a sentence that says why not.
+
+use std::thread;
+
+use gst::element_factory::ElementBuilder;
+use gst::glib;
+use gst::meta::ProtectionMeta;
+use gst::prelude::*;
+use headend::{AUDIO_KEY_ID, Auth, Headend, Licences, VIDEO_KEY_ID};
+
+use crate::rig::*;
+
+/// What AES-CTR makes of zeros with the test media's keys and the initialization vector below, by OpenSSL:
+/// `head -c 96 /dev/zero | openssl enc -aes-128-ctr -K <key> -iv <iv>`.
+const VIDEO_KEY_STREAM: &str = "0f17526be177b7130a39ccc41afbba3f0e341a993a73eb3010096a93e181f50b\
+                                a60f46671bfd05a18365593a21f9a800d8caa3eb65cf00445ef4a7c1b88b18a1\
+                                5b2e8104efb6c94c9f65937ed2741c6ab8f2b642c4e8f80fa49b24398e9216ff";
+const AUDIO_KEY_STREAM: &str = "a3f55a0bcfde6c35b3a8eb17302e3ac1c38ab5d6fbee328d2ea3de1232a30778\
+                                81353b1583edfd6bf0709fe2cc98a3f98713d01ab905daef85f1fe4a799fdce4";
+const IV: &str = "0001020304050607";
+
+const PLAINTEXT: &[u8] = b"Lorem ipsum dolor sit amet, consetetur sadipscing elitr, sed diam";
+
+fn bytes(hex: &str) -> Vec<u8> {
+    (0..hex.len() / 2)
+        .map(|index| u8::from_str_radix(&hex[2 * index..][..2], 16).expect("two digits"))
+        .collect()
+}
+
+fn xor(text: &[u8], key_stream: &[u8]) -> Vec<u8> {
+    assert!(text.len() <= key_stream.len());
+    text.iter().zip(key_stream).map(|(a, b)| a ^ b).collect()
+}
+
+/// What qtdemux says of a sample that is encrypted as a whole.
+fn whole(key_id: &str) -> gst::Structure {
+    gst::Structure::builder("application/x-cenc")
+        .field("iv_size", 8_u32)
+        .field("encrypted", true)
+        .field("kid", gst::Buffer::from_slice(bytes(key_id)))
+        .field("iv", gst::Buffer::from_slice(bytes(IV)))
+        .field("subsample_count", 0_u32)
+        .build()
+}
+
+/// What qtdemux says of one with subsamples, each so many bytes clear and so many protected.
+fn partly(key_id: &str, subsamples: &[(u16, u32)]) -> gst::Structure {
+    let mut info = whole(key_id);
+    let table = subsamples
+        .iter()
+        .flat_map(|(clear, protected)| {
+            let (clear, protected) = (clear.to_be_bytes(), protected.to_be_bytes());
+            [&clear[..], &protected].concat()
+        })
+        .collect::<Vec<_>>();
+    info.set("subsample_count", subsamples.len() as u32);
+    info.set("subsamples", gst::Buffer::from_slice(table));
+    info
+}
+
+fn sample(data: Vec<u8>, info: gst::Structure) -> gst::Buffer {
+    let mut buffer = gst::Buffer::from_mut_slice(data);
+    let unshared = buffer.get_mut().expect("not shared yet");
+    unshared.set_pts(gst::ClockTime::from_mseconds(40));
+    unshared.set_flags(gst::BufferFlags::DELTA_UNIT);
+    ProtectionMeta::add(unshared, info);
+    buffer
+}
+
+/// A sample of the picture, encrypted as a whole.
+fn picture() -> gst::Buffer {
+    sample(
+        xor(PLAINTEXT, &bytes(VIDEO_KEY_STREAM)),
+        whole(VIDEO_KEY_ID),
+    )
+}
+
+/// A `pssh` box, version 1, of the common system.
+fn pssh(key_ids: &[&str]) -> Vec<u8> {
+    let mut body = vec![1, 0, 0, 0];
+    body.extend(bytes(&COMMON_SYSTEM.replace('-', "")));
+    body.extend((key_ids.len() as u32).to_be_bytes());
+    body.extend(key_ids.iter().flat_map(|key_id| bytes(key_id)));
+    body.extend(0_u32.to_be_bytes());
+    [
+        &(8 + body.len() as u32).to_be_bytes()[..],
+        b"pssh",
+        &body[..],
+    ]
+    .concat()
+}
+
+fn event(system: &str, origin: &str, data: impl AsRef<[u8]> + Send + 'static) -> gst::Event {
+    gst::event::Protection::builder(system, &gst::Buffer::from_slice(data))
+        .origin(origin)
+        .build()
+}
+
+/// An event that names these keys, with a key request on it as `sessiontoken` puts one there.
+fn event_with_headers(key_ids: &[&str], headers: &[(&str, &str)]) -> gst::Event {
+    let mut fields = gst::Structure::new_empty("http-headers");
+    for (name, value) in headers {
+        fields.set(*name, *value);
+    }
+    let mut data = gst::Buffer::from_slice(pssh(key_ids));
+    ProtectionMeta::add(
+        data.get_mut().expect("not shared yet"),
+        gst::Structure::builder("drm-key-request")
+            .field("session-token", "unused")
+            .field("http-headers", fields)
+            .build(),
+    );
+    gst::event::Protection::builder(COMMON_SYSTEM, &data)
+        .origin("isobmff/moov")
+        .build()
+}
+
+/// A head-end whose licence server is as the test wants it.
+fn serving(licences: Licences) -> Headend {
+    let headend = headend(Auth::Grant);
+    headend.set_licences(licences);
+    headend
+}
+
+fn clearkeydec(headend: &Headend) -> ElementBuilder<'static> {
+    make("clearkeydec")
+        .property("license-url", headend.licence_url())
+        .property("timeout", NO_HURRY)
+}
+
+/// A decryptor in the middle of a stream.
+fn started(builder: ElementBuilder<'_>) -> Rig {
+    let rig = Rig::new(builder);
+    rig.send(&[stream_start().into(), caps_event().into(), segment().into()]);
+    rig
+}
+
+/// A decryptor in the middle of a stream that has named these keys and brought a token for them.
+fn authorized(headend: &Headend, key_ids: &[&str]) -> Rig {
+    authorized_by(clearkeydec(headend), headend, key_ids)
+}
+
+fn authorized_by(builder: ElementBuilder<'_>, headend: &Headend, key_ids: &[&str]) -> Rig {
+    let rig = started(builder);
+    let token = format!("Bearer {}", headend.token());
+    rig.send(&[event_with_headers(key_ids, &[("Authorization", &token)]).into()]);
+    rig
+}
+
+fn contents(buffer: &gst::BufferRef) -> Vec<u8> {
+    buffer.map_readable().expect("readable").to_vec()
+}
+
+/// Where the buffer and its bytes lie.
+fn place(buffer: &gst::BufferRef) -> (usize, usize) {
+    let bytes = buffer.map_readable().expect("readable").as_ptr();
+    (buffer.as_ptr() as usize, bytes as usize)
+}
+
+/// Pushes a sample that no licence can help, and gives back what the application is told.
+fn complaint_about(rig: &Rig, buffer: gst::Buffer) -> Complaint {
+    assert_eq!(rig.push(buffer), Err(gst::FlowError::Error));
+    the_end(rig)
+}
+
+/// Pushes a sample whose key has to be asked for, and gives back what the application is told.
+fn complaint_after(rig: &Rig, buffer: gst::Buffer) -> Complaint {
+    // Held or refused: a quick answer may be here before the sample is held.
+    let _ = rig.push(buffer);
+    the_end(rig)
+}
+
+/// What the application is told when the stream has ended, which is once.
+fn the_end(rig: &Rig) -> Complaint {
+    // It waits for what is held.
+    assert!(!rig.push_event(gst::event::Eos::new()));
+    let sinkpad = rig.element.static_pad("sink").expect("a sink pad");
+    for _ in 0..3 {
+        assert_eq!(sinkpad.chain(picture()), Err(gst::FlowError::Error));
+    }
+    let mut told = rig.told();
+    told.error().does_not_say(
+        &headend::secret_forms()
+            .iter()
+            .map(String::as_str)
+            .collect::<Vec<_>>(),
+    );
+    let complaint = told.errors.remove(0);
+    assert_eq!(complaint.from, Some(rig.element.clone().upcast()));
+    complaint
+}
+
+#[test]
+fn a_sample_that_is_protected_as_a_whole_plays() {
+    let headend = serving(Licences::ServeAnonymous);
+    let mut rig = started(clearkeydec(&headend));
+    assert_eq!(rig.push(picture()), Ok(gst::FlowSuccess::Ok));
+    let clear = rig.harness.pull().expect("a buffer");
+    assert_eq!(contents(&clear), PLAINTEXT);
+    assert_eq!(clear.pts(), Some(gst::ClockTime::from_mseconds(40)));
+    assert!(clear.flags().contains(gst::BufferFlags::DELTA_UNIT));
+    assert!(clear.meta::<ProtectionMeta>().is_none());
+    assert_eq!(headend.licence_requests().len(), 1);
+}
+
+#[test]
+fn a_sample_with_subsamples_plays_and_its_clear_bytes_stay() {
+    let headend = serving(Licences::ServeAnonymous);
+    let mut rig = started(clearkeydec(&headend));
+    // 5 clear and 20 protected, 0 and 13, 7 and 0, 3 and 10, and 7 that no subsample covers.
+    let subsamples = [(5, 20), (0, 13), (7, 0), (3, 10)];
+    let mut data = PLAINTEXT.to_vec();
+    let key_stream = bytes(VIDEO_KEY_STREAM);
+    let ranges = [(5..25, 0), (25..38, 20), (48..58, 33)];
+    for (range, at) in ranges {
+        let protected = xor(&data[range.clone()], &key_stream[at..]);
+        data[range].copy_from_slice(&protected);
+    }
+    assert_ne!(data, PLAINTEXT);
+    let protected = sample(data, partly(VIDEO_KEY_ID, &subsamples));
+    assert_eq!(rig.push(protected), Ok(gst::FlowSuccess::Ok));
+    let clear = rig.harness.pull().expect("a buffer");
+    assert_eq!(contents(&clear), PLAINTEXT);
+    assert!(clear.meta::<ProtectionMeta>().is_none());
+}
+
+#[test]
+fn an_initialization_vector_of_sixteen_bytes_plays_too() {
+    let headend = serving(Licences::ServeAnonymous);
+    let mut rig = started(clearkeydec(&headend));
+    let mut info = whole(VIDEO_KEY_ID);
+    info.set("iv_size", 16_u32);
+    // The second block: the key stream begins sixteen bytes later.
+    let iv = format!("{IV}0000000000000001");
+    info.set("iv", gst::Buffer::from_slice(bytes(&iv)));
+    let data = xor(PLAINTEXT, &bytes(VIDEO_KEY_STREAM)[16..]);
+    assert_eq!(rig.push(sample(data, info)), Ok(gst::FlowSuccess::Ok));
+    let clear = rig.harness.pull().expect("a buffer");
+    assert_eq!(contents(&clear), PLAINTEXT);
+}
+
+#[test]
+fn a_sample_that_the_demuxer_says_is_clear_is_left_alone_and_needs_no_licence() {
+    let headend = serving(Licences::Refuse(403));
+    let mut rig = started(clearkeydec(&headend));
+    let info = gst::Structure::builder("application/x-cenc")
+        .field("encrypted", false)
+        .build();
+    let clear = sample(PLAINTEXT.to_vec(), info);
+    assert_eq!(rig.push(clear), Ok(gst::FlowSuccess::Ok));
+    let left = rig.harness.pull().expect("a buffer");
+    assert_eq!(contents(&left), PLAINTEXT);
+    assert!(left.meta::<ProtectionMeta>().is_none());
+    assert_eq!(headend.licence_requests(), []);
+}
+
+#[test]
+fn a_sample_that_nobody_else_holds_is_decrypted_without_a_copy() {
+    let headend = serving(Licences::Hang);
+    let mut rig = authorized(&headend, &[VIDEO_KEY_ID]);
+    let mut places = Vec::new();
+    // Two that are held until the licence is here, and two that are not.
+    for _ in 0..2 {
+        let buffer = picture();
+        places.push(place(&buffer));
+        assert_eq!(rig.push(buffer), Ok(gst::FlowSuccess::Ok));
+    }
+    headend.release();
+    let mut left = [(); 2]
+        .map(|()| rig.harness.pull().expect("a buffer"))
+        .to_vec();
+    for _ in 0..2 {
+        let buffer = picture();
+        places.push(place(&buffer));
+        assert_eq!(rig.push(buffer), Ok(gst::FlowSuccess::Ok));
+        left.push(rig.harness.pull().expect("a buffer"));
+    }
+    let stayed = left.iter().map(|left| place(left)).collect::<Vec<_>>();
+    assert_eq!(stayed, places);
+    for left in left {
+        assert_eq!(contents(&left), PLAINTEXT);
+    }
+}
+
+#[test]
+fn a_sample_that_another_stream_holds_too_stays_as_it_is_there() {
+    let headend = serving(Licences::ServeAnonymous);
+    let mut rig = started(clearkeydec(&headend));
+    let theirs = picture();
+    let protected = contents(&theirs);
+    assert_eq!(rig.push(theirs.clone()), Ok(gst::FlowSuccess::Ok));
+    let ours = rig.harness.pull().expect("a buffer");
+    assert_eq!(contents(&ours), PLAINTEXT);
+    assert_eq!(contents(&theirs), protected);
+    assert!(theirs.meta::<ProtectionMeta>().is_some());
+}
+
+#[test]
+fn a_list_of_samples_stays_a_list() {
+    let headend = serving(Licences::Hang);
+    let mut rig = authorized(&headend, &[VIDEO_KEY_ID]);
+    let mut places = Vec::new();
+    let mut list = || {
+        let buffers = [picture(), picture(), picture()];
+        places.extend(buffers.iter().map(|buffer| place(buffer)));
+        buffers.into_iter().collect::<gst::BufferList>()
+    };
+    // One that is held until the licence is here, and one that is not.
+    assert_eq!(rig.upstream.push_list(list()), Ok(gst::FlowSuccess::Ok));
+    assert_eq!(rig.log.items().len(), 3);
+    headend.release();
+    rig.log.wait_for_count(4);
+    assert_eq!(rig.upstream.push_list(list()), Ok(gst::FlowSuccess::Ok));
+    for place_before in places {
+        let clear = rig.harness.pull().expect("a buffer");
+        assert_eq!(place(&clear), place_before);
+        assert_eq!(contents(&clear), PLAINTEXT);
+        assert!(clear.meta::<ProtectionMeta>().is_none());
+    }
+    let left = rig.log.items();
+    assert!(
+        matches!(left[3..], [Item::List(_), Item::List(_)]),
+        "{left:?}"
+    );
+    assert_eq!(headend.licence_requests().len(), 1);
+}
+
+#[test]
+fn the_decoder_sees_the_original_caps_and_no_protection_events() {
+    let headend = serving(Licences::ServeAnonymous);
+    let rig = Rig::new(clearkeydec(&headend));
+    let came = caps_event();
+    let inputs: Vec<Input> = vec![
+        stream_start().into(),
+        protection(COMMON_SYSTEM, Some("dash/mpd")).into(),
+        came.clone().into(),
+        segment().into(),
+        protection(COMMON_SYSTEM, Some("isobmff/moov")).into(),
+        gap().into(),
+        tag().into(),
+        gst::event::Eos::new().into(),
+    ];
+    rig.send(&inputs);
+    let passed = [0, 2, 3, 5, 6, 7].map(|index: usize| inputs[index].item());
+    assert_eq!(rig.log.items(), passed);
+    let left = rig.log.left()[1].event.clone().expect("the caps");
+    assert_eq!(left.seqnum(), came.seqnum());
+    let gst::EventView::Caps(left) = left.view() else {
+        panic!("{left:?} are no caps");
+    };
+    let clear = gst::Caps::builder("video/x-h264")
+        .field("width", 320)
+        .build();
+    assert!(left.caps_owned().is_strictly_equal(&clear), "{left:?}");
+}
+
+#[test]
+fn every_key_that_the_init_data_names_comes_with_one_request() {
+    let headend = serving(Licences::ServeAnonymous);
+    let mut rig = Rig::new(clearkeydec(&headend));
+    rig.send(&[stream_start().into(), caps_event().into()]);
+    // The other way round than they are asked for, and one of them twice.
+    rig.send(&[event(
+        COMMON_SYSTEM,
+        "isobmff/moov",
+        pssh(&[VIDEO_KEY_ID, AUDIO_KEY_ID, VIDEO_KEY_ID]),
+    )
+    .into()]);
+    rig.send(&[segment().into()]);
+    assert_eq!(headend.licence_requests(), []);
+    let sound = sample(
+        xor(&PLAINTEXT[..64], &bytes(AUDIO_KEY_STREAM)),
+        whole(AUDIO_KEY_ID),
+    );
+    for buffer in [picture(), sound, picture()] {
+        assert_eq!(rig.push(buffer), Ok(gst::FlowSuccess::Ok));
+    }
+    for clear in [PLAINTEXT, &PLAINTEXT[..64], PLAINTEXT] {
+        assert_eq!(contents(&rig.harness.pull().expect("a buffer")), clear);
+    }
+    let requests = headend.licence_requests();
+    assert_eq!(requests.len(), 1);
+    assert_eq!(requests[0].kids, [AUDIO_KEY_ID, VIDEO_KEY_ID]);
+    assert_eq!(
+        requests[0].content_type.as_deref(),
+        Some("application/json")
+    );
+}
+
+#[test]
+fn a_key_that_comes_into_use_later_is_asked_for_then() {
+    let headend = serving(Licences::ServeAnonymous);
+    let mut rig = started(clearkeydec(&headend));
+    assert_eq!(rig.push(picture()), Ok(gst::FlowSuccess::Ok));
+    rig.harness.pull().expect("a buffer");
+    let sound = || {
+        sample(
+            xor(&PLAINTEXT[..64], &bytes(AUDIO_KEY_STREAM)),
+            whole(AUDIO_KEY_ID),
+        )
+    };
+    for _ in 0..2 {
+        assert_eq!(rig.push(sound()), Ok(gst::FlowSuccess::Ok));
+        let clear = rig.harness.pull().expect("a buffer");
+        assert_eq!(contents(&clear), &PLAINTEXT[..64]);
+    }
+    let requests = headend.licence_requests();
+    let kids = requests.iter().map(|request| request.kids.clone());
+    assert_eq!(kids.collect::<Vec<_>>(), [[VIDEO_KEY_ID], [AUDIO_KEY_ID]]);
+}
+
+#[test]
+fn picture_and_sound_that_want_the_same_keys_share_one_request() {
+    let headend = serving(Licences::Hang);
+    let mut rigs = [[AUDIO_KEY_ID, VIDEO_KEY_ID], [VIDEO_KEY_ID, AUDIO_KEY_ID]]
+        .map(|key_ids| authorized(&headend, &key_ids));
+    for rig in &rigs {
+        assert_eq!(rig.push(picture()), Ok(gst::FlowSuccess::Ok));
+        assert_eq!(rig.log.items().len(), 3);
+    }
+    headend.release();
+    for rig in &mut rigs {
+        assert_eq!(contents(&rig.harness.pull().expect("a buffer")), PLAINTEXT);
+    }
+    // A third one comes later and finds the answer here.
+    let mut late = authorized(&headend, &[AUDIO_KEY_ID, VIDEO_KEY_ID]);
+    assert_eq!(late.push(picture()), Ok(gst::FlowSuccess::Ok));
+    assert_eq!(contents(&late.harness.pull().expect("a buffer")), PLAINTEXT);
+    assert_eq!(headend.licence_requests().len(), 1);
+}
+
+#[test]
+fn keys_that_were_got_with_one_token_are_not_handed_to_a_stream_with_another() {
+    let headend = serving(Licences::Serve);
+    let mut ours = authorized(&headend, &[VIDEO_KEY_ID]);
+    assert_eq!(ours.push(picture()), Ok(gst::FlowSuccess::Ok));
+    ours.harness.pull().expect("a buffer");
+
+    let theirs = started(clearkeydec(&headend));
+    let headers = [("Authorization", "Bearer stolen")];
+    theirs.send(&[event_with_headers(&[VIDEO_KEY_ID], &headers).into()]);
+    complaint_after(&theirs, picture())
+        .is(gst::ResourceError::NotAuthorized)
+        .says(&["HTTP 403"]);
+    let valid = headend.licence_requests();
+    let valid = valid.iter().map(|request| request.token_valid);
+    assert_eq!(valid.collect::<Vec<_>>(), [true, false]);
+}
+
+#[test]
+fn the_headers_of_the_key_request_reach_the_licence_server() {
+    let headend = serving(Licences::Serve);
+    headend.set_token_header("x-session");
+    let mut rig = started(clearkeydec(&headend));
+    let headers = [
+        ("X-Session", &*headend.token()),
+        ("X-Tenant", "seven of nine"),
+    ];
+    rig.send(&[event_with_headers(&[VIDEO_KEY_ID], &headers).into()]);
+    assert_eq!(rig.push(picture()), Ok(gst::FlowSuccess::Ok));
+    assert_eq!(contents(&rig.harness.pull().expect("a buffer")), PLAINTEXT);
+    let requests = headend.licence_requests();
+    assert_eq!(requests.len(), 1);
+    assert!(requests[0].token_valid);
+    for (name, value) in headers {
+        let sent = requests[0]
+            .headers
+            .iter()
+            .filter(|(sent, _)| *sent == name.to_lowercase())
+            .map(|(_, value)| value.as_str());
+        assert_eq!(sent.collect::<Vec<_>>(), [value]);
+    }
+}
+
+#[test]
+fn the_token_of_a_sessiontoken_before_it_opens_the_licence_server() {
+    let headend = serving(Licences::Serve);
+    let mut before = Rig::new(sessiontoken(&headend));
+    let mut decryptor = Rig::new(clearkeydec(&headend));
+    let data = pssh(&[VIDEO_KEY_ID]);
+    before.send(&[
+        stream_start().into(),
+        caps_event().into(),
+        event(COMMON_SYSTEM, "isobmff/moov", data).into(),
+        segment().into(),
+    ]);
+    assert_eq!(before.push(picture()), Ok(gst::FlowSuccess::Ok));
+    before.send(&[gst::event::Eos::new().into()]);
+    for left in before.log.left() {
+        decryptor.send(&left.event.map(Input::from).into_iter().collect::<Vec<_>>()[..]);
+        if let Item::Buffer(_) = left.item {
+            let buffer = before.harness.pull().expect("a buffer");
+            assert_eq!(decryptor.push(buffer), Ok(gst::FlowSuccess::Ok));
+        }
+    }
+    assert_eq!(
+        contents(&decryptor.harness.pull().expect("a buffer")),
+        PLAINTEXT
+    );
+    let requests = headend.licence_requests();
+    assert_eq!(requests.len(), 1);
+    let bearer = format!("Bearer {}", headend.token());
+    assert_eq!(requests[0].authorization, Some(bearer));
+}
+
+fn laurl(url: &str) -> String {
+    format!(
+        r#"<ContentProtection schemeIdUri="urn:uuid:{CLEARKEY_SYSTEM}" value="ClearKey1.0"><dashif:Laurl xmlns:dashif="https://dashif.org/CPS">{url}</dashif:Laurl></ContentProtection>"#
+    )
+}
+
+#[test]
+fn the_manifest_may_say_where_the_licence_server_is() {
+    for system in [CLEARKEY_SYSTEM.to_owned(), CLEARKEY_SYSTEM.to_uppercase()] {
+        let headend = serving(Licences::ServeAnonymous);
+        let mut rig = Rig::new(make("clearkeydec"));
+        let caps = gst::Caps::builder("application/x-cenc")
+            .field("protection-system", &system)
+            .field("original-media-type", "video/x-h264")
+            .build();
+        rig.send(&[
+            stream_start().into(),
+            gst::event::Caps::new(&caps).into(),
+            event(&system, "dash/mpd", laurl(&headend.licence_url())).into(),
+            segment().into(),
+        ]);
+        assert_eq!(rig.push(picture()), Ok(gst::FlowSuccess::Ok));
+        assert_eq!(contents(&rig.harness.pull().expect("a buffer")), PLAINTEXT);
+        assert_eq!(headend.licence_requests().len(), 1);
+    }
+}
+
+#[test]
+fn the_players_licence_server_wins_over_the_manifests() {
+    let headend = serving(Licences::ServeAnonymous);
+    let theirs = serving(Licences::ServeAnonymous);
+    let mut rig = started(clearkeydec(&headend));
+    let data = laurl(&theirs.licence_url());
+    rig.send(&[event(CLEARKEY_SYSTEM, "dash/mpd", data).into()]);
+    assert_eq!(rig.push(picture()), Ok(gst::FlowSuccess::Ok));
+    rig.harness.pull().expect("a buffer");
+    assert_eq!(headend.licence_requests().len(), 1);
+    assert_eq!(theirs.licence_requests(), []);
+}
+
+#[test]
+fn init_data_of_another_system_is_none_of_its_business() {
+    let headend = serving(Licences::ServeAnonymous);
+    let rig = started(make("clearkeydec"));
+    let data = laurl(&headend.licence_url());
+    let widevine = "edef8ba9-79d6-4ace-a3c8-27dcd51d21ed";
+    rig.send(&[event(widevine, "dash/mpd", data).into()]);
+    complaint_about(&rig, picture()).is(gst::ResourceError::Settings);
+    assert_eq!(headend.licence_requests(), []);
+}
+
+#[test]
+fn a_manifest_cannot_have_a_token_sent_in_the_clear_to_anywhere() {
+    let rig = started(make("clearkeydec"));
+    let data = laurl("http://192.0.2.1/SECRET");
+    rig.send(&[event(CLEARKEY_SYSTEM, "dash/mpd", data).into()]);
+    complaint_about(&rig, picture())
+        .is(gst::ResourceError::Settings)
+        .says(&["`dashif:Laurl`", "192.0.2.1", "`allow-cleartext`"])
+        .does_not_say(&["SECRET"]);
+}
+
+#[test]
+fn a_stream_whose_licence_server_nobody_names_says_what_to_set() {
+    let complaint = complaint_about(&started(make("clearkeydec")), picture());
+    complaint
+        .is(gst::ResourceError::Settings)
+        .says(&["`license-url`", "dashif:Laurl"]);
+    assert_eq!(complaint.detail::<String>("reason"), "misconfigured");
+}
+
+#[test]
+fn a_sample_that_contradicts_itself_ends_the_stream_with_what_is_wrong_with_it() {
+    let with = |name: &str, value: glib::SendValue| {
+        let mut info = whole(VIDEO_KEY_ID);
+        info.set_value(name, value);
+        sample(vec![0; 64], info)
+    };
+    let without = |name: &str| {
+        let mut info = whole(VIDEO_KEY_ID);
+        info.remove_field(name);
+        sample(vec![0; 64], info)
+    };
+    let of_size = |size: usize| gst::Buffer::from_slice(vec![0; size]).to_send_value();
+    let lying = |count: u32| {
+        let mut info = partly(VIDEO_KEY_ID, &[(4, 4), (4, 4)]);
+        info.set("subsample_count", count);
+        sample(vec![0; 64], info)
+    };
+    let beyond = |subsamples: &[(u16, u32)]| sample(vec![0; 64], partly(VIDEO_KEY_ID, subsamples));
+    let iv_of = |size: usize| {
+        let mut info = whole(VIDEO_KEY_ID);
+        info.set("iv_size", size as u32);
+        info.set("iv", gst::Buffer::from_slice(vec![0; size]));
+        sample(vec![0; 64], info)
+    };
+    for (broken, says) in [
+        (buffer(64), "no protection metadata"),
+        (without("kid"), "no key id"),
+        (with("kid", of_size(15)), "not sixteen bytes"),
+        (with("kid", of_size(0)), "not sixteen bytes"),
+        (with("kid", "text".to_send_value()), "no key id"),
+        (without("iv"), "no initialization vector"),
+        (with("iv", of_size(7)), "`iv_size`"),
+        (with("iv_size", 16_u32.to_send_value()), "`iv_size`"),
+        (iv_of(7), "7 bytes instead of 8 or 16"),
+        (iv_of(0), "0 bytes instead of 8 or 16"),
+        (iv_of(17), "17 bytes instead of 8 or 16"),
+        (with("subsample_count", 1_u32.to_send_value()), "no table"),
+        (lying(1), "`subsample_count`"),
+        (lying(3), "`subsample_count`"),
+        (lying(u32::MAX), "`subsample_count`"),
+        (beyond(&[(1, 64)]), "cover 65 bytes of a sample that has 64"),
+        (beyond(&[(65, 0)]), "cover 65 bytes of a sample that has 64"),
+        (
+            beyond(&[(u16::MAX, u32::MAX), (u16::MAX, u32::MAX)]),
+            "of a sample that has 64",
+        ),
+    ] {
+        let headend = serving(Licences::ServeAnonymous);
+        let mut rig = started(clearkeydec(&headend));
+        // With the key at hand nothing but the sample itself stands in the way.
+        assert_eq!(rig.push(picture()), Ok(gst::FlowSuccess::Ok));
+        rig.harness.pull().expect("a buffer");
+        complaint_about(&rig, broken)
+            .is(gst::StreamError::Decrypt)
+            .says(&[says]);
+        assert_eq!(rig.harness.buffers_received(), 1);
+    }
+}
+
+#[test]
+fn a_broken_sample_in_a_list_ends_the_stream_too() {
+    let headend = serving(Licences::ServeAnonymous);
+    let mut rig = started(clearkeydec(&headend));
+    assert_eq!(rig.push(picture()), Ok(gst::FlowSuccess::Ok));
+    rig.harness.pull().expect("a buffer");
+    let list = [
+        picture(),
+        sample(vec![0; 8], partly(VIDEO_KEY_ID, &[(9, 0)])),
+        picture(),
+    ];
+    let list = list.into_iter().collect::<gst::BufferList>();
+    assert_eq!(rig.upstream.push_list(list), Err(gst::FlowError::Error));
+    the_end(&rig)
+        .is(gst::StreamError::Decrypt)
+        .says(&["cover 9 bytes"]);
+    assert_eq!(rig.harness.buffers_received(), 1);
+}
+
+#[test]
+fn a_list_with_a_sample_in_the_clear_plays_whole() {
+    let headend = serving(Licences::ServeAnonymous);
+    let mut rig = started(clearkeydec(&headend));
+    let info = gst::Structure::builder("application/x-cenc")
+        .field("encrypted", false)
+        .build();
+    let list = [sample(PLAINTEXT.to_vec(), info), picture()];
+    let list = list.into_iter().collect::<gst::BufferList>();
+    assert_eq!(rig.upstream.push_list(list), Ok(gst::FlowSuccess::Ok));
+    for _ in 0..2 {
+        assert_eq!(contents(&rig.harness.pull().expect("a buffer")), PLAINTEXT);
+    }
+}
+
+#[test]
+fn a_sample_without_metadata_in_a_list_is_as_broken_as_alone() {
+    let headend = serving(Licences::ServeAnonymous);
+    let mut rig = started(clearkeydec(&headend));
+    assert_eq!(rig.push(picture()), Ok(gst::FlowSuccess::Ok));
+    rig.harness.pull().expect("a buffer");
+    let list = [picture(), buffer(64)];
+    let list = list.into_iter().collect::<gst::BufferList>();
+    assert_eq!(rig.upstream.push_list(list), Err(gst::FlowError::Error));
+    the_end(&rig)
+        .is(gst::StreamError::Decrypt)
+        .says(&["no protection metadata"]);
+}
+
+#[test]
+fn caps_that_it_cannot_decrypt_are_named() {
+    let with = |name: &str, value: &str| {
+        let mut caps = caps();
+        let unshared = caps.get_mut().expect("not shared yet");
+        unshared.set(name, value);
+        caps
+    };
+    let mut without = caps();
+    let unshared = without.get_mut().expect("not shared yet");
+    let structure = unshared.structure_mut(0).expect("one structure");
+    structure.remove_field("original-media-type");
+    for (caps, says) in [
+        (with("cipher-mode", "cbcs"), "cbcs is not supported"),
+        (with("cipher-mode", "cbc1"), "cbc1 is not supported"),
+        (
+            with("original-media-type", "1 bad\\name"),
+            "not a valid name",
+        ),
+        (with("original-media-type", ""), "not a valid name"),
+        (without, "do not name the original media type"),
+    ] {
+        let headend = serving(Licences::ServeAnonymous);
+        let rig = Rig::new(clearkeydec(&headend));
+        rig.send(&[stream_start().into(), gst::event::Caps::new(&caps).into()]);
+        rig.send(&[segment().into()]);
+        // What GStreamer calls it when caps were refused.
+        assert_eq!(rig.push(picture()), Err(gst::FlowError::NotNegotiated));
+        rig.told()
+            .error()
+            .is(gst::StreamError::Format)
+            .says(&[says]);
+        assert_eq!(rig.log.items().len(), 1);
+        assert_eq!(headend.licence_requests(), []);
+    }
+}
+
+#[test]
+fn a_licence_that_is_none_is_described_and_not_quoted() {
+    let key = |kid: &str, k: &str| {
+        format!(r#"{{"keys":[{{"kty":"oct","kid":"{kid}","k":"{k}"}}],"type":"temporary"}}"#)
+    };
+    let kid = "ABEiM0RVZneImaq7zN3uAg";
+    for body in [
+        // Fifteen bytes, and seventeen.
+        key(kid, "ASNFZ4mrze8BI0VniavN"),
+        key(kid, "ASNFZ4mrze8BI0VniavNAgI"),
+        key("ABEi", "ASNFZ4mrze8BI0VniavNAg"),
+        "SECRET".to_owned(),
+        String::new(),
+        r#"{"keys":{"SECRET":1}}"#.to_owned(),
+    ] {
+        let headend = serving(Licences::Reply { status: 200, body });
+        let complaint = complaint_after(&started(clearkeydec(&headend)), picture());
+        complaint
+            .is(gst::ResourceError::Read)
+            .does_not_say(&["SECRET", "ASNFZ4mrze8BI0Vniav"]);
+        assert_eq!(complaint.detail::<String>("reason"), "malformed");
+        assert_eq!(headend.licence_requests().len(), 1);
+    }
+}
+
+#[test]
+fn a_key_that_the_licence_leaves_out_is_named() {
+    let headend = serving(Licences::ServeWithout(VIDEO_KEY_ID.to_owned()));
+    let rig = authorized(&headend, &[AUDIO_KEY_ID, VIDEO_KEY_ID]);
+    complaint_after(&rig, picture())
+        .is(gst::StreamError::DecryptNokey)
+        .says(&[VIDEO_KEY_ID]);
+    assert_eq!(headend.licence_requests().len(), 1);
+
+    let empty = Licences::Reply {
+        status: 200,
+        body: r#"{"keys":[]}"#.to_owned(),
+    };
+    let headend = serving(empty);
+    complaint_after(&started(clearkeydec(&headend)), picture())
+        .is(gst::StreamError::DecryptNokey)
+        .says(&[VIDEO_KEY_ID]);
+}
+
+#[test]
+fn a_refusal_of_the_licence_server_is_told_from_a_fault() {
+    for status in [401, 403, 412] {
+        let headend = serving(Licences::Refuse(status));
+        let complaint = complaint_after(&started(clearkeydec(&headend)), picture());
+        complaint
+            .is(gst::ResourceError::NotAuthorized)
+            .says(&[&format!("HTTP {status}"), "`sessiontoken`"]);
+        assert_eq!(complaint.detail::<String>("reason"), "denied");
+        assert_eq!(complaint.detail::<u32>("http-status"), u32::from(status));
+        assert_eq!(complaint.detail::<u32>("attempts"), 1);
+        assert_eq!(headend.licence_requests().len(), 1);
+    }
+    let headend = serving(Licences::Refuse(500));
+    let complaint = complaint_after(&started(clearkeydec(&headend)), picture());
+    complaint
+        .is(gst::ResourceError::OpenRead)
+        .says(&["HTTP 500"]);
+    assert_eq!(complaint.detail::<String>("reason"), "transient");
+
+    let headend = serving(Licences::Refuse(404));
+    complaint_after(&started(clearkeydec(&headend)), picture())
+        .is(gst::ResourceError::Read)
+        .says(&["HTTP 404", "`license-url`"]);
+}
+
+#[test]
+fn a_licence_server_that_wants_a_token_and_gets_none_says_what_is_missing() {
+    let headend = serving(Licences::Serve);
+    complaint_after(&started(clearkeydec(&headend)), picture())
+        .is(gst::ResourceError::NotAuthorized)
+        .says(&["HTTP 401", "`sessiontoken` stands before"]);
+    let requests = headend.licence_requests();
+    assert_eq!(requests.len(), 1);
+    assert!(!requests[0].token_present);
+}
+
+#[test]
+fn a_licence_server_that_does_not_run_is_named_with_its_address() {
+    let place = nobody();
+    let url = format!("http://{place}/SECRET");
+    complaint_after(
+        &started(make("clearkeydec").property("license-url", url)),
+        picture(),
+    )
+    .is(gst::ResourceError::OpenRead)
+    .says(&[&place])
+    .does_not_say(&["SECRET"]);
+}
+
+#[test]
+fn a_licence_server_that_does_not_answer_is_given_up_at_the_timeout() {
+    let headend = serving(Licences::Hang);
+    let rig = started(
+        make("clearkeydec")
+            .property("license-url", headend.licence_url())
+            .property("timeout", 300_u32),
+    );
+    let complaint = complaint_after(&rig, picture());
+    complaint
+        .is(gst::ResourceError::OpenRead)
+        .says(&["127.0.0.1:", "300 ms", "`timeout`"]);
+    assert_eq!(complaint.detail::<String>("reason"), "timed-out");
+    assert!(complaint.detail::<gst::ClockTime>("elapsed") >= gst::ClockTime::from_mseconds(300));
+    assert_eq!(rig.log.items().len(), 3);
+    assert_eq!(headend.licence_requests().len(), 1);
+}
+
+#[test]
+fn a_demuxer_is_not_made_to_wait_for_the_licence() {
+    let headend = serving(Licences::Hang);
+    let mut rig = authorized(&headend, &[VIDEO_KEY_ID]);
+    for _ in 0..50 {
+        assert_eq!(rig.push(picture()), Ok(gst::FlowSuccess::Ok));
+    }
+    let held = [Input::from(gap()), tag().into(), segment().into()];
+    rig.send(&held);
+    assert_eq!(rig.log.items().len(), 3);
+    let caps = caps();
+    let mut allocation = gst::query::Allocation::new(Some(&caps), true);
+    assert!(!rig.upstream.peer_query(&mut allocation));
+    headend.release();
+    rig.send(&[gst::event::Eos::new().into()]);
+    for _ in 0..50 {
+        assert_eq!(contents(&rig.harness.pull().expect("a buffer")), PLAINTEXT);
+    }
+    assert_eq!(rig.log.items().len(), 3 + 50 + 3 + 1);
+    assert_eq!(rig.log.items()[53..56], items(&held));
+    assert_eq!(headend.licence_requests().len(), 1);
+}
+
+#[test]
+fn a_seek_does_not_wait_for_the_licence_and_does_not_ask_again() {
+    let headend = serving(Licences::Hang);
+    let mut rig = authorized(&headend, &[VIDEO_KEY_ID]);
+    assert_eq!(rig.push(picture()), Ok(gst::FlowSuccess::Ok));
+    let arrivals = rig.arrivals();
+    let eos = gst::event::Eos::new();
+    let flush: Vec<Input> = vec![
+        gst::event::FlushStart::new().into(),
+        gst::event::FlushStop::new(true).into(),
+    ];
+    thread::scope(|scope| {
+        let pusher = scope.spawn(|| rig.push_event(eos.clone()));
+        arrivals.expect(Item::from(&eos));
+        rig.send(&flush[..1]);
+        assert!(!pusher.join().expect("the pusher ends"));
+    });
+    rig.send(&flush[1..]);
+    let after = segment();
+    rig.send(&[after.clone().into()]);
+    assert_eq!(rig.push(picture()), Ok(gst::FlowSuccess::Ok));
+    headend.release();
+    let clear = rig.harness.pull().expect("a buffer");
+    assert_eq!(contents(&clear), PLAINTEXT);
+    let left = rig.log.items();
+    assert_eq!(left[3..5], items(&flush));
+    assert_eq!(left[5..], [Item::from(&after), Item::from(&clear)]);
+    assert_eq!(headend.licence_requests().len(), 1);
+}
+
+#[test]
+fn a_player_stops_at_once_though_the_licence_server_hangs() {
+    let headend = serving(Licences::Hang);
+    let mut rig = authorized(&headend, &[VIDEO_KEY_ID]);
+    assert_eq!(rig.push(picture()), Ok(gst::FlowSuccess::Ok));
+    let arrivals = rig.arrivals();
+    let eos = gst::event::Eos::new();
+    thread::scope(|scope| {
+        let pusher = scope.spawn(|| rig.push_event(eos.clone()));
+        arrivals.expect(Item::from(&eos));
+        rig.set_state(gst::State::Ready);
+        assert!(!pusher.join().expect("the pusher ends"));
+    });
+    assert_eq!(rig.log.items().len(), 3);
+
+    // The next channel is served though the answer to the one before never came.
+    headend.set_licences(Licences::Serve);
+    rig.restart(gst::State::Ready);
+    rig.send(&[stream_start().into(), caps_event().into(), segment().into()]);
+    let token = format!("Bearer {}", headend.token());
+    let headers = [("Authorization", &*token)];
+    rig.send(&[event_with_headers(&[VIDEO_KEY_ID, AUDIO_KEY_ID], &headers).into()]);
+    assert_eq!(rig.push(picture()), Ok(gst::FlowSuccess::Ok));
+    assert_eq!(contents(&rig.harness.pull().expect("a buffer")), PLAINTEXT);
+}
+
+#[test]
+fn a_sample_larger_than_the_bound_plays_all_the_same() {
+    let headend = serving(Licences::Hang);
+    let mut rig = authorized_by(
+        clearkeydec(&headend).property("max-held-bytes", 1_u64),
+        &headend,
+        &[VIDEO_KEY_ID],
+    );
+    assert_eq!(rig.push(picture()), Ok(gst::FlowSuccess::Ok));
+    headend.release();
+    for _ in 0..3 {
+        assert_eq!(rig.push(picture()), Ok(gst::FlowSuccess::Ok));
+    }
+    for _ in 0..4 {
+        assert_eq!(contents(&rig.harness.pull().expect("a buffer")), PLAINTEXT);
+    }
+}

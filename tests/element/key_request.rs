@@ -1,0 +1,420 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! What a decryptor finds on a protection event, and what it does not.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use gst::prelude::*;
+use headend::{Auth, Headend};
+
+use crate::rig::*;
+
+/// What leaves for that event.
+fn pass(rig: &Rig, event: gst::Event) -> gst::Event {
+    let before = rig.log.protections().len();
+    let item = Item::from(&event);
+    assert!(rig.push_event(event));
+    rig.log.wait_for(item);
+    let protections = rig.log.protections();
+    assert_eq!(protections.len(), before + 1);
+    protections[before].clone()
+}
+
+fn request_for(rig: &Rig, origin: Option<&str>) -> gst::Structure {
+    key_request(&pass(rig, protection(COMMON_SYSTEM, origin)))
+}
+
+fn fields(structure: &gst::StructureRef) -> Vec<String> {
+    let mut fields = structure
+        .fields()
+        .map(|f| f.to_string())
+        .collect::<Vec<_>>();
+    fields.sort();
+    fields
+}
+
+fn text(structure: &gst::StructureRef, field: &str) -> String {
+    structure.get(field).expect("a string")
+}
+
+fn headers(request: &gst::StructureRef) -> gst::Structure {
+    let headers = request
+        .get::<gst::Structure>("http-headers")
+        .expect("a structure");
+    assert_eq!(headers.name(), "http-headers");
+    headers
+}
+
+fn seconds_since_1970() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    i64::try_from(now.expect("later than 1970").as_secs()).expect("sooner than the sun's end")
+}
+
+fn ready(headend: &Headend) -> Rig {
+    let rig = Rig::new(sessiontoken(headend));
+    rig.send(&[stream_start().into(), caps_event().into()]);
+    rig
+}
+
+fn granting(body: &str) -> Auth {
+    Auth::Reply {
+        status: 200,
+        content_type: "application/json".to_owned(),
+        body: body.to_owned(),
+    }
+}
+
+/// A file that no other test, and no other copy of this program, writes.
+struct File(PathBuf);
+
+impl File {
+    fn new(name: &str, text: &str) -> Self {
+        let name = format!("{}-{name}", std::process::id());
+        let file = Self(PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name));
+        file.write(text);
+        file
+    }
+
+    fn write(&self, text: &str) {
+        fs::write(&self.0, text).expect("the file is written");
+    }
+
+    fn path(&self) -> String {
+        self.0.to_str().expect("a path in UTF-8").to_owned()
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        // What stays is one small file in the build folder.
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+#[test]
+fn a_decryptor_finds_the_token_and_all_that_goes_with_it() {
+    let headend = headend(Auth::GrantFor(1000));
+    let earliest = seconds_since_1970() + 1000;
+    let rig = ready(&headend);
+    let request = request_for(&rig, Some("dash/mpd"));
+    let latest = seconds_since_1970() + 1000;
+
+    assert_eq!(
+        fields(&request),
+        [
+            "correlation-id",
+            "expires-at",
+            "flow",
+            "generation",
+            "http-headers",
+            "session-token"
+        ]
+    );
+    assert_eq!(text(&request, "session-token"), headend.token());
+    assert_eq!(request.get::<u32>("generation"), Ok(1));
+    assert_eq!(text(&request, "flow"), "dash");
+    assert_ne!(text(&request, "correlation-id"), "");
+    let expires_at = request
+        .get::<gst::DateTime>("expires-at")
+        .expect("a date")
+        .to_g_date_time()
+        .expect("a whole date")
+        .to_unix();
+    assert!(
+        (earliest..=latest).contains(&expires_at),
+        "{expires_at} is not within {earliest} and {latest}"
+    );
+    let headers = headers(&request);
+    assert_eq!(fields(&headers), ["Authorization"]);
+    assert_eq!(
+        text(&headers, "Authorization"),
+        format!("Bearer {}", headend.token())
+    );
+    assert_eq!(headend.token_requests().len(), 1);
+}
+
+#[test]
+fn a_token_whose_end_nobody_knows_claims_none() {
+    let headend = headend(granting(r#"{"token":"endless","status":0}"#));
+    let request = request_for(&ready(&headend), Some("dash/mpd"));
+    assert_eq!(
+        fields(&request),
+        [
+            "correlation-id",
+            "flow",
+            "generation",
+            "http-headers",
+            "session-token"
+        ]
+    );
+    assert_eq!(text(&request, "session-token"), "endless");
+}
+
+#[test]
+fn the_flow_tells_dash_hls_and_smooth_streaming_apart_and_lasts_into_the_media() {
+    let headend = headend(Auth::Grant);
+    for (origins, flows) in [
+        (&[Some("dash/mpd")][..], &["dash"][..]),
+        (&[Some("hls/m3u8")], &["hls"]),
+        (&[Some("smooth-streaming")], &["smooth-streaming"]),
+        (&[Some("isobmff/moov")], &["unknown"]),
+        (&[None], &["unknown"]),
+        (
+            &[Some("dash/mpd"), Some("isobmff/moov"), Some("isobmff/moof")],
+            &["dash", "dash", "dash"],
+        ),
+        (
+            &[Some("isobmff/moov"), Some("hls/m3u8"), None],
+            &["unknown", "hls", "hls"],
+        ),
+    ] {
+        let rig = ready(&headend);
+        let found = origins
+            .iter()
+            .map(|origin| text(&request_for(&rig, *origin), "flow"))
+            .collect::<Vec<_>>();
+        assert_eq!(found, flows, "{origins:?}");
+    }
+    assert_eq!(headend.token_requests().len(), 1);
+}
+
+#[test]
+fn an_operator_whose_licence_server_wants_another_header_gets_it() {
+    let headend = headend(Auth::Grant);
+    let rig =
+        Rig::new(sessiontoken(&headend).property("key-request-header", "X-Session: v1 {token};"));
+    rig.send(&[stream_start().into(), caps_event().into()]);
+    let headers = headers(&request_for(&rig, Some("dash/mpd")));
+    assert_eq!(fields(&headers), ["X-Session"]);
+    assert_eq!(
+        text(&headers, "X-Session"),
+        format!("v1 {};", headend.token())
+    );
+}
+
+#[test]
+fn all_events_of_a_token_lead_to_the_same_line_in_the_services_logs() {
+    let headend = headend(Auth::Grant);
+    let rig = ready(&headend);
+    let other = ready(&headend);
+    let ids = protections()
+        .map(|event| text(&key_request(&pass(&rig, event)), "correlation-id"))
+        .to_vec();
+    assert_ne!(ids[0], "");
+    assert_eq!(ids, vec![ids[0].clone(); 3]);
+    let elsewhere = request_for(&other, Some("dash/mpd"));
+    assert_eq!(text(&elsewhere, "correlation-id"), ids[0]);
+}
+
+/// An event in which everything that can be set is set, and an odd one in which little is.
+fn elaborate_events() -> [gst::Event; 2] {
+    let mut data = gst::Buffer::from_slice(b"\x00\x01init data\xff");
+    {
+        let data = data.get_mut().expect("not shared yet");
+        data.set_pts(gst::ClockTime::from_seconds(3));
+        data.set_offset(17);
+        data.set_flags(gst::BufferFlags::HEADER);
+    }
+    [
+        gst::event::Protection::builder(&COMMON_SYSTEM.to_uppercase(), &data)
+            .origin("isobmff/moof")
+            .seqnum(gst::Seqnum::next())
+            .running_time_offset(-123_456_789)
+            .build(),
+        gst::event::Protection::builder("no-uuid-at-all", &gst::Buffer::new()).build(),
+    ]
+}
+
+fn parts(event: &gst::Event) -> (String, Option<String>, gst::Seqnum, i64) {
+    let gst::EventView::Protection(protection) = event.view() else {
+        panic!("{event:?} is no protection event");
+    };
+    (
+        protection.system_id().to_owned(),
+        protection.origin().map(str::to_owned),
+        event.seqnum(),
+        event.running_time_offset(),
+    )
+}
+
+fn memories(buffer: &gst::BufferRef) -> Vec<usize> {
+    (0..buffer.n_memory())
+        .map(|index| buffer.peek_memory(index).as_ptr() as usize)
+        .collect()
+}
+
+#[test]
+fn everything_that_the_demuxer_said_stays_as_it_was() {
+    for auth in [Auth::Grant, Auth::Hang] {
+        let headend = headend(auth);
+        let rig = ready(&headend);
+        let came = elaborate_events();
+        rig.send(&came.clone().map(Input::from));
+        headend.release();
+        rig.log.wait_for(Item::from(&came[1]));
+
+        let left = rig.log.protections();
+        assert_eq!(left.len(), came.len());
+        for (came, left) in came.iter().zip(&left) {
+            assert_eq!(parts(left), parts(came));
+            let (came, left) = (init_data(came), init_data(left));
+            assert_eq!(memories(&left), memories(&came));
+            assert_eq!(left.pts(), came.pts());
+            assert_eq!(left.offset(), came.offset());
+            assert_eq!(left.flags(), came.flags());
+            assert_eq!(left.size(), came.size());
+        }
+        assert_eq!(key_requests(&left[0]).len(), 1);
+        assert_eq!(key_requests(&left[1]).len(), 1);
+    }
+}
+
+#[test]
+fn a_stream_that_gets_the_same_event_gets_it_without_our_token_on_it() {
+    let headends = [headend(Auth::Grant), headend(Auth::Hang)];
+    let rigs = headends.each_ref().map(ready);
+    let came = protection(COMMON_SYSTEM, Some("isobmff/moov"));
+    let data = init_data(&came);
+    let before = (came.as_ptr(), format!("{came:?}"), memories(&data));
+    for rig in &rigs {
+        rig.send(&[came.clone().into()]);
+    }
+    headends[1].release();
+    for (rig, headend) in rigs.iter().zip(&headends) {
+        rig.log.wait_for(Item::from(&came));
+        let left = rig.log.protections().remove(0);
+        assert_ne!(left.as_ptr(), came.as_ptr());
+        assert_ne!(init_data(&left).as_ptr(), data.as_ptr());
+        assert_eq!(text(&key_request(&left), "session-token"), headend.token());
+    }
+    assert_eq!(key_requests(&came).len(), 0);
+    assert_eq!(init_data(&came).as_ptr(), data.as_ptr());
+    assert_eq!(
+        (came.as_ptr(), format!("{came:?}"), memories(&data)),
+        before
+    );
+}
+
+#[test]
+fn two_of_the_elements_in_one_chain_do_no_harm() {
+    let headend = headend(Auth::Grant);
+    let rig = ready(&headend);
+    let mut data = gst::Buffer::from_slice(b"init data");
+    gst::meta::ProtectionMeta::add(
+        data.get_mut().expect("not shared yet"),
+        gst::Structure::builder("drm-key-request")
+            .field("session-token", "of another")
+            .build(),
+    );
+    let came = gst::event::Protection::builder(COMMON_SYSTEM, &data)
+        .origin("dash/mpd")
+        .build();
+    let left = pass(&rig, came.clone());
+    assert_eq!(left.as_ptr(), came.as_ptr());
+    assert_eq!(text(&key_request(&left), "session-token"), "of another");
+}
+
+#[test]
+fn metadata_that_others_put_on_the_init_data_is_still_there() {
+    let headend = headend(Auth::Grant);
+    let rig = ready(&headend);
+    let mut data = gst::Buffer::from_slice(b"init data");
+    gst::meta::ProtectionMeta::add(
+        data.get_mut().expect("not shared yet"),
+        gst::Structure::new_empty("somebody-elses"),
+    );
+    let left = pass(
+        &rig,
+        gst::event::Protection::builder(COMMON_SYSTEM, &data).build(),
+    );
+    let names = key_requests(&left)
+        .iter()
+        .map(|request| request.name().to_string())
+        .collect::<Vec<_>>();
+    assert_eq!(names, ["somebody-elses", "drm-key-request"]);
+}
+
+#[test]
+fn the_element_does_the_same_under_its_other_name() {
+    let headend = headend(Auth::Grant);
+    let rig = Rig::new(make("sessiontokensrc").property("location", headend.auth_url()));
+    rig.send(&[stream_start().into(), caps_event().into()]);
+    let request = request_for(&rig, Some("dash/mpd"));
+    assert_eq!(text(&request, "session-token"), headend.token());
+    assert_eq!(headend.token_requests().len(), 1);
+}
+
+#[test]
+fn a_player_with_a_token_of_its_own_asks_nobody_and_may_change_it_in_mid_stream() {
+    let headend = headend(Auth::Grant);
+    let rig = Rig::new(sessiontoken(&headend).property("session-token", "mine"));
+    rig.send(&[stream_start().into(), caps_event().into()]);
+    let [first, second, third] = protections();
+    let first = key_request(&pass(&rig, first));
+    rig.element.set_property("session-token", "mine-too");
+    let second = key_request(&pass(&rig, second));
+    let third = key_request(&pass(&rig, third));
+
+    assert_eq!(
+        fields(&first),
+        [
+            "correlation-id",
+            "flow",
+            "generation",
+            "http-headers",
+            "session-token"
+        ]
+    );
+    for (request, token, generation) in [
+        (&first, "mine", 1),
+        (&second, "mine-too", 2),
+        (&third, "mine-too", 2),
+    ] {
+        assert_eq!(text(request, "session-token"), token);
+        assert_eq!(request.get::<u32>("generation"), Ok(generation));
+        assert_eq!(
+            text(&headers(request), "Authorization"),
+            format!("Bearer {token}")
+        );
+    }
+    let ids = [&first, &second, &third].map(|request| text(request, "correlation-id"));
+    assert_ne!(ids[0], ids[1]);
+    assert_eq!(ids[1], ids[2]);
+    assert_eq!(headend.token_requests(), []);
+
+    // Taken back, the service is asked again.
+    rig.element.set_property("session-token", "");
+    let fourth = request_for(&rig, Some("isobmff/moof"));
+    assert_eq!(text(&fourth, "session-token"), headend.token());
+    assert_eq!(headend.token_requests().len(), 1);
+}
+
+#[test]
+fn a_token_from_a_file_is_read_without_the_line_break_and_asks_nobody() {
+    let headend = headend(Auth::Grant);
+    let file = File::new("token-with-a-line-break", "from-a-file\n");
+    let rig = Rig::new(sessiontoken(&headend).property("session-token-file", file.path()));
+    rig.send(&[stream_start().into(), caps_event().into()]);
+    let request = request_for(&rig, Some("dash/mpd"));
+    assert_eq!(text(&request, "session-token"), "from-a-file");
+    assert_eq!(request.get::<u32>("generation"), Ok(1));
+    assert_eq!(headend.token_requests(), []);
+}
+
+#[test]
+fn a_file_with_a_new_token_is_read_at_the_next_tune() {
+    let headend = headend(Auth::Grant);
+    let file = File::new("token-that-changes", "old\n");
+    let rig = Rig::new(sessiontoken(&headend).property("session-token-file", file.path()));
+    let mut found = Vec::new();
+    for token in ["old", "new"] {
+        file.write(token);
+        rig.restart(gst::State::Ready);
+        rig.send(&[stream_start().into(), caps_event().into()]);
+        found.push(text(&request_for(&rig, Some("dash/mpd")), "session-token"));
+    }
+    assert_eq!(found, ["old", "new"]);
+    assert_eq!(headend.token_requests(), []);
+}

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Each element by itself in a harness, against real services on the loopback interface.
+//!
+//! A file for each thing that a player relies on. Sessions are shared in the process by their
+//! location, so each test has a head-end, and with it a session, of its own.
+
+mod decrypting;
+mod failing;
+mod flush;
+mod holding;
+mod key_request;
+mod passing;
+mod rig;
+mod settings;
+mod sharing;
