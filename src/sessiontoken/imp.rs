@@ -308,7 +308,6 @@ impl ObjectSubclass for SessionToken {
     const NAME: &'static str = "GstSessionToken";
     type Type = super::SessionToken;
     type ParentType = gst::Element;
-    type Class = Class;
 
     fn with_class(klass: &Self::Class) -> Self {
         let template = |name| {
@@ -331,26 +330,6 @@ impl ObjectSubclass for SessionToken {
             policy: Mutex::default(),
             tune: Mutex::default(),
         }
-    }
-}
-
-/// The class of `GstSessionToken`, which has no virtual functions of its own.
-#[repr(C)]
-pub struct Class {
-    parent_class: gst::ffi::GstElementClass,
-}
-
-// SAFETY: the struct begins with the parent's class struct and adds nothing.
-unsafe impl ClassStruct for Class {
-    type Type = SessionToken;
-}
-
-impl std::ops::Deref for Class {
-    type Target = glib::Class<gst::Element>;
-
-    fn deref(&self) -> &Self::Target {
-        // SAFETY: `Class` begins with `GstElementClass`, which is what `glib::Class<Element>` wraps.
-        unsafe { &*(&raw const self.parent_class).cast() }
     }
 }
 
