@@ -28,12 +28,12 @@
 
 mod item;
 mod pads;
+mod state;
 mod watch;
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
-use std::thread::{self, ThreadId};
+use std::thread;
 use std::time::Instant;
 
 use gst::glib;
@@ -42,6 +42,7 @@ use gst::subclass::prelude::*;
 
 pub use item::Item;
 pub use pads::{Holding, build_pads};
+use state::{Mode, Slot, State};
 use watch::Watch;
 
 use crate::flight::Wake;
@@ -84,101 +85,6 @@ struct Shared {
 impl Wake for Shared {
     fn wake(&self) {
         self.guarded.change(|state| state.calls += 1);
-    }
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Mode {
-    #[default]
-    Direct,
-    Waiting,
-    Draining,
-}
-
-/// A place in the queue.
-struct Slot {
-    /// `None` at the front is a buffer that the task has in its hands. An event stays while it is pushed.
-    item: Option<Item>,
-    /// What the item counts for, also while it is in the task's hands.
-    cost: usize,
-}
-
-impl Slot {
-    fn is_event(&self) -> bool {
-        matches!(self.item, Some(Item::Event(_)))
-    }
-}
-
-#[derive(Default)]
-struct State {
-    mode: Mode,
-    queue: VecDeque<Slot>,
-    held_bytes: usize,
-    max_held_bytes: usize,
-    peak_held_bytes: usize,
-    holds: u32,
-    active: bool,
-    flushing: bool,
-    /// Counts flushes, so that the task knows whether one came during its push.
-    flushes: u64,
-    /// Counts wake-ups, so that the task knows whether one came while it prepared.
-    calls: u64,
-    failed: Option<gst::FlowError>,
-    /// What downstream returned to the task and upstream has not been told yet.
-    unreported: Option<gst::FlowError>,
-    /// The source pad has a task.
-    started: bool,
-    /// The thread of the task, while it has an item in its hands.
-    working: Option<ThreadId>,
-}
-
-impl State {
-    fn is_direct(&self) -> bool {
-        self.mode == Mode::Direct && self.failed.is_none() && self.unreported.is_none()
-    }
-
-    fn drop_held(&mut self) {
-        self.queue.clear();
-        self.held_bytes = 0;
-    }
-
-    fn fail(&mut self, flow: gst::FlowError) {
-        self.drop_held();
-        self.mode = Mode::Direct;
-        self.failed = Some(flow);
-    }
-
-    /// Drops what a flush drops. Sticky events other than SEGMENT and EOS survive one on a pad
-    /// (`gst_pad_send_event_unchecked`) and upstream does not repeat them, so they stay.
-    fn flush(&mut self) {
-        self.keep(|slot| slot.item.as_ref().is_some_and(Item::survives_flush));
-    }
-
-    fn keep(&mut self, is_kept: impl FnMut(&Slot) -> bool) {
-        self.queue.retain(is_kept);
-        self.held_bytes = self.queue.iter().map(|slot| slot.cost).sum();
-    }
-
-    /// Whether no more items are wanted.
-    fn is_over(&self) -> bool {
-        !self.active || self.flushing || self.failed.is_some()
-    }
-
-    /// What to return after a wait, instead of going on.
-    fn verdict(&self, woken: Woken) -> Option<gst::FlowError> {
-        if woken != Woken::Ready || !self.active || self.flushing {
-            return Some(gst::FlowError::Flushing);
-        }
-        self.failed
-    }
-
-    fn pop(&mut self) {
-        if let Some(slot) = self.queue.pop_front() {
-            self.held_bytes = self.held_bytes.saturating_sub(slot.cost);
-        }
-        if self.queue.is_empty() {
-            self.mode = Mode::Direct;
-        }
     }
 }
 
@@ -272,24 +178,13 @@ impl Hold {
                 return Err(gst::FlowError::Flushing);
             }
             state.holds += 1;
-            Self::push_back(state, item);
+            state.push(item);
             Ok(std::mem::replace(&mut state.started, true))
         })?;
         if !has_task {
             start_task(element);
         }
         Ok(gst::FlowSuccess::Ok)
-    }
-
-    fn push_back(state: &mut State, item: Item) {
-        let cost = item.cost();
-        state.mode = Mode::Waiting;
-        state.held_bytes = state.held_bytes.saturating_add(cost);
-        state.peak_held_bytes = state.peak_held_bytes.max(state.held_bytes);
-        state.queue.push_back(Slot {
-            item: Some(item),
-            cost,
-        });
     }
 
     /// Holds the item, when there is room, behind what is held. Gives it back where the hold has
@@ -325,7 +220,7 @@ impl Hold {
             return Ok(Some(item));
         }
         // No wake-up: the task waits for an empty queue to fill, and this one was not empty.
-        Self::push_back(&mut state, item);
+        state.push(item);
         Ok(None)
     }
 
