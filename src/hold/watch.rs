@@ -57,7 +57,8 @@ impl Watch {
         }
     }
 
-    /// Whether waiting has lost its point. A seek ends one wait.
+    /// Whether waiting has lost its point. It stays so until the flush comes: a demuxer that finds one event refused
+    /// may push others before it returns to its scheduler.
     pub fn look(&mut self) -> bool {
         self.watch_for_seeks();
         let is_stopping = self.element.upgrade().is_none_or(|element| {
@@ -66,7 +67,6 @@ impl Watch {
         is_stopping
             || lock(&self.seek)
                 .under_way_since
-                .take()
                 .is_some_and(|since| since.elapsed() < SEEK_IS_FRESH)
     }
 

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! What is played is the content, every byte of it, with one token request and one licence request.
+
+use crate::child::{launch_with, run};
+use crate::operator::Operator;
+use crate::player::{Player, in_every_player};
+use crate::reference::assert_clear;
+use crate::show::{Ended, KINDS, Setup, Show};
+
+fn assert_played(show: &Show, ended: &Ended, operator: &Operator) {
+    ended.assert_well();
+    for kind in KINDS {
+        show.seen(|seen| assert_clear(kind, seen.decrypted(kind)));
+    }
+    operator.assert_asked(1, 1);
+}
+
+in_every_player! {
+    fn protected_content_plays_as_if_it_were_not_protected(player: Player) {
+        let operator = Operator::start();
+        let (show, ended) = Setup::new(player, &operator).play();
+        assert_played(&show, &ended, &operator);
+    }
+
+    fn a_packager_that_writes_system_ids_in_upper_case_is_understood(player: Player) {
+        let operator = Operator::start();
+        let (show, ended) = Setup::new(player, &operator)
+            .manifest("manifest-upper-case.mpd")
+            .play();
+        assert_played(&show, &ended, &operator);
+    }
+
+    fn a_manifest_that_names_no_licence_server_plays_with_one_from_the_application(player: Player) {
+        let operator = Operator::start();
+        let (show, ended) = Setup::new(player, &operator)
+            .manifest("manifest-no-laurl.mpd")
+            .config("license-url", operator.licence_url())
+            .play();
+        assert_played(&show, &ended, &operator);
+    }
+
+    fn a_licence_server_named_with_a_namespace_of_the_whole_manifest_is_found(player: Player) {
+        let operator = Operator::start();
+        let (show, ended) = Setup::new(player, &operator)
+            .manifest("manifest-ancestor-ns.mpd")
+            .play();
+        assert_played(&show, &ended, &operator);
+    }
+}
+
+/// Plays it with `gst-launch-1.0 -v`, which names every element whose caps it reports.
+fn assert_plays_with(player: Player, ranks: &str, token_element: &str, plugged: &[&str]) {
+    let operator = Operator::start();
+    let output = run(&mut launch_with(
+        player,
+        &operator,
+        ranks,
+        token_element,
+        &["-v"],
+    ));
+    assert!(output.status.success(), "{output:?}");
+    assert!(output.stdout.contains("Got EOS from element"), "{output:?}");
+    for type_ in ["GstSessionToken", "GstSessionTokenSrc"] {
+        let is_there = output.stdout.contains(&format!("/{type_}:"));
+        assert_eq!(is_there, plugged.contains(&type_), "{type_} in {output:?}");
+    }
+    operator.assert_asked(1, 1);
+}
+
+in_every_player! {
+    fn the_line_in_the_documentation_plays(player: Player) {
+        assert_plays_with(player, "sessiontoken:PRIMARY", "sessiontoken", &["GstSessionToken"]);
+    }
+
+    fn who_knows_the_element_as_sessiontokensrc_plays_too(player: Player) {
+        assert_plays_with(
+            player,
+            "sessiontokensrc:PRIMARY",
+            "sessiontokensrc",
+            &["GstSessionTokenSrc"],
+        );
+    }
+
+    fn both_names_at_once_do_no_harm(player: Player) {
+        assert_plays_with(
+            player,
+            "sessiontoken:PRIMARY,sessiontokensrc:PRIMARY",
+            "sessiontoken ! sessiontokensrc",
+            &["GstSessionToken", "GstSessionTokenSrc"],
+        );
+    }
+}

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The stock tools with our plugin, each in a process of its own: for ranks and for the environment, which
+//! are a process's, and for what users see on their terminal.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{OnceLock, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use crate::operator::Operator;
+use crate::player::Player;
+use crate::scratch::scratch;
+
+/// How long a tool may take. It needs some seconds with all logs on; a failing test takes this long.
+const TOOL: Duration = Duration::from_secs(120);
+
+/// How a tool ended and what it printed.
+#[derive(Debug)]
+pub struct Output {
+    pub status: ExitStatus,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// `gst-launch-1.0` that plays the protected media of this operator, with these ranks and options.
+pub fn launch(player: Player, operator: &Operator, ranks: &str, options: &[&str]) -> Command {
+    launch_with(player, operator, ranks, "sessiontoken", options)
+}
+
+/// As [`launch`], with this element instead of `sessiontoken` where the line names one.
+pub fn launch_with(
+    player: Player,
+    operator: &Operator,
+    ranks: &str,
+    token_element: &str,
+    options: &[&str],
+) -> Command {
+    let line = player.launch_line(&operator.manifest_url(), token_element);
+    let mut command = tool("gst-launch-1.0");
+    command
+        .args(options)
+        .args(line.split_whitespace())
+        .env("GST_PLUGIN_FEATURE_RANK", ranks)
+        .env(
+            "GST_SESSION_TOKEN_CONFIG",
+            format!(
+                "session-token-config,location=(string)\"{}\"",
+                operator.location()
+            ),
+        );
+    command
+}
+
+/// A tool of GStreamer's that finds our plugin.
+pub fn tool(name: &str) -> Command {
+    static SCANNED: OnceLock<()> = OnceLock::new();
+    // Otherwise each of the children that run side by side would look through all plugins.
+    SCANNED.get_or_init(|| {
+        let output = run(bare_tool("gst-inspect-1.0").arg("sessiontoken"));
+        assert!(output.status.success(), "{output:?}");
+    });
+    bare_tool(name)
+}
+
+fn bare_tool(name: &str) -> Command {
+    let mut command = Command::new(name);
+    command
+        .env("GST_PLUGIN_PATH", plugin_folder())
+        .env("GST_REGISTRY", scratch().join("registry.bin"))
+        .env_remove("GST_DEBUG")
+        .env_remove("GST_SESSION_TOKEN_CONFIG")
+        .env_remove("GST_PLUGIN_FEATURE_RANK");
+    command
+}
+
+/// A folder with our plugin and nothing else. The plugin lies beside this test program, among libraries that
+/// GStreamer should not try to load.
+fn plugin_folder() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        // Not the one in the folder above: `cargo test` does not bring that up to date.
+        let program = std::env::current_exe().expect("this program");
+        let plugin = program.with_file_name("libgstsessiontoken.so");
+        assert!(plugin.is_file(), "{} is not there", plugin.display());
+        let folder = scratch().join("plugin");
+        fs::create_dir(&folder).expect("a folder for the plugin");
+        // A link of our own to this very file, in case somebody builds another while the tests run.
+        fs::hard_link(plugin, folder.join("libgstsessiontoken.so")).expect("a link to the plugin");
+        folder
+    })
+}
+
+/// Runs it to its end, which must come.
+pub fn run(command: &mut Command) -> Output {
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the tool is installed");
+    let stdout = reader(child.stdout.take().expect("piped"));
+    let stderr = reader(child.stderr.take().expect("piped"));
+    let text = |output: &mpsc::Receiver<String>, child: &mut Child| {
+        output.recv_timeout(TOOL).unwrap_or_else(|_| {
+            child.kill().expect("it runs");
+            panic!("the tool did not end");
+        })
+    };
+    let stdout = text(&stdout, &mut child);
+    let stderr = text(&stderr, &mut child);
+    Output {
+        status: child.wait().expect("its end"),
+        stdout,
+        stderr,
+    }
+}
+
+/// Reads to the end, which is that of the child.
+fn reader(mut from: impl std::io::Read + Send + 'static) -> mpsc::Receiver<String> {
+    let (done, result) = mpsc::channel();
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        from.read_to_end(&mut bytes).expect("its output");
+        done.send(String::from_utf8_lossy(&bytes).into_owned())
+    });
+    result
+}

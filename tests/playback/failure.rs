@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! When there is no token or no licence, the application is told so, and by whom and why. In playbin3 our elements sit
+//! inside dashdemux2, which keeps its children's errors to itself, so each case is tried in each player.
+
+use std::net::TcpStream;
+
+use headend::{Auth, Licences};
+
+use crate::child::{launch, run};
+use crate::desk::Desk;
+use crate::operator::Operator;
+use crate::player::{Player, in_every_player};
+use crate::reference::assert_clear;
+use crate::show::{Complaint, KINDS, NEVER, Setup};
+
+const NOT_PROVISIONED: &str =
+    "The auth service refused a session token (HTTP 403): check that this device is provisioned.";
+
+/// Milliseconds. The media arrive in a tenth of this.
+const A_WHILE: u32 = 2000;
+
+fn refusal() -> Auth {
+    Auth::Reply {
+        status: 403,
+        content_type: "text/plain".to_owned(),
+        body: "no".to_owned(),
+    }
+}
+
+fn assert_complaint(
+    complaint: &Complaint,
+    from: &str,
+    code: gst::ResourceError,
+    sentence: &str,
+    reason: &str,
+    http_status: Option<u32>,
+) {
+    assert_eq!(complaint.from, from, "{complaint:?}");
+    assert!(complaint.error.matches(code), "{complaint:?}");
+    assert_eq!(complaint.error.message(), sentence);
+    let details = complaint.details.as_ref().expect("details");
+    assert_eq!(details.name(), "session-token-error");
+    assert_eq!(details.get("reason"), Ok(reason));
+    assert_eq!(details.get_optional("http-status"), Ok(http_status));
+}
+
+/// Plays until all waits for the token, has the auth service answer like that, expects an error of `sessiontoken`, and stops.
+fn assert_fails(
+    player: Player,
+    answer: impl FnOnce(Desk),
+    code: gst::ResourceError,
+    sentence: impl FnOnce(&Desk) -> String,
+    reason: &str,
+    http_status: Option<u32>,
+) {
+    let operator = Operator::start_for_stopping(player);
+    let desk = Desk::open();
+    let sentence = sentence(&desk);
+    let show = Setup::new(player, &operator)
+        .config("location", desk.location())
+        .config("timeout", NEVER)
+        .open();
+    show.start();
+    show.wait_until_all_waits_for_the_token(&operator);
+    answer(desk);
+    assert_complaint(
+        show.end().error(),
+        "sessiontoken",
+        code,
+        &sentence,
+        reason,
+        http_status,
+    );
+    show.stop(gst::State::Null);
+    operator.assert_asked(0, 0);
+}
+
+in_every_player! {
+    fn an_auth_service_that_does_not_run_is_an_error_that_says_where_it_should(player: Player) {
+        let operator = Operator::start();
+        // Nobody listens at the near end of a connection, and nobody can while it stands.
+        let connection = TcpStream::connect(operator.address()).expect("a connection");
+        let place = connection.local_addr().expect("it is connected");
+        let config = format!("session-token-config,location=(string)\"http://{place}/\"");
+        let output = run(launch(player, &operator, "sessiontoken:PRIMARY", &[])
+            .env("GST_SESSION_TOKEN_CONFIG", config));
+        assert!(!output.status.success(), "{output:?}");
+        let sentence = format!("No connection to {place} (connection refused): check that the service runs there.");
+        let line = output.stderr.lines().find(|line| line.contains(&sentence));
+        let line = line.unwrap_or_else(|| panic!("{output:?}"));
+        assert!(line.contains("GstSessionToken:"), "{line}");
+        operator.assert_asked(0, 0);
+    }
+
+    fn an_auth_service_that_hangs_up_is_an_error_that_says_so(player: Player) {
+        assert_fails(
+            player,
+            Desk::hang_up,
+            gst::ResourceError::OpenRead,
+            |desk| format!(
+                "{} gave no whole HTTP reply: check that the URL names the right service.",
+                desk.address()
+            ),
+            "transient",
+            None,
+        );
+    }
+
+    fn a_device_that_is_not_provisioned_is_told_that_it_was_refused(player: Player) {
+        assert_fails(
+            player,
+            |desk| desk.answer(403, "text/plain", "no"),
+            gst::ResourceError::NotAuthorized,
+            |_| NOT_PROVISIONED.to_owned(),
+            "denied",
+            Some(403),
+        );
+    }
+
+    fn a_web_page_instead_of_a_token_is_an_error_that_names_the_location(player: Player) {
+        assert_fails(
+            player,
+            |desk| desk.answer(200, "text/html", "<html>Sign in</html>"),
+            gst::ResourceError::Read,
+            |_| "The auth service's reply is not JSON (line 1, column 1): check that `location` names the auth service.".to_owned(),
+            "malformed",
+            Some(200),
+        );
+    }
+
+    fn a_reply_without_a_token_is_an_error_that_says_so(player: Player) {
+        assert_fails(
+            player,
+            |desk| desk.answer(200, "application/json", r#"{"status":0}"#),
+            gst::ResourceError::Read,
+            |_| "The auth service's reply has no `token`.".to_owned(),
+            "malformed",
+            Some(200),
+        );
+    }
+
+    fn an_empty_token_is_an_error_that_says_so(player: Player) {
+        assert_fails(
+            player,
+            |desk| desk.answer(200, "application/json", r#"{"token":"","status":0}"#),
+            gst::ResourceError::Read,
+            |_| "The session token from the auth service is empty.".to_owned(),
+            "malformed",
+            Some(200),
+        );
+    }
+
+    fn an_auth_service_that_does_not_answer_is_an_error_when_the_time_is_over(player: Player) {
+        let operator = Operator::start_for_stopping(player);
+        operator.set_auth(Auth::Hang);
+        let show = Setup::new(player, &operator).config("timeout", A_WHILE).open();
+        show.start();
+        show.wait_until_all_waits_for_the_token(&operator);
+        assert_complaint(
+            show.end().error(),
+            "sessiontoken",
+            gst::ResourceError::OpenRead,
+            &format!(
+                "{} did not answer within {A_WHILE} ms: check that it runs, or raise `timeout`.",
+                operator.address()
+            ),
+            "timed-out",
+            None,
+        );
+        show.stop(gst::State::Null);
+        assert!(operator.licence_requests().is_empty());
+    }
+
+    fn a_licence_server_that_does_not_answer_is_an_error_when_the_time_is_over(player: Player) {
+        let operator = Operator::start_for_stopping(player);
+        operator.set_licences(Licences::Hang);
+        let show = Setup::new(player, &operator).config("timeout", A_WHILE).open();
+        show.start();
+        show.wait_until_all_waits_for_the_licence(&operator);
+        assert_complaint(
+            show.end().error(),
+            "clearkeydec",
+            gst::ResourceError::OpenRead,
+            &format!(
+                "{} did not answer within {A_WHILE} ms: check that it runs, or raise `timeout`.",
+                operator.address()
+            ),
+            "timed-out",
+            None,
+        );
+        show.stop(gst::State::Null);
+        operator.assert_asked(1, 1);
+    }
+
+    fn free_content_plays_without_a_token_where_the_application_allows_it(player: Player) {
+        let operator = Operator::start();
+        operator.set_auth(refusal());
+        operator.set_licences(Licences::ServeAnonymous);
+        let (show, ended) = Setup::new(player, &operator)
+            .config("on-failure", "anonymous")
+            .play();
+        assert!(ended.error.is_none(), "{ended:?}");
+        // One for the picture's element and one for the sound's.
+        assert_eq!(ended.warnings.len(), 2, "{ended:?}");
+        for warning in &ended.warnings {
+            assert_complaint(
+                warning,
+                "sessiontoken",
+                gst::ResourceError::NotAuthorized,
+                NOT_PROVISIONED,
+                "denied",
+                Some(403),
+            );
+        }
+        for kind in KINDS {
+            show.seen(|seen| assert_clear(kind, seen.decrypted(kind)));
+        }
+        let licences = operator.licence_requests();
+        assert_eq!(licences.len(), 1);
+        assert!(!licences[0].token_present);
+    }
+
+    fn content_that_wants_a_token_and_gets_none_is_refused_by_the_licence_server(player: Player) {
+        let operator = Operator::start_for_stopping(player);
+        operator.set_auth(refusal());
+        operator.set_licences(Licences::Hang);
+        let show = Setup::new(player, &operator)
+            .config("on-failure", "anonymous")
+            .config("timeout", NEVER)
+            .open();
+        show.start();
+        show.wait_until_all_waits_for_the_licence(&operator);
+        operator.release();
+        let ended = show.end();
+        let error = ended.error();
+        assert_eq!(error.from, "clearkeydec", "{error:?}");
+        assert!(error.error.matches(gst::ResourceError::NotAuthorized), "{error:?}");
+        assert_eq!(
+            error.details.as_ref().map(|details| details.get("http-status")),
+            Some(Ok(401u32))
+        );
+        show.stop(gst::State::Null);
+    }
+
+    fn a_configuration_that_cannot_be_read_is_named_by_its_field_and_never_shown(player: Player) {
+        for (config, field) in [
+            ("session-token-config,location=http://127.0.0.1/?key=looks-secret", "`location`"),
+            ("session-token-config,session-token=(string)looks-secret", "`session-token`"),
+            ("session-token-config,lokation=(string)\"looks-secret\"", "`lokation`"),
+            ("session-token-config,timeout=looks-secret", "`timeout`"),
+            ("session-token-config,license-url=(string)\"looks-secret", "`license-url`"),
+        ] {
+            let operator = Operator::start();
+            let output = run(launch(player, &operator, "sessiontoken:PRIMARY", &[])
+                .env("GST_SESSION_TOKEN_CONFIG", config));
+            assert!(!output.status.success(), "{config}: {output:?}");
+            assert!(output.stderr.contains("GST_SESSION_TOKEN_CONFIG"), "{config}: {output:?}");
+            assert!(output.stderr.contains(field), "{config}: {output:?}");
+            assert!(!output.stderr.contains("looks-secret"), "{config}: {output:?}");
+            assert!(!output.stdout.contains("looks-secret"), "{config}: {output:?}");
+            assert!(operator.token_requests().is_empty());
+        }
+    }
+}

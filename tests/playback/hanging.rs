@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! While a service hangs the player stays the viewer's: it stops, seeks and plays on as if nothing hung.
+//!
+//! The services here answer only when the test lets them, and the elements would wait for ten minutes. So a call that
+//! returns has not waited for either.
+
+use headend::{Auth, Licences};
+
+use crate::operator::Operator;
+use crate::player::{Player, in_every_player};
+use crate::reference::{assert_clear, assert_last_segment};
+use crate::show::{Ended, NEVER, Seen, Setup, Show};
+
+/// A picture that is on the screen more than a second after playback began.
+const AFTER_A_SECOND: gst::ClockTime = gst::ClockTime::from_mseconds(1200);
+
+/// A show whose auth service hangs from the beginning.
+fn open_without_token(player: Player, operator: &Operator) -> Show {
+    operator.set_auth(Auth::Hang);
+    let show = Setup::new(player, operator).config("timeout", NEVER).open();
+    show.start();
+    show
+}
+
+fn assert_played(show: &Show, ended: &Ended, operator: &Operator) {
+    ended.assert_well();
+    for kind in operator.kinds() {
+        show.seen(|seen| assert_clear(*kind, seen.decrypted(*kind)));
+    }
+}
+
+in_every_player! {
+    fn the_player_stops_while_picture_and_sound_wait_for_the_token(player: Player) {
+        let operator = Operator::start_for_stopping(player);
+        let show = open_without_token(player, &operator);
+        show.wait_until_all_waits_for_the_token(&operator);
+        assert_eq!(show.seen(Seen::protected_streams), operator.kinds().len());
+        show.stop(gst::State::Null);
+        operator.assert_asked(1, 0);
+    }
+
+    fn going_back_to_ready_does_not_wait_for_the_auth_service_and_the_next_tune_shares_its_request(player: Player) {
+        let operator = Operator::start_for_stopping(player);
+        let show = open_without_token(player, &operator);
+        show.wait_until_all_waits_for_the_token(&operator);
+        show.stop(gst::State::Ready);
+        show.forget();
+        show.start();
+        show.wait_until_all_waits_for_the_token(&operator);
+        operator.release();
+        assert_played(&show, &show.end(), &operator);
+        operator.assert_asked(1, 1);
+    }
+
+    fn a_token_that_comes_late_plays_everything(player: Player) {
+        let operator = Operator::start();
+        let show = open_without_token(player, &operator);
+        show.wait_until_all_waits_for_the_token(&operator);
+        operator.release();
+        assert_played(&show, &show.end(), &operator);
+        operator.assert_asked(1, 1);
+    }
+
+    fn a_second_player_on_the_same_session_waits_for_the_same_request(player: Player) {
+        let operator = Operator::start();
+        let shows = [
+            open_without_token(player, &operator),
+            open_without_token(player, &operator),
+        ];
+        for show in &shows {
+            show.wait_until_all_waits_for_the_token(&operator);
+        }
+        operator.release();
+        for show in &shows {
+            assert_played(show, &show.end(), &operator);
+        }
+        assert_eq!(operator.token_requests().len(), 1);
+    }
+
+    fn the_player_stops_while_picture_and_sound_wait_for_a_licence(player: Player) {
+        let operator = Operator::start_for_stopping(player);
+        operator.set_licences(Licences::Hang);
+        let show = Setup::new(player, &operator).config("timeout", NEVER).open();
+        show.start();
+        operator.wait_for_licence_requests(1);
+        show.wait_until_all_waits_for_the_licence(&operator);
+        show.stop(gst::State::Null);
+        operator.assert_asked(1, 1);
+    }
+
+    fn picture_and_sound_wait_side_by_side_for_one_licence(player: Player) {
+        let operator = Operator::start_for_stopping(player);
+        operator.set_licences(Licences::Hang);
+        let show = Setup::new(player, &operator).config("timeout", NEVER).open();
+        show.start();
+        show.wait_until_all_waits_for_the_licence(&operator);
+        operator.release();
+        assert_played(&show, &show.end(), &operator);
+        operator.assert_asked(1, 1);
+    }
+}
+
+/// Plays until the token that lives a second has ended, lets the auth service hang, and seeks to the beginning. Returns
+/// when the protection events that came again, and all behind them, wait for a new token.
+fn open_and_seek_without_token(player: Player, operator: &Operator) -> Show {
+    let show = play_and_seek_without_token(operator, Setup::new(player, operator));
+    show.wait_until_all_waits_for_the_token(operator);
+    show
+}
+
+fn play_and_seek_without_token(operator: &Operator, setup: Setup) -> Show {
+    operator.set_auth(Auth::GrantFor(1));
+    let show = setup.config("timeout", NEVER).in_time().open();
+    show.start();
+    show.wait_for_picture(AFTER_A_SECOND);
+    show.wait_until_all_has_come(operator);
+    let asked = operator.token_requests().len();
+    operator.set_auth(Auth::Hang);
+    show.forget();
+    show.seek(gst::ClockTime::ZERO);
+    operator.wait_for_token_requests(asked + 1);
+    assert_eq!(operator.token_requests().len(), asked + 1);
+    show
+}
+
+in_every_player! {
+    fn a_viewer_who_seeks_and_stops_does_not_wait_for_the_auth_service(player: Player) {
+        let operator = Operator::start_for_stopping(player);
+        let show = open_and_seek_without_token(player, &operator);
+        show.stop(gst::State::Null);
+    }
+
+    fn a_viewer_who_seeks_and_seeks_again_does_not_wait_for_the_auth_service(player: Player) {
+        let operator = Operator::start_for_stopping(player);
+        let show = open_and_seek_without_token(player, &operator);
+        show.forget();
+        show.seek(gst::ClockTime::from_seconds(2));
+        show.wait_until_all_waits_for_the_token(&operator);
+        show.stop(gst::State::Null);
+    }
+
+    fn playback_goes_on_from_where_the_viewer_sought_when_the_token_comes(player: Player) {
+        let operator = Operator::start_for_stopping(player);
+        let show = open_and_seek_without_token(player, &operator);
+        show.forget();
+        show.seek(gst::ClockTime::from_seconds(5));
+        show.wait_until_all_waits_for_the_token(&operator);
+        operator.release();
+        show.end().assert_well();
+        for kind in operator.kinds() {
+            show.seen(|seen| assert_last_segment(*kind, seen.decrypted(*kind)));
+        }
+    }
+}
+
+// dashdemux2's only thread waits in our element when there is no room in it. In the other players that is no thread which a stop
+// or a seek needs.
+
+#[test]
+fn playbin3_stops_while_there_is_no_room_for_what_waits_for_the_token() {
+    let operator = Operator::start_for_stopping(Player::Playbin3);
+    operator.set_auth(Auth::Hang);
+    let show = Setup::new(Player::Playbin3, &operator)
+        .config("timeout", NEVER)
+        .config("max-held-bytes", 1u64)
+        .open();
+    show.start();
+    operator.wait_for_token_requests(1);
+    show.wait_until_there_is_no_room(&operator);
+    show.stop(gst::State::Null);
+    operator.assert_asked(1, 0);
+}
+
+#[test]
+fn playbin3_seeks_while_there_is_no_room_for_what_waits_for_the_token() {
+    let operator = Operator::start_for_stopping(Player::Playbin3);
+    let setup = Setup::new(Player::Playbin3, &operator).config("max-held-bytes", 1u64);
+    let show = play_and_seek_without_token(&operator, setup);
+    show.wait_until_there_is_no_room(&operator);
+    show.forget();
+    show.seek(gst::ClockTime::from_seconds(2));
+    show.wait_until_there_is_no_room_after_the_flush(&operator);
+    show.stop(gst::State::Null);
+}

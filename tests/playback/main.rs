@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Whole players against a whole head-end: stock playbin, playbin3 and written-out pipelines play
+//! protected DASH over real HTTP. Each module is one thing that a viewer would notice.
+
+mod bit_exact;
+mod child;
+mod desk;
+mod failure;
+mod hanging;
+mod metadata;
+mod operator;
+mod player;
+mod reference;
+mod scratch;
+mod second_tune;
+mod secrets;
+mod show;
+mod slow;

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! What a decryptor of somebody else's can rely on: every protection event brings what its key request needs.
+
+use std::collections::HashSet;
+
+use crate::operator::Operator;
+use crate::player::{Player, in_every_player};
+use crate::show::{Protection, Setup};
+
+const DASH_ORIGIN: &str = "dash/mpd";
+const INIT_ORIGIN: &str = "isobmff/moov";
+
+/// The key request on a protection event.
+fn key_request(event: &gst::event::Protection) -> Option<gst::Structure> {
+    let requests: Vec<_> = event
+        .buffer()
+        .iter_meta::<gst::meta::ProtectionMeta>()
+        .map(|meta| meta.info().to_owned())
+        .collect();
+    assert!(requests.len() <= 1, "more than one meta");
+    requests.into_iter().next()
+}
+
+/// All of a protection event that must not change.
+#[derive(Debug, PartialEq, Eq)]
+struct Given {
+    system: String,
+    origin: Option<String>,
+    init_data: Vec<u8>,
+    seqnum: gst::Seqnum,
+    running_time_offset: i64,
+}
+
+impl Given {
+    fn of(seen: &Protection) -> Self {
+        let event = protection(seen);
+        let (system, init_data, origin) = event.get();
+        Self {
+            system: system.to_owned(),
+            origin: origin.map(str::to_owned),
+            init_data: init_data.map_readable().expect("readable").to_vec(),
+            seqnum: event.seqnum(),
+            running_time_offset: event.running_time_offset(),
+        }
+    }
+}
+
+fn protection(seen: &Protection) -> &gst::event::Protection {
+    match seen.event.view() {
+        gst::EventView::Protection(event) => event,
+        _ => panic!("only protection events are kept"),
+    }
+}
+
+fn of_stream<'a>(stream: &str, all: &'a [Protection]) -> Vec<&'a Protection> {
+    all.iter().filter(|seen| seen.stream == stream).collect()
+}
+
+in_every_player! {
+    fn every_protection_event_reaches_the_decryptor_in_its_place_and_brings_the_token(player: Player) {
+        let operator = Operator::start();
+        let (show, ended) = Setup::new(player, &operator).play();
+        ended.assert_well();
+        let token = operator.token();
+        show.seen(|seen| {
+            assert_eq!(seen.protected_streams(), 2);
+            let streams: HashSet<_> = seen.came.iter().map(|came| came.stream.as_str()).collect();
+            for stream in streams {
+                let came: Vec<_> = of_stream(stream, &seen.came).into_iter().map(Given::of).collect();
+                let reached: Vec<_> = of_stream(stream, &seen.reached).into_iter().map(Given::of).collect();
+                assert_eq!(reached, came);
+                for origin in [DASH_ORIGIN, INIT_ORIGIN] {
+                    assert!(
+                        came.iter().any(|given| given.origin.as_deref() == Some(origin)),
+                        "no event of origin {origin}"
+                    );
+                }
+            }
+            for came in &seen.came {
+                assert_eq!(key_request(protection(came)), None, "the event of others was changed");
+            }
+            for reached in &seen.reached {
+                let request = key_request(protection(reached)).expect("a key request");
+                assert_eq!(request.name(), "drm-key-request");
+                assert_eq!(request.get("session-token"), Ok(token.as_str()));
+                assert_eq!(request.get("generation"), Ok(1u32));
+                assert_eq!(request.get("flow"), Ok("dash"));
+                let headers = request.get::<gst::Structure>("http-headers").expect("headers");
+                assert_eq!(
+                    headers.get("Authorization"),
+                    Ok(format!("Bearer {token}"))
+                );
+                assert!(request.get::<gst::DateTime>("expires-at").is_ok());
+            }
+        });
+        operator.assert_asked(1, 1);
+    }
+}

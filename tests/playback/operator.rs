@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! A head-end of the test's own, and how the elements are told about it.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use headend::Headend;
+
+use crate::player::Player;
+use crate::scratch::{media, scratch};
+use crate::show::{KINDS, Kind};
+
+/// How long a request may take to come to the head-end. It comes within a second; on a machine
+/// that is busy with other things it may take longer, and a test that fails takes this long.
+const REQUEST: Duration = Duration::from_secs(30);
+
+/// A head-end and the location of its auth service.
+pub struct Operator {
+    headend: Headend,
+    location: String,
+    kinds: &'static [Kind],
+}
+
+impl Deref for Operator {
+    type Target = Headend;
+
+    fn deref(&self) -> &Headend {
+        &self.headend
+    }
+}
+
+impl Operator {
+    /// Starts one, and GStreamer with it.
+    pub fn start() -> Self {
+        Self::start_with(Headend::start().expect("a head-end"), &KINDS)
+    }
+
+    /// Starts one whose media a player can be stopped in before they end.
+    ///
+    /// GStreamer 1.22 with libsoup 3.2 crashes now and then when it is stopped or sought in the middle of a download (a segmentation
+    /// fault in libsoup, below souphttpsrc and dashdemux2), whatever it plays. So the tests wait until everything has come. In
+    /// playbin3 that is only certain of a single stream: dashdemux2 brings all of them on one thread, and when that is free again it goes
+    /// on with the next download of the other stream.
+    pub fn start_for_stopping(player: Player) -> Self {
+        match player {
+            Player::Playbin | Player::WrittenOut => Self::start(),
+            Player::Playbin3 => {
+                let headend = Headend::start_with_media(0, without_sound());
+                Self::start_with(headend.expect("a head-end"), &KINDS[..1])
+            }
+        }
+    }
+
+    fn start_with(headend: Headend, kinds: &'static [Kind]) -> Self {
+        crate::player::init();
+        static STARTED: AtomicU32 = AtomicU32::new(0);
+        // Sessions are shared by location. The system may give the port of a test that has ended
+        // to another one, so the number keeps their locations apart.
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let location = format!("{}?device=query-secret-{number}", headend.auth_url());
+        Self {
+            headend,
+            location,
+            kinds,
+        }
+    }
+
+    /// The streams of the media.
+    pub fn kinds(&self) -> &'static [Kind] {
+        self.kinds
+    }
+
+    /// The URL of the auth service. Its query holds `query-secret`, which must be in no log.
+    pub fn location(&self) -> &str {
+        &self.location
+    }
+
+    /// Host and port.
+    pub fn address(&self) -> String {
+        let origin = self.url("");
+        origin
+            .strip_prefix("http://")
+            .expect("an http URL")
+            .to_owned()
+    }
+
+    /// Has a request of its own answered. The head-end works in one thread, so it has answered every request that came before.
+    #[track_caller]
+    pub fn catch_up(&self) {
+        let mut connection = TcpStream::connect(self.address()).expect("a connection");
+        write!(
+            connection,
+            "GET /record HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
+            self.address()
+        )
+        .expect("the head-end reads");
+        let mut reply = Vec::new();
+        connection
+            .read_to_end(&mut reply)
+            .expect("the head-end answers");
+        assert!(reply.starts_with(b"HTTP/1.1 200"));
+    }
+
+    /// Waits until the auth service has been asked so many times, all in all.
+    #[track_caller]
+    pub fn wait_for_token_requests(&self, count: usize) {
+        assert!(
+            self.wait_for(REQUEST, |record| record.token_requests().count() >= count),
+            "no token request number {count} came"
+        );
+    }
+
+    /// Waits until the licence server has been asked so many times, all in all.
+    #[track_caller]
+    pub fn wait_for_licence_requests(&self, count: usize) {
+        assert!(
+            self.wait_for(REQUEST, |record| record.licence_requests().count() >= count),
+            "no licence request number {count} came"
+        );
+    }
+
+    /// Asserts how often the services have been asked, and that the licence server was always
+    /// shown the current token.
+    #[track_caller]
+    pub fn assert_asked(&self, token_requests: usize, licence_requests: usize) {
+        let licences = self.licence_requests();
+        assert!(licences.iter().all(|request| request.token_valid));
+        assert_eq!(
+            (self.token_requests().len(), licences.len()),
+            (token_requests, licence_requests),
+            "token requests and licence requests"
+        );
+    }
+}
+
+/// The protected media without sound.
+fn without_sound() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let folder = scratch().join("without-sound");
+        fs::create_dir_all(folder.join("dash/cenc")).expect("a scratch folder");
+        let from = media().join("dash/cenc");
+        let to = folder.join("dash/cenc");
+        for name in ["v_init.mp4", "v_1.m4s", "v_2.m4s", "v_3.m4s"] {
+            fs::copy(from.join(name), to.join(name)).expect("the test media");
+        }
+        let manifest = fs::read_to_string(from.join("manifest.mpd")).expect("the manifest");
+        let (before, sound) = manifest
+            .split_once("<AdaptationSet id=\"1\" contentType=\"audio\"")
+            .expect("the sound");
+        let (_, after) = sound.split_once("</AdaptationSet>").expect("its end");
+        fs::write(to.join("manifest.mpd"), format!("{before}{after}")).expect("a scratch file");
+        folder
+    })
+}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The players, and how each is made.
+
+use std::sync::OnceLock;
+
+use gst::prelude::*;
+
+/// A way to play a URI.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Player {
+    /// decodebin, parsebin and the adaptive demuxers of before 1.22.
+    Playbin,
+    /// decodebin3, and dashdemux2 with a parsebin inside.
+    Playbin3,
+    /// Every element by name, with the older dashdemux.
+    WrittenOut,
+}
+
+/// Makes a test in each player of one that takes the player.
+macro_rules! in_every_player {
+    ($($(#[$attribute:meta])* fn $name:ident($player:ident: $type:ty) $body:block)*) => {$(
+        $(#[$attribute])*
+        mod $name {
+            use super::*;
+
+            fn check($player: $type) $body
+
+            #[test]
+            fn in_playbin() {
+                check($crate::player::Player::Playbin);
+            }
+
+            #[test]
+            fn in_playbin3() {
+                check($crate::player::Player::Playbin3);
+            }
+
+            #[test]
+            fn in_a_written_out_pipeline() {
+                check($crate::player::Player::WrittenOut);
+            }
+        }
+    )*};
+}
+pub(crate) use in_every_player;
+
+/// How the sinks take what comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// As fast as it comes.
+    AtOnce,
+    /// Each picture at its time, as on a screen.
+    InTime,
+}
+
+impl Pace {
+    fn set_on(self, sink: &gst::Element) {
+        sink.set_property("sync", self == Pace::InTime);
+        sink.set_property("signal-handoffs", true);
+    }
+}
+
+impl Player {
+    /// How many of so many streams come to their end while an element holds them. dashdemux2 brings all of them on one thread,
+    /// which waits with the first one's end.
+    pub fn ends_held(self, streams: usize) -> usize {
+        match self {
+            Player::Playbin | Player::WrittenOut => streams,
+            Player::Playbin3 => 1,
+        }
+    }
+
+    /// A pipeline that plays the URI into two fakesinks, named `picture` and `sound`.
+    pub fn pipeline(self, uri: &str, pace: Pace) -> gst::Pipeline {
+        init();
+        let sink = |name: &str| {
+            let sink = gst::ElementFactory::make("fakesink")
+                .name(name)
+                .build()
+                .expect("fakesink is there");
+            pace.set_on(&sink);
+            sink
+        };
+        let element = match self {
+            Player::Playbin | Player::Playbin3 => gst::ElementFactory::make(self.element())
+                .property("uri", uri)
+                .property("video-sink", sink("picture"))
+                .property("audio-sink", sink("sound"))
+                .build()
+                .expect("the player is there"),
+            Player::WrittenOut => {
+                let pipeline = gst::parse::launch(&format!(
+                    "souphttpsrc location={uri} ! dashdemux name=dash \
+                     qtdemux name=video-demux \
+                     sessiontoken name=video ! clearkeydec ! {QUEUE} ! {PICTURE} ! fakesink name=picture \
+                     qtdemux name=audio-demux \
+                     sessiontoken name=audio ! clearkeydec ! {QUEUE} ! {SOUND} ! fakesink name=sound"
+                ))
+                .expect("the line parses");
+                let bin = pipeline.downcast_ref::<gst::Bin>().expect("a pipeline");
+                for name in ["picture", "sound"] {
+                    let sink = bin.by_name(name).expect("the line names it");
+                    pace.set_on(&sink);
+                }
+                // A line with all links would make each of them once. In a second tune there are new pads.
+                for track in ["video", "audio"] {
+                    link_later(bin, "dash", track, &format!("{track}-demux"));
+                    link_later(bin, &format!("{track}-demux"), track, track);
+                }
+                pipeline
+            }
+        };
+        element.downcast().expect("a pipeline")
+    }
+
+    /// What `gst-launch-1.0` is given to play the URI. `token_element` is what a written-out line
+    /// has before the decryptors.
+    pub fn launch_line(self, uri: &str, token_element: &str) -> String {
+        match self {
+            Player::Playbin | Player::Playbin3 => format!(
+                "{} uri={uri} video-sink=fakesink audio-sink=fakesink",
+                self.element()
+            ),
+            Player::WrittenOut => format!(
+                "souphttpsrc location={uri} ! dashdemux name=d \
+                 d.video_00 ! qtdemux ! {token_element} ! clearkeydec ! {PICTURE} ! fakesink \
+                 d.audio_00 ! qtdemux ! {token_element} ! clearkeydec ! {SOUND} ! fakesink"
+            ),
+        }
+    }
+
+    fn element(self) -> &'static str {
+        match self {
+            Player::Playbin => "playbin",
+            Player::Playbin3 => "playbin3",
+            Player::WrittenOut => "pipeline",
+        }
+    }
+}
+
+/// What stands behind the decryptors in a written-out pipeline.
+const PICTURE: &str = "h264parse ! avdec_h264";
+const SOUND: &str = "aacparse ! avdec_aac";
+/// As players have between network and sinks; it takes all of the test media.
+const QUEUE: &str = "queue max-size-buffers=0 max-size-bytes=0 max-size-time=0";
+
+/// Links the pads of that track to the element named `to` whenever `from` has new ones.
+fn link_later(bin: &gst::Bin, from: &str, track: &'static str, to: &str) {
+    let from = bin.by_name(from).expect("the line names it");
+    let to = bin.by_name(to).expect("the line names it").downgrade();
+    from.connect_pad_added(move |_, pad| {
+        if pad.name().starts_with(track) {
+            let sink = to
+                .upgrade()
+                .and_then(|to| to.static_pad("sink"))
+                .expect("the pipeline lives");
+            pad.link(&sink).expect("they fit");
+        }
+    });
+}
+
+/// GStreamer with our plugin, and the element raised so that players plug it.
+pub fn init() {
+    static INIT: OnceLock<()> = OnceLock::new();
+    INIT.get_or_init(|| {
+        gst::init().expect("GStreamer starts");
+        gstsessiontoken::plugin_register_static().expect("the plugin registers");
+        gst::ElementFactory::find("sessiontoken")
+            .expect("the plugin has it")
+            .set_rank(gst::Rank::PRIMARY);
+    });
+}

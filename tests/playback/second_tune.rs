@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Changing channels: the session token is asked for once, not at every tune.
+
+use crate::operator::Operator;
+use crate::player::{Player, in_every_player};
+use crate::reference::assert_clear;
+use crate::show::{Ended, KINDS, Setup, Show};
+
+const TUNES: usize = 5;
+
+fn assert_played(show: &Show, ended: &Ended) {
+    ended.assert_well();
+    for kind in KINDS {
+        show.seen(|seen| assert_clear(kind, seen.decrypted(kind)));
+    }
+}
+
+in_every_player! {
+    fn a_new_player_for_every_channel_asks_for_one_token(player: Player) {
+        let operator = Operator::start();
+        for tune in 1..=TUNES {
+            let (show, ended) = Setup::new(player, &operator).play();
+            assert_played(&show, &ended);
+            operator.assert_asked(1, tune);
+        }
+    }
+
+    fn the_same_player_for_every_channel_asks_for_one_token(player: Player) {
+        let operator = Operator::start();
+        let show = Setup::new(player, &operator).open();
+        for tune in 1..=TUNES {
+            show.start();
+            let ended = show.end();
+            assert_played(&show, &ended);
+            operator.assert_asked(1, tune);
+            show.stop(gst::State::Ready);
+            show.forget();
+        }
+    }
+
+    fn only_the_first_tune_says_that_its_token_was_fetched(player: Player) {
+        let operator = Operator::start();
+        let (_first, ended) = Setup::new(player, &operator).play();
+        assert!(ended.told.iter().any(|told| told.get("cached") == Ok(false)), "{ended:?}");
+        let (_second, ended) = Setup::new(player, &operator).play();
+        assert_eq!(ended.told.len(), 2, "one message a stream: {ended:?}");
+        for told in &ended.told {
+            assert_eq!(told.get("state"), Ok("acquired"));
+            assert_eq!(told.get("generation"), Ok(1u32));
+            assert_eq!(told.get("cached"), Ok(true));
+        }
+    }
+}

@@ -1,0 +1,505 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! A player at work, what passes inside it, and what it tells the application.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use gst::glib;
+use gst::prelude::*;
+
+use crate::operator::Operator;
+use crate::player::{Pace, Player};
+
+/// How long anything may take that does happen in the end. Six seconds of media play in less than
+/// one, or in six; the rest is for machines that are busy with other things.
+const IN_THE_END: Duration = Duration::from_secs(60);
+
+/// How long a call may take that waits for nobody. The servers that it must not wait for are given
+/// [`NEVER`].
+const AT_ONCE: Duration = Duration::from_secs(10);
+
+/// A `timeout` in milliseconds that no test outlives.
+pub const NEVER: u32 = 600_000;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Picture,
+    Sound,
+}
+
+pub const KINDS: [Kind; 2] = [Kind::Picture, Kind::Sound];
+
+pub type Samples = Vec<Vec<u8>>;
+
+/// A protection event on a pad.
+pub struct Protection {
+    /// Name of the `sessiontoken` of this stream.
+    pub stream: String,
+    pub event: gst::Event,
+}
+
+/// What has been seen in a player so far.
+#[derive(Default)]
+pub struct Seen {
+    picture: Samples,
+    sound: Samples,
+    /// Protection events that came to the elements `sessiontoken`.
+    pub came: Vec<Protection>,
+    /// Protection events that reached the decryptors.
+    pub reached: Vec<Protection>,
+    /// How many ends of streams have come to the elements `sessiontoken` behind those.
+    pub ends: usize,
+    /// How many ends of streams have come to the decryptors.
+    pub ends_at_decryptors: usize,
+    /// How many serialized events have come to the elements `sessiontoken` since a flush.
+    pub since_flush: Option<usize>,
+    /// The time in the stream of the picture on the screen.
+    pub on_screen: Option<gst::ClockTime>,
+}
+
+impl Seen {
+    /// What left the decryptors.
+    pub fn decrypted(&self, kind: Kind) -> &Samples {
+        match kind {
+            Kind::Picture => &self.picture,
+            Kind::Sound => &self.sound,
+        }
+    }
+
+    /// In how many streams protection events have come.
+    pub fn protected_streams(&self) -> usize {
+        let streams: HashSet<_> = self.came.iter().map(|came| &came.stream).collect();
+        streams.len()
+    }
+}
+
+#[derive(Default)]
+struct Watched {
+    seen: Mutex<Seen>,
+    changed: Condvar,
+}
+
+impl Watched {
+    fn lock(&self) -> MutexGuard<'_, Seen> {
+        // A test that fails while it looks must still be able to stop its player.
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Seen)) {
+        change(&mut self.lock());
+        self.changed.notify_all();
+    }
+}
+
+/// An error or a warning as the application gets it.
+pub struct Complaint {
+    /// The factory of the element that the message is from.
+    pub from: String,
+    pub error: glib::Error,
+    pub details: Option<gst::Structure>,
+}
+
+impl fmt::Debug for Complaint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.from, self.error)
+    }
+}
+
+/// How a show ended, and what the application was told on the way.
+#[derive(Debug)]
+pub struct Ended {
+    /// `None` at the end of the stream.
+    pub error: Option<Complaint>,
+    pub warnings: Vec<Complaint>,
+    /// The messages `session-token`.
+    pub told: Vec<gst::Structure>,
+}
+
+impl Ended {
+    /// Asserts that it played to the end and nobody complained.
+    #[track_caller]
+    pub fn assert_well(&self) {
+        assert!(self.error.is_none(), "{self:?}");
+        assert!(self.warnings.is_empty(), "{self:?}");
+    }
+
+    /// The error that it ended with.
+    #[track_caller]
+    pub fn error(&self) -> &Complaint {
+        self.error.as_ref().expect("it ends with an error")
+    }
+}
+
+/// A player with something to play. It is stopped when it is dropped.
+///
+/// A test that stops or seeks before the end waits until all has come (see [`Operator::start_for_stopping`]).
+pub struct Show {
+    player: Player,
+    pipeline: gst::Pipeline,
+    watched: Arc<Watched>,
+}
+
+/// What a show is like, where it is not as usual.
+pub struct Setup<'a> {
+    player: Player,
+    uri: String,
+    pace: Pace,
+    config: gst::Structure,
+    operator: &'a Operator,
+}
+
+impl<'a> Setup<'a> {
+    /// The protected media of this operator, as fast as it goes.
+    pub fn new(player: Player, operator: &'a Operator) -> Self {
+        Self {
+            player,
+            uri: operator.manifest_url(),
+            pace: Pace::AtOnce,
+            config: gst::Structure::builder("session-token-config")
+                .field("location", operator.location())
+                .build(),
+            operator,
+        }
+    }
+
+    pub fn manifest(mut self, name: &str) -> Self {
+        self.uri = self.operator.url(&format!("/dash/cenc/{name}"));
+        self
+    }
+
+    pub fn in_time(mut self) -> Self {
+        self.pace = Pace::InTime;
+        self
+    }
+
+    /// Sets a field of the context that configures the elements.
+    pub fn config(mut self, name: &str, value: impl Into<glib::Value> + Send) -> Self {
+        self.config.set(name, value);
+        self
+    }
+
+    pub fn open(self) -> Show {
+        let pipeline = self.player.pipeline(&self.uri, self.pace);
+        // Persistent: bins forget others on the way to READY.
+        let mut context = gst::Context::new("session-token-config", true);
+        let fields = context.get_mut().expect("a new one").structure_mut();
+        for (name, value) in self.config.iter() {
+            fields.set_value(name, value.clone());
+        }
+        pipeline.set_context(&context);
+
+        let watched = Arc::<Watched>::default();
+        for element in pipeline.iterate_recurse() {
+            watch(&element.expect("nothing changes yet"), &watched);
+        }
+        let later = watched.clone();
+        pipeline.connect_deep_element_added(move |_, _, element| watch(element, &later));
+        Show {
+            player: self.player,
+            pipeline,
+            watched,
+        }
+    }
+
+    /// Opens it and plays it to its end.
+    pub fn play(self) -> (Show, Ended) {
+        let show = self.open();
+        show.start();
+        let ended = show.end();
+        (show, ended)
+    }
+}
+
+impl Show {
+    pub fn start(&self) {
+        // What fails at once is on the bus too.
+        let _ = self.pipeline.set_state(gst::State::Playing);
+    }
+
+    /// Waits for the end of the stream or for an error.
+    #[track_caller]
+    pub fn end(&self) -> Ended {
+        let mut ended = Ended {
+            error: None,
+            warnings: Vec::new(),
+            told: Vec::new(),
+        };
+        let deadline = Instant::now() + IN_THE_END;
+        loop {
+            let message = self
+                .next_message(deadline)
+                .unwrap_or_else(|| panic!("neither end nor error: {ended:?}"));
+            match message.view() {
+                gst::MessageView::Eos(_) => return ended,
+                gst::MessageView::Error(error) => {
+                    ended.error = Some(Complaint {
+                        from: factory_of(&message),
+                        error: error.error(),
+                        details: error.details().map(ToOwned::to_owned),
+                    });
+                    return ended;
+                }
+                gst::MessageView::Warning(warning) => ended.warnings.push(Complaint {
+                    from: factory_of(&message),
+                    error: warning.error(),
+                    details: warning.details().map(ToOwned::to_owned),
+                }),
+                gst::MessageView::Element(element) => ended.told.extend(
+                    element
+                        .structure()
+                        .filter(|structure| structure.name() == "session-token")
+                        .map(ToOwned::to_owned),
+                ),
+                _ => {}
+            }
+        }
+    }
+
+    fn next_message(&self, deadline: Instant) -> Option<gst::Message> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        self.pipeline
+            .bus()
+            .expect("a pipeline has a bus")
+            .timed_pop(gst::ClockTime::try_from(left).expect("a minute at most"))
+    }
+
+    /// Waits until what was seen in the player is as the predicate wants it.
+    #[track_caller]
+    pub fn wait_until(&self, what: &str, satisfied: impl Fn(&Seen) -> bool) {
+        let timed_out = self
+            .watched
+            .changed
+            .wait_timeout_while(self.watched.lock(), IN_THE_END, |seen| !satisfied(seen))
+            .unwrap_or_else(PoisonError::into_inner)
+            .1
+            .timed_out();
+        assert!(!timed_out, "never seen: {what}");
+    }
+
+    /// Waits until everything has been downloaded that comes before a token is there.
+    #[track_caller]
+    pub fn wait_until_all_waits_for_the_token(&self, operator: &Operator) {
+        let ends = self.player.ends_held(operator.kinds().len());
+        self.wait_until("the end of what is held for a token", |seen| {
+            seen.ends == ends
+        });
+        operator.catch_up();
+    }
+
+    /// Waits until everything has been downloaded that comes before a licence is there.
+    #[track_caller]
+    pub fn wait_until_all_waits_for_the_licence(&self, operator: &Operator) {
+        let ends = self.player.ends_held(operator.kinds().len());
+        self.wait_until("the end of what is held for a licence", |seen| {
+            seen.ends_at_decryptors == ends
+        });
+        operator.catch_up();
+    }
+
+    /// Waits until there is no room for what has come, where nothing but one event may be held.
+    #[track_caller]
+    pub fn wait_until_there_is_no_room(&self, operator: &Operator) {
+        self.wait_until("a protection event and another one behind it", |seen| {
+            seen.came.len() > 1
+        });
+        operator.catch_up();
+    }
+
+    /// The same after a flush. It leaves the event that is held, so that there is no room for any other.
+    #[track_caller]
+    pub fn wait_until_there_is_no_room_after_the_flush(&self, operator: &Operator) {
+        self.wait_until("a flush and an event behind it", |seen| {
+            seen.since_flush.is_some_and(|events| events > 0)
+        });
+        operator.catch_up();
+    }
+
+    /// Waits until everything has been downloaded, and nothing is held.
+    #[track_caller]
+    pub fn wait_until_all_has_come(&self, operator: &Operator) {
+        let streams = operator.kinds().len();
+        self.wait_until("the ends of all streams", |seen| {
+            seen.ends_at_decryptors == streams
+        });
+        operator.catch_up();
+    }
+
+    /// Waits until the picture of this time is on the screen.
+    #[track_caller]
+    pub fn wait_for_picture(&self, time: gst::ClockTime) {
+        self.wait_until("a picture on the screen", |seen| {
+            seen.on_screen.is_some_and(|on_screen| on_screen >= time)
+        });
+    }
+
+    pub fn seen<R>(&self, look: impl FnOnce(&Seen) -> R) -> R {
+        look(&self.watched.lock())
+    }
+
+    /// Forgets what was seen so far.
+    pub fn forget(&self) {
+        *self.watched.lock() = Seen::default();
+    }
+
+    /// A flushing seek to a key picture, which must return at once.
+    #[track_caller]
+    pub fn seek(&self, to: gst::ClockTime) {
+        let pipeline = self.pipeline.clone();
+        at_once("a flushing seek", move || {
+            pipeline
+                .seek_simple(gst::SeekFlags::FLUSH | gst::SeekFlags::KEY_UNIT, to)
+                .expect("the player can seek");
+        });
+    }
+
+    /// Goes down to READY or NULL, which must return at once.
+    #[track_caller]
+    pub fn stop(&self, state: gst::State) {
+        let pipeline = self.pipeline.clone();
+        at_once("stopping", move || {
+            pipeline.set_state(state).expect("stopping never fails");
+        });
+    }
+}
+
+impl Drop for Show {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            // If it hangs the test has failed already: it is left alone.
+            let pipeline = self.pipeline.clone();
+            thread::spawn(move || pipeline.set_state(gst::State::Null));
+        } else {
+            self.stop(gst::State::Null);
+        }
+    }
+}
+
+fn factory_of(message: &gst::Message) -> String {
+    message
+        .src()
+        .and_then(|source| source.downcast_ref::<gst::Element>())
+        .and_then(gst::Element::factory)
+        .map(|factory| factory.name().to_string())
+        .unwrap_or_default()
+}
+
+/// Makes a call that must not wait for anybody.
+#[track_caller]
+pub fn at_once<R: Send + 'static>(what: &str, call: impl FnOnce() -> R + Send + 'static) -> R {
+    let (returned, returns) = mpsc::channel();
+    thread::spawn(move || returned.send(call()));
+    match returns.recv_timeout(AT_ONCE) {
+        Ok(value) => value,
+        Err(error) => panic!("{what} did not return: {error}"),
+    }
+}
+
+/// The samples that pass a probe.
+pub fn bytes_of(info: &gst::PadProbeInfo) -> Samples {
+    let bytes = |buffer: &gst::BufferRef| buffer.map_readable().expect("readable").to_vec();
+    match &info.data {
+        Some(gst::PadProbeData::Buffer(buffer)) => vec![bytes(buffer)],
+        Some(gst::PadProbeData::BufferList(list)) => list.iter().map(bytes).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn watch(element: &gst::Element, watched: &Arc<Watched>) {
+    let Some(factory) = element.factory() else {
+        return;
+    };
+    match &*factory.name() {
+        "sessiontoken" => watch_token_element(element, watched),
+        "clearkeydec" => watch_decryptor(element, watched),
+        "fakesink" => watch_sink(element, watched),
+        _ => {}
+    }
+}
+
+fn watch_token_element(element: &gst::Element, watched: &Arc<Watched>) {
+    let watched = watched.clone();
+    let stream = element.name().to_string();
+    let sink = element.static_pad("sink").expect("a sink pad");
+    let flushed = watched.clone();
+    let events = gst::PadProbeType::EVENT_DOWNSTREAM | gst::PadProbeType::EVENT_FLUSH;
+    sink.add_probe(events, move |_, info| {
+        let event = info.event().expect("an event probe");
+        flushed.change(|seen| match event.type_() {
+            gst::EventType::FlushStop => seen.since_flush = Some(0),
+            _ if event.is_serialized() => {
+                seen.since_flush = seen.since_flush.map(|events| events + 1);
+            }
+            _ => {}
+        });
+        match event.type_() {
+            gst::EventType::Protection => watched.change(|seen| {
+                seen.came.push(Protection {
+                    stream: stream.clone(),
+                    event: event.clone(),
+                });
+            }),
+            gst::EventType::Eos => watched.change(|seen| {
+                // One from before the test forgot is of no interest.
+                if seen.came.iter().any(|came| came.stream == stream) {
+                    seen.ends += 1;
+                }
+            }),
+            _ => {}
+        }
+        gst::PadProbeReturn::Ok
+    });
+}
+
+fn watch_decryptor(element: &gst::Element, watched: &Arc<Watched>) {
+    let sink = element.static_pad("sink").expect("a sink pad");
+    let reached = watched.clone();
+    sink.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |pad, info| {
+        let event = info.event().expect("an event probe");
+        match event.type_() {
+            gst::EventType::Protection => {
+                let stream = pad
+                    .peer()
+                    .and_then(|peer| peer.parent_element())
+                    .map(|before| before.name().to_string())
+                    .unwrap_or_default();
+                let event = event.clone();
+                reached.change(|seen| seen.reached.push(Protection { stream, event }));
+            }
+            gst::EventType::Eos => reached.change(|seen| seen.ends_at_decryptors += 1),
+            _ => {}
+        }
+        gst::PadProbeReturn::Ok
+    });
+    let source = element.static_pad("src").expect("a source pad");
+    let decrypted = watched.clone();
+    source.add_probe(
+        gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST,
+        move |pad, info| {
+            let caps = pad.current_caps().expect("caps come before buffers");
+            let name = caps.structure(0).expect("fixed caps").name().to_string();
+            let samples = bytes_of(info);
+            decrypted.change(|seen| match name.starts_with("video/") {
+                true => seen.picture.extend(samples),
+                false => seen.sound.extend(samples),
+            });
+            gst::PadProbeReturn::Ok
+        },
+    );
+}
+
+fn watch_sink(element: &gst::Element, watched: &Arc<Watched>) {
+    if element.name() != "picture" {
+        return;
+    }
+    let watched = watched.clone();
+    // After the sink has waited for the picture's time, unlike a probe on its pad.
+    element.connect("handoff", false, move |values| {
+        let buffer = values[1].get::<gst::Buffer>().expect("the signal's buffer");
+        watched.change(|seen| seen.on_screen = buffer.pts());
+        None
+    });
+}

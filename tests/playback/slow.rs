@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! An auth service that takes its time costs time and nothing else: what waits for it is played whole.
+
+use std::time::Duration;
+
+use headend::Auth;
+
+use crate::operator::Operator;
+use crate::player::{Player, in_every_player};
+use crate::reference::assert_clear;
+use crate::show::{KINDS, Setup};
+
+/// Longer than all of the test media take to arrive, so that the ends of the streams wait too.
+const SLOW: Duration = Duration::from_millis(1500);
+
+/// In bytes, less than one media segment of either stream.
+const LITTLE: u64 = 10_000;
+
+fn assert_plays_whole(operator: &Operator, setup: Setup) {
+    operator.set_auth(Auth::GrantAfter(SLOW));
+    let (show, ended) = setup.play();
+    ended.assert_well();
+    for kind in KINDS {
+        show.seen(|seen| assert_clear(kind, seen.decrypted(kind)));
+    }
+    operator.assert_asked(1, 1);
+}
+
+in_every_player! {
+    fn nothing_is_lost_while_a_slow_auth_service_thinks(player: Player) {
+        let operator = Operator::start();
+        assert_plays_whole(&operator, Setup::new(player, &operator));
+    }
+
+    fn nothing_is_lost_when_little_may_be_held(player: Player) {
+        let operator = Operator::start();
+        assert_plays_whole(
+            &operator,
+            Setup::new(player, &operator).config("max-held-bytes", LITTLE),
+        );
+    }
+
+    fn nothing_is_lost_when_the_licence_comes_late_and_little_may_be_held(player: Player) {
+        let operator = Operator::start();
+        operator.set_licences(headend::Licences::Hang);
+        let show = Setup::new(player, &operator).config("max-held-bytes", LITTLE).open();
+        show.start();
+        operator.wait_for_licence_requests(1);
+        operator.release();
+        show.end().assert_well();
+        for kind in KINDS {
+            show.seen(|seen| assert_clear(kind, seen.decrypted(kind)));
+        }
+        operator.assert_asked(1, 1);
+    }
+}
