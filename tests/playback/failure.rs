@@ -17,8 +17,8 @@ use crate::show::{Complaint, KINDS, NEVER, Setup};
 const NOT_PROVISIONED: &str =
     "The auth service refused a session token (HTTP 403): check that this device is provisioned.";
 
-/// Milliseconds. The media arrive in a tenth of this.
-const A_WHILE: u32 = 2000;
+/// Milliseconds. All media arrive in a tenth of this.
+const A_WHILE: u32 = 3000;
 
 fn refusal() -> Auth {
     Auth::Reply {
