@@ -185,7 +185,7 @@ impl ClearKeyDec {
         let Some(policy) = lock(&self.policy).clone() else {
             return Err(Obstacle::broken("the element is not ready"));
         };
-        keys.ensure(key_id, &policy, &self.hold.waker(), Instant::now())
+        keys.obtain(key_id, &policy, &self.hold.waker(), Instant::now())
             .map_err(|missing| match missing {
                 Missing::Wait(until) => Obstacle::Wait(until),
                 Missing::Failed(failure) => Obstacle::Failed(failure),

@@ -82,17 +82,15 @@ impl Keys {
             .find_map(|(licence, _)| licence.get(key_id))
     }
 
-    /// Gets the key here. Asks for all keys that were named and not asked for.
-    pub fn ensure(
+    /// Gets a key here that is missing. Asks for all keys that were named and not asked for.
+    pub fn obtain(
         &mut self,
         key_id: KeyId,
         policy: &Policy,
         waiter: &Weak<dyn Wake>,
         now: Instant,
     ) -> Result<(), Missing> {
-        if self.get(&key_id).is_none() {
-            self.fetch(key_id, policy, waiter, now)?;
-        }
+        self.fetch(key_id, policy, waiter, now)?;
         match self.get(&key_id) {
             Some(_) => Ok(()),
             None => Err(Missing::NotInLicence(key_id)),
@@ -150,9 +148,6 @@ impl Keys {
             .filter(|named| !self.asked.contains(named))
             .copied()
             .collect::<Vec<_>>();
-        if !key_ids.contains(&key_id) {
-            key_ids.push(key_id);
-        }
         key_ids.sort_unstable();
         self.asked.extend(&key_ids);
         let flight = order(

@@ -237,12 +237,7 @@ impl Hold {
         if let Some(flow) = self.take_unreported() {
             post_flow_error(element, flow);
         }
-        match element.prepare(Item::Event(event)) {
-            Prepared::Push(item) => item.push(element.srcpad()),
-            Prepared::Consumed => Ok(gst::FlowSuccess::Ok),
-            Prepared::NotYet(..) => Err(gst::FlowError::Error),
-            Prepared::Fail(flow) => Err(flow),
-        }
+        self.pass(element, Item::Event(event))
     }
 
     fn take_unreported(&self) -> Option<gst::FlowError> {
@@ -457,7 +452,7 @@ fn post_flow_error<E: Holding>(element: &E, flow: gst::FlowError) {
     }
 }
 
-/// Lets the element's source pad task take steps until it pauses itself.
+/// Lets a task on the element's source pad take steps until it is stopped.
 fn start_task<E: Holding>(element: &E) {
     let weak = element.obj().upcast_ref::<gst::Element>().downgrade();
     let started = element.srcpad().start_task(move || {

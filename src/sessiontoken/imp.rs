@@ -25,7 +25,6 @@
  * Since: 0.1.0
  */
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
 
 use gst::glib;
 use gst::prelude::*;
@@ -67,7 +66,6 @@ pub struct SessionToken {
     settings: Mutex<Settings>,
     context: Slot,
     app_token: Mutex<AppToken>,
-    policy: Mutex<Option<Arc<Policy>>>,
     tune: Mutex<Option<Tune>>,
 }
 
@@ -99,27 +97,20 @@ impl AppToken {
     }
 }
 
-/// What a verdict means for an event.
-enum Next {
-    Push(gst::Event),
-    Wait(gst::Event, Instant),
-    Fail,
-}
-
 impl SessionToken {
     /// The verdict on a protection event, and what the application has to hear of it. No lock is held afterwards.
-    fn protection(&self, event: gst::Event) -> Next {
+    fn protection(&self, event: gst::Event) -> Prepared {
         let gst::EventView::Protection(protection) = event.view() else {
-            return Next::Push(event);
+            return Prepared::Push(Item::Event(event));
         };
         if key_request::is_on(protection) {
             gst::debug!(CAT, imp = self, "event has a key request already");
-            return Next::Push(event);
+            return Prepared::Push(Item::Event(event));
         }
         let app_token = lock(&self.app_token).given.clone();
         let mut tune_guard = lock(&self.tune);
         let Some(tune) = tune_guard.as_mut() else {
-            return Next::Fail;
+            return Prepared::Fail(gst::FlowError::Error);
         };
         tune.flow = tune.flow.after(protection.origin());
         let verdict = tune.verdict(app_token.as_ref(), &self.hold.waker(), Moment::now());
@@ -141,9 +132,9 @@ impl SessionToken {
                     "put the token of generation {} on a protection event",
                     token.generation()
                 );
-                Next::Push(event)
+                Prepared::Push(Item::Event(event))
             }
-            Verdict::Wait(until) => Next::Wait(event, until),
+            Verdict::Wait(until) => Prepared::NotYet(Item::Event(event), until),
             Verdict::Failed(failure) => {
                 let first = !std::mem::replace(&mut tune.reported, true);
                 drop(tune_guard);
@@ -151,8 +142,8 @@ impl SessionToken {
                     self.post_failed(service, &failure, policy.on_failure);
                 }
                 match policy.on_failure {
-                    OnFailure::Error => Next::Fail,
-                    OnFailure::Anonymous => Next::Push(event),
+                    OnFailure::Error => Prepared::Fail(gst::FlowError::Error),
+                    OnFailure::Anonymous => Prepared::Push(Item::Event(event)),
                 }
             }
         }
@@ -221,7 +212,7 @@ impl SessionToken {
 
     /// NULL→READY and again READY→PAUSED, because properties may change in between: the settings become one
     /// policy, or the state change fails.
-    fn prepare_policy(&self) -> Result<(), gst::StateChangeError> {
+    fn prepare_policy(&self) -> Result<Policy, gst::StateChangeError> {
         let obj = self.obj();
         let context = self.context.get();
         let settings = lock(&self.settings).clone();
@@ -231,24 +222,15 @@ impl SessionToken {
             Some(Err(failure)) => Err(failure),
             _ => Ok(policy),
         });
-        match checked {
-            Ok(policy) => {
-                *lock(&self.policy) = Some(Arc::new(policy));
-                Ok(())
-            }
-            Err(failure) => {
-                gst::error!(CAT, imp = self, "{}", failure.what);
-                messages::post_error(obj.upcast_ref(), &failure);
-                Err(gst::StateChangeError)
-            }
-        }
+        checked.map_err(|failure| {
+            gst::error!(CAT, imp = self, "{}", failure.what);
+            messages::post_error(obj.upcast_ref(), &failure);
+            gst::StateChangeError
+        })
     }
 
     /// READY→PAUSED: a tune begins.
-    fn begin_tune(&self) -> Result<(), gst::StateChangeError> {
-        let Some(policy) = lock(&self.policy).clone() else {
-            return Err(gst::StateChangeError);
-        };
+    fn begin_tune(&self, policy: Policy) {
         self.hold.set_max_held_bytes(policy.max_held_bytes);
         if let Source::File(path) = &policy.source
             && is_open_to_others(path)
@@ -264,12 +246,11 @@ impl SessionToken {
             Source::File(path) => Some(lock(&self.app_token).read_file(path)),
             Source::Service { .. } => None,
         };
-        let mut tune = Tune::new(policy, file);
+        let mut tune = Tune::new(Arc::new(policy), file);
         if prefetch {
             tune.prefetch(Moment::now());
         }
         *lock(&self.tune) = Some(tune);
-        Ok(())
     }
 
     fn stats(&self) -> gst::Structure {
@@ -327,7 +308,6 @@ impl ObjectSubclass for SessionToken {
             settings: Mutex::default(),
             context: Slot::default(),
             app_token: Mutex::default(),
-            policy: Mutex::default(),
             tune: Mutex::default(),
         }
     }
@@ -440,19 +420,15 @@ impl ElementImpl for SessionToken {
                 self.prepare_policy()?;
             }
             gst::StateChange::ReadyToPaused => {
-                self.prepare_policy()?;
-                self.begin_tune()?;
+                let policy = self.prepare_policy()?;
+                self.begin_tune(policy);
             }
             _ => {}
         }
         let success = self.parent_change_state(transition)?;
-        match transition {
-            gst::StateChange::PausedToReady => {
-                self.hold.end(&self.srcpad);
-                *lock(&self.tune) = None;
-            }
-            gst::StateChange::ReadyToNull => *lock(&self.policy) = None,
-            _ => {}
+        if transition == gst::StateChange::PausedToReady {
+            self.hold.end(&self.srcpad);
+            *lock(&self.tune) = None;
         }
         Ok(success)
     }
@@ -468,13 +444,9 @@ impl Holding for SessionToken {
     }
 
     fn prepare(&self, item: Item) -> Prepared {
-        let Item::Event(event) = item else {
-            return Prepared::Push(item);
-        };
-        match self.protection(event) {
-            Next::Push(event) => Prepared::Push(Item::Event(event)),
-            Next::Wait(event, until) => Prepared::NotYet(Item::Event(event), until),
-            Next::Fail => Prepared::Fail(gst::FlowError::Error),
+        match item {
+            Item::Event(event) => self.protection(event),
+            item => Prepared::Push(item),
         }
     }
 }

@@ -116,18 +116,18 @@ impl Settings {
 
     pub fn get(&self, name: &str) -> glib::Value {
         match name {
-            "location" => {
-                let location = self
-                    .location
-                    .as_ref()
-                    .map_or(rdk::DEFAULT_LOCATION, Secret::expose);
-                Endpoint::shown(location).to_value()
-            }
+            "location" => Endpoint::shown(self.location()).to_value(),
             "session-token-file" => self.session_token_file.to_value(),
             "on-failure" => self.on_failure.to_value(),
             "prefetch" => self.prefetch.to_value(),
             name => self.common.get(name),
         }
+    }
+
+    fn location(&self) -> &str {
+        self.location
+            .as_ref()
+            .map_or(rdk::DEFAULT_LOCATION, Secret::expose)
     }
 
     /// These settings, completed from context and environment and checked.
@@ -149,15 +149,14 @@ impl Settings {
             None => HeaderTemplate::parse(DEFAULT_HEADER),
         }
         .map_err(Failure::misconfigured)?;
-        let source = match settings.session_token_file {
-            Some(path) => Source::File(path),
+        let source = match &settings.session_token_file {
+            Some(path) => Source::File(path.clone()),
             None => {
-                let location = settings
-                    .location
-                    .as_ref()
-                    .map_or(rdk::DEFAULT_LOCATION, Secret::expose);
-                let endpoint =
-                    Endpoint::parse(location, "location", settings.common.allow_cleartext)?;
+                let endpoint = Endpoint::parse(
+                    settings.location(),
+                    "location",
+                    settings.common.allow_cleartext,
+                )?;
                 Source::Service {
                     session: session(Identity {
                         service: rdk::NICK,
