@@ -1,62 +1,84 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The auth service: grants session tokens as RDK's does on the set-top box.
+//! The auth services: what is the same for all that grant session tokens.
 
 use http_body_util::{BodyExt, Limited};
 use hyper::Request;
-use hyper::body::Incoming;
-use serde_json::json;
+use hyper::body::{Bytes, Incoming};
+use hyper::http::request::Parts;
 
 use crate::behaviour::Auth;
-use crate::record::{TokenRequest, header_list};
+use crate::record::{Service, TokenRequest, header_list};
 use crate::reply::{self, Reply};
 use crate::server::NoAnswer;
 use crate::shared::Shared;
+use crate::{ags, rdk, thunder};
 
 const AN_HOUR: u64 = 3600;
 const LONGEST_BODY: usize = 64 * 1024;
 
-/// Answers a request for a token, whatever its method, as the test has chosen.
-pub(crate) async fn answer(shared: &Shared, request: Request<Incoming>) -> Result<Reply, NoAnswer> {
+/// Answers a request for a token as the test has chosen.
+pub(crate) async fn answer(
+    shared: &Shared,
+    service: Service,
+    request: Request<Incoming>,
+) -> Result<Reply, NoAnswer> {
     let (head, body) = request.into_parts();
+    // Even RDK's, which has none, is read: while it lies unread the server cannot see a client
+    // hang up. One that is too long counts as empty.
+    let body = match Limited::new(body, LONGEST_BODY).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(_) => Bytes::new(),
+    };
     let token_request = TokenRequest {
+        service,
         method: head.method.to_string(),
         path: head.uri.to_string(),
         headers: header_list(&head.headers),
+        body: body.to_vec(),
         status: None,
     };
     let ((ticket, auth), release) = shared.update_and_queue(|state| {
         let ticket = state.record.add_token_request(token_request);
-        (ticket, state.auth.clone())
+        (ticket, state.auth.turn())
     });
 
-    // The body is of no interest, but while it lies unread the server cannot see a client hang up.
-    let _ = Limited::new(body, LONGEST_BODY).collect().await;
-
+    let serve = |seconds| serve(shared, service, &head, &body, seconds);
     let reply = match auth {
-        Auth::Grant => grant(shared, AN_HOUR),
-        Auth::GrantFor(seconds) => grant(shared, seconds),
+        Auth::Grant => serve(AN_HOUR),
+        Auth::GrantFor(seconds) => serve(seconds),
         Auth::GrantAfter(delay) => {
             tokio::time::sleep(delay).await;
-            grant(shared, AN_HOUR)
+            serve(AN_HOUR)
         }
         Auth::Reply {
             status,
             content_type,
             body,
         } => reply::reply(status, &content_type, body),
+        Auth::ReplyWithHeaders {
+            status,
+            headers,
+            body,
+        } => reply::with_headers(status, &headers, body),
         Auth::Hang => {
             release.wait().await;
-            grant(shared, AN_HOUR)
+            serve(AN_HOUR)
         }
         Auth::CloseAtOnce => return Err(NoAnswer),
+        Auth::Sequence(_) => unreachable!("a script has no sequence in it"),
     };
     shared.update(|state| state.record.answered(ticket, reply.status().as_u16()));
     Ok(reply)
 }
 
-/// Grants the token that is current at this moment, not the one of when the request arrived.
-fn grant(shared: &Shared, seconds: u64) -> Reply {
+/// What a service does when nothing is wrong with it: grants the token that is current at this
+/// moment, not the one of when the request arrived, to whoever may have it.
+fn serve(shared: &Shared, service: Service, head: &Parts, body: &[u8], seconds: u64) -> Reply {
     let token = shared.state().tokens.current();
-    reply::json(&json!({ "token": token, "status": 0, "expires": seconds }))
+    match service {
+        Service::Rdk => rdk::grant(&token, seconds),
+        Service::Thunder => thunder::serve(&head.headers, body, &token, seconds),
+        Service::Ags => ags::serve(&head.headers, body, &token),
+    }
 }

@@ -4,13 +4,16 @@
 
 use std::time::Duration;
 
-/// How the auth service answers a request for a session token.
+/// How the auth services answer a request for a session token.
+///
+/// Where it says that a service grants, Thunder and AGS still refuse whoever does not bring what
+/// they want to see.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Auth {
     /// Grants the current token for an hour.
     #[default]
     Grant,
-    /// Grants the current token for so many seconds.
+    /// Grants the current token for so many seconds. AGS has no way to say for how long.
     GrantFor(u64),
     /// Grants the current token for an hour, but only after so long.
     GrantAfter(Duration),
@@ -23,10 +26,41 @@ pub enum Auth {
         /// The body, sent as it is.
         body: String,
     },
+    /// Answers exactly this, with no header but these and the length.
+    ReplyWithHeaders {
+        /// The HTTP status.
+        status: u16,
+        /// The names and values of the headers.
+        headers: Vec<(String, String)>,
+        /// The body, sent as it is.
+        body: String,
+    },
     /// Takes the request and answers nothing until [`Headend::release`](crate::Headend::release).
     Hang,
     /// Takes the request and closes the connection without an answer.
     CloseAtOnce,
+    /// Treats each request as the next entry says, whichever of the services it is for, and all
+    /// after the last entry as that one says. Without entries it is [`Grant`](Self::Grant).
+    Sequence(Vec<Auth>),
+}
+
+/// How AGS answers a request for the services it has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Discovery {
+    /// Offers the one service there is.
+    #[default]
+    Offer,
+    /// Answers exactly this.
+    Reply {
+        /// The HTTP status.
+        status: u16,
+        /// The value of the `Content-Type` header.
+        content_type: String,
+        /// The body, sent as it is.
+        body: String,
+    },
+    /// Takes the request and answers nothing until [`Headend::release`](crate::Headend::release).
+    Hang,
 }
 
 /// How the licence server answers a request for keys.

@@ -3,7 +3,7 @@
 //! The handle by which a test holds a head-end.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -12,11 +12,18 @@ use hyper::header::HeaderName;
 use tokio::net::TcpListener;
 use tokio::runtime;
 use tokio::sync::oneshot;
+use tokio_rustls::TlsAcceptor;
 
-use crate::behaviour::{Auth, Licences};
-use crate::record::{LicenceRequest, Record, TokenRequest};
+use crate::behaviour::{Auth, Discovery, Licences};
+use crate::credentials;
+use crate::record::{DiscoveryRequest, LicenceRequest, Record, TokenRequest};
+use crate::script::Script;
 use crate::server;
 use crate::shared::Shared;
+use crate::tls::Tls;
+
+/// The media that lie beside this crate.
+const MEDIA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../media");
 
 /// A running head-end. It has a thread of its own, and stops when it is dropped.
 #[derive(Debug)]
@@ -43,7 +50,7 @@ impl Headend {
     ///
     /// If the port is taken, or the system gives no socket or no thread.
     pub fn start_on(port: u16) -> io::Result<Self> {
-        Self::start_with_media(port, concat!(env!("CARGO_MANIFEST_DIR"), "/../media"))
+        Self::start_with_media(port, MEDIA)
     }
 
     /// Starts a head-end on this port of 127.0.0.1 that serves the media in another folder.
@@ -52,10 +59,28 @@ impl Headend {
     ///
     /// If the port is taken, or the system gives no socket or no thread.
     pub fn start_with_media(port: u16, media: impl Into<PathBuf>) -> io::Result<Self> {
+        Self::launch(port, media.into(), None)
+    }
+
+    /// Starts a head-end on a free port of 127.0.0.1 that speaks nothing but TLS. Its URLs have the
+    /// name `localhost`, for which its certificate should be.
+    ///
+    /// # Errors
+    ///
+    /// If the certificates or the key are no good, or the system gives no socket or no thread.
+    pub fn start_tls(tls: Tls) -> io::Result<Self> {
+        Self::launch(0, MEDIA.into(), Some(tls.acceptor()?))
+    }
+
+    fn launch(port: u16, media: PathBuf, tls: Option<TlsAcceptor>) -> io::Result<Self> {
         let listener = std::net::TcpListener::bind(("127.0.0.1", port))?;
         listener.set_nonblocking(true)?;
-        let origin = format!("http://{}", listener.local_addr()?);
-        let shared = Arc::new(Shared::new(origin, media.into()));
+        let address = listener.local_addr()?;
+        let origin = match tls {
+            None => format!("http://{address}"),
+            Some(_) => format!("https://localhost:{}", address.port()),
+        };
+        let shared = Arc::new(Shared::new(origin, media));
 
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()
@@ -64,7 +89,7 @@ impl Headend {
             let _context = runtime.enter();
             TcpListener::from_std(listener)?
         };
-        runtime.spawn(server::serve(listener, Arc::clone(&shared)));
+        runtime.spawn(server::serve(listener, tls, Arc::clone(&shared)));
 
         let (stop, stopped) = oneshot::channel::<()>();
         let thread = thread::Builder::new()
@@ -87,10 +112,22 @@ impl Headend {
         format!("{}{path}", self.shared.origin)
     }
 
-    /// Where the auth service grants session tokens.
+    /// Where RDK's auth service grants session tokens.
     #[must_use]
     pub fn auth_url(&self) -> String {
         self.url(server::AUTH_PATH)
+    }
+
+    /// Where Thunder takes calls, among them that for a session token.
+    #[must_use]
+    pub fn thunder_url(&self) -> String {
+        self.url(server::THUNDER_PATH)
+    }
+
+    /// Where AGS grants session tokens; its discovery is beside it, at `servicediscovery`.
+    #[must_use]
+    pub fn ags_url(&self) -> String {
+        self.url(server::AGS_PATH)
     }
 
     /// Where the licence server gives out keys.
@@ -111,9 +148,14 @@ impl Headend {
         self.url("/dash/clear/manifest.mpd")
     }
 
-    /// Says how the auth service answers the requests that arrive from now on.
+    /// Says how the auth services, all three, answer the requests that arrive from now on.
     pub fn set_auth(&self, auth: Auth) {
-        self.shared.update(|state| state.auth = auth);
+        self.shared.update(|state| state.auth = Script::new(auth));
+    }
+
+    /// Says how AGS answers the requests for its services that arrive from now on.
+    pub fn set_discovery(&self, discovery: Discovery) {
+        self.shared.update(|state| state.discovery = discovery);
     }
 
     /// Says how the licence server answers the requests that arrive from now on.
@@ -134,31 +176,54 @@ impl Headend {
     }
 
     /// Answers every request that hangs, as if there had been no wait, and lets no later one hang:
-    /// [`Auth::Hang`] becomes [`Auth::Grant`], and [`Licences::Hang`] becomes [`Licences::Serve`].
+    /// [`Auth::Hang`] becomes [`Auth::Grant`], in a sequence too, [`Discovery::Hang`] becomes
+    /// [`Discovery::Offer`], and [`Licences::Hang`] becomes [`Licences::Serve`].
     pub fn release(&self) {
         self.shared.release();
     }
 
-    /// The token that the auth service grants now; the licence server accepts this one alone,
+    /// The token that the auth services grant now; the licence server accepts this one alone,
     /// whether it has been granted yet or not.
     #[must_use]
     pub fn token(&self) -> String {
         self.shared.state().tokens.current()
     }
 
-    /// Lets the licence server refuse the tokens granted so far, and the auth service grant a new
+    /// Lets the licence server refuse the tokens granted so far, and the auth services grant a new
     /// one next.
     pub fn revoke(&self) {
         self.shared.update(|state| state.tokens.revoke());
     }
 
-    /// The requests to the auth service so far, in order of arrival.
+    /// Writes what a client needs to come by a token into files in this folder, which only their
+    /// owner can read: `thunder-token.txt` has Thunder's security token, `ags-parameters.json` the
+    /// parameters that AGS wants, and `session-token.txt` the token that is current now.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such folder, or a file cannot be written there.
+    pub fn write_credentials(&self, folder: &Path) -> io::Result<()> {
+        credentials::write(folder, &self.token())
+    }
+
+    /// The requests to the auth services so far, in order of arrival.
     #[must_use]
     pub fn token_requests(&self) -> Vec<TokenRequest> {
         self.shared
             .state()
             .record
             .token_requests()
+            .cloned()
+            .collect()
+    }
+
+    /// The requests for the services of AGS so far, in order of arrival.
+    #[must_use]
+    pub fn discovery_requests(&self) -> Vec<DiscoveryRequest> {
+        self.shared
+            .state()
+            .record
+            .discovery_requests()
             .cloned()
             .collect()
     }

@@ -2,13 +2,18 @@
 
 //! An operator's head-end in one process, for tests and demonstrations.
 //!
-//! A [`Headend`] is three servers on one port of the loopback interface: the auth service that
-//! grants session tokens, the licence server that gives content keys to whoever presents one
-//! (W3C EME ClearKey), and the origin that serves the DASH media of `tests/media`. All three speak
-//! real HTTP to a real client, so a test that passes here has passed through the whole stack.
+//! A [`Headend`] is several servers on one port of the loopback interface: the auth services that
+//! grant session tokens, the licence server that gives content keys to whoever presents one
+//! (W3C EME ClearKey), and the origin that serves the DASH media of `tests/media`. All of them
+//! speak real HTTP to a real client, over TLS if a test wants it ([`Tls`]), so a test that passes
+//! here has passed through the whole stack.
 //!
-//! A test says how the services behave ([`Auth`], [`Licences`]), and reads afterwards what was
-//! asked of them ([`Record`]):
+//! The auth services are RDK's own, the same behind Thunder, and OpenTV's Authentication Gateway
+//! Service (AGS) with its discovery. They differ in how they are asked and what they want to see
+//! ([`SECURITY_TOKEN`], [`AUTH_SERVICE_ID`], [`OPERATOR_TOKEN`]), but grant the same token.
+//!
+//! A test says how the services behave ([`Auth`], [`Discovery`], [`Licences`]), and reads
+//! afterwards what was asked of them ([`Record`]):
 //!
 //! ```
 //! use headend::{Auth, Headend};
@@ -22,21 +27,32 @@
 //! # }
 //! ```
 
+mod ags;
 mod auth_service;
+mod bearer;
 mod behaviour;
+pub mod certificates;
+mod credentials;
+mod discovery;
 mod headend;
 mod keys;
 mod licence_server;
 mod manifest;
 mod media;
 mod range;
+mod rdk;
 mod record;
 mod reply;
+mod script;
 mod server;
 mod shared;
+mod thunder;
+mod tls;
 mod tokens;
 
-pub use behaviour::{Auth, Licences};
+pub use behaviour::{Auth, Discovery, Licences};
+pub use credentials::{AUTH_SERVICE_ID, OPERATOR_TOKEN, SECURITY_TOKEN};
 pub use headend::Headend;
 pub use keys::{AUDIO_KEY, AUDIO_KEY_ID, VIDEO_KEY, VIDEO_KEY_ID, secret_forms};
-pub use record::{LicenceRequest, Record, TokenRequest};
+pub use record::{DiscoveryRequest, LicenceRequest, Record, Service, TokenRequest};
+pub use tls::Tls;

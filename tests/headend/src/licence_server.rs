@@ -9,6 +9,7 @@ use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
 use hyper::{HeaderMap, Request};
 use serde_json::{Value, json};
 
+use crate::bearer::bearer_token;
 use crate::behaviour::Licences;
 use crate::keys::{hex, key_for};
 use crate::record::{LicenceRequest, header, header_list};
@@ -149,13 +150,6 @@ impl Credential {
     }
 }
 
-/// The token in an `Authorization` header, unless that is of another scheme. The name of the
-/// scheme may be written in any case (RFC 9110).
-fn bearer_token(value: &HeaderValue) -> Option<&[u8]> {
-    let (scheme, token) = value.as_bytes().split_at_checked("Bearer ".len())?;
-    scheme.eq_ignore_ascii_case(b"Bearer ").then_some(token)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -230,14 +224,5 @@ mod tests {
         assert_eq!(status(b"nonsense", Credential::Good), 400);
         assert_eq!(status(UNKNOWN, Credential::Good), 404);
         assert_eq!(status(BOTH, Credential::Good), 200);
-    }
-
-    #[test]
-    fn only_the_bearer_scheme_has_a_token() {
-        let token = |value| bearer_token(&HeaderValue::from_static(value)).map(<[u8]>::to_vec);
-        assert_eq!(token("Bearer abc"), Some(b"abc".to_vec()));
-        assert_eq!(token("bearer abc"), Some(b"abc".to_vec()));
-        assert_eq!(token("Basic abc"), None);
-        assert_eq!(token("abc"), None);
     }
 }

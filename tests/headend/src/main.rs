@@ -11,16 +11,19 @@ use headend::{Auth, Headend};
 use lexopt::prelude::*;
 
 const HELP: &str = "\
-Runs an operator's head-end on 127.0.0.1: the auth service that grants session
+Runs an operator's head-end on 127.0.0.1: the auth services that grant session
 tokens, the ClearKey licence server that wants one, and the origin of the media.
 
-Usage: headend [--port N] [--media DIR] [--auth-delay MS]
+Usage: headend [--port N] [--media DIR] [--auth-delay MS] [--credentials DIR]
 
 Options:
-  --port N         Listen on this port; without it the system chooses one
-  --media DIR      Serve the media in this folder; without it, tests/media
-  --auth-delay MS  Let the auth service think for so many milliseconds
-  --help           Print this
+  --port N           Listen on this port; without it the system chooses one
+  --media DIR        Serve the media in this folder; without it, tests/media
+  --auth-delay MS    Let the auth services think for so many milliseconds
+  --credentials DIR  Write what Thunder and AGS want to see into this folder, and
+                     the session token: thunder-token.txt, ags-parameters.json,
+                     session-token.txt
+  --help             Print this
 
 Once it listens it prints where everything is, a line each, and then serves
 until its standard input is closed.
@@ -33,6 +36,7 @@ struct Options {
     port: u16,
     media: Option<PathBuf>,
     auth_delay: Option<u64>,
+    credentials: Option<PathBuf>,
     help: bool,
 }
 
@@ -62,9 +66,15 @@ fn run(options: Options) -> io::Result<()> {
     if let Some(delay) = options.auth_delay {
         headend.set_auth(Auth::GrantAfter(Duration::from_millis(delay)));
     }
+    // Before anything is printed, so that whoever reads where things are finds these there.
+    if let Some(folder) = options.credentials {
+        headend.write_credentials(&folder)?;
+    }
 
     let mut out = io::stdout().lock();
     writeln!(out, "auth-service: {}", headend.auth_url())?;
+    writeln!(out, "thunder: {}", headend.thunder_url())?;
+    writeln!(out, "ags: {}", headend.ags_url())?;
     writeln!(out, "licence-server: {}", headend.licence_url())?;
     writeln!(out, "manifest: {}", headend.manifest_url())?;
     writeln!(out, "clear-manifest: {}", headend.clear_manifest_url())?;
@@ -84,6 +94,7 @@ impl Options {
                 Long("port") => options.port = args.value()?.parse()?,
                 Long("media") => options.media = Some(args.value()?.into()),
                 Long("auth-delay") => options.auth_delay = Some(args.value()?.parse()?),
+                Long("credentials") => options.credentials = Some(args.value()?.into()),
                 Short('h') | Long("help") => options.help = true,
                 _ => return Err(arg.unexpected()),
             }

@@ -1,16 +1,42 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What was asked of the auth service and the licence server.
+//! What was asked of the auth services, of discovery and of the licence server.
 
 use std::fmt;
 
 use hyper::HeaderMap;
 
+/// The auth services that grant session tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Service {
+    /// RDK's, which is asked with a plain GET.
+    Rdk,
+    /// RDK's behind Thunder, which is asked with JSON-RPC.
+    Thunder,
+    /// OpenTV's Authentication Gateway Service.
+    Ags,
+}
+
 /// One request for a session token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenRequest {
+    /// Which of the services was asked.
+    pub service: Service,
     /// The HTTP method.
     pub method: String,
+    /// The path, with the query if there was one.
+    pub path: String,
+    /// The headers in order of arrival, their names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The body as it arrived; empty if it was longer than any request for a token is.
+    pub body: Vec<u8>,
+    /// The HTTP status of the answer, or `None` while, or if ever, there is none.
+    pub status: Option<u16>,
+}
+
+/// One request for the services that AGS has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DiscoveryRequest {
     /// The path, with the query if there was one.
     pub path: String,
     /// The headers in order of arrival, their names in lower case.
@@ -41,7 +67,7 @@ pub struct LicenceRequest {
     pub status: Option<u16>,
 }
 
-/// Every request to the auth service and the licence server, in order of arrival.
+/// Every request to the auth services, to discovery and to the licence server, in order of arrival.
 ///
 /// A request is in the record before its answer is under way: a client that has the answer can
 /// rely on finding its request here. Printed with `{}` it is a line a request, without any token.
@@ -59,15 +85,24 @@ pub(crate) struct Ticket(u64);
 #[derive(Debug)]
 enum Entry {
     Token(TokenRequest),
+    Discovery(DiscoveryRequest),
     Licence(LicenceRequest),
 }
 
 impl Record {
-    /// The requests to the auth service.
+    /// The requests to the auth services.
     pub fn token_requests(&self) -> impl Iterator<Item = &TokenRequest> {
         self.entries.iter().filter_map(|(_, entry)| match entry {
             Entry::Token(request) => Some(request),
-            Entry::Licence(_) => None,
+            Entry::Discovery(_) | Entry::Licence(_) => None,
+        })
+    }
+
+    /// The requests to discovery.
+    pub fn discovery_requests(&self) -> impl Iterator<Item = &DiscoveryRequest> {
+        self.entries.iter().filter_map(|(_, entry)| match entry {
+            Entry::Discovery(request) => Some(request),
+            Entry::Token(_) | Entry::Licence(_) => None,
         })
     }
 
@@ -75,12 +110,16 @@ impl Record {
     pub fn licence_requests(&self) -> impl Iterator<Item = &LicenceRequest> {
         self.entries.iter().filter_map(|(_, entry)| match entry {
             Entry::Licence(request) => Some(request),
-            Entry::Token(_) => None,
+            Entry::Token(_) | Entry::Discovery(_) => None,
         })
     }
 
     pub(crate) fn add_token_request(&mut self, request: TokenRequest) -> Ticket {
         self.add(Entry::Token(request))
+    }
+
+    pub(crate) fn add_discovery_request(&mut self, request: DiscoveryRequest) -> Ticket {
+        self.add(Entry::Discovery(request))
     }
 
     pub(crate) fn add_licence_request(&mut self, request: LicenceRequest) -> Ticket {
@@ -89,9 +128,12 @@ impl Record {
 
     pub(crate) fn answered(&mut self, ticket: Ticket, answer: u16) {
         let entry = self.entries.iter_mut().find(|(own, _)| *own == ticket);
-        if let Some((_, Entry::Token(TokenRequest { status, .. }))) = entry {
-            *status = Some(answer);
-        } else if let Some((_, Entry::Licence(LicenceRequest { status, .. }))) = entry {
+        if let Some((_, entry)) = entry {
+            let status = match entry {
+                Entry::Token(request) => &mut request.status,
+                Entry::Discovery(request) => &mut request.status,
+                Entry::Licence(request) => &mut request.status,
+            };
             *status = Some(answer);
         }
     }
@@ -113,9 +155,12 @@ impl fmt::Display for Record {
         for (_, entry) in &self.entries {
             let status = match entry {
                 Entry::Token(request) => {
-                    // The query stays out: it is the client's, and might hold anything.
-                    let path = request.path.split('?').next().unwrap_or_default();
+                    let path = without_query(&request.path);
                     write!(f, "token   {} {path}", request.method)?;
+                    request.status
+                }
+                Entry::Discovery(request) => {
+                    write!(f, "discovery GET {}", without_query(&request.path))?;
                     request.status
                 }
                 Entry::Licence(request) => {
@@ -137,6 +182,11 @@ impl fmt::Display for Record {
         }
         Ok(())
     }
+}
+
+/// A path as it is printed: the query stays out, since it is the client's and might hold anything.
+fn without_query(path: &str) -> &str {
+    path.split('?').next().unwrap_or_default()
 }
 
 /// The headers as the record keeps them.
@@ -162,9 +212,19 @@ mod tests {
 
     fn token_request() -> TokenRequest {
         TokenRequest {
+            service: Service::Rdk,
             method: "GET".into(),
             path: "/authService/getSessionToken?device=secret".into(),
             headers: Vec::new(),
+            body: b"secret".to_vec(),
+            status: None,
+        }
+    }
+
+    fn discovery_request() -> DiscoveryRequest {
+        DiscoveryRequest {
+            path: "/ags/servicediscovery?token=secret".into(),
+            headers: vec![("token".into(), "secret".into())],
             status: None,
         }
     }
@@ -192,13 +252,16 @@ mod tests {
             kids: vec!["01".into()],
             ..licence_request()
         });
+        let discovery = record.add_discovery_request(discovery_request());
+        record.answered(discovery, 404);
         record.answered(licence, 200);
         record.answered(token, 503);
         assert_eq!(
             record.to_string(),
             "token   GET /authService/getSessionToken -> 503\n\
              licence 2 key ids, token valid -> 200\n\
-             licence 1 key id, token not valid -> no answer\n"
+             licence 1 key id, token not valid -> no answer\n\
+             discovery GET /ags/servicediscovery -> 404\n"
         );
     }
 

@@ -16,9 +16,21 @@ pub(crate) type Reply = Response<Full<Bytes>>;
 /// If the status or the type is none that HTTP allows, the answer is a 500 that says so: both can
 /// come from a test, which sees it sooner there than in a panic on the head-end's thread.
 pub(crate) fn reply(status: u16, content_type: &str, body: impl Into<Bytes>) -> Reply {
-    Response::builder()
-        .status(status)
-        .header(CONTENT_TYPE, content_type)
+    with_headers(status, &[(CONTENT_TYPE.as_str(), content_type)], body)
+}
+
+/// An answer with this status, these headers and this body, under the same condition.
+pub(crate) fn with_headers(
+    status: u16,
+    headers: &[(impl AsRef<str>, impl AsRef<str>)],
+    body: impl Into<Bytes>,
+) -> Reply {
+    headers
+        .iter()
+        .fold(
+            Response::builder().status(status),
+            |reply, (name, value)| reply.header(name.as_ref(), value.as_ref()),
+        )
         .body(Full::new(body.into()))
         .unwrap_or_else(|error| {
             let mut reply = Response::new(Full::new(Bytes::from(error.to_string())));
@@ -39,6 +51,17 @@ pub(crate) fn json(body: &Value) -> Reply {
 
 /// A refusal with a reason (RFC 9457).
 pub(crate) fn problem(status: u16, title: &str) -> Reply {
-    let body = json!({ "title": title, "status": status });
+    of_problem(status, &json!({ "title": title, "status": status }))
+}
+
+/// A refusal with a reason, and with what it was in this case.
+pub(crate) fn detailed_problem(status: u16, title: &str, detail: &str) -> Reply {
+    of_problem(
+        status,
+        &json!({ "title": title, "status": status, "detail": detail }),
+    )
+}
+
+fn of_problem(status: u16, body: &Value) -> Reply {
     reply(status, "application/problem+json", body.to_string())
 }

@@ -11,14 +11,22 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
 
+use crate::record::Service;
 use crate::reply::{self, Reply};
 use crate::shared::Shared;
-use crate::{auth_service, licence_server, media};
+use crate::{auth_service, discovery, licence_server, media};
 
 /// Where RDK's auth service has it.
 pub(crate) const AUTH_PATH: &str = "/authService/getSessionToken";
+/// Where Thunder has everything.
+pub(crate) const THUNDER_PATH: &str = "/jsonrpc";
+/// Where AGS grants session tokens, and what it has beside it.
+pub(crate) const AGS_PATH: &str = "/ags/getSessionToken";
+const DISCOVERY_PATH: &str = "/ags/servicediscovery";
 
 /// Why a request gets no answer: the behaviour chosen by the test is to close the connection.
 #[derive(Debug)]
@@ -33,11 +41,11 @@ impl fmt::Display for NoAnswer {
 impl Error for NoAnswer {}
 
 /// Accepts connections for ever, each with a task of its own so that none waits for another.
-pub(crate) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
+pub(crate) async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, shared: Arc<Shared>) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                tokio::spawn(converse(stream, Arc::clone(&shared)));
+                tokio::spawn(admit(stream, tls.clone(), Arc::clone(&shared)));
             }
             // The client was gone before it was let in, or there are too many connections: then
             // the others have to get their turn before one more can be accepted.
@@ -46,21 +54,43 @@ pub(crate) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
     }
 }
 
-/// Answers the requests of one connection until the client goes away.
-async fn converse(stream: TcpStream, shared: Arc<Shared>) {
+/// Agrees on TLS first, if that is what the head-end speaks.
+async fn admit(stream: TcpStream, tls: Option<TlsAcceptor>, shared: Arc<Shared>) {
     // Only a matter of speed: the answers are small, and nobody should wait for an acknowledgement.
     let _ = stream.set_nodelay(true);
-    let service = service_fn(|request| answer(&shared, request));
+    match tls {
+        None => converse(stream, &shared).await,
+        Some(tls) => {
+            // Where they do not agree the client has been told why, and a test looks at the client.
+            if let Ok(stream) = tls.accept(stream).await {
+                converse(stream, &shared).await;
+            }
+        }
+    }
+}
+
+/// Answers the requests of one connection until the client goes away.
+async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin, shared: &Shared) {
+    let service = service_fn(|request| answer(shared, request));
     // It fails when the client goes away or talks nonsense, and when a service gives no answer.
     // The tests know which of these they provoke, and the record says the rest.
     let _ = http1::Builder::new()
+        // A test that says which headers an answer has gets no other.
+        .auto_date_header(false)
         .serve_connection(TokioIo::new(stream), service)
         .await;
 }
 
 async fn answer(shared: &Shared, request: Request<Incoming>) -> Result<Reply, NoAnswer> {
     let reply = match (request.method(), request.uri().path()) {
-        (_, AUTH_PATH) => return auth_service::answer(shared, request).await,
+        (_, AUTH_PATH) => return auth_service::answer(shared, Service::Rdk, request).await,
+        (&Method::POST, THUNDER_PATH) => {
+            return auth_service::answer(shared, Service::Thunder, request).await;
+        }
+        (&Method::POST, AGS_PATH) => {
+            return auth_service::answer(shared, Service::Ags, request).await;
+        }
+        (&Method::GET, DISCOVERY_PATH) => discovery::answer(shared, request).await,
         (&Method::POST, "/licence") => licence_server::answer(shared, request).await,
         (&Method::GET | &Method::HEAD, path) if path.starts_with("/dash/") => {
             media::answer(shared, path, request.headers())

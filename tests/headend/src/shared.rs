@@ -9,8 +9,9 @@ use std::time::Duration;
 use hyper::header::HeaderName;
 use tokio::sync::watch;
 
-use crate::behaviour::{Auth, Licences};
+use crate::behaviour::{Auth, Discovery, Licences};
 use crate::record::Record;
+use crate::script::Script;
 use crate::tokens::Tokens;
 
 /// The state of a head-end, and the means to wait for it to change.
@@ -28,7 +29,8 @@ pub(crate) struct Shared {
 /// What changes in the life of a head-end.
 #[derive(Debug)]
 pub(crate) struct State {
-    pub(crate) auth: Auth,
+    pub(crate) auth: Script,
+    pub(crate) discovery: Discovery,
     pub(crate) licences: Licences,
     pub(crate) tokens: Tokens,
     pub(crate) token_header: Option<HeaderName>,
@@ -51,7 +53,8 @@ impl Shared {
             origin,
             media,
             state: Mutex::new(State {
-                auth: Auth::default(),
+                auth: Script::new(Auth::default()),
+                discovery: Discovery::default(),
                 licences: Licences::default(),
                 tokens: Tokens::new(),
                 token_header: None,
@@ -88,8 +91,9 @@ impl Shared {
     /// Lets all hanging requests go, and no later one hang.
     pub(crate) fn release(&self) {
         self.update(|state| {
-            if state.auth == Auth::Hang {
-                state.auth = Auth::Grant;
+            state.auth.release();
+            if state.discovery == Discovery::Hang {
+                state.discovery = Discovery::Offer;
             }
             if state.licences == Licences::Hang {
                 state.licences = Licences::Serve;

@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use crate::client::{Connection, PATIENCE, ask};
-use headend::{Auth, Headend};
+use headend::{Auth, Headend, Service};
 use serde_json::json;
 
 const GET: &str = "GET /authService/getSessionToken";
@@ -23,6 +23,7 @@ fn it_grants_the_token_and_records_the_request() {
 
     let requests = headend.token_requests();
     assert_eq!(requests.len(), 1);
+    assert_eq!(requests[0].service, Service::Rdk);
     assert_eq!(requests[0].method, "GET");
     assert_eq!(requests[0].path, "/authService/getSessionToken?a=b");
     assert!(
@@ -30,6 +31,7 @@ fn it_grants_the_token_and_records_the_request() {
             .headers
             .contains(&("x-test".into(), "yes".into()))
     );
+    assert!(requests[0].body.is_empty());
     assert_eq!(requests[0].status, Some(200));
 }
 
@@ -62,6 +64,60 @@ fn it_answers_what_it_is_told() {
     assert_eq!(answer.header("content-type"), Some("text/html"));
     assert_eq!(answer.text(), "<p>later");
     assert_eq!(headend.token_requests()[0].status, Some(503));
+}
+
+#[test]
+fn it_answers_with_the_headers_it_is_told_and_no_others() {
+    let headend = Headend::start().expect("a head-end");
+    headend.set_auth(Auth::ReplyWithHeaders {
+        status: 429,
+        headers: vec![
+            ("retry-after".into(), "7".into()),
+            ("set-cookie".into(), "a=b".into()),
+            ("set-cookie".into(), "c=d".into()),
+        ],
+        body: "later".into(),
+    });
+    let answer = ask(&headend, GET, "");
+    assert_eq!(answer.status, 429);
+    assert_eq!(
+        answer.headers(),
+        [
+            "retry-after: 7",
+            "set-cookie: a=b",
+            "set-cookie: c=d",
+            "content-length: 5",
+        ]
+    );
+    assert_eq!(answer.text(), "later");
+}
+
+#[test]
+fn it_answers_one_request_after_another_as_it_is_told() {
+    let headend = Headend::start().expect("a head-end");
+    let refusal = |status| Auth::Reply {
+        status,
+        content_type: "text/plain".into(),
+        body: String::new(),
+    };
+    headend.set_auth(Auth::Sequence(vec![
+        refusal(503),
+        refusal(429),
+        Auth::Grant,
+    ]));
+    assert_eq!(
+        [(); 4].map(|()| ask(&headend, GET, "").status),
+        [503, 429, 200, 200]
+    );
+}
+
+#[test]
+fn nothing_that_is_to_come_hangs_after_a_release() {
+    let headend = Headend::start().expect("a head-end");
+    headend.set_auth(Auth::Sequence(vec![Auth::Hang, Auth::GrantFor(1)]));
+    headend.release();
+    assert_eq!(ask(&headend, GET, "").json()["expires"], 3600);
+    assert_eq!(ask(&headend, GET, "").json()["expires"], 1);
 }
 
 #[test]

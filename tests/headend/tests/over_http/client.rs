@@ -26,6 +26,12 @@ impl Answer {
         })
     }
 
+    /// All headers, as they came.
+    pub fn headers(&self) -> Vec<&str> {
+        let lines = self.head.lines().skip(1);
+        lines.take_while(|line| !line.is_empty()).collect()
+    }
+
     pub fn text(&self) -> &str {
         std::str::from_utf8(&self.body).expect("a body of text")
     }

@@ -2,8 +2,12 @@
 
 //! Each service, asked over the network. One test program for all, so that it is linked once.
 
+mod ags;
 mod auth_service;
 mod client;
+mod discovery;
 mod licence_server;
 mod origin;
 mod program;
+mod thunder;
+mod tls;

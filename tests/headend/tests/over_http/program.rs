@@ -2,34 +2,54 @@
 
 //! The head-end as a program: what others rely on to start, find and stop it.
 
+use std::fs;
 use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 
 use crate::client::Connection;
+use headend::{OPERATOR_TOKEN, SECURITY_TOKEN};
+use serde_json::json;
 
-#[test]
-fn it_says_where_it_is_and_ends_with_its_standard_input() {
+/// The program, and all that it says once it listens.
+fn start(args: &[&str]) -> (Child, Vec<String>) {
     let mut program = Command::new(env!("CARGO_BIN_EXE_headend"))
-        .args(["--auth-delay", "1"])
+        .args(args)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .expect("the program");
     let out = BufReader::new(program.stdout.take().expect("its output"));
-    let lines: Vec<String> = out
-        .lines()
-        .take(4)
-        .map(|line| line.expect("a line"))
-        .collect();
+    let lines = out.lines().take(6).map(|line| line.expect("a line"));
+    let lines = lines.collect();
+    (program, lines)
+}
 
+fn origin(lines: &[String]) -> &str {
     let (_, url) = lines[0].split_once(": ").expect("a name and a URL");
-    let origin = url
-        .strip_suffix("/authService/getSessionToken")
-        .expect("the auth service");
+    url.strip_suffix("/authService/getSessionToken")
+        .expect("the auth service")
+}
+
+/// An empty folder of a test's own, in which an earlier run left nothing.
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).expect("a folder");
+    folder
+}
+
+#[test]
+fn it_says_where_it_is_and_ends_with_its_standard_input() {
+    let (mut program, lines) = start(&["--auth-delay", "1"]);
+    let origin = origin(&lines);
     assert_eq!(
         lines,
         [
             format!("auth-service: {origin}/authService/getSessionToken"),
+            format!("thunder: {origin}/jsonrpc"),
+            format!("ags: {origin}/ags/getSessionToken"),
             format!("licence-server: {origin}/licence"),
             format!("manifest: {origin}/dash/cenc/manifest.mpd"),
             format!("clear-manifest: {origin}/dash/clear/manifest.mpd"),
@@ -45,6 +65,46 @@ fn it_says_where_it_is_and_ends_with_its_standard_input() {
 
     drop(program.stdin.take());
     assert!(program.wait().expect("its end").success());
+}
+
+#[test]
+fn it_leaves_credentials_that_only_their_owner_can_read() {
+    let folder = folder("credentials");
+    // One that is there already, for all to read.
+    fs::write(folder.join("thunder-token.txt"), "x".repeat(100)).expect("a file");
+
+    let (mut program, lines) = start(&["--credentials", folder.to_str().expect("a path")]);
+    let answer = Connection::to_origin(origin(&lines)).ask("GET /authService/getSessionToken", "");
+
+    let read = |name| {
+        let path = folder.join(name);
+        let mode = fs::metadata(&path).expect("a file").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+        fs::read_to_string(path).expect("a text")
+    };
+    assert_eq!(read("thunder-token.txt"), SECURITY_TOKEN);
+    assert_eq!(
+        read("ags-parameters.json"),
+        json!({ "OperatorAuthToken": OPERATOR_TOKEN }).to_string()
+    );
+    assert_eq!(answer.json()["token"], read("session-token.txt"));
+
+    drop(program.stdin.take());
+    assert!(program.wait().expect("its end").success());
+}
+
+#[test]
+fn it_says_where_it_cannot_leave_credentials() {
+    let missing = folder("no-credentials").join("missing");
+    let output = Command::new(env!("CARGO_BIN_EXE_headend"))
+        .arg("--credentials")
+        .arg(&missing)
+        .stdin(Stdio::null())
+        .output()
+        .expect("the program");
+    assert_eq!(output.status.code(), Some(1));
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(error.contains("missing/thunder-token.txt"), "{error}");
 }
 
 #[test]
