@@ -6,6 +6,9 @@
 
 use std::time::Duration;
 
+use crate::problem::Problem;
+use crate::secret::Secret;
+
 /// What a failure means for the one who asked, and so which GStreamer error it becomes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -46,6 +49,8 @@ pub struct Failure {
     pub http_status: Option<u16>,
     /// The status inside the answer's body (RDK's `status`), where there was one.
     pub service_status: Option<i64>,
+    /// What the server says in its own words, cleaned.
+    pub problem: Problem,
     /// Requests made.
     pub attempts: u32,
     /// From the start of the first request to the failure.
@@ -59,6 +64,7 @@ impl Failure {
             what: what.into(),
             http_status: None,
             service_status: None,
+            problem: Problem::default(),
             attempts: 0,
             elapsed: Duration::ZERO,
         }
@@ -84,11 +90,9 @@ impl Failure {
         Self::new(Kind::Misconfigured, what)
     }
 
-    /// Says how many requests were made; none where a setting stood in the way.
+    /// Says how many requests were made.
     pub fn after_attempts(mut self, attempts: u32) -> Self {
-        if self.kind != Kind::Misconfigured {
-            self.attempts = attempts;
-        }
+        self.attempts = attempts;
         self
     }
 
@@ -99,6 +103,17 @@ impl Failure {
 
     pub fn with_service_status(mut self, status: i64) -> Self {
         self.service_status = Some(status);
+        self
+    }
+
+    pub fn with_problem(mut self, problem: Problem) -> Self {
+        self.problem = problem;
+        self
+    }
+
+    /// Takes out what the server says where it repeats one of these.
+    pub fn without(mut self, secrets: &[Secret]) -> Self {
+        self.problem = self.problem.without(secrets);
         self
     }
 }

@@ -68,9 +68,13 @@ impl<T: Clone> Flight<T> {
         }
     }
 
-    fn land(&self, answer: T) {
-        let before = std::mem::replace(&mut *lock(&self.state), State::Landed(answer));
-        if let State::Flying(waiters) = before {
+    /// Ends the flight from outside. Once it has landed, the first answer stands.
+    pub fn end(&self, answer: T) {
+        let waiters = match &mut *lock(&self.state) {
+            State::Landed(_) => return,
+            state => std::mem::replace(state, State::Landed(answer)),
+        };
+        if let State::Flying(waiters) = waiters {
             for waiter in waiters.iter().filter_map(Weak::upgrade) {
                 waiter.wake();
             }
@@ -88,14 +92,14 @@ pub struct Landing<T: Clone> {
 impl<T: Clone> Landing<T> {
     pub fn land(mut self, answer: T) {
         self.if_abandoned = None;
-        self.flight.land(answer);
+        self.flight.end(answer);
     }
 }
 
 impl<T: Clone> Drop for Landing<T> {
     fn drop(&mut self) {
         if let Some(answer) = self.if_abandoned.take() {
-            self.flight.land(answer);
+            self.flight.end(answer);
         }
     }
 }
@@ -155,5 +159,16 @@ mod tests {
         drop(landing);
         assert_eq!(here.0.load(Ordering::SeqCst), 1);
         assert_eq!(flight.poll(&waiter), Some("died"));
+    }
+
+    #[test]
+    fn a_flight_that_was_ended_from_outside_keeps_that_answer() {
+        let (flight, landing) = Flight::start("died");
+        let (here, waiter) = bell();
+        assert_eq!(flight.poll(&waiter), None);
+        flight.end("cleared");
+        landing.land("token");
+        assert_eq!(flight.peek(), Some("cleared"));
+        assert_eq!(here.0.load(Ordering::SeqCst), 1);
     }
 }

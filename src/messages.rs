@@ -35,7 +35,27 @@ fn details(failure: &Failure) -> gst::Structure {
     if let Some(status) = failure.service_status {
         details = details.field("service-status", status);
     }
+    for (name, text) in words(failure) {
+        details = details.field(name, text);
+    }
     details.build()
+}
+
+/// What the server says in its own words, by the names of a problem document.
+fn words(failure: &Failure) -> impl Iterator<Item = (&'static str, &str)> {
+    let problem = &failure.problem;
+    [
+        ("title", problem.title.as_deref()),
+        ("detail", problem.detail.as_deref()),
+    ]
+    .into_iter()
+    .filter_map(|(name, text)| Some((name, text?)))
+}
+
+/// The same for people: gst-launch-1.0 prints it below the error.
+fn debug_text(failure: &Failure) -> Option<String> {
+    let words = words(failure).map(|(_, text)| text).collect::<Vec<_>>();
+    (!words.is_empty()).then(|| format!("The server says: {}", words.join(": ")))
 }
 
 /// Posts the failure as an error of `element`.
@@ -43,6 +63,7 @@ pub fn post_error(element: &gst::Element, failure: &Failure) {
     post(
         element,
         gst::message::Error::builder_from_error(glib_error(failure))
+            .debug_if_some(debug_text(failure).as_deref())
             .details(details(failure))
             .src(element)
             .build(),
@@ -54,6 +75,7 @@ pub fn post_warning(element: &gst::Element, failure: &Failure) {
     post(
         element,
         gst::message::Warning::builder_from_error(glib_error(failure))
+            .debug_if_some(debug_text(failure).as_deref())
             .details(details(failure))
             .src(element)
             .build(),

@@ -2,4 +2,133 @@
 
 //! What each auth service is asked, and how strictly its answer is read. No network here.
 
+pub mod ags;
+pub mod discovery;
+pub mod parameters;
 pub mod rdk;
+mod status;
+pub mod thunder;
+
+use zeroize::Zeroizing;
+
+use crate::failure::Failure;
+use crate::http::Reply;
+use crate::secret::Secret;
+use crate::session::Grant;
+
+pub use ags::Ags;
+pub use thunder::Thunder;
+
+/// Which auth service hands out the tokens, with what it wants to know.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Service {
+    /// RDK's authservice over HTTP.
+    Rdk,
+    /// RDK's authservice over JSON-RPC.
+    Thunder(Thunder),
+    /// OpenTV's Authentication Gateway Service.
+    Ags(Ags),
+}
+
+/// One request to a service, but for where it goes.
+pub struct Call {
+    pub headers: Vec<(String, Secret)>,
+    /// Content type and bytes; a request with a body is a POST.
+    pub body: Option<(&'static str, Zeroizing<Vec<u8>>)>,
+    /// What ties the reply to it, for services that have such.
+    id: u32,
+}
+
+impl Call {
+    fn get(headers: Vec<(String, Secret)>) -> Self {
+        Self {
+            headers,
+            body: None,
+            id: 0,
+        }
+    }
+
+    fn post_json(headers: Vec<(String, Secret)>, body: Vec<u8>) -> Self {
+        Self {
+            headers,
+            body: Some(("application/json", Zeroizing::new(body))),
+            id: 0,
+        }
+    }
+}
+
+impl Service {
+    /// The word for it in settings and messages.
+    pub fn nick(&self) -> &'static str {
+        match self {
+            Service::Rdk => rdk::NICK,
+            Service::Thunder(_) => thunder::NICK,
+            Service::Ags(_) => ags::NICK,
+        }
+    }
+
+    /// The request that has to be answered before that for the token, where there is one.
+    pub fn discovery(&self, correlation_id: &str) -> Option<Call> {
+        match self {
+            Service::Ags(ags) if ags.discover() => Some(ags.discovery_call(correlation_id)),
+            _ => None,
+        }
+    }
+
+    /// Reads the reply to [`discovery`](Self::discovery): the id of the service to name in the request for the token.
+    /// `asked` is the last part of the path that will be asked for it.
+    ///
+    /// # Errors
+    ///
+    /// As [`discovery::read_reply`] and [`Ags::choose`].
+    pub fn read_discovery(&self, reply: &Reply, asked: &str) -> Result<Option<String>, Failure> {
+        match self {
+            Service::Ags(ags) => ags.choose(&discovery::read_reply(reply)?, asked).map(Some),
+            Service::Rdk | Service::Thunder(_) => Ok(None),
+        }
+    }
+
+    /// The request for a token. `discovered` is what [`read_discovery`](Self::read_discovery) gave.
+    pub fn token_call(&self, correlation_id: &str, discovered: Option<&str>) -> Call {
+        match self {
+            Service::Rdk => Call::get(Vec::new()),
+            Service::Thunder(thunder) => thunder.call(),
+            Service::Ags(ags) => ags.token_call(correlation_id, discovered),
+        }
+    }
+
+    /// Reads the reply to `call`.
+    ///
+    /// # Errors
+    ///
+    /// `Denied` where the service said no, `Transient` where it may say yes later, `Malformed` for everything else
+    /// that holds no token. No error holds text from the reply, but for what [`crate::problem`] has cleaned.
+    pub fn read_token(&self, call: &Call, reply: &Reply) -> Result<Grant, Failure> {
+        match self {
+            Service::Rdk => rdk::read_reply(reply),
+            Service::Thunder(_) => thunder::read_reply(reply, call.id),
+            Service::Ags(_) => ags::read_reply(reply),
+        }
+        .map_err(|failure| failure.with_http_status(reply.status))
+    }
+
+    /// What the service is told and nobody else may see.
+    pub fn secrets(&self) -> Vec<Secret> {
+        match self {
+            Service::Rdk => Vec::new(),
+            Service::Thunder(thunder) => thunder.authorization().cloned().into_iter().collect(),
+            Service::Ags(ags) => ags
+                .parameters()
+                .iter()
+                .map(|(_, value)| value.clone())
+                .collect(),
+        }
+    }
+}
+
+/// For the sentence about a body that is no JSON, or JSON of another shape.
+fn unreadable(complaint: String) -> Failure {
+    Failure::malformed(format!(
+        "the auth service's reply is {complaint}: check that `location` names the auth service"
+    ))
+}

@@ -5,15 +5,17 @@
 //! `GET …/authService/getSessionToken`, no body. The reply is a JSON object with `token` and
 //! `status`; the service's documentation shows `status` as a string, its interface file as a number.
 
-use std::fmt;
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde::de::{self, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::failure::Failure;
-use crate::secret::Secret;
+use crate::http::Reply;
+use crate::json::{self, Scalar};
+use crate::problem::Problem;
 use crate::session::{Grant, checked};
+
+use super::{status, unreadable};
 
 pub const NICK: &str = "rdk";
 
@@ -28,96 +30,88 @@ const ACCEPTED: [u16; 2] = [200, 206];
 /// # Errors
 ///
 /// `Denied` for HTTP 401 and 403, a `status` other than 0 and `success: false`; `Transient` for
-/// HTTP 408, 429 and 5xx; `Malformed` for every other status and for a body that is not what it should be. No error holds text from the reply.
-pub fn read_reply(http_status: u16, body: &[u8]) -> Result<Grant, Failure> {
-    if !ACCEPTED.contains(&http_status) {
-        return Err(by_http_status(http_status).with_http_status(http_status));
+/// HTTP 408, 429 and 5xx; `Malformed` for every other status and for a body that is not what it should be.
+pub fn read_reply(reply: &Reply) -> Result<Grant, Failure> {
+    if !ACCEPTED.contains(&reply.status) {
+        return Err(status::failure(reply, "that this device is provisioned"));
     }
-    read_body(body).map_err(|failure| failure.with_http_status(http_status))
+    json::read_object::<Fields>(&reply.body)
+        .map_err(unreadable)?
+        .grant()
 }
 
-fn by_http_status(status: u16) -> Failure {
-    match status {
-        401 | 403 => Failure::denied(format!(
-            "the auth service refused a session token (HTTP {status}): check that this device is provisioned"
-        )),
-        408 | 429 | 500..=599 => Failure::transient(format!(
-            "the auth service has no session token at the moment (HTTP {status})"
-        )),
-        404 => Failure::malformed(
-            "the auth service does not know that path (HTTP 404): check `location`",
-        ),
-        300..=399 => Failure::malformed(format!(
-            "the auth service answered with a redirect (HTTP {status}), which is not followed: set `location` to where it points"
-        )),
-        _ => Failure::malformed(format!(
-            "the auth service answered HTTP {status} where 200 was expected: check `location`"
-        )),
-    }
+/// The fields of the service's answer, the same over HTTP and over JSON-RPC. A name that comes twice is an error (`derive`
+/// checks it): which one counts would be anybody's guess. Unknown fields are passed over.
+#[derive(Deserialize)]
+pub struct Fields {
+    #[serde(default)]
+    token: Option<Scalar>,
+    #[serde(default)]
+    status: Option<Scalar>,
+    #[serde(default)]
+    expires: Option<Scalar>,
+    #[serde(default)]
+    success: Option<Scalar>,
+    #[serde(default)]
+    message: Option<Scalar>,
 }
 
-fn read_body(body: &[u8]) -> Result<Grant, Failure> {
-    // serde would take an array's elements for the fields, in order.
-    if body.trim_ascii_start().first() == Some(&b'[') {
-        return Err(Failure::malformed(
-            "the auth service's reply is JSON of another shape than expected (an array)",
-        ));
-    }
-    // serde's own error texts can quote the reply, so only their place and class are passed on.
-    let reply: Reply = serde_json::from_slice(body).map_err(|error| {
-        let place = format!("line {}, column {}", error.line(), error.column());
-        Failure::malformed(match error.classify() {
-            serde_json::error::Category::Eof => {
-                format!("the auth service's reply is not JSON: it ends at {place}: check that `location` names the auth service")
+impl Fields {
+    /// # Errors
+    ///
+    /// `Denied` where the service says no, `Malformed` where a field is missing or not of its type.
+    pub fn grant(self) -> Result<Grant, Failure> {
+        if self.success.as_ref().is_some_and(Scalar::is_false) {
+            return Err(self.refusal("`success` is false"));
+        }
+        match self.status.as_ref().map(Scalar::integer) {
+            Some(Some(0)) => {}
+            Some(Some(status)) => {
+                return Err(self
+                    .refusal(&format!("`status` is {status}"))
+                    .with_service_status(status));
             }
-            serde_json::error::Category::Data => {
-                format!("the auth service's reply is JSON of another shape than expected ({place})")
+            Some(None) => {
+                return Err(Failure::malformed(
+                    "`status` in the auth service's reply is neither a number nor a string that holds one",
+                ));
             }
-            _ => format!("the auth service's reply is not JSON ({place}): check that `location` names the auth service"),
+            None => {
+                return Err(Failure::malformed(
+                    "the auth service's reply has no `status`: check that `location` names the auth service",
+                ));
+            }
+        }
+        let token = match self.token {
+            Some(Scalar::Text(token)) => token,
+            Some(_) => {
+                return Err(Failure::malformed(
+                    "`token` in the auth service's reply is not a string",
+                ));
+            }
+            None => {
+                return Err(Failure::malformed(
+                    "the auth service's reply has no `token`",
+                ));
+            }
+        };
+        Ok(Grant {
+            token: checked(token, "the auth service")?,
+            lifetime: self.expires.as_ref().and_then(lifetime),
         })
-    })?;
+    }
 
-    if let Some(Scalar::Bool(false)) = reply.success {
-        return Err(Failure::denied(
-            "the auth service refused a session token (`success` is false): check that this device is provisioned",
-        ));
+    /// With the service's own `message`, unless that repeats the token.
+    fn refusal(&self, why: &str) -> Failure {
+        let message = self.message.as_ref().and_then(Scalar::text);
+        let problem = message.map_or_else(Problem::default, |text| Problem::titled(text.expose()));
+        let token = self.token.as_ref().and_then(Scalar::text).cloned();
+        Failure::denied(format!(
+            "the auth service refused a session token ({why}): check that this device is provisioned"
+        ))
+        .with_problem(problem)
+        .without(token.as_slice())
     }
-    match reply.status.as_ref().map(Scalar::integer) {
-        Some(Some(0)) => {}
-        Some(Some(status)) => {
-            return Err(Failure::denied(format!(
-                "the auth service refused a session token (`status` is {status}): check that this device is provisioned"
-            ))
-            .with_service_status(status));
-        }
-        Some(None) => {
-            return Err(Failure::malformed(
-                "`status` in the auth service's reply is neither a number nor a string that holds one",
-            ));
-        }
-        None => {
-            return Err(Failure::malformed(
-                "the auth service's reply has no `status`: check that `location` names the auth service",
-            ));
-        }
-    }
-    let token = match reply.token {
-        Some(Scalar::Text(token)) => token,
-        Some(_) => {
-            return Err(Failure::malformed(
-                "`token` in the auth service's reply is not a string",
-            ));
-        }
-        None => {
-            return Err(Failure::malformed(
-                "the auth service's reply has no `token`",
-            ));
-        }
-    };
-    Ok(Grant {
-        token: checked(token, "the auth service")?,
-        lifetime: reply.expires.as_ref().and_then(lifetime),
-    })
 }
 
 /// `expires` is in seconds from now: the documentation's example, 31530812, is about a year.
@@ -127,100 +121,18 @@ fn lifetime(expires: &Scalar) -> Option<Duration> {
     Some(Duration::from_secs(seconds.unsigned_abs()))
 }
 
-/// The fields at the top of the reply. A name that comes twice is an error (`derive` checks it): which one counts would
-/// be anybody's guess. Unknown fields are passed over.
-#[derive(Deserialize)]
-struct Reply {
-    #[serde(default)]
-    token: Option<Scalar>,
-    #[serde(default)]
-    status: Option<Scalar>,
-    #[serde(default)]
-    expires: Option<Scalar>,
-    #[serde(default)]
-    success: Option<Scalar>,
-}
-
-/// A JSON value of which only the simple ones are of use.
-enum Scalar {
-    Text(Secret),
-    Integer(i64),
-    Bool(bool),
-    Other,
-}
-
-impl Scalar {
-    /// A whole number, or a string of decimal digits that holds one.
-    fn integer(&self) -> Option<i64> {
-        match self {
-            Scalar::Integer(number) => Some(*number),
-            Scalar::Text(text) => text.expose().parse().ok(),
-            Scalar::Bool(_) | Scalar::Other => None,
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Scalar {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Any;
-
-        impl<'de> Visitor<'de> for Any {
-            type Value = Scalar;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a JSON value")
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Scalar, E> {
-                Ok(Scalar::Text(Secret::from(text)))
-            }
-
-            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Scalar, E> {
-                Ok(Scalar::Integer(number))
-            }
-
-            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Scalar, E> {
-                Ok(i64::try_from(number).map_or(Scalar::Other, Scalar::Integer))
-            }
-
-            fn visit_bool<E: de::Error>(self, value: bool) -> Result<Scalar, E> {
-                Ok(Scalar::Bool(value))
-            }
-
-            fn visit_f64<E: de::Error>(self, _: f64) -> Result<Scalar, E> {
-                Ok(Scalar::Other)
-            }
-
-            fn visit_unit<E: de::Error>(self) -> Result<Scalar, E> {
-                Ok(Scalar::Other)
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Scalar, A::Error> {
-                while seq.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Scalar::Other)
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Scalar, A::Error> {
-                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-                Ok(Scalar::Other)
-            }
-        }
-
-        deserializer.deserialize_any(Any)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::failure::Kind;
 
     fn granted(body: &str) -> Grant {
-        read_reply(200, body.as_bytes()).unwrap_or_else(|failure| panic!("{body}: {failure:?}"))
+        read_reply(&Reply::new(200, body.as_bytes()))
+            .unwrap_or_else(|failure| panic!("{body}: {failure:?}"))
     }
 
     fn refused(http_status: u16, body: &str) -> Failure {
-        read_reply(http_status, body.as_bytes()).expect_err(body)
+        read_reply(&Reply::new(http_status, body.as_bytes())).expect_err(body)
     }
 
     #[test]
@@ -233,7 +145,7 @@ mod tests {
         ] {
             assert_eq!(granted(body).token.expose(), "SESSIONTOKEN", "{body}");
         }
-        assert!(read_reply(206, br#"{"token":"t","status":0}"#).is_ok());
+        assert!(read_reply(&Reply::new(206, br#"{"token":"t","status":0}"#)).is_ok());
     }
 
     #[test]
@@ -329,19 +241,17 @@ mod tests {
     }
 
     #[test]
-    fn http_statuses_map_to_what_the_user_can_do_about_them() {
-        for (status, kind) in [
-            (401, Kind::Denied),
-            (403, Kind::Denied),
-            (404, Kind::Malformed),
-            (302, Kind::Malformed),
-            (204, Kind::Malformed),
-            (408, Kind::Transient),
-            (429, Kind::Transient),
-            (503, Kind::Transient),
-        ] {
-            let failure = refused(status, r#"{"token":"t","status":0}"#);
-            assert_eq!((failure.kind, failure.http_status), (kind, Some(status)));
-        }
+    fn the_services_own_message_is_passed_on_unless_it_repeats_the_token() {
+        let refused = |message: &str| {
+            refused(
+                200,
+                &format!(r#"{{"success":false,"token":"SECRET","message":"{message}"}}"#),
+            )
+            .problem
+            .title
+        };
+        assert_eq!(refused("No account").as_deref(), Some("No account"));
+        assert_eq!(refused("token SECRET refused"), None);
+        assert_eq!(refused(""), None);
     }
 }

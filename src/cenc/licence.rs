@@ -13,6 +13,8 @@ use zeroize::Zeroizing;
 
 use super::{ContentKey, KeyId};
 use crate::failure::Failure;
+use crate::http::Reply as HttpReply;
+use crate::json::{self, Object};
 use crate::secret::Secret;
 
 /// The specification says that there is no padding; servers that add it are understood.
@@ -41,14 +43,19 @@ pub fn request_body(key_ids: &[KeyId]) -> Vec<u8> {
 ///
 /// `Denied` for HTTP 401, 403 and 412; `Transient` for 408, 429 and 5xx; `Malformed` for what is no licence.
 /// No error holds text from the reply.
-pub fn read_licence(http_status: u16, body: &[u8]) -> Result<Licence, Failure> {
+pub fn read_licence(reply: &HttpReply) -> Result<Licence, Failure> {
+    let http_status = reply.status;
     match http_status {
-        200..=299 => read_body(body),
+        200..=299 => read_body(&reply.body),
         401 | 403 | 412 => Err(Failure::denied(format!(
             "the licence server refused the keys (HTTP {http_status}): check that `sessiontoken` stands before this element and that its token is one for this service"
         ))),
         408 | 429 | 500..=599 => Err(Failure::transient(format!(
             "the licence server has no licence at the moment (HTTP {http_status})"
+        ))),
+        300..=399 => Err(Failure::malformed(format!(
+            "the licence server answered with a redirect (HTTP {http_status}){}, which is not followed: set `license-url` to where it points",
+            reply.whereto()
         ))),
         _ => Err(Failure::malformed(format!(
             "the licence server answered HTTP {http_status} where 200 was expected: check `license-url`"
@@ -59,7 +66,7 @@ pub fn read_licence(http_status: u16, body: &[u8]) -> Result<Licence, Failure> {
 
 #[derive(Deserialize)]
 struct Reply {
-    keys: Vec<Jwk>,
+    keys: Vec<Object<Jwk>>,
 }
 
 #[derive(Deserialize)]
@@ -70,16 +77,14 @@ struct Jwk {
 }
 
 fn read_body(body: &[u8]) -> Result<Licence, Failure> {
-    // serde's own error texts can quote the reply, and with it a key.
-    let reply: Reply = serde_json::from_slice(body).map_err(|error| {
+    let reply: Reply = json::read_object(body).map_err(|complaint| {
         Failure::malformed(format!(
-            "the licence is not JSON of the form that W3C EME prescribes for ClearKey (line {}, column {}): check that `license-url` names a ClearKey server",
-            error.line(),
-            error.column()
+            "the licence is {complaint} where W3C EME prescribes ClearKey's: check that `license-url` names a ClearKey server"
         ))
     })?;
+    let mut keys: HashMap<KeyId, Zeroizing<Vec<u8>>> = HashMap::with_capacity(reply.keys.len());
     let mut licence = Licence::with_capacity(reply.keys.len());
-    for jwk in &reply.keys {
+    for Object(jwk) in &reply.keys {
         if jwk.kty != "oct" {
             return Err(Failure::malformed(
                 "the licence holds a key whose `kty` is not `oct`",
@@ -92,17 +97,24 @@ fn read_body(body: &[u8]) -> Result<Licence, Failure> {
             .ok_or_else(|| {
                 Failure::malformed("a `kid` in the licence is not sixteen bytes in base64url")
             })?;
-        let key = LENIENT
+        let unusable = || {
+            Failure::malformed(format!(
+                "the key for {key_id} in the licence is not sixteen bytes in base64url"
+            ))
+        };
+        let bytes = LENIENT
             .decode(jwk.k.expose())
-            .ok()
             .map(Zeroizing::new)
-            .and_then(|bytes| ContentKey::from_slice(&bytes))
-            .ok_or_else(|| {
-                Failure::malformed(format!(
-                    "the key for {key_id} in the licence is not sixteen bytes in base64url"
-                ))
-            })?;
-        licence.insert(key_id, key);
+            .map_err(|_| unusable())?;
+        licence.insert(key_id, ContentKey::from_slice(&bytes).ok_or_else(unusable)?);
+        if keys
+            .insert(key_id, bytes.clone())
+            .is_some_and(|other| other != bytes)
+        {
+            return Err(Failure::malformed(format!(
+                "the licence holds two keys for {key_id}"
+            )));
+        }
     }
     Ok(licence)
 }
@@ -132,11 +144,12 @@ mod tests {
     fn a_licence_with_or_without_padding_gives_its_keys() {
         let id = KeyId(0x00112233445566778899aabbccddee02_u128.to_be_bytes());
         for k in ["AAAAAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAAAA=="] {
-            let licence = read_licence(200, key("oct", KEY_ID, k).as_bytes()).expect(k);
+            let licence =
+                read_licence(&HttpReply::new(200, key("oct", KEY_ID, k).as_bytes())).expect(k);
             assert!(licence.contains_key(&id));
         }
         assert!(
-            read_licence(200, br#"{"keys":[]}"#)
+            read_licence(&HttpReply::new(200, br#"{"keys":[]}"#))
                 .expect("empty")
                 .is_empty()
         );
@@ -154,9 +167,13 @@ mod tests {
             key("oct", KEY_ID, "SECRET"),
             key("oct", KEY_ID, ""),
             key("oct", KEY_ID, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"),
+            format!(r#"{{"keys":[["oct","{KEY_ID}","AAAAAAAAAAAAAAAAAAAAAA"]]}}"#),
+            format!(
+                r#"{{"keys":[{{"kty":"oct","kid":"{KEY_ID}","k":"AAAAAAAAAAAAAAAAAAAAAA"}},{{"kty":"oct","kid":"{KEY_ID}","k":"AAAAAAAAAAAAAAAAAAAAAQ"}}]}}"#
+            ),
         ];
         for body in bodies {
-            let failure = read_licence(200, body.as_bytes()).expect_err(&body);
+            let failure = read_licence(&HttpReply::new(200, body.as_bytes())).expect_err(&body);
             assert_eq!(failure.kind, Kind::Malformed, "{body}");
             assert!(!failure.what.contains("SECRET"), "{}", failure.what);
         }
@@ -172,7 +189,7 @@ mod tests {
             (429, Kind::Transient),
             (500, Kind::Transient),
         ] {
-            let failure = read_licence(status, b"{}").expect_err("refused");
+            let failure = read_licence(&HttpReply::new(status, b"{}")).expect_err("refused");
             assert_eq!((failure.kind, failure.http_status), (kind, Some(status)));
         }
     }

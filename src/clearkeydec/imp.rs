@@ -226,6 +226,9 @@ impl ClearKeyDec {
         match settings.policy(obj.upcast_ref(), context.as_ref()) {
             Ok(policy) => {
                 self.hold.set_max_held_bytes(policy.max_held_bytes);
+                for warning in &policy.warnings {
+                    gst::warning!(CAT, imp = self, "{warning}");
+                }
                 *lock(&self.policy) = Some(Arc::new(policy));
                 Ok(())
             }

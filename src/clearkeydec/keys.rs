@@ -8,7 +8,7 @@ use std::time::Instant;
 use crate::cenc::{ContentKey, InitData, KeyId, Licence};
 use crate::failure::Failure;
 use crate::flight::{Flight, Wake, deadline};
-use crate::http::Endpoint;
+use crate::http::{Endpoint, Patience};
 use crate::secret::Secret;
 
 use super::licences::{Order, Outcome, forget_unused, order};
@@ -155,8 +155,9 @@ impl Keys {
                 url,
                 key_ids,
                 headers: self.headers.clone(),
+                trust: policy.trust.clone(),
             },
-            policy.timeout,
+            Patience::new(policy.timeout, policy.retries),
         );
         Ok(Pending {
             flight,

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, Weak};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use once_cell::sync::Lazy;
 use zeroize::Zeroizing;
@@ -13,8 +13,9 @@ use zeroize::Zeroizing;
 use crate::cenc::{KeyId, Licence, read_licence, request_body};
 use crate::failure::Failure;
 use crate::flight::Flight;
-use crate::http::{self, Endpoint, Request};
+use crate::http::{self, Endpoint, Patience, Request, Trust};
 use crate::runtime;
+use crate::secret::Secret;
 use crate::wait::lock;
 
 /// What is asked for.
@@ -23,7 +24,8 @@ pub struct Order {
     pub url: Endpoint,
     /// Ascending, each once.
     pub key_ids: Vec<KeyId>,
-    pub headers: Vec<(String, crate::secret::Secret)>,
+    pub headers: Vec<(String, Secret)>,
+    pub trust: Trust,
 }
 
 pub type Outcome = Result<Arc<Licence>, Failure>;
@@ -31,7 +33,7 @@ pub type Outcome = Result<Arc<Licence>, Failure>;
 static ORDERS: Lazy<Mutex<HashMap<Order, Weak<Flight<Outcome>>>>> = Lazy::new(Mutex::default);
 
 /// The flight of that order: one that others began, or a new one.
-pub fn order(order: Order, timeout: Duration) -> Arc<Flight<Outcome>> {
+pub fn order(order: Order, patience: Patience) -> Arc<Flight<Outcome>> {
     let (flight, landing) = {
         let mut orders = lock(&ORDERS);
         if let Some(flight) = orders.get(&order).and_then(Weak::upgrade) {
@@ -55,8 +57,7 @@ pub fn order(order: Order, timeout: Duration) -> Arc<Flight<Outcome>> {
     };
     drop(runtime.spawn(async move {
         let started = Instant::now();
-        let result = fetch(order, timeout).await.map_err(|failure| {
-            let mut failure = failure.after_attempts(1);
+        let result = fetch(order, patience).await.map_err(|mut failure| {
             failure.elapsed = started.elapsed();
             failure
         });
@@ -70,16 +71,22 @@ pub fn forget_unused() {
     lock(&ORDERS).retain(|_, flight| flight.strong_count() > 0);
 }
 
-async fn fetch(order: Order, timeout: Duration) -> Result<Licence, Failure> {
-    let reply = http::send(Request {
+async fn fetch(order: Order, patience: Patience) -> Result<Licence, Failure> {
+    // The scheme before a token (`Bearer`) is no secret.
+    let secrets = order.headers.iter().filter_map(|(_, value)| {
+        let secret = value.expose().rsplit(' ').next()?;
+        Some(Secret::from(secret))
+    });
+    let request = Request {
         url: order.url,
+        secrets: secrets.collect(),
         headers: order.headers,
         body: Some((
             "application/json",
             Zeroizing::new(request_body(&order.key_ids)),
         )),
-        timeout,
-    })
-    .await?;
-    read_licence(reply.status, &reply.body)
+        trust: order.trust,
+    };
+    let (licence, _) = http::exchange(&request, &patience, read_licence).await?;
+    Ok(licence)
 }

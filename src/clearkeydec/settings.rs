@@ -10,7 +10,7 @@ use gst::prelude::*;
 
 use crate::config::{Common, text};
 use crate::failure::Failure;
-use crate::http::Endpoint;
+use crate::http::{Endpoint, Trust};
 use crate::secret::Secret;
 
 /// The properties as they were set.
@@ -81,8 +81,11 @@ impl Settings {
         Ok(Policy {
             license_url,
             timeout: settings.common.timeout(),
+            retries: settings.common.retries,
+            trust: settings.common.trust.load()?,
             max_held_bytes: settings.common.max_held_bytes,
             allow_cleartext: settings.common.allow_cleartext,
+            warnings: settings.common.trust.warnings(),
         })
     }
 }
@@ -91,6 +94,10 @@ impl Settings {
 pub struct Policy {
     pub license_url: Option<Endpoint>,
     pub timeout: Duration,
+    pub retries: u32,
+    pub trust: Trust,
     pub max_held_bytes: u64,
     pub allow_cleartext: bool,
+    /// What the user should know and what stops nothing.
+    pub warnings: Vec<String>,
 }

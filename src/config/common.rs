@@ -8,9 +8,16 @@ use gst::glib;
 use gst::prelude::*;
 
 use crate::hold::DEFAULT_MAX_HELD_BYTES;
+use crate::http::TrustSettings;
 
 /// As long as AAMP waits for its token, in milliseconds.
 const DEFAULT_TIMEOUT: u32 = 5000;
+
+/// Two more attempts fit into the default timeout, with their pauses.
+const DEFAULT_RETRIES: u32 = 2;
+
+/// With their growing pauses more would take longer than any viewer waits.
+const MAX_RETRIES: u32 = 10;
 
 /// The common properties as they were set.
 #[derive(Clone)]
@@ -18,6 +25,8 @@ pub struct Common {
     timeout: u32,
     pub max_held_bytes: u64,
     pub allow_cleartext: bool,
+    pub retries: u32,
+    pub trust: TrustSettings,
 }
 
 impl Default for Common {
@@ -26,6 +35,8 @@ impl Default for Common {
             timeout: DEFAULT_TIMEOUT,
             max_held_bytes: DEFAULT_MAX_HELD_BYTES,
             allow_cleartext: false,
+            retries: DEFAULT_RETRIES,
+            trust: TrustSettings::default(),
         }
     }
 }
@@ -52,6 +63,22 @@ impl Common {
                 .default_value(false)
                 .mutable_ready()
                 .build(),
+            glib::ParamSpecUInt::builder("retries")
+                .nick("Retries")
+                .blurb("How often to ask again within the timeout, after a connection that failed or HTTP 408, 429 or 5xx")
+                .maximum(MAX_RETRIES)
+                .default_value(DEFAULT_RETRIES)
+                .mutable_ready()
+                .build(),
+            glib::ParamSpecBoolean::builder("ssl-strict")
+                .nick("SSL strict")
+                .blurb("Check the server's certificate; without that whoever answers gets the credentials")
+                .default_value(true)
+                .mutable_ready()
+                .build(),
+            file("ssl-ca-file", "SSL CA file", "PEM file of the certificate authorities to trust instead of the system's"),
+            file("ssl-client-cert", "SSL client certificate", "PEM file of the certificate, and its chain, by which to present oneself"),
+            file("ssl-client-key", "SSL client key", "PEM file of the private key of ssl-client-cert (default: in the same file)"),
         ]
     }
 
@@ -63,6 +90,11 @@ impl Common {
                 self.max_held_bytes = value.get().unwrap_or(DEFAULT_MAX_HELD_BYTES);
             }
             "allow-cleartext" => self.allow_cleartext = value.get().unwrap_or(false),
+            "retries" => self.retries = value.get().unwrap_or(DEFAULT_RETRIES),
+            "ssl-strict" => self.trust.strict = value.get().unwrap_or(true),
+            "ssl-ca-file" => self.trust.ca_file = text(value),
+            "ssl-client-cert" => self.trust.client_cert = text(value),
+            "ssl-client-key" => self.trust.client_key = text(value),
             _ => {}
         }
     }
@@ -72,6 +104,11 @@ impl Common {
         match name {
             "timeout" => self.timeout.to_value(),
             "max-held-bytes" => self.max_held_bytes.to_value(),
+            "retries" => self.retries.to_value(),
+            "ssl-strict" => self.trust.strict.to_value(),
+            "ssl-ca-file" => self.trust.ca_file.to_value(),
+            "ssl-client-cert" => self.trust.client_cert.to_value(),
+            "ssl-client-key" => self.trust.client_key.to_value(),
             _ => self.allow_cleartext.to_value(),
         }
     }
@@ -79,6 +116,14 @@ impl Common {
     pub fn timeout(&self) -> Duration {
         Duration::from_millis(u64::from(self.timeout))
     }
+}
+
+fn file(name: &'static str, nick: &'static str, blurb: &'static str) -> glib::ParamSpec {
+    glib::ParamSpecString::builder(name)
+        .nick(nick)
+        .blurb(blurb)
+        .mutable_ready()
+        .build()
 }
 
 /// The text of a string property; an empty one is as good as none.

@@ -126,19 +126,31 @@ fn from_context(context: Option<&gst::Context>) -> Result<Vec<Field>, Failure> {
     let Some(context) = context else {
         return Ok(Vec::new());
     };
-    context
-        .structure()
+    let fields = fields_of(context.structure(), "the context session-token-config")?;
+    Ok(fields
+        .into_iter()
+        .map(|(name, value)| Field { name, value })
+        .collect())
+}
+
+/// The fields of a structure, in order. `source` is where it came from, for the error.
+///
+/// # Errors
+///
+/// `Misconfigured`, with the field's name, for one that is no simple value.
+pub fn fields_of(
+    structure: &gst::StructureRef,
+    source: &str,
+) -> Result<Vec<(String, Secret)>, Failure> {
+    structure
         .iter()
         .map(|(name, value)| {
             let text = text_of(value).ok_or_else(|| {
                 Failure::misconfigured(format!(
-                    "the context session-token-config has a field `{name}` that is neither a string, a number, a boolean nor an enum"
+                    "{source} has a field `{name}` that is neither a string, a number, a boolean nor an enum"
                 ))
             })?;
-            Ok(Field {
-                name: name.to_string(),
-                value: text,
-            })
+            Ok((name.to_string(), text))
         })
         .collect()
 }

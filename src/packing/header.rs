@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use crate::http::headers;
 use crate::secret::Secret;
 
 /// RFC 6750's form, which most licence servers take.
@@ -28,16 +29,13 @@ impl HeaderTemplate {
             .split_once(':')
             .ok_or("`key-request-header` has no colon: write it as `Name: … {token} …`")?;
         let name = name.trim();
-        if name.is_empty() || !name.bytes().all(is_token_byte) {
+        if !headers::is_name(name) {
             return Err(
                 "`key-request-header` has no valid header name before the colon (RFC 9110, 5.1): write it as `Name: … {token} …`",
             );
         }
         let value = value.trim();
-        if !value
-            .bytes()
-            .all(|byte| byte == b' ' || byte.is_ascii_graphic())
-        {
+        if !headers::is_value(value) {
             return Err("`key-request-header` holds characters that no header can carry");
         }
         let (before, after) = value
@@ -68,11 +66,6 @@ impl fmt::Debug for HeaderTemplate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: …", self.name)
     }
-}
-
-/// `tchar` of RFC 9110, 5.6.2.
-fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 #[cfg(test)]

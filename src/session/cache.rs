@@ -36,20 +36,28 @@ pub fn session(identity: Identity) -> Arc<Session> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth_service::Service;
+    use crate::http::Trust;
     use crate::secret::Secret;
-    use crate::session::Grant;
+    use crate::session::{Brought, Grant};
 
     fn identity(location: &str) -> Identity {
         Identity {
-            service: "rdk",
+            service: Service::Rdk,
             location: Secret::from(location),
+            extra_headers: Vec::new(),
+            trust: Trust::default(),
         }
     }
 
-    fn for_ever() -> Grant {
-        Grant {
-            token: Secret::from("token"),
-            lifetime: None,
+    fn for_ever() -> Brought {
+        Brought {
+            grant: Grant {
+                token: Secret::from("token"),
+                lifetime: None,
+            },
+            correlation_id: "id".into(),
+            attempts: 1,
         }
     }
 
@@ -72,5 +80,21 @@ mod tests {
         let kept = lock(&SESSIONS).len();
         assert!(kept <= MANY + 1, "{kept} sessions kept");
         assert!(Arc::ptr_eq(&used, &session(identity("http://used/"))));
+    }
+
+    #[test]
+    fn whoever_trusts_another_server_or_sends_other_headers_has_another_session() {
+        let plain = identity("http://c/");
+        let one = session(plain.clone());
+        let mut other = plain.clone();
+        other.extra_headers = vec![("X-Account".to_owned(), Secret::from("two"))];
+        assert!(!Arc::ptr_eq(&one, &session(other)));
+        let unchecked = crate::http::TrustSettings {
+            strict: false,
+            ..Default::default()
+        };
+        let mut other = plain;
+        other.trust = unchecked.load().expect("no files to read");
+        assert!(!Arc::ptr_eq(&one, &session(other)));
     }
 }

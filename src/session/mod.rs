@@ -12,10 +12,13 @@ use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::{Duration, Instant};
 
 pub use cache::session;
-pub use token::{Grant, MAX_TOKEN_LEN, Moment, Token, checked};
+pub use token::{Grant, MAX_TOKEN_LEN, Moment, Token, Way, checked};
 
+use crate::auth_service::Service;
 use crate::failure::Failure;
 use crate::flight::{Flight, Landing};
+use crate::http::Trust;
+use crate::secret::Secret;
 use crate::wait::lock;
 
 /// How long a failed request is everybody's answer. The streams of one tune ask within
@@ -25,14 +28,22 @@ const FAILURE_SHARED: Duration = Duration::from_secs(1);
 /// What makes two elements share a token: everything that the service's answer depends on.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Identity {
-    /// The auth service's nick, `rdk`.
-    pub service: &'static str,
+    pub service: Service,
     /// The whole URL that is asked. It may hold credentials, so it is compared and never printed.
-    pub location: crate::secret::Secret,
+    pub location: Secret,
+    pub extra_headers: Vec<(String, Secret)>,
+    /// Who is taken for the service: a token that came over an unchecked connection is not given to those who check.
+    pub trust: Trust,
 }
 
 /// How a request ended.
-pub type Outcome = Result<Token, Failure>;
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    Token(Token),
+    Failed(Failure),
+    /// The session was cleared meanwhile: whoever still wants a token asks again.
+    Cleared,
+}
 
 /// What [`Session::ask`] says.
 pub enum Answer {
@@ -55,6 +66,7 @@ struct State {
     token: Option<Token>,
     flight: Option<Arc<Flight<Outcome>>>,
     failed: Option<(Instant, Failure)>,
+    discovered: Option<Arc<str>>,
 }
 
 impl Session {
@@ -67,7 +79,7 @@ impl Session {
     /// The valid token, the failure of a moment ago, or the flight under way. Where there is
     /// none of these, `launch` is called, without a lock held, to begin a request and land its [`Takeoff`].
     pub fn ask(self: &Arc<Self>, now: Moment, launch: impl FnOnce(Takeoff)) -> Answer {
-        let (flight, landing) = {
+        let takeoff = {
             let mut state = self.lock();
             if let Some(token) = state.token.as_ref().filter(|token| token.is_valid(now)) {
                 return Answer::Token(token.clone());
@@ -80,17 +92,60 @@ impl Session {
             {
                 return Answer::Failed(failure.clone());
             }
-            let (flight, landing) = Flight::start(Err(died()));
-            state.flight = Some(flight.clone());
-            (flight, landing)
+            self.take_off(&mut state, now)
         };
-        launch(Takeoff {
+        let flight = takeoff.flight.clone();
+        launch(takeoff);
+        Answer::Wait(flight)
+    }
+
+    /// Has a new token fetched, though there may be a valid one: that stays until the new one is here, and if there
+    /// will be none. Where a flight is under way already, its answer is new enough.
+    pub fn refresh(self: &Arc<Self>, now: Moment, launch: impl FnOnce(Takeoff)) {
+        let takeoff = {
+            let mut state = self.lock();
+            if state.flight.is_some() {
+                return;
+            }
+            self.take_off(&mut state, now)
+        };
+        launch(takeoff);
+    }
+
+    /// Forgets the token and all that came with it. A flight under way is nobody's any more: what it brings is dropped,
+    /// and who waits for it is woken to ask again.
+    pub fn clear(&self) {
+        let flight = {
+            let mut state = self.lock();
+            state.token = None;
+            state.failed = None;
+            state.discovered = None;
+            state.flight.take()
+        };
+        if let Some(flight) = flight {
+            flight.end(Outcome::Cleared);
+        }
+    }
+
+    fn take_off(self: &Arc<Self>, state: &mut State, now: Moment) -> Takeoff {
+        let (flight, landing) = Flight::start(Outcome::Failed(died()));
+        state.flight = Some(flight.clone());
+        Takeoff {
             session: Arc::downgrade(self),
+            flight,
             landing: Some(landing),
             started: now.steady,
-            correlation_id: uuid::Uuid::new_v4().to_string().into(),
-        });
-        Answer::Wait(flight)
+        }
+    }
+
+    /// What the service's discovery said, as long as it holds.
+    pub fn discovered(&self) -> Option<Arc<str>> {
+        self.lock().discovered.clone()
+    }
+
+    /// Keeps what the discovery said, or forgets it.
+    pub fn set_discovered(&self, discovered: Option<Arc<str>>) {
+        self.lock().discovered = discovered;
     }
 
     /// The valid token, if there is one.
@@ -124,46 +179,71 @@ fn died() -> Failure {
 /// A request that has begun. Whoever holds it owes an answer; dropping it is one, a failure.
 pub struct Takeoff {
     session: Weak<Session>,
+    flight: Arc<Flight<Outcome>>,
     landing: Option<Landing<Outcome>>,
     started: Instant,
-    correlation_id: Arc<str>,
+}
+
+/// What a request brought, and how.
+pub struct Brought {
+    pub grant: Grant,
+    /// Ties the licence request to the token request in the services' logs.
+    pub correlation_id: Arc<str>,
+    /// Requests made for it.
+    pub attempts: u32,
 }
 
 impl Takeoff {
+    /// The session that the request is for, if anybody still has it.
+    pub fn session(&self) -> Option<Arc<Session>> {
+        self.session.upgrade()
+    }
+
     /// The answer: it is stored in the session first, so that who asks next has it, and then
     /// everybody who waits is woken.
-    pub fn land(mut self, result: Result<Grant, Failure>, now: Moment) {
+    pub fn land(mut self, result: Result<Brought, Failure>, now: Moment) {
         self.finish(result, now);
     }
 
-    fn finish(&mut self, result: Result<Grant, Failure>, now: Moment) {
+    fn finish(&mut self, result: Result<Brought, Failure>, now: Moment) {
         let Some(landing) = self.landing.take() else {
             return;
         };
-        let elapsed = now.steady.saturating_duration_since(self.started);
-        let outcome = match self.session.upgrade() {
-            Some(session) => {
+        let latency = now.steady.saturating_duration_since(self.started);
+        let token = |brought: Brought, generation| {
+            let way = Way {
+                correlation_id: brought.correlation_id,
+                latency,
+                attempts: brought.attempts,
+            };
+            Token::new(brought.grant, generation, way, now)
+        };
+        let outcome = match (self.session.upgrade(), result) {
+            (Some(session), result) => {
                 let mut state = session.lock();
+                let is_ours = |flight: &Arc<_>| Arc::ptr_eq(flight, &self.flight);
+                if !state.flight.as_ref().is_some_and(is_ours) {
+                    // Cleared: all who waited know.
+                    return;
+                }
                 state.flight = None;
                 match result {
-                    Ok(grant) => {
+                    Ok(brought) => {
                         state.generation = state.generation.saturating_add(1);
-                        let id = self.correlation_id.clone();
-                        let token = Token::new(grant, state.generation, id, elapsed, now);
+                        let token = token(brought, state.generation);
                         state.token = Some(token.clone());
                         state.failed = None;
-                        Ok(token)
+                        Outcome::Token(token)
                     }
                     Err(mut failure) => {
-                        failure.elapsed = elapsed;
+                        failure.elapsed = latency;
                         state.failed = Some((now.steady, failure.clone()));
-                        Err(failure)
+                        Outcome::Failed(failure)
                     }
                 }
             }
-            None => {
-                result.map(|grant| Token::new(grant, 1, self.correlation_id.clone(), elapsed, now))
-            }
+            (None, Ok(brought)) => Outcome::Token(token(brought, 1)),
+            (None, Err(failure)) => Outcome::Failed(failure),
         };
         landing.land(outcome);
     }
@@ -178,13 +258,23 @@ impl Drop for Takeoff {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::secret::Secret;
 
-    fn grant(lifetime: u64) -> Result<Grant, Failure> {
-        Ok(Grant {
-            token: Secret::from("token"),
-            lifetime: Some(Duration::from_secs(lifetime)),
+    fn grant(lifetime: u64) -> Result<Brought, Failure> {
+        Ok(Brought {
+            grant: Grant {
+                token: Secret::from("token"),
+                lifetime: Some(Duration::from_secs(lifetime)),
+            },
+            correlation_id: "id".into(),
+            attempts: 1,
         })
+    }
+
+    fn granted(flight: &Flight<Outcome>) -> Token {
+        match flight.peek() {
+            Some(Outcome::Token(token)) => token,
+            outcome => panic!("no token but {outcome:?}"),
+        }
     }
 
     fn later(moment: Moment, seconds: u64) -> Moment {
@@ -215,9 +305,9 @@ mod tests {
             panic!("the second caller waits for the first one's flight");
         };
         begun.land(grant(60), later(now, 2));
-        let token = flight.peek().expect("landed").expect("granted");
+        let token = granted(&flight);
         assert_eq!(token.generation(), 1);
-        assert_eq!(token.latency(), Duration::from_secs(2));
+        assert_eq!(token.way().latency, Duration::from_secs(2));
         let answer = session.ask(later(now, 61), must_not_launch);
         assert!(matches!(answer, Answer::Token(again) if again.generation() == 1));
     }
@@ -254,7 +344,51 @@ mod tests {
             panic!("the second caller waits");
         };
         drop(begun);
-        let failure = flight.peek().expect("landed").expect_err("failed");
-        assert_eq!(failure.kind, crate::failure::Kind::Transient);
+        let outcome = flight.peek();
+        assert!(
+            matches!(&outcome, Some(Outcome::Failed(failure)) if failure.kind == crate::failure::Kind::Transient),
+            "{outcome:?}"
+        );
+    }
+
+    #[test]
+    fn after_a_logout_no_token_of_before_is_handed_out() {
+        let session = Arc::new(Session::new());
+        let now = Moment::now();
+        takeoff(&session, now).land(grant(60), now);
+        session.set_discovered(Some("sso".into()));
+        session.clear();
+        assert!(session.token(now).is_none());
+        assert!(session.discovered().is_none());
+
+        // Nor one that was asked for before and comes after.
+        let before = takeoff(&session, now);
+        let Answer::Wait(flight) = session.ask(now, must_not_launch) else {
+            panic!("the second caller waits");
+        };
+        session.clear();
+        assert!(matches!(flight.peek(), Some(Outcome::Cleared)));
+        let after = takeoff(&session, now);
+        before.land(grant(60), now);
+        assert!(session.token(now).is_none());
+        after.land(grant(60), now);
+        assert_eq!(session.token(now).map(|token| token.generation()), Some(2));
+    }
+
+    #[test]
+    fn a_refresh_that_fails_leaves_the_token_that_is_still_good() {
+        let session = Arc::new(Session::new());
+        let now = Moment::now();
+        takeoff(&session, now).land(grant(60), now);
+        let mut begun = None;
+        session.refresh(now, |takeoff| begun = Some(takeoff));
+        session.refresh(now, must_not_launch);
+        assert_eq!(session.token(now).map(|token| token.generation()), Some(1));
+        let begun = begun.expect("a request begins");
+        begun.land(Err(Failure::transient("no")), now);
+        let answer = session.ask(now, must_not_launch);
+        assert!(matches!(answer, Answer::Token(token) if token.generation() == 1));
+        session.refresh(now, |takeoff| takeoff.land(grant(60), now));
+        assert_eq!(session.token(now).map(|token| token.generation()), Some(2));
     }
 }

@@ -27,8 +27,18 @@ pub struct Token {
     generation: u32,
     expires: Option<Instant>,
     expires_at: Option<SystemTime>,
-    correlation_id: Arc<str>,
-    latency: Duration,
+    way: Way,
+}
+
+/// How a token came here.
+#[derive(Clone, Debug)]
+pub struct Way {
+    /// Ties the licence request to the token request in the services' logs.
+    pub correlation_id: Arc<str>,
+    /// How long the request for it took; zero for one that the application gave.
+    pub latency: Duration,
+    /// Requests made for it.
+    pub attempts: u32,
 }
 
 /// The two clocks at one moment. Neither is enough: the steady one stands still while a box is suspended, and the wall
@@ -50,21 +60,14 @@ impl Moment {
 
 impl Token {
     /// `lifetime` counts from `now`. One that no clock can express counts as not known.
-    pub fn new(
-        grant: Grant,
-        generation: u32,
-        correlation_id: Arc<str>,
-        latency: Duration,
-        now: Moment,
-    ) -> Self {
+    pub fn new(grant: Grant, generation: u32, way: Way, now: Moment) -> Self {
         let Grant { token, lifetime } = grant;
         Self {
             text: token,
             generation,
             expires: lifetime.and_then(|lifetime| now.steady.checked_add(lifetime)),
             expires_at: lifetime.and_then(|lifetime| now.wall.checked_add(lifetime)),
-            correlation_id,
-            latency,
+            way,
         }
     }
 
@@ -82,14 +85,8 @@ impl Token {
         self.expires_at
     }
 
-    /// Ties the licence request to the token request in the services' logs.
-    pub fn correlation_id(&self) -> &str {
-        &self.correlation_id
-    }
-
-    /// How long the request for it took; zero for one that the application gave.
-    pub fn latency(&self) -> Duration {
-        self.latency
+    pub fn way(&self) -> &Way {
+        &self.way
     }
 
     /// Whether it may still be handed out: neither clock has reached its end. Without a known end it
@@ -133,6 +130,14 @@ mod tests {
         }
     }
 
+    fn way() -> Way {
+        Way {
+            correlation_id: "id".into(),
+            latency: Duration::ZERO,
+            attempts: 1,
+        }
+    }
+
     fn later(now: Moment, steady: Duration, wall: Duration) -> Moment {
         Moment {
             steady: now.steady + steady,
@@ -144,7 +149,7 @@ mod tests {
     fn a_token_is_valid_up_to_its_end_and_not_at_it() {
         let now = Moment::now();
         let lifetime = Duration::from_secs(10);
-        let token = Token::new(grant(Some(lifetime)), 1, "id".into(), Duration::ZERO, now);
+        let token = Token::new(grant(Some(lifetime)), 1, way(), now);
         let before = lifetime - Duration::from_nanos(1);
         assert!(token.is_valid(later(now, before, before)));
         assert!(!token.is_valid(later(now, lifetime, before)));
@@ -154,7 +159,7 @@ mod tests {
     fn a_token_that_ended_while_the_box_was_suspended_is_not_handed_out() {
         let now = Moment::now();
         let lifetime = Duration::from_secs(3600);
-        let token = Token::new(grant(Some(lifetime)), 1, "id".into(), Duration::ZERO, now);
+        let token = Token::new(grant(Some(lifetime)), 1, way(), now);
         let awake = Duration::from_secs(60);
         let asleep_overnight = Duration::from_secs(8 * 3600);
         assert!(!token.is_valid(later(now, awake, asleep_overnight)));
@@ -163,13 +168,7 @@ mod tests {
     #[test]
     fn a_lifetime_beyond_every_clock_counts_as_not_known() {
         let now = Moment::now();
-        let token = Token::new(
-            grant(Some(Duration::MAX)),
-            1,
-            "id".into(),
-            Duration::ZERO,
-            now,
-        );
+        let token = Token::new(grant(Some(Duration::MAX)), 1, way(), now);
         assert!(token.is_valid(now));
         assert_eq!(token.expires_at(), None);
     }

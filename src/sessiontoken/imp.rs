@@ -31,18 +31,23 @@ use gst::prelude::*;
 use gst::subclass::prelude::*;
 use once_cell::sync::Lazy;
 
+use super::app_token::{AppToken, Asked, Given};
 use super::key_request;
-use super::settings::{
-    Given, OnFailure, Policy, Settings, Source, given, is_open_to_others, read_file,
-};
+use super::policy::{Policy, Source};
+use super::settings::{OnFailure, Settings};
 use super::tune::{Report, Tune, Verdict};
 use crate::config::Slot;
 use crate::failure::Failure;
+use crate::flight::Flight;
 use crate::hold::{Hold, Holding, Item, Prepared, build_pads};
 use crate::messages;
+use crate::runtime;
 use crate::secret::Secret;
 use crate::session::{Moment, Token};
 use crate::wait::lock;
+
+/// The signal by which the application is asked for a token of its own.
+const REQUEST_TOKEN: &str = "request-token";
 
 static CAT: Lazy<gst::DebugCategory> = Lazy::new(|| {
     gst::DebugCategory::new(
@@ -69,34 +74,6 @@ pub struct SessionToken {
     tune: Mutex<Option<Tune>>,
 }
 
-/// The application's tokens: that of the property `session-token`, which may change at any time, and that of
-/// `session-token-file`, which is read at each tune.
-#[derive(Default)]
-struct AppToken {
-    generation: u32,
-    given: Option<Given>,
-    /// The last text of the file, and its generation.
-    file: Option<(Secret, u32)>,
-}
-
-impl AppToken {
-    /// The next generation, above all that a decryptor has seen.
-    fn next_generation(&mut self, seen: Option<u32>) -> u32 {
-        self.generation = self.generation.max(seen.unwrap_or(0)).saturating_add(1);
-        self.generation
-    }
-
-    fn read_file(&mut self, path: &str) -> Given {
-        let text = read_file(path)?;
-        let generation = match &self.file {
-            Some((known, generation)) if *known == text => *generation,
-            _ => self.next_generation(None),
-        };
-        self.file = Some((text.clone(), generation));
-        given(text, "`session-token-file`", generation)
-    }
-}
-
 impl SessionToken {
     /// The verdict on a protection event, and what the application has to hear of it. No lock is held afterwards.
     fn protection(&self, event: gst::Event) -> Prepared {
@@ -107,14 +84,19 @@ impl SessionToken {
             gst::debug!(CAT, imp = self, "event has a key request already");
             return Prepared::Push(Item::Event(event));
         }
-        let app_token = lock(&self.app_token).given.clone();
+        let app_token = lock(&self.app_token).given().cloned();
         let mut tune_guard = lock(&self.tune);
         let Some(tune) = tune_guard.as_mut() else {
             return Prepared::Fail(gst::FlowError::Error);
         };
         tune.flow = tune.flow.after(protection.origin());
-        let verdict = tune.verdict(app_token.as_ref(), &self.hold.waker(), Moment::now());
-        let service = service(tune.policy(), app_token.is_some());
+        let verdict = tune.verdict(
+            app_token.as_ref(),
+            || self.ask_application(),
+            &self.hold.waker(),
+            Moment::now(),
+        );
+        let service = tune.service(app_token.is_some());
         let policy = tune.policy().clone();
         match verdict {
             Verdict::Go(token) => {
@@ -159,11 +141,19 @@ impl SessionToken {
         );
         self.post_state(
             gst::Structure::builder("session-token")
-                .field("state", "acquired")
+                .field(
+                    "state",
+                    if report.refreshed {
+                        "refreshed"
+                    } else {
+                        "acquired"
+                    },
+                )
                 .field("service", service)
                 .field("generation", token.generation())
                 .field("cached", report.cached)
-                .field("latency", clock_time(token.latency()))
+                .field("attempts", token.way().attempts)
+                .field("latency", clock_time(token.way().latency))
                 .field("waited", clock_time(report.waited))
                 .build(),
         );
@@ -196,61 +186,177 @@ impl SessionToken {
 
     /// The application's token, or `None` when it takes it back. What is held does not wait any longer.
     fn set_app_token(&self, text: Option<String>) {
-        // A decryptor must not see two tokens of one generation, whoever they are from.
-        let seen = lock(&self.tune).as_ref().and_then(Tune::generation);
-        {
-            let mut app_token = lock(&self.app_token);
-            app_token.given = text.map(|text| {
-                let generation = app_token.next_generation(seen);
-                given(Secret::new(text), "`session-token`", generation)
-            });
-        }
+        let seen = self.seen();
+        let correlation_id = lock(&self.settings).correlation_id.clone();
+        lock(&self.app_token).set(text.map(Secret::new), seen, correlation_id.as_deref());
+        self.wake();
+    }
+
+    /// The generation of the token that a decryptor may have seen last.
+    fn seen(&self) -> Option<u32> {
+        lock(&self.tune).as_ref().and_then(Tune::generation)
+    }
+
+    /// Has the events that are held looked at again.
+    fn wake(&self) {
         if let Some(waiter) = self.hold.waker().upgrade() {
             waiter.wake();
         }
     }
 
-    /// NULL→READY and again READY→PAUSED, because properties may change in between: the settings become one
-    /// policy, or the state change fails.
-    fn prepare_policy(&self) -> Result<Policy, gst::StateChangeError> {
+    /// Emits `request-token` on a thread of its own, where the application may take its time; `None` where nobody
+    /// listens. Called with the tune locked, so the answer comes by way of a flight.
+    fn ask_application(&self) -> Option<Arc<Asked>> {
+        let obj = self.obj();
+        let signal = glib::subclass::SignalId::lookup(REQUEST_TOKEN, obj.type_())?;
+        if !glib::signal::signal_has_handler_pending(&*obj, signal, None, false) {
+            return None;
+        }
+        let (flight, landing) = Flight::start(None);
+        let weak = obj.downgrade();
+        let ask = move || {
+            let Some(obj) = weak.upgrade() else {
+                return;
+            };
+            let text = obj
+                .emit_by_name::<Option<String>>(REQUEST_TOKEN, &[])
+                .filter(|text| !text.is_empty());
+            let this = obj.imp();
+            let given = text.map(|text| {
+                let correlation_id = lock(&this.settings).correlation_id.clone();
+                let seen = this.seen();
+                lock(&this.app_token).answered(Secret::new(text), seen, correlation_id.as_deref())
+            });
+            let declined = given.is_none();
+            landing.land(given);
+            if declined && let Some(tune) = lock(&this.tune).as_mut() {
+                // The service gets its turn, before an event asks for it.
+                if tune.policy().prefetch {
+                    tune.prefetch(|| None, Moment::now());
+                }
+            }
+        };
+        match runtime::get() {
+            Ok(runtime) => drop(runtime.spawn_blocking(ask)),
+            Err(failure) => {
+                gst::warning!(
+                    CAT,
+                    imp = self,
+                    "request-token was not emitted: {}",
+                    failure.what
+                );
+                return None;
+            }
+        }
+        Some(flight)
+    }
+
+    /// `refresh-token`: the application knows that the token has to be another one.
+    fn refresh_token(&self) {
+        gst::debug!(CAT, imp = self, "refresh-token");
+        let file = self.reread_file();
+        let source = {
+            let mut tune = lock(&self.tune);
+            if let Some(tune) = tune.as_mut() {
+                tune.begin_anew(file);
+            }
+            tune.as_ref().map(|tune| tune.policy().clone())
+        };
+        match source.map_or_else(|| self.policy(), Ok) {
+            Ok(policy) => {
+                if let Source::Service(acquisition) = &policy.source {
+                    acquisition.refresh(Moment::now());
+                }
+            }
+            Err(failure) => gst::warning!(CAT, imp = self, "nothing to refresh: {}", failure.what),
+        }
+        self.wake();
+    }
+
+    /// `clear-token`: whoever was logged in is not any more.
+    fn clear_token(&self) {
+        gst::debug!(CAT, imp = self, "clear-token");
+        lock(&self.app_token).clear();
+        let policy = {
+            let tune = lock(&self.tune);
+            tune.as_ref().map(|tune| tune.policy().clone())
+        };
+        match policy.map_or_else(|| self.policy(), Ok) {
+            Ok(policy) => {
+                if let Source::Service(acquisition) = &policy.source {
+                    acquisition.session.clear();
+                }
+            }
+            Err(failure) => gst::warning!(CAT, imp = self, "no session to clear: {}", failure.what),
+        }
+        let file = self.reread_file();
+        if let Some(tune) = lock(&self.tune).as_mut() {
+            tune.begin_anew(file);
+        }
+        self.wake();
+    }
+
+    /// The token of `session-token-file` as it is now, where a tune has that source.
+    fn reread_file(&self) -> Option<Given> {
+        let (path, correlation_id, seen) = {
+            let tune = lock(&self.tune);
+            let tune = tune.as_ref()?;
+            let Source::File(path) = &tune.policy().source else {
+                return None;
+            };
+            let correlation_id = tune.policy().correlation_id.clone();
+            (path.clone(), correlation_id, tune.generation())
+        };
+        Some(lock(&self.app_token).read_file(&path, seen, correlation_id.as_deref()))
+    }
+
+    fn policy(&self) -> Result<Arc<Policy>, Failure> {
         let obj = self.obj();
         let context = self.context.get();
         let settings = lock(&self.settings).clone();
-        let policy = settings.policy(obj.upcast_ref(), context.as_ref());
-        let given = lock(&self.app_token).given.clone();
+        settings
+            .policy(obj.upcast_ref(), context.as_ref())
+            .map(Arc::new)
+    }
+
+    /// NULL→READY and again READY→PAUSED, because properties and files may change in between: the settings become one
+    /// policy, or the state change fails.
+    fn prepare_policy(&self) -> Result<Arc<Policy>, gst::StateChangeError> {
+        let policy = self.policy();
+        let given = lock(&self.app_token).given().cloned();
         let checked = policy.and_then(|policy| match given {
             Some(Err(failure)) => Err(failure),
             _ => Ok(policy),
         });
         checked.map_err(|failure| {
             gst::error!(CAT, imp = self, "{}", failure.what);
-            messages::post_error(obj.upcast_ref(), &failure);
+            messages::post_error(self.obj().upcast_ref(), &failure);
             gst::StateChangeError
         })
     }
 
     /// READY→PAUSED: a tune begins.
-    fn begin_tune(&self, policy: Policy) {
+    fn begin_tune(&self, policy: Arc<Policy>) {
         self.hold.set_max_held_bytes(policy.max_held_bytes);
-        if let Source::File(path) = &policy.source
-            && is_open_to_others(path)
-        {
-            gst::warning!(
-                CAT,
-                imp = self,
-                "session-token-file can be read by others than its owner"
-            );
+        for warning in &policy.warnings {
+            gst::warning!(CAT, imp = self, "{warning}");
         }
-        let prefetch = policy.prefetch && lock(&self.app_token).given.is_none();
-        let file = match &policy.source {
-            Source::File(path) => Some(lock(&self.app_token).read_file(path)),
-            Source::Service { .. } => None,
+        let (file, has_app_token) = {
+            let mut app_token = lock(&self.app_token);
+            let file = match &policy.source {
+                Source::File(path) => {
+                    Some(app_token.read_file(path, None, policy.correlation_id.as_deref()))
+                }
+                Source::Service(_) => None,
+            };
+            (file, app_token.given().is_some())
         };
-        let mut tune = Tune::new(Arc::new(policy), file);
+        let prefetch = policy.prefetch && !has_app_token;
+        let mut tune = lock(&self.tune);
+        let tune = tune.insert(Tune::new(policy, file));
         if prefetch {
-            tune.prefetch(Moment::now());
+            tune.prefetch(|| self.ask_application(), Moment::now());
         }
-        *lock(&self.tune) = Some(tune);
     }
 
     fn stats(&self) -> gst::Structure {
@@ -269,14 +375,6 @@ impl SessionToken {
             .field("holds", figures.holds)
             .field("held-bytes-peak", figures.peak_held_bytes as u64)
             .build()
-    }
-}
-
-fn service(policy: &Policy, from_app: bool) -> &'static str {
-    if from_app {
-        "application"
-    } else {
-        policy.source.nick()
     }
 }
 
@@ -341,6 +439,35 @@ impl ObjectImpl for SessionToken {
             properties
         });
         PROPERTIES.as_ref()
+    }
+
+    fn signals() -> &'static [glib::subclass::Signal] {
+        static SIGNALS: Lazy<Vec<glib::subclass::Signal>> = Lazy::new(|| {
+            let action = |name, act: fn(&SessionToken)| {
+                glib::subclass::Signal::builder(name)
+                    .action()
+                    .class_handler(move |args| {
+                        let element = args[0].get::<super::SessionToken>().ok()?;
+                        act(element.imp());
+                        None
+                    })
+                    .build()
+            };
+            vec![
+                // The application hands over a token of its own, in the first handler that gives one back.
+                glib::subclass::Signal::builder(REQUEST_TOKEN)
+                    .return_type::<Option<String>>()
+                    .run_last()
+                    .accumulator(|_, _, value| match value.get::<Option<String>>() {
+                        Ok(Some(_)) => std::ops::ControlFlow::Break(value.clone()),
+                        _ => std::ops::ControlFlow::Continue(value.clone()),
+                    })
+                    .build(),
+                action("refresh-token", SessionToken::refresh_token),
+                action("clear-token", SessionToken::clear_token),
+            ]
+        });
+        SIGNALS.as_ref()
     }
 
     fn set_property(&self, _id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {

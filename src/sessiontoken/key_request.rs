@@ -99,7 +99,7 @@ fn structure(token: &Token, flow: Flow, header: &HeaderTemplate) -> gst::Structu
         .field("generation", token.generation())
         .field("flow", flow.nick())
         .field("http-headers", headers)
-        .field("correlation-id", token.correlation_id())
+        .field("correlation-id", &*token.way().correlation_id)
         .build();
     if let Some(expires_at) = token.expires_at().and_then(date_time) {
         request.set("expires-at", expires_at);

@@ -5,8 +5,11 @@
 use gst::glib;
 use gst::prelude::*;
 
+mod acquisition;
+mod app_token;
 mod imp;
 pub(crate) mod key_request;
+mod policy;
 mod settings;
 mod src;
 mod tune;
@@ -23,7 +26,12 @@ glib::wrapper! {
 
 pub fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
     #[cfg(feature = "doc")]
-    settings::OnFailure::static_type().mark_as_plugin_api(gst::PluginAPIFlags::empty());
+    for type_ in [
+        settings::AuthService::static_type(),
+        settings::OnFailure::static_type(),
+    ] {
+        type_.mark_as_plugin_api(gst::PluginAPIFlags::empty());
+    }
     // It makes requests with credentials, so nothing plugs it unasked.
     gst::Element::register(
         Some(plugin),

@@ -1,23 +1,33 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Properties, and the one validated policy that they become when the element leaves NULL.
+//! Properties: what was set on the element, completed from context and environment.
 
 use std::collections::HashSet;
-use std::fs::File;
-use std::io::Read;
-use std::sync::Arc;
-use std::time::Duration;
 
 use gst::glib;
 use gst::prelude::*;
 
-use crate::auth_service::rdk;
-use crate::config::{Common, text};
+use crate::auth_service::{rdk, thunder};
+use crate::config::{Common, fields_of, text};
 use crate::failure::Failure;
 use crate::http::Endpoint;
-use crate::packing::{DEFAULT_HEADER, HeaderTemplate};
 use crate::secret::Secret;
-use crate::session::{Grant, Identity, MAX_TOKEN_LEN, Moment, Session, Token, checked, session};
+
+use super::policy::{Policy, policy};
+
+/// Which service hands out the session tokens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
+#[enum_type(name = "GstSessionTokenAuthService")]
+#[repr(i32)]
+pub enum AuthService {
+    #[default]
+    #[enum_value(name = "RDK authservice over HTTP", nick = "rdk")]
+    Rdk,
+    #[enum_value(name = "RDK authservice over Thunder's JSON-RPC", nick = "thunder")]
+    Thunder,
+    #[enum_value(name = "OpenTV Authentication Gateway Service", nick = "ags")]
+    Ags,
+}
 
 /// What happens to the stream when there is no token.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
@@ -34,15 +44,30 @@ pub enum OnFailure {
     Anonymous,
 }
 
+/// Names and values out of a structure, or why they cannot be had.
+type Pairs = Result<Vec<(String, Secret)>, Failure>;
+
 /// The properties as they were set.
 #[derive(Clone)]
 pub struct Settings {
+    pub auth_service: AuthService,
     location: Option<Secret>,
-    session_token_file: Option<String>,
-    on_failure: OnFailure,
-    prefetch: bool,
-    key_request_header: Option<Secret>,
-    common: Common,
+    pub auth_service_id: Option<String>,
+    pub tenant_id: Option<String>,
+    pub correlation_id: Option<String>,
+    pub thunder_method: Option<String>,
+    pub authorization: Option<Secret>,
+    pub authorization_file: Option<String>,
+    pub parameters: Option<Pairs>,
+    pub parameters_file: Option<String>,
+    pub discover: bool,
+    pub extra_headers: Option<Pairs>,
+    pub extra_headers_file: Option<String>,
+    pub session_token_file: Option<String>,
+    pub on_failure: OnFailure,
+    pub prefetch: bool,
+    pub key_request_header: Option<Secret>,
+    pub common: Common,
     /// Names of those that were set on the element, which contexts and environment do not change.
     explicit: HashSet<String>,
 }
@@ -50,7 +75,19 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            auth_service: AuthService::default(),
             location: None,
+            auth_service_id: None,
+            tenant_id: None,
+            correlation_id: None,
+            thunder_method: None,
+            authorization: None,
+            authorization_file: None,
+            parameters: None,
+            parameters_file: None,
+            discover: false,
+            extra_headers: None,
+            extra_headers_file: None,
             session_token_file: None,
             on_failure: OnFailure::default(),
             prefetch: true,
@@ -61,20 +98,97 @@ impl Default for Settings {
     }
 }
 
+/// A property that holds a text and may be read back.
+fn string(name: &'static str, nick: &'static str, blurb: &'static str) -> glib::ParamSpec {
+    glib::ParamSpecString::builder(name)
+        .nick(nick)
+        .blurb(blurb)
+        .mutable_ready()
+        .build()
+}
+
+/// A property that holds a secret: it is never read back.
+fn secret<'a, B: glib::prelude::ParamSpecBuilderExt<'a>>(
+    builder: B,
+    nick: &'a str,
+    blurb: &'a str,
+) -> B {
+    builder.nick(nick).blurb(blurb).mutable_ready().write_only()
+}
+
 impl Settings {
     pub fn properties() -> Vec<glib::ParamSpec> {
         let own = [
+            glib::ParamSpecEnum::builder::<AuthService>("auth-service")
+                .nick("Auth service")
+                .blurb("Which service hands out the session tokens")
+                .mutable_ready()
+                .build(),
             glib::ParamSpecString::builder("location")
                 .nick("Location")
-                .blurb("URL of the auth service (read back without userinfo and query)")
+                .blurb("URL of the auth service (default: that of the service, none for ags; read back without userinfo and query)")
                 .default_value(rdk::DEFAULT_LOCATION)
                 .mutable_ready()
                 .build(),
-            glib::ParamSpecString::builder("session-token-file")
-                .nick("Session token file")
-                .blurb("File that holds the session token, read at each tune instead of asking a service")
+            string(
+                "auth-service-id",
+                "Auth service id",
+                "The operator's sign-on service (ags: x-auth-service-id)",
+            ),
+            string("tenant-id", "Tenant id", "The tenant (ags: nv-tenant-id)"),
+            string(
+                "correlation-id",
+                "Correlation id",
+                "Ties requests together in the services' logs (default: a new UUID for each token; ags: x-correlation-id)",
+            ),
+            string(
+                "thunder-method",
+                "Thunder method",
+                "The JSON-RPC method (default: org.rdk.AuthService.1.getSessionToken)",
+            ),
+            secret(
+                glib::ParamSpecString::builder("authorization"),
+                "Authorization",
+                "Thunder's security token, without Bearer; from code only, else use authorization-file",
+            )
+            .build(),
+            string(
+                "authorization-file",
+                "Authorization file",
+                "File that holds Thunder's security token, read at each tune",
+            ),
+            secret(
+                glib::ParamSpecBoxed::builder::<gst::Structure>("parameters"),
+                "Parameters",
+                "The operator's parameters for ags, in order; from code only, else use parameters-file",
+            )
+            .build(),
+            string(
+                "parameters-file",
+                "Parameters file",
+                "File that holds the operator's parameters for ags (a JSON object name to value, or ags's array), read at each tune",
+            ),
+            glib::ParamSpecBoolean::builder("discover")
+                .nick("Discover")
+                .blurb("Ask ags which services there are, and check id and parameters before any of them is sent")
                 .mutable_ready()
                 .build(),
+            secret(
+                glib::ParamSpecBoxed::builder::<gst::Structure>("extra-headers"),
+                "Extra headers",
+                "HTTP headers to add to the request for a token; from code only, else use extra-headers-file",
+            )
+            .build(),
+            string(
+                "extra-headers-file",
+                "Extra headers file",
+                "File that holds HTTP headers to add to the request for a token (a JSON object name to value), read at each tune",
+            ),
+            string(
+                "session-token-file",
+                "Session token file",
+                "File that holds the session token, read at each tune instead of asking a service",
+            ),
             glib::ParamSpecEnum::builder::<OnFailure>("on-failure")
                 .nick("On failure")
                 .blurb("What to do with the stream when there is no token")
@@ -86,12 +200,12 @@ impl Settings {
                 .default_value(true)
                 .mutable_ready()
                 .build(),
-            glib::ParamSpecString::builder("key-request-header")
-                .nick("Key request header")
-                .blurb("HTTP header for the licence request, {token} stands for the token (default: Authorization: Bearer {token})")
-                .mutable_ready()
-                .write_only()
-                .build(),
+            secret(
+                glib::ParamSpecString::builder("key-request-header"),
+                "Key request header",
+                "HTTP header for the licence request, {token} stands for the token (default: Authorization: Bearer {token})",
+            )
+            .build(),
         ];
         own.into_iter().chain(Common::properties()).collect()
     }
@@ -105,7 +219,19 @@ impl Settings {
     /// The value has the property's type: GObject and `config` both see to that.
     fn apply(&mut self, name: &str, value: &glib::Value) {
         match name {
+            "auth-service" => self.auth_service = value.get().unwrap_or_default(),
             "location" => self.location = text(value).map(Secret::new),
+            "auth-service-id" => self.auth_service_id = text(value),
+            "tenant-id" => self.tenant_id = text(value),
+            "correlation-id" => self.correlation_id = text(value),
+            "thunder-method" => self.thunder_method = text(value),
+            "authorization" => self.authorization = text(value).map(Secret::new),
+            "authorization-file" => self.authorization_file = text(value),
+            "parameters" => self.parameters = pairs(value, name),
+            "parameters-file" => self.parameters_file = text(value),
+            "discover" => self.discover = value.get().unwrap_or(false),
+            "extra-headers" => self.extra_headers = pairs(value, name),
+            "extra-headers-file" => self.extra_headers_file = text(value),
             "session-token-file" => self.session_token_file = text(value),
             "on-failure" => self.on_failure = value.get().unwrap_or_default(),
             "prefetch" => self.prefetch = value.get().unwrap_or(true),
@@ -116,7 +242,16 @@ impl Settings {
 
     pub fn get(&self, name: &str) -> glib::Value {
         match name {
-            "location" => Endpoint::shown(self.location()).to_value(),
+            "auth-service" => self.auth_service.to_value(),
+            "location" => self.location().map(Endpoint::shown).to_value(),
+            "auth-service-id" => self.auth_service_id.to_value(),
+            "tenant-id" => self.tenant_id.to_value(),
+            "correlation-id" => self.correlation_id.to_value(),
+            "thunder-method" => self.thunder_method.to_value(),
+            "authorization-file" => self.authorization_file.to_value(),
+            "parameters-file" => self.parameters_file.to_value(),
+            "discover" => self.discover.to_value(),
+            "extra-headers-file" => self.extra_headers_file.to_value(),
             "session-token-file" => self.session_token_file.to_value(),
             "on-failure" => self.on_failure.to_value(),
             "prefetch" => self.prefetch.to_value(),
@@ -124,10 +259,14 @@ impl Settings {
         }
     }
 
-    fn location(&self) -> &str {
-        self.location
-            .as_ref()
-            .map_or(rdk::DEFAULT_LOCATION, Secret::expose)
+    /// Where the service is asked, if that is known.
+    pub fn location(&self) -> Option<&str> {
+        match (&self.location, self.auth_service) {
+            (Some(location), _) => Some(location.expose()),
+            (None, AuthService::Rdk) => Some(rdk::DEFAULT_LOCATION),
+            (None, AuthService::Thunder) => Some(thunder::DEFAULT_LOCATION),
+            (None, AuthService::Ags) => None,
+        }
     }
 
     /// These settings, completed from context and environment and checked.
@@ -144,117 +283,12 @@ impl Settings {
         for (name, value) in crate::config::settings_for(element, &self.explicit, context)? {
             settings.apply(&name, &value);
         }
-        let header = match &settings.key_request_header {
-            Some(text) => HeaderTemplate::parse(text.expose()),
-            None => HeaderTemplate::parse(DEFAULT_HEADER),
-        }
-        .map_err(Failure::misconfigured)?;
-        let source = match &settings.session_token_file {
-            Some(path) => Source::File(path.clone()),
-            None => {
-                let endpoint = Endpoint::parse(
-                    settings.location(),
-                    "location",
-                    settings.common.allow_cleartext,
-                )?;
-                Source::Service {
-                    session: session(Identity {
-                        service: rdk::NICK,
-                        location: Secret::from(endpoint.as_str()),
-                    }),
-                    endpoint,
-                }
-            }
-        };
-        Ok(Policy {
-            source,
-            timeout: settings.common.timeout(),
-            on_failure: settings.on_failure,
-            prefetch: settings.prefetch,
-            header,
-            max_held_bytes: settings.common.max_held_bytes,
-        })
+        policy(&settings)
     }
 }
 
-/// What the element does from READY on.
-pub struct Policy {
-    pub source: Source,
-    pub timeout: Duration,
-    pub on_failure: OnFailure,
-    pub prefetch: bool,
-    pub header: HeaderTemplate,
-    pub max_held_bytes: u64,
-}
-
-/// Where the token comes from, unless the application gives one itself.
-pub enum Source {
-    File(String),
-    Service {
-        session: Arc<Session>,
-        endpoint: Endpoint,
-    },
-}
-
-impl Source {
-    pub fn nick(&self) -> &'static str {
-        match self {
-            Source::File(_) => "file",
-            Source::Service { .. } => rdk::NICK,
-        }
-    }
-}
-
-/// A token that the application gave, or why what it gave is none.
-pub type Given = Result<Token, Failure>;
-
-/// Takes the application's own text as the token of that generation.
-pub fn given(text: Secret, source: &str, generation: u32) -> Given {
-    let grant = Grant {
-        token: checked(text, source).map_err(|failure| Failure::misconfigured(failure.what))?,
-        lifetime: None,
-    };
-    let correlation_id = uuid::Uuid::new_v4().to_string().into();
-    Ok(Token::new(
-        grant,
-        generation,
-        correlation_id,
-        Duration::ZERO,
-        Moment::now(),
-    ))
-}
-
-/// Reads the text of a token from a file; white space around it does not count.
-pub fn read_file(path: &str) -> Result<Secret, Failure> {
-    let unreadable = |error: std::io::Error| {
-        Failure::misconfigured(format!("`session-token-file` cannot be read: {error}"))
-    };
-    // Opening a pipe could block the player.
-    if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
-        return Err(Failure::misconfigured(
-            "`session-token-file` is not a regular file",
-        ));
-    }
-    let file = File::open(path).map_err(unreadable)?;
-    // A little more than the longest token, so that one that is too long is seen to be.
-    const LIMIT: usize = 2 * MAX_TOKEN_LEN;
-    let mut text = zeroize::Zeroizing::new(String::with_capacity(LIMIT + 1));
-    file.take(LIMIT as u64)
-        .read_to_string(&mut text)
-        .map_err(unreadable)?;
-    Ok(Secret::from(text.trim()))
-}
-
-/// Whether others than its owner may read the file.
-pub fn is_open_to_others(path: &str) -> bool {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        std::fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0)
-    }
-    #[cfg(not(unix))]
-    {
-        let _ = path;
-        false
-    }
+/// The fields of a structure, in order.
+fn pairs(value: &glib::Value, name: &str) -> Option<Pairs> {
+    let structure = value.get::<Option<gst::Structure>>().ok().flatten()?;
+    Some(fields_of(&structure, &format!("`{name}`")))
 }

@@ -52,14 +52,19 @@ fn failure(builder: ElementBuilder<'_>) -> Told {
 
 /// The failure with a head-end that answers so, which is asked once.
 fn failure_of(auth: Auth) -> Complaint {
+    failure_after(1, auth)
+}
+
+/// The failure with a head-end that answers so, which is asked so many times.
+fn failure_after(attempts: u32, auth: Auth) -> Complaint {
     let headend = headend(auth);
     let mut told = failure(sessiontoken(&headend));
-    assert_eq!(headend.token_requests().len(), 1);
+    assert_eq!(headend.token_requests().len(), attempts as usize);
     let state = told.state();
     assert_eq!(state.get::<&str>("service"), Ok("rdk"));
-    assert_eq!(state.get::<u32>("attempts"), Ok(1));
+    assert_eq!(state.get::<u32>("attempts"), Ok(attempts));
     let complaint = told.errors.remove(0);
-    assert_eq!(complaint.detail::<u32>("attempts"), 1);
+    assert_eq!(complaint.detail::<u32>("attempts"), attempts);
     complaint
 }
 
@@ -75,12 +80,12 @@ fn a_service_that_does_not_run_is_named_with_its_address() {
         .does_not_say(&["PASSWORD", "PATH", "SECRET", "user"]);
     assert_eq!(complaint.detail::<String>("reason"), "transient");
     assert!(complaint.detail::<gst::ClockTime>("elapsed") > gst::ClockTime::ZERO);
-    assert_eq!(told.state().get::<u32>("attempts"), Ok(1));
+    assert_eq!(told.state().get::<u32>("attempts"), Ok(3));
 }
 
 #[test]
 fn a_service_that_hangs_up_without_an_answer_is_named() {
-    let complaint = failure_of(Auth::CloseAtOnce);
+    let complaint = failure_after(3, Auth::CloseAtOnce);
     complaint
         .is(gst::ResourceError::OpenRead)
         .says(&["127.0.0.1:"]);
@@ -123,7 +128,7 @@ fn a_refusal_by_http_status_is_one_of_authorization() {
 
 #[test]
 fn a_fault_of_the_service_is_told_from_a_refusal() {
-    let complaint = failure_of(reply(500, "SECRET"));
+    let complaint = failure_after(3, reply(500, "SECRET"));
     complaint
         .is(gst::ResourceError::OpenRead)
         .says(&["HTTP 500", "at the moment"])
@@ -242,7 +247,10 @@ fn a_token_file_that_is_none_ends_the_stream_with_the_propertys_name() {
 
 #[test]
 fn a_player_that_goes_on_without_a_token_is_warned_once_and_plays() {
-    for (auth, reason) in [(reply(401, ""), "denied"), (Auth::CloseAtOnce, "transient")] {
+    for (auth, reason, requests) in [
+        (reply(401, ""), "denied", 1),
+        (Auth::CloseAtOnce, "transient", 3),
+    ] {
         let headend = headend(auth);
         let rig = Rig::new(sessiontoken(&headend).property_from_str("on-failure", "anonymous"));
         let [first, second, third] = protections();
@@ -269,7 +277,7 @@ fn a_player_that_goes_on_without_a_token_is_warned_once_and_plays() {
         assert_eq!((told.errors.len(), told.warnings.len()), (0, 1), "{told:?}");
         assert_eq!(told.warnings[0].detail::<String>("reason"), reason);
         assert_eq!(told.state().get::<&str>("state"), Ok("failed"));
-        assert_eq!(headend.token_requests().len(), 1);
+        assert_eq!(headend.token_requests().len(), requests);
     }
 }
 
@@ -289,6 +297,7 @@ fn the_application_hears_of_a_token_once_a_tune() {
     assert_eq!(
         fields,
         [
+            "attempts",
             "cached",
             "generation",
             "latency",
@@ -301,6 +310,7 @@ fn the_application_hears_of_a_token_once_a_tune() {
     assert_eq!(state.get::<&str>("service"), Ok("rdk"));
     assert_eq!(state.get::<u32>("generation"), Ok(1));
     assert_eq!(state.get::<bool>("cached"), Ok(false));
+    assert_eq!(state.get::<u32>("attempts"), Ok(1));
     let time = |field| state.get::<gst::ClockTime>(field).expect("a time");
     assert!(time("latency") > gst::ClockTime::ZERO);
     assert!(time("waited") > gst::ClockTime::ZERO);

@@ -5,6 +5,7 @@
 //! A file for each thing that a player relies on. Sessions are shared in the process by their
 //! location, so each test has a head-end, and with it a session, of its own.
 
+mod app_token;
 mod decrypting;
 mod failing;
 mod flush;

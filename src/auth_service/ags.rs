@@ -1,0 +1,450 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! OpenTV's Authentication Gateway Service: `POST …/ags/getSessionToken` with the operator's parameters, and
+//! `GET …/ags/servicediscovery` beside it.
+
+use serde::Deserialize;
+
+use crate::failure::Failure;
+use crate::http::{Reply, headers};
+use crate::json::{self, Scalar};
+use crate::secret::Secret;
+use crate::session::{Grant, checked};
+
+use super::discovery::Offer;
+use super::{Call, status, unreadable};
+
+pub const NICK: &str = "ags";
+
+/// The last part of the path of the discovery.
+pub const DISCOVERY: &str = "servicediscovery";
+
+/// Headers that the settings fill.
+pub const TAKEN: [&str; 3] = ["x-auth-service-id", "x-correlation-id", "nv-tenant-id"];
+
+/// What AGS wants to know.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Ags {
+    auth_service_id: Option<String>,
+    tenant_id: Option<String>,
+    /// In the order in which they are sent.
+    parameters: Vec<(String, Secret)>,
+    discover: bool,
+}
+
+impl Ags {
+    /// # Errors
+    ///
+    /// `Misconfigured`, with the property's name and what to set.
+    pub fn new(
+        auth_service_id: Option<String>,
+        tenant_id: Option<String>,
+        parameters: Vec<(String, Secret)>,
+        discover: bool,
+    ) -> Result<Self, Failure> {
+        for (setting, value) in [
+            ("auth-service-id", &auth_service_id),
+            ("tenant-id", &tenant_id),
+        ] {
+            if value
+                .as_ref()
+                .is_some_and(|value| !headers::is_value(value))
+            {
+                return Err(Failure::misconfigured(format!(
+                    "`{setting}` holds characters that no header can carry"
+                )));
+            }
+        }
+        if auth_service_id.is_none() && !discover {
+            return Err(Failure::misconfigured(
+                "`auth-service-id` is not set: set it to the operator's sign-on service, or set `discover` to ask AGS which there are",
+            ));
+        }
+        Ok(Self {
+            auth_service_id,
+            tenant_id,
+            parameters,
+            discover,
+        })
+    }
+
+    pub fn discover(&self) -> bool {
+        self.discover
+    }
+
+    pub fn parameters(&self) -> &[(String, Secret)] {
+        &self.parameters
+    }
+
+    fn headers(&self, correlation_id: &str, service_id: Option<&str>) -> Vec<(String, Secret)> {
+        [
+            ("x-auth-service-id", service_id),
+            ("x-correlation-id", Some(correlation_id)),
+            ("nv-tenant-id", self.tenant_id.as_deref()),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), Secret::from(value?))))
+        .collect()
+    }
+
+    /// The request for the services that there are. It holds no secret.
+    pub fn discovery_call(&self, correlation_id: &str) -> Call {
+        Call::get(self.headers(correlation_id, None))
+    }
+
+    /// The request for a token, to the service that was `discovered`, else to that of the settings.
+    pub fn token_call(&self, correlation_id: &str, discovered: Option<&str>) -> Call {
+        let service_id = discovered.or(self.auth_service_id.as_deref());
+        Call::post_json(self.headers(correlation_id, service_id), self.body())
+    }
+
+    /// Written piece by piece into one buffer of known size, so that no copy of a value is left behind.
+    fn body(&self) -> Vec<u8> {
+        // A character becomes six at the most (`\u0000`).
+        let size = self.parameters.iter().fold(32, |size, (name, value)| {
+            size + 32 + 6 * (name.len() + value.expose().len())
+        });
+        let mut body = Vec::with_capacity(size);
+        body.extend_from_slice(br#"{"parameters":["#);
+        for (number, (name, value)) in self.parameters.iter().enumerate() {
+            if number > 0 {
+                body.push(b',');
+            }
+            for (key, text) in [
+                (&br#"{"name":"#[..], name.as_str()),
+                (br#","value":"#, value.expose()),
+            ] {
+                body.extend_from_slice(key);
+                // A string always becomes JSON, and a vector takes all that is written.
+                let written = serde_json::to_writer(&mut body, text);
+                debug_assert!(written.is_ok());
+            }
+            body.push(b'}');
+        }
+        body.extend_from_slice(b"]}");
+        body
+    }
+
+    /// Which of the services on offer to ask, once it is sure that it can be asked.
+    ///
+    /// # Errors
+    ///
+    /// `Misconfigured`, with what to set: a service to choose, or a parameter that is missing.
+    pub fn choose(&self, offers: &[Offer], asked: &str) -> Result<String, Failure> {
+        let offer = match &self.auth_service_id {
+            Some(id) => offers.iter().find(|offer| offer.id == *id).ok_or_else(|| {
+                Failure::misconfigured(format!(
+                    "AGS has no service of the name in `auth-service-id`: it has {}",
+                    list(offers)
+                ))
+            })?,
+            None => match offers {
+                [only] => only,
+                _ => {
+                    return Err(Failure::misconfigured(format!(
+                        "AGS has more than one service: set `auth-service-id` to one of {}",
+                        list(offers)
+                    )));
+                }
+            },
+        };
+        let missing: Vec<_> = offer
+            .mandatory_parameters(asked)
+            .filter(|wanted| {
+                !self
+                    .parameters
+                    .iter()
+                    .any(|(name, value)| name == *wanted && !value.expose().is_empty())
+            })
+            .map(shown)
+            .collect();
+        if missing.is_empty() {
+            return Ok(offer.id.clone());
+        }
+        Err(Failure::misconfigured(format!(
+            "AGS wants parameters that are not set: add {} to `parameters-file`",
+            some(missing)
+        )))
+    }
+}
+
+fn list(offers: &[Offer]) -> String {
+    some(offers.iter().map(|offer| shown(&offer.id)).collect())
+}
+
+/// The first few of them: a server decides how many there are.
+fn some(mut names: Vec<String>) -> String {
+    const MANY: usize = 8;
+    let more = names.len().saturating_sub(MANY);
+    names.truncate(MANY);
+    let names = names.join(", ");
+    match more {
+        0 => names,
+        more => format!("{names} and {more} more"),
+    }
+}
+
+fn shown(name: impl AsRef<str>) -> String {
+    format!("`{}`", crate::problem::cleaned(name.as_ref(), 64))
+}
+
+/// Reads the reply to the request for a token.
+///
+/// # Errors
+///
+/// `Denied` for HTTP 400, 401, 403 and `success: false`; `Transient` for 408, 429 and 5xx; `Malformed` for every
+/// other status and for a body that is not what it should be.
+pub fn read_reply(reply: &Reply) -> Result<Grant, Failure> {
+    #[derive(Deserialize)]
+    struct Fields {
+        #[serde(default, rename = "sessionToken")]
+        session_token: Option<Scalar>,
+        #[serde(default)]
+        success: Option<Scalar>,
+    }
+    match reply.status {
+        200 => {}
+        400 => {
+            return Err(Failure::denied(
+                "AGS takes the request for a bad one (HTTP 400): check `parameters-file`, `auth-service-id` and `tenant-id`",
+            ));
+        }
+        _ => {
+            return Err(status::failure(
+                reply,
+                "the values in `parameters-file`, and that this account may watch",
+            ));
+        }
+    }
+    let fields: Fields = json::read_object(&reply.body).map_err(unreadable)?;
+    if fields.success.as_ref().is_some_and(Scalar::is_false) {
+        return Err(Failure::denied(
+            "the auth service refused a session token (`success` is false): check the values in `parameters-file`",
+        ));
+    }
+    let token = match fields.session_token {
+        Some(Scalar::Text(token)) => token,
+        Some(_) => {
+            return Err(Failure::malformed(
+                "`sessionToken` in the auth service's reply is not a string",
+            ));
+        }
+        None => {
+            return Err(Failure::malformed(
+                "the auth service's reply has no `sessionToken`: check that `location` names AGS",
+            ));
+        }
+    };
+    Ok(Grant {
+        token: checked(token, "the auth service")?,
+        lifetime: None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth_service::discovery;
+    use crate::failure::Kind;
+
+    fn parameters(names: &[&str]) -> Vec<(String, Secret)> {
+        names
+            .iter()
+            .map(|name| ((*name).to_owned(), Secret::from("SECRET")))
+            .collect()
+    }
+
+    fn ags(id: Option<&str>, names: &[&str]) -> Ags {
+        Ags::new(id.map(str::to_owned), None, parameters(names), true).expect("valid")
+    }
+
+    fn offers(text: &str) -> Vec<Offer> {
+        discovery::read_reply(&Reply::new(200, text.as_bytes())).expect("offers")
+    }
+
+    const ONE: &str = r#"{"availableServices":[{"authServiceName":"sso","endpoints":[
+        {"name":"SIGNON","path":"/signOn","parameterProperties":[
+            {"name":"User","mandatory":true,"isPassword":false},
+            {"name":"Nick","mandatory":false,"isPassword":false}]}]}]}"#;
+    const TWO: &str =
+        r#"{"availableServices":[{"authServiceName":"sso"},{"authServiceName":"other"}]}"#;
+
+    #[test]
+    fn the_request_is_the_seeds_with_the_parameters_in_order() {
+        let values = vec![
+            ("Z".to_owned(), Secret::from("a\"b\\\u{1}é")),
+            ("A".to_owned(), Secret::from("")),
+        ];
+        let ags = Ags::new(Some("sso".into()), Some("tenant".into()), values, false);
+        let call = ags.expect("valid").token_call("id", None);
+        let headers: Vec<_> = call
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.expose()))
+            .collect();
+        assert_eq!(
+            headers,
+            [
+                ("x-auth-service-id", "sso"),
+                ("x-correlation-id", "id"),
+                ("nv-tenant-id", "tenant")
+            ]
+        );
+        let (content_type, body) = call.body.expect("a body");
+        assert_eq!(content_type, "application/json");
+        assert_eq!(
+            std::str::from_utf8(&body),
+            Ok(r#"{"parameters":[{"name":"Z","value":"a\"b\\\u0001é"},{"name":"A","value":""}]}"#)
+        );
+        let none = Ags::new(Some("sso".into()), None, Vec::new(), false).expect("valid");
+        let body = none.token_call("id", None).body.expect("a body").1;
+        assert_eq!(&body[..], br#"{"parameters":[]}"#);
+    }
+
+    #[test]
+    fn discovery_tells_nothing_but_tenant_and_correlation() {
+        let ags = Ags::new(
+            Some("sso".into()),
+            Some("t".into()),
+            parameters(&["a"]),
+            true,
+        );
+        let call = ags.expect("valid").discovery_call("id");
+        let names: Vec<_> = call.headers.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["x-correlation-id", "nv-tenant-id"]);
+        assert!(call.body.is_none());
+    }
+
+    #[test]
+    fn the_only_service_is_taken_and_a_named_one_must_be_there() {
+        assert_eq!(
+            ags(None, &["User"]).choose(&offers(ONE), "x"),
+            Ok("sso".to_owned())
+        );
+        assert_eq!(
+            ags(Some("other"), &[]).choose(&offers(TWO), "x"),
+            Ok("other".to_owned())
+        );
+        for (id, text, says) in [
+            (None, TWO, "`sso`, `other`"),
+            (Some("third"), TWO, "`sso`, `other`"),
+            (Some("third"), ONE, "`sso`"),
+        ] {
+            let failure = ags(id, &["User"])
+                .choose(&offers(text), "x")
+                .expect_err(says);
+            assert_eq!(failure.kind, Kind::Misconfigured);
+            assert!(
+                failure.what.contains("`auth-service-id`"),
+                "{}",
+                failure.what
+            );
+            assert!(failure.what.contains(says), "{}", failure.what);
+        }
+    }
+
+    #[test]
+    fn a_mandatory_parameter_that_is_missing_is_named() {
+        for given in [&["Nick"][..], &[], &["user"]] {
+            let failure = ags(None, given)
+                .choose(&offers(ONE), "x")
+                .expect_err("missing");
+            assert_eq!(failure.kind, Kind::Misconfigured);
+            assert!(
+                failure.what.contains("add `User` to `parameters-file`"),
+                "{}",
+                failure.what
+            );
+        }
+        let empty = vec![("User".to_owned(), Secret::from(""))];
+        let ags = Ags::new(None, None, empty, true).expect("valid");
+        assert!(ags.choose(&offers(ONE), "x").is_err());
+    }
+
+    #[test]
+    fn a_token_is_a_string_in_its_own_field() {
+        let grant = read_reply(&Reply::new(
+            200,
+            br#"{"a":1,"sessionToken":"abc3fj6sdehd529ng33dg"}"#,
+        ));
+        assert_eq!(
+            grant.expect("granted").token.expose(),
+            "abc3fj6sdehd529ng33dg"
+        );
+        for (body, kind, says) in [
+            (r#"{"sessionToken":17}"#, Kind::Malformed, "not a string"),
+            (
+                r#"{"sessionToken":null}"#,
+                Kind::Malformed,
+                "no `sessionToken`",
+            ),
+            (
+                r#"{"token":"SECRET"}"#,
+                Kind::Malformed,
+                "no `sessionToken`",
+            ),
+            (
+                r#"{"sessiontoken":"SECRET"}"#,
+                Kind::Malformed,
+                "no `sessionToken`",
+            ),
+            (
+                r#"{"data":{"sessionToken":"SECRET"}}"#,
+                Kind::Malformed,
+                "no `sessionToken`",
+            ),
+            (r#"["SECRET"]"#, Kind::Malformed, "shape"),
+            (
+                r#"{"sessionToken":"SECRET","sessionToken":"b"}"#,
+                Kind::Malformed,
+                "shape",
+            ),
+            (
+                r#"{"sessionToken":"SECRET\r\nX: y"}"#,
+                Kind::Malformed,
+                "visible ASCII",
+            ),
+            (r#"{"sessionToken":""}"#, Kind::Malformed, "is empty"),
+            (
+                r#"{"sessionToken":"SECRET","success":false}"#,
+                Kind::Denied,
+                "`success`",
+            ),
+        ] {
+            let failure = read_reply(&Reply::new(200, body.as_bytes())).expect_err(body);
+            assert_eq!(failure.kind, kind, "{body}");
+            assert!(failure.what.contains(says), "{body}: {}", failure.what);
+            assert!(!failure.what.contains("SECRET"), "{}", failure.what);
+        }
+    }
+
+    #[test]
+    fn the_documents_statuses_are_refusals() {
+        for status in [400, 401, 403] {
+            let failure = read_reply(&Reply::new(status, b"")).expect_err("refused");
+            assert_eq!(failure.kind, Kind::Denied);
+            assert!(
+                failure.what.contains("`parameters-file`"),
+                "{}",
+                failure.what
+            );
+        }
+    }
+
+    #[test]
+    fn settings_that_cannot_work_are_refused_by_name() {
+        for (id, tenant, says) in [
+            (None, None, "`auth-service-id`"),
+            (Some("a\r\nb"), None, "`auth-service-id`"),
+            (Some("a"), Some("é"), "`tenant-id`"),
+        ] {
+            let failure = Ags::new(
+                id.map(str::to_owned),
+                tenant.map(str::to_owned),
+                Vec::new(),
+                false,
+            );
+            assert!(failure.expect_err(says).what.contains(says));
+        }
+    }
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! What an HTTP status other than the service's own means.
+
+use crate::failure::Failure;
+use crate::http::Reply;
+
+/// The failure behind a status with which no service grants a token. `credentials` says what to check after a refusal.
+pub fn failure(reply: &Reply, credentials: &str) -> Failure {
+    let status = reply.status;
+    match status {
+        401 | 403 => Failure::denied(format!(
+            "the auth service refused a session token (HTTP {status}): check {credentials}"
+        )),
+        408 | 429 | 500..=599 => {
+            let later = reply.retry_after.map_or_else(String::new, |pause| {
+                format!(", it wants to be asked again in {} s", pause.as_secs())
+            });
+            Failure::transient(format!(
+                "the auth service has no session token at the moment (HTTP {status}){later}"
+            ))
+        }
+        404 => Failure::malformed(
+            "the auth service does not know that path (HTTP 404): check `location`",
+        ),
+        300..=399 => Failure::malformed(format!(
+            "the auth service answered with a redirect (HTTP {status}){}, which is not followed: set `location` to where it points",
+            reply.whereto()
+        )),
+        _ => Failure::malformed(format!(
+            "the auth service answered HTTP {status} where 200 was expected: check `location`"
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::Kind;
+
+    #[test]
+    fn http_statuses_map_to_what_the_user_can_do_about_them() {
+        for (status, kind) in [
+            (401, Kind::Denied),
+            (403, Kind::Denied),
+            (404, Kind::Malformed),
+            (302, Kind::Malformed),
+            (204, Kind::Malformed),
+            (400, Kind::Malformed),
+            (408, Kind::Transient),
+            (429, Kind::Transient),
+            (503, Kind::Transient),
+        ] {
+            let failure = failure(&Reply::new(status, b""), "x");
+            assert_eq!(failure.kind, kind, "{status}");
+            assert!(
+                failure.what.contains(&format!("HTTP {status}")),
+                "{failure:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_redirect_says_where_to() {
+        let mut reply = Reply::new(301, b"");
+        reply.redirect = Some("https://auth.example:443".to_owned());
+        let failure = failure(&reply, "x");
+        assert!(
+            failure.what.contains("to https://auth.example:443"),
+            "{failure:?}"
+        );
+    }
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Why there is no reply, in words of ours.
+
+use std::error::Error as _;
+use std::io;
+
+use crate::failure::Failure;
+
+use super::Patience;
+
+/// A request that ended without a reply that could be read.
+pub struct Broken {
+    pub failure: Failure,
+    /// Whether the server has seen, or could have seen, something of it.
+    pub was_sent: bool,
+    /// Whether the same request may succeed.
+    pub again: bool,
+}
+
+/// What stands in the way before anything is sent.
+impl From<Failure> for Broken {
+    fn from(failure: Failure) -> Self {
+        Self {
+            failure,
+            was_sent: false,
+            again: false,
+        }
+    }
+}
+
+impl Broken {
+    pub fn sent(failure: Failure, again: bool) -> Self {
+        Self {
+            failure,
+            was_sent: true,
+            again,
+        }
+    }
+
+    /// Says what broke. reqwest's own text is left out, its cause's kind is enough. `status` is that of a reply whose body broke.
+    pub fn by(
+        place: &str,
+        patience: &Patience,
+        error: &reqwest::Error,
+        status: Option<u16>,
+    ) -> Self {
+        let mut broken = Self::why(place, patience, error);
+        if let Some(status) = status {
+            broken.failure = broken.failure.with_http_status(status);
+        }
+        broken
+    }
+
+    fn why(place: &str, patience: &Patience, error: &reqwest::Error) -> Self {
+        if error.is_timeout() {
+            let what = if error.is_connect() {
+                format!(
+                    "no connection to {place} within {} ms: check that the service runs there, or raise `timeout`",
+                    patience.connect().as_millis()
+                )
+            } else {
+                format!(
+                    "{place} did not answer within {} ms: check that it runs, or raise `timeout`",
+                    patience.timeout.as_millis()
+                )
+            };
+            // Where all the time is over, and not only that for the connection, there is none for another attempt.
+            return Self::sent(Failure::timed_out(what), error.is_connect());
+        }
+        if let Some(error) = cause::<rustls::Error>(error) {
+            return Self::sent(
+                Failure::transient(format!(
+                    "no secure connection to {place}: {}: check {}",
+                    error,
+                    what_to_check(error)
+                )),
+                // The same certificate would come again.
+                false,
+            );
+        }
+        let kind = cause::<io::Error>(error)
+            .map(io::Error::kind)
+            .filter(|kind| *kind != io::ErrorKind::Other);
+        if error.is_connect() {
+            let why = kind.map_or_else(String::new, |kind| format!(" ({kind})"));
+            return Self::sent(
+                Failure::transient(format!(
+                    "no connection to {place}{why}: check that the service runs there"
+                )),
+                true,
+            );
+        }
+        let is_no_http = cause::<hyper::Error>(error).is_some_and(hyper::Error::is_parse)
+            || matches!(
+                kind,
+                Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData)
+            );
+        if is_no_http {
+            return Self::sent(
+                Failure::malformed(format!(
+                    "{place} gave no valid HTTP reply: check that the URL names the right service"
+                )),
+                false,
+            );
+        }
+        let why = kind.map_or_else(String::new, |kind| format!(" ({kind})"));
+        Self::sent(
+            Failure::transient(format!("{place} broke the connection off{why}")),
+            true,
+        )
+    }
+}
+
+fn what_to_check(error: &rustls::Error) -> &'static str {
+    match error {
+        rustls::Error::AlertReceived(_) => "`ssl-client-cert` and `ssl-client-key`",
+        rustls::Error::InvalidCertificate(_) => {
+            "its certificate, this device's clock, and `ssl-ca-file` or this device's roots"
+        }
+        _ => "that it speaks TLS 1.2 or 1.3 there",
+    }
+}
+
+/// The cause of that type, also where an I/O error is wrapped around it.
+fn cause<E: std::error::Error + 'static>(error: &reqwest::Error) -> Option<&E> {
+    let mut next = error.source();
+    while let Some(cause) = next {
+        if let Some(found) = cause.downcast_ref() {
+            return Some(found);
+        }
+        let wrapped = cause
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref)
+            .and_then(|inner| inner.downcast_ref());
+        if wrapped.is_some() {
+            return wrapped;
+        }
+        next = cause.source();
+    }
+    None
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The clients, one for each kind of server that is asked.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use reqwest::{Client, redirect};
+
+use crate::failure::Failure;
+use crate::wait::lock;
+
+use super::tls::Trust;
+use super::{Endpoint, Patience};
+
+/// Clients that are kept. A player has two or three: the auth service's, the licence server's, one for each timeout.
+const KEPT: usize = 8;
+
+/// What makes two requests share a client.
+#[derive(Clone, PartialEq, Eq)]
+struct Kind {
+    /// None where there is no TLS.
+    trust: Option<Trust>,
+    is_loopback: bool,
+    connect: Duration,
+}
+
+/// The newest last.
+static CLIENTS: Mutex<Vec<(Kind, Client)>> = Mutex::new(Vec::new());
+
+/// The client for that server.
+pub async fn client(url: &Endpoint, trust: &Trust, patience: &Patience) -> Result<Client, Failure> {
+    let kind = Kind {
+        trust: url.is_tls().then(|| trust.clone()),
+        is_loopback: url.is_loopback(),
+        connect: patience.connect(),
+    };
+    let known = lock(&CLIENTS)
+        .iter()
+        .find_map(|(known, client)| (*known == kind).then(|| client.clone()));
+    if let Some(client) = known {
+        return Ok(client);
+    }
+    // Reads the system's roots where there is TLS, which takes long enough to hold up the other requests.
+    let build = tokio::task::spawn_blocking(move || {
+        let client = build(&kind)?;
+        let mut clients = lock(&CLIENTS);
+        if clients.len() >= KEPT {
+            clients.remove(0);
+        }
+        clients.push((kind, client.clone()));
+        Ok(client)
+    });
+    build
+        .await
+        .map_err(|_| Failure::transient("the HTTP client could not be set up"))?
+}
+
+fn build(kind: &Kind) -> Result<Client, Failure> {
+    let mut builder = Client::builder()
+        .http1_only()
+        .redirect(redirect::Policy::none())
+        .referer(false)
+        .connect_timeout(kind.connect)
+        // No connection is kept: a tune makes one request, and on a connection that a server has closed meanwhile
+        // (restarted, say) that one would fail.
+        .pool_max_idle_per_host(0)
+        .user_agent(concat!(
+            env!("CARGO_PKG_NAME"),
+            "/",
+            env!("CARGO_PKG_VERSION")
+        ));
+    builder = builder.tls_backend_preconfigured(match &kind.trust {
+        Some(trust) => trust.config()?,
+        None => Trust::nobody()?,
+    });
+    if kind.is_loopback {
+        builder = builder.no_proxy();
+    }
+    builder.build().map_err(|error| {
+        Failure::misconfigured(format!(
+            "the HTTP client cannot be set up: {}",
+            error.without_url()
+        ))
+    })
+}

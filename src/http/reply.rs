@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! One reply, with what the rest of the house wants to know of it.
+
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+/// A reply with whatever status. It may hold a token or keys, so it is wiped when it is dropped.
+pub struct Reply {
+    pub status: u16,
+    /// The media type, in lower case and without parameters.
+    pub media_type: Option<String>,
+    /// Where a redirect points: scheme, host and port, which are safe to show.
+    pub redirect: Option<String>,
+    /// How long the server wants to be left alone (RFC 9110, 10.2.3).
+    pub retry_after: Option<Duration>,
+    pub body: Zeroizing<Vec<u8>>,
+}
+
+impl Reply {
+    /// A reply of which nothing is known but this.
+    #[cfg(any(test, fuzzing))]
+    pub fn new(status: u16, body: &[u8]) -> Self {
+        Self {
+            status,
+            media_type: None,
+            redirect: None,
+            retry_after: None,
+            body: Zeroizing::new(body.to_owned()),
+        }
+    }
+
+    /// For the sentence about a redirect: " to https://host:443", or nothing.
+    pub fn whereto(&self) -> String {
+        self.redirect
+            .as_ref()
+            .map_or_else(String::new, |place| format!(" to {place}"))
+    }
+}

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! JSON from servers and files, read strictly: objects where objects belong, each name once, and no error text
+//! that quotes what it read.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, DeserializeOwned, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use crate::secret::Secret;
+
+/// Reads a whole text as one JSON object.
+///
+/// # Errors
+///
+/// What is wrong and where, to go on after "it is": serde's own texts can quote what was read, so only their
+/// place and class are passed on.
+pub fn read_object<T: DeserializeOwned>(text: &[u8]) -> Result<T, String> {
+    serde_json::from_slice::<Object<T>>(text)
+        .map(|object| object.0)
+        .map_err(|error| complaint(&error))
+}
+
+/// As [`read_object`], for whatever shape `T` has.
+pub fn read<T: DeserializeOwned>(text: &[u8]) -> Result<T, String> {
+    serde_json::from_slice(text).map_err(|error| complaint(&error))
+}
+
+fn complaint(error: &serde_json::Error) -> String {
+    let place = format!("line {}, column {}", error.line(), error.column());
+    match error.classify() {
+        serde_json::error::Category::Eof => format!("not JSON: it ends at {place}"),
+        serde_json::error::Category::Data => {
+            format!("JSON of another shape than expected ({place})")
+        }
+        _ => format!("not JSON ({place})"),
+    }
+}
+
+/// A value that must be written as an object. What serde derives for a struct would take an array's elements for its
+/// fields, in order.
+pub struct Object<T>(pub T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
+            type Value = T;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map))
+            }
+        }
+
+        deserializer
+            .deserialize_map(Fields(PhantomData))
+            .map(Object)
+    }
+}
+
+/// A JSON value of which only the simple ones are of use.
+pub enum Scalar {
+    Text(Secret),
+    Integer(i64),
+    Bool(bool),
+    Other,
+}
+
+impl Scalar {
+    /// A whole number, or a string of decimal digits that holds one.
+    pub fn integer(&self) -> Option<i64> {
+        match self {
+            Scalar::Integer(number) => Some(*number),
+            Scalar::Text(text) => text.expose().parse().ok(),
+            Scalar::Bool(_) | Scalar::Other => None,
+        }
+    }
+
+    pub fn text(&self) -> Option<&Secret> {
+        match self {
+            Scalar::Text(text) => Some(text),
+            Scalar::Integer(_) | Scalar::Bool(_) | Scalar::Other => None,
+        }
+    }
+
+    pub fn is_false(&self) -> bool {
+        matches!(self, Scalar::Bool(false))
+    }
+}
+
+impl<'de> Deserialize<'de> for Scalar {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+
+        impl<'de> Visitor<'de> for Any {
+            type Value = Scalar;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON value")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Scalar, E> {
+                Ok(Scalar::Text(Secret::from(text)))
+            }
+
+            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Scalar, E> {
+                Ok(Scalar::Integer(number))
+            }
+
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Scalar, E> {
+                Ok(i64::try_from(number).map_or(Scalar::Other, Scalar::Integer))
+            }
+
+            fn visit_bool<E: de::Error>(self, value: bool) -> Result<Scalar, E> {
+                Ok(Scalar::Bool(value))
+            }
+
+            fn visit_f64<E: de::Error>(self, _: f64) -> Result<Scalar, E> {
+                Ok(Scalar::Other)
+            }
+
+            fn visit_unit<E: de::Error>(self) -> Result<Scalar, E> {
+                Ok(Scalar::Other)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Scalar, A::Error> {
+                while seq.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Scalar::Other)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Scalar, A::Error> {
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                Ok(Scalar::Other)
+            }
+        }
+
+        deserializer.deserialize_any(Any)
+    }
+}
+
+/// An object of names and texts, in the order in which it is written. A name may come once.
+pub struct Pairs(pub Vec<(String, Secret)>);
+
+impl<'de> Deserialize<'de> for Pairs {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct InOrder;
+
+        impl<'de> Visitor<'de> for InOrder {
+            type Value = Pairs;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object of strings")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs, A::Error> {
+                let mut pairs: Vec<(String, Secret)> = Vec::new();
+                while let Some((name, value)) = map.next_entry::<String, Secret>()? {
+                    if pairs.iter().any(|(known, _)| *known == name) {
+                        return Err(de::Error::custom("a name comes twice"));
+                    }
+                    pairs.push((name, value));
+                }
+                Ok(Pairs(pairs))
+            }
+        }
+
+        deserializer.deserialize_map(InOrder)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_texts_keep_the_order_in_which_they_are_written() {
+        let Ok(Pairs(pairs)) = read::<Pairs>(br#"{"z":"1","a":"2","m":""}"#) else {
+            panic!("an object of strings");
+        };
+        let names: Vec<_> = pairs.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["z", "a", "m"]);
+        assert_eq!(pairs[1].1.expose(), "2");
+    }
+
+    #[test]
+    fn what_is_no_object_of_strings_is_described_and_not_quoted() {
+        for (text, says) in [
+            (r#"{"SECRET":"SECRET","SECRET":"SECRET"}"#, "shape"),
+            (r#"{"SECRET":17}"#, "shape"),
+            (r#"["SECRET"]"#, "shape"),
+            (r#"{"SECRET":"SECRET"} SECRET"#, "not JSON"),
+            (r#"{"SECRET":"#, "ends at line 1"),
+            ("", "ends at line 1"),
+        ] {
+            let Err(complaint) = read::<Pairs>(text.as_bytes()) else {
+                panic!("{text} was accepted");
+            };
+            assert!(complaint.contains(says), "{text}: {complaint}");
+            assert!(!complaint.contains("SECRET"), "{complaint}");
+        }
+    }
+
+    #[test]
+    fn an_array_is_not_taken_for_the_fields_of_an_object() {
+        #[derive(Deserialize)]
+        struct Reply {
+            token: String,
+        }
+        let reply = read_object::<Reply>(br#"{"token":"t"}"#).map(|reply| reply.token);
+        assert_eq!(reply, Ok("t".to_owned()));
+        assert!(read_object::<Reply>(br#"["t"]"#).is_err());
+        assert!(read::<Object<Reply>>(br#"["t"]"#).is_err());
+    }
+}

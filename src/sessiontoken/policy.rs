@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The settings, completed and checked: what the element does from READY on.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::auth_service::parameters::{MAX_FILE, checked, read_headers, read_parameters};
+use crate::auth_service::{Ags, Service, Thunder, ags, rdk, thunder};
+use crate::failure::Failure;
+use crate::files;
+use crate::http::{Endpoint, headers};
+use crate::packing::{DEFAULT_HEADER, HeaderTemplate};
+use crate::secret::Secret;
+use crate::session::{Identity, MAX_TOKEN_LEN, session};
+
+use super::acquisition::Acquisition;
+use super::settings::{AuthService, OnFailure, Settings};
+
+/// What the element does from READY on.
+pub struct Policy {
+    pub source: Source,
+    pub timeout: Duration,
+    pub on_failure: OnFailure,
+    pub prefetch: bool,
+    pub header: HeaderTemplate,
+    pub correlation_id: Option<String>,
+    pub max_held_bytes: u64,
+    /// What the user should know and what stops nothing.
+    pub warnings: Vec<String>,
+}
+
+/// Where the token comes from, unless the application gives one itself.
+pub enum Source {
+    /// The path of `session-token-file`.
+    File(String),
+    Service(Arc<Acquisition>),
+}
+
+impl Source {
+    pub fn nick(&self) -> &'static str {
+        match self {
+            Source::File(_) => "file",
+            Source::Service(acquisition) => acquisition.service.nick(),
+        }
+    }
+}
+
+/// # Errors
+///
+/// `Misconfigured`, with the property's name and what to set.
+pub fn policy(settings: &Settings) -> Result<Policy, Failure> {
+    let header = match &settings.key_request_header {
+        Some(text) => HeaderTemplate::parse(text.expose()),
+        None => HeaderTemplate::parse(DEFAULT_HEADER),
+    }
+    .map_err(Failure::misconfigured)?;
+    let correlation_id = settings.correlation_id.clone();
+    if let Some(id) = &correlation_id
+        && (id.len() > 256 || !headers::is_value(id))
+    {
+        return Err(Failure::misconfigured(
+            "`correlation-id` is longer than 256 bytes or holds characters that no header can carry",
+        ));
+    }
+    let source = match &settings.session_token_file {
+        Some(path) => Source::File(path.clone()),
+        None => Source::Service(Arc::new(acquisition(settings)?)),
+    };
+    Ok(Policy {
+        source,
+        timeout: settings.common.timeout(),
+        on_failure: settings.on_failure,
+        prefetch: settings.prefetch,
+        header,
+        correlation_id,
+        max_held_bytes: settings.common.max_held_bytes,
+        warnings: warnings(settings),
+    })
+}
+
+fn acquisition(settings: &Settings) -> Result<Acquisition, Failure> {
+    let service = service(settings)?;
+    let endpoint = Endpoint::parse(
+        settings.location().ok_or_else(|| {
+            Failure::misconfigured(
+                "`location` is not set: set it to the URL of AGS's getSessionToken, there is no default",
+            )
+        })?,
+        "location",
+        settings.common.allow_cleartext,
+    )?;
+    let extra_headers = extra_headers(settings, &service)?;
+    let trust = settings.common.trust.load()?;
+    Ok(Acquisition {
+        session: session(Identity {
+            service: service.clone(),
+            location: Secret::from(endpoint.as_str()),
+            extra_headers: extra_headers.clone(),
+            trust: trust.clone(),
+        }),
+        service,
+        endpoint,
+        extra_headers,
+        trust,
+        timeout: settings.common.timeout(),
+        retries: settings.common.retries,
+        correlation_id: settings.correlation_id.clone(),
+    })
+}
+
+/// The service with what it wants to know. What another service would want to know is refused, because whoever set it
+/// expects it to be sent.
+fn service(settings: &Settings) -> Result<Service, Failure> {
+    let chosen = settings.auth_service;
+    let is_set = [
+        (
+            "thunder-method",
+            AuthService::Thunder,
+            settings.thunder_method.is_some(),
+        ),
+        (
+            "authorization",
+            AuthService::Thunder,
+            settings.authorization.is_some(),
+        ),
+        (
+            "authorization-file",
+            AuthService::Thunder,
+            settings.authorization_file.is_some(),
+        ),
+        (
+            "auth-service-id",
+            AuthService::Ags,
+            settings.auth_service_id.is_some(),
+        ),
+        ("tenant-id", AuthService::Ags, settings.tenant_id.is_some()),
+        (
+            "parameters",
+            AuthService::Ags,
+            settings.parameters.is_some(),
+        ),
+        (
+            "parameters-file",
+            AuthService::Ags,
+            settings.parameters_file.is_some(),
+        ),
+        ("discover", AuthService::Ags, settings.discover),
+    ];
+    for (setting, service, is_set) in is_set {
+        if is_set && service != chosen {
+            return Err(Failure::misconfigured(format!(
+                "`{setting}` is of no use with auth-service={}: set `auth-service` to {}, or leave it out",
+                nick(chosen),
+                nick(service),
+            )));
+        }
+    }
+    Ok(match chosen {
+        AuthService::Rdk => Service::Rdk,
+        AuthService::Thunder => Service::Thunder(Thunder::new(
+            settings
+                .thunder_method
+                .as_deref()
+                .unwrap_or(thunder::DEFAULT_METHOD),
+            authorization(settings)?,
+        )?),
+        AuthService::Ags => Service::Ags(Ags::new(
+            settings.auth_service_id.clone(),
+            settings.tenant_id.clone(),
+            parameters(settings)?,
+            settings.discover,
+        )?),
+    })
+}
+
+fn nick(service: AuthService) -> &'static str {
+    match service {
+        AuthService::Rdk => rdk::NICK,
+        AuthService::Thunder => thunder::NICK,
+        AuthService::Ags => ags::NICK,
+    }
+}
+
+/// What may come by value or in a file, and not both ways.
+fn either<T>(name: &str, value: &Option<T>, file: &Option<String>) -> Result<(), Failure> {
+    if value.is_some() && file.is_some() {
+        return Err(Failure::misconfigured(format!(
+            "`{name}` and `{name}-file` are both set: set one of them"
+        )));
+    }
+    Ok(())
+}
+
+fn authorization(settings: &Settings) -> Result<Option<Secret>, Failure> {
+    either(
+        "authorization",
+        &settings.authorization,
+        &settings.authorization_file,
+    )?;
+    match &settings.authorization_file {
+        Some(path) => files::read_text(path, "authorization-file", 2 * MAX_TOKEN_LEN).map(Some),
+        None => Ok(settings.authorization.clone()),
+    }
+}
+
+fn parameters(settings: &Settings) -> Result<Vec<(String, Secret)>, Failure> {
+    either(
+        "parameters",
+        &settings.parameters,
+        &settings.parameters_file,
+    )?;
+    match (&settings.parameters_file, &settings.parameters) {
+        (Some(path), _) => {
+            let text = files::read_text(path, "parameters-file", MAX_FILE)?;
+            read_parameters(text.expose(), "parameters-file")
+        }
+        (None, Some(parameters)) => checked(parameters.clone()?, "parameters"),
+        (None, None) => Ok(Vec::new()),
+    }
+}
+
+fn extra_headers(settings: &Settings, service: &Service) -> Result<Vec<(String, Secret)>, Failure> {
+    either(
+        "extra-headers",
+        &settings.extra_headers,
+        &settings.extra_headers_file,
+    )?;
+    let taken = match service {
+        Service::Rdk => &[],
+        Service::Thunder(thunder) => thunder.taken(),
+        Service::Ags(_) => &ags::TAKEN[..],
+    };
+    match (&settings.extra_headers_file, &settings.extra_headers) {
+        (Some(path), _) => {
+            let text = files::read_text(path, "extra-headers-file", MAX_FILE)?;
+            let read = read_headers(text.expose(), "extra-headers-file")?;
+            headers::checked(read, "extra-headers-file", taken)
+        }
+        (None, Some(given)) => headers::checked(given.clone()?, "extra-headers", taken),
+        (None, None) => Ok(Vec::new()),
+    }
+}
+
+fn warnings(settings: &Settings) -> Vec<String> {
+    [
+        ("session-token-file", &settings.session_token_file),
+        ("authorization-file", &settings.authorization_file),
+        ("parameters-file", &settings.parameters_file),
+        ("extra-headers-file", &settings.extra_headers_file),
+    ]
+    .into_iter()
+    .filter_map(|(setting, path)| files::warning(setting, path.as_deref()))
+    .chain(settings.common.trust.warnings())
+    .collect()
+}
