@@ -11,6 +11,8 @@ mod config;
 mod failure;
 mod files;
 mod flight;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod hold;
 mod http;
 mod json;

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! What must hold whatever a server sends: for `cargo fuzz`, and for its corpus as a test.
+//!
+//! Each function takes a body as it comes from the network and reads it under every HTTP status that counts.
+
+use crate::auth_service::{Ags, Service, Thunder, ags, discovery, rdk, thunder};
+use crate::cenc::{Licence, read_licence};
+use crate::failure::Failure;
+use crate::http::Reply;
+use crate::problem::Problem;
+use crate::secret::Secret;
+use crate::session::{Grant, MAX_TOKEN_LEN};
+
+/// Every class of status that a parser tells from the others.
+const STATUSES: [u16; 10] = [200, 202, 204, 206, 302, 400, 401, 404, 429, 503];
+
+/// Where this stands in a body, no error text may repeat it.
+const CANARY: &str = "CANARY-7f3a9c";
+
+fn replies(body: &[u8]) -> impl Iterator<Item = Reply> {
+    STATUSES.map(|status| Reply::new(status, body)).into_iter()
+}
+
+fn check_failure(failure: &Failure) {
+    assert!(
+        !failure.what.contains(CANARY),
+        "an error text quotes the reply"
+    );
+    check_text(&failure.what, 2000);
+    check_problem(&failure.problem);
+}
+
+fn check_problem(problem: &Problem) {
+    for text in [&problem.title, &problem.detail].into_iter().flatten() {
+        assert!(!text.is_empty());
+        check_text(text, 401);
+    }
+}
+
+fn check_text(text: &str, limit: usize) {
+    assert!(!text.chars().any(char::is_control), "{text:?}");
+    assert!(
+        text.chars().count() <= limit,
+        "a text of {} bytes",
+        text.len()
+    );
+}
+
+fn check_grant(result: Result<Grant, Failure>) {
+    match result {
+        Ok(grant) => {
+            let token = grant.token.expose();
+            assert!((1..=MAX_TOKEN_LEN).contains(&token.len()));
+            assert!(token.bytes().all(|byte| byte.is_ascii_graphic()));
+        }
+        Err(failure) => check_failure(&failure),
+    }
+}
+
+pub fn rdk(body: &[u8]) {
+    replies(body).for_each(|reply| check_grant(rdk::read_reply(&reply)));
+}
+
+pub fn thunder(body: &[u8]) {
+    replies(body).for_each(|reply| check_grant(thunder::read_reply(&reply, 3)));
+}
+
+pub fn ags(body: &[u8]) {
+    replies(body).for_each(|reply| check_grant(ags::read_reply(&reply)));
+}
+
+pub fn discovery(body: &[u8]) {
+    for reply in replies(body) {
+        let offers = match discovery::read_reply(&reply) {
+            Ok(offers) => offers,
+            Err(failure) => {
+                check_failure(&failure);
+                continue;
+            }
+        };
+        assert!(!offers.is_empty());
+        for id in [None, Some("sso".to_owned())] {
+            let parameters = vec![("User".to_owned(), Secret::from("x"))];
+            let ags = Ags::new(id, None, parameters, true).expect("valid settings");
+            match ags.choose(&offers, "getSessionToken") {
+                // It will stand in a header.
+                Ok(id) => assert!(crate::http::headers::is_value(&id)),
+                // These do name what is on offer.
+                Err(failure) => check_text(&failure.what, 2000),
+            }
+        }
+    }
+}
+
+pub fn problem(body: &[u8]) {
+    let problem = Problem::read(body);
+    check_problem(&problem);
+    let discreet = problem.without(&[Secret::from(CANARY), Secret::from("")]);
+    for text in [&discreet.title, &discreet.detail].into_iter().flatten() {
+        assert!(!text.contains(CANARY));
+    }
+}
+
+pub fn licence(body: &[u8]) {
+    for reply in replies(body) {
+        let result: Result<Licence, _> = read_licence(&reply);
+        if let Err(failure) = result {
+            check_failure(&failure);
+        }
+    }
+}
+
+/// Requests hold what the user set, whatever that is: it comes back out of the JSON as it went in.
+pub fn requests(text: &[u8]) {
+    let text = String::from_utf8_lossy(text);
+    let pairs = vec![(text.to_string(), Secret::from(&*text))];
+    let ags = Service::Ags(Ags::new(Some("sso".to_owned()), None, pairs, false).expect("valid"));
+    let (_, body) = ags.token_call("id", None).body.expect("a body");
+    let body: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
+    assert_eq!(body["parameters"][0]["name"], *text);
+    assert_eq!(body["parameters"][0]["value"], *text);
+    if let Ok(thunder) = Thunder::new(&text, Some(Secret::from(&*text))) {
+        let call = thunder.call();
+        assert!(
+            call.headers
+                .iter()
+                .all(|(_, value)| crate::http::headers::is_value(value.expose()))
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    /// What was found once, and what the targets start from.
+    #[test]
+    fn no_reply_of_the_corpus_breaks_a_parser() {
+        let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
+        let targets: [(&str, fn(&[u8])); 7] = [
+            ("ags", super::ags),
+            ("discovery", super::discovery),
+            ("licence", super::licence),
+            ("problem", super::problem),
+            ("rdk", super::rdk),
+            ("requests", super::requests),
+            ("thunder", super::thunder),
+        ];
+        for (name, target) in targets {
+            let folder = corpus.join(name);
+            let entries =
+                std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{folder:?}: {error}"));
+            let mut count = 0;
+            for entry in entries {
+                let path = entry.expect("an entry").path();
+                target(&std::fs::read(&path).expect("a file"));
+                count += 1;
+            }
+            assert!(count >= 5, "{count} replies for {name}");
+        }
+    }
+}
