@@ -5,9 +5,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use headend::Headend;
+use headend::{Headend, OPERATOR_TOKEN, SECURITY_TOKEN, Service, secret_forms};
 
 /// Where the lines find the head-end: the auth service's own port.
 const PORT: u16 = 50050;
@@ -46,29 +47,10 @@ fn read(file: &str) -> String {
     fs::read_to_string(root().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
 }
 
-fn run(line: &str, plugins: &Path, folder: &Path) -> Output {
-    Command::new("timeout")
-        .args(["60", "sh", "-c", line])
-        .current_dir(folder)
-        .env("GST_PLUGIN_PATH", plugins)
-        .env("GST_REGISTRY", folder.join("registry"))
-        .env("no_proxy", "localhost,127.0.0.1")
-        .output()
-        .expect("the shell runs")
-}
-
-#[test]
-fn every_printed_line_plays_to_the_end() {
-    let headend = Headend::start_on(PORT).unwrap_or_else(|error| {
-        panic!("port {PORT}, where the printed lines find the head-end, is taken: {error}")
-    });
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("printed-lines");
-    fs::create_dir_all(&folder).expect("a folder to work in");
-    fs::write(folder.join("session-token.txt"), headend.token()).expect("a token file");
-    let plugins = plugins();
-
+/// The lines of all documents.
+fn lines() -> Vec<String> {
     let documents = [
-        ("README.md", 4),
+        ("README.md", 6),
         ("src/sessiontoken/imp.rs", 2),
         ("src/clearkeydec/imp.rs", 1),
     ];
@@ -78,16 +60,82 @@ fn every_printed_line_plays_to_the_end() {
         assert_eq!(found.len(), count, "lines in {document}: {found:#?}");
         lines.extend(found);
     }
+    lines
+}
+
+/// The head-end, where the lines find it. One test at a time has it.
+struct Place {
+    headend: Headend,
+    folder: PathBuf,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl Place {
+    /// `folder` is where the lines are typed, with the files that they name.
+    fn take(folder: &str) -> Self {
+        static TURN: Mutex<()> = Mutex::new(());
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let headend = Headend::start_on(PORT).unwrap_or_else(|error| {
+            panic!("port {PORT}, where the printed lines find the head-end, is taken: {error}")
+        });
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(folder);
+        fs::create_dir_all(&folder).expect("a folder to work in");
+        // As `scripts/demo --serve` does it.
+        headend
+            .write_credentials(&folder)
+            .expect("the files that the lines name");
+        Self {
+            headend,
+            folder,
+            _turn: turn,
+        }
+    }
+}
+
+fn run(line: &str, place: &Place, log: Option<&Path>) -> Output {
+    let mut command = Command::new("timeout");
+    command
+        .args(["60", "sh", "-c", line])
+        .current_dir(&place.folder)
+        .env("GST_PLUGIN_PATH", plugins())
+        .env("GST_REGISTRY", place.folder.join("registry"))
+        .env("no_proxy", "localhost,127.0.0.1");
+    if let Some(log) = log {
+        command
+            .env("GST_DEBUG", "*:9")
+            .env("GST_DEBUG_FILE", log)
+            .env("GST_DEBUG_NO_COLOR", "1")
+            .env("GST_DEBUG_DUMP_DOT_DIR", &place.folder)
+            // GStreamer's own logging fails at a structure of its multiqueue, and says so with a critical warning.
+            .env_remove("G_DEBUG");
+    }
+    command.output().expect("the shell runs")
+}
+
+fn assert_played(line: &str, output: &Output) {
+    let said = String::from_utf8_lossy(&output.stdout);
+    let complained = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success() && said.contains("Got EOS"),
+        "{line}\n{}\n{said}\n{complained}",
+        output.status
+    );
+}
+
+#[test]
+fn every_printed_line_plays_to_the_end() {
+    let place = Place::take("printed-lines");
+    let lines = lines();
 
     // The first one alone: it writes the registry that the others then read.
     let (first, rest) = lines.split_first().expect("there are lines");
-    let mut results = vec![(first, run(first, &plugins, &folder))];
+    let mut results = vec![(first, run(first, &place, None))];
     results.extend(thread::scope(|scope| {
         let running = rest
             .iter()
             .map(|line| {
-                let (plugins, folder) = (&plugins, &folder);
-                (line, scope.spawn(move || run(line, plugins, folder)))
+                let place = &place;
+                (line, scope.spawn(move || run(line, place, None)))
             })
             .collect::<Vec<_>>();
         running
@@ -95,22 +143,74 @@ fn every_printed_line_plays_to_the_end() {
             .map(|(line, thread)| (line, thread.join().expect("the line was run")))
             .collect::<Vec<_>>()
     }));
+    for (line, output) in &results {
+        assert_played(line, output);
+    }
 
-    for (line, output) in results {
-        let said = String::from_utf8_lossy(&output.stdout);
-        let complained = String::from_utf8_lossy(&output.stderr);
+    // Each process asks once, except the one that has its token from a file.
+    let requests = place.headend.token_requests();
+    assert_eq!(requests.len(), lines.len() - 1);
+    // And each service is among them.
+    for service in [Service::Rdk, Service::Thunder, Service::Ags] {
         assert!(
-            output.status.success() && said.contains("Got EOS"),
-            "{line}\n{}\n{said}\n{complained}",
-            output.status
+            requests.iter().any(|request| request.service == service),
+            "{service:?}"
         );
     }
-    // Each process asks once, except the one that has its token from a file.
-    assert_eq!(headend.token_requests().len(), lines.len() - 1);
+    assert_eq!(place.headend.discovery_requests().len(), 1);
     assert!(
-        headend
+        place
+            .headend
             .licence_requests()
             .iter()
             .all(|request| request.token_valid)
     );
+}
+
+/// Whether the secret stands in the file. Logs of everything have a hundred megabytes.
+fn holds(path: &Path, secrets: &[String]) -> Option<usize> {
+    let content = fs::read(path).expect("the file was written");
+    // Lossy, because pads may have any name; the secrets are ASCII.
+    let text = String::from_utf8_lossy(&content);
+    secrets.iter().position(|secret| text.contains(secret))
+}
+
+#[test]
+fn no_printed_line_gives_a_secret_away_however_much_is_logged() {
+    let place = Place::take("printed-lines-logged");
+    let mut secrets = secret_forms();
+    secrets.push(place.headend.token());
+    secrets.push(SECURITY_TOKEN.to_owned());
+    secrets.push(OPERATOR_TOKEN.to_owned());
+    let log = place.folder.join("everything.log");
+    for line in lines() {
+        let verbose = line.replace("gst-launch-1.0 ", "gst-launch-1.0 -v -m ");
+        let output = run(&verbose, &place, Some(&log));
+        assert_played(&line, &output);
+        for (what, text) in [("prints", output.stdout), ("complains", output.stderr)] {
+            fs::write(place.folder.join(what), text).expect("a file of its own");
+            let found = holds(&place.folder.join(what), &secrets);
+            assert_eq!(found, None, "{line} {what} that secret");
+        }
+        let logged = fs::read_to_string(&log).unwrap_or_else(|_| {
+            String::from_utf8_lossy(&fs::read(&log).expect("the log was written")).into_owned()
+        });
+        assert!(
+            logged.contains("GstSessionToken"),
+            "{line}: the log has nothing of ours"
+        );
+        let found = secrets.iter().position(|secret| logged.contains(secret));
+        assert_eq!(found, None, "{line} logs that secret");
+        let mut drawings = 0;
+        for entry in fs::read_dir(&place.folder).expect("the folder") {
+            let path = entry.expect("an entry").path();
+            if path.extension().is_some_and(|extension| extension == "dot") {
+                drawings += 1;
+                assert_eq!(holds(&path, &secrets), None, "{line} draws that secret");
+                fs::remove_file(path).expect("the drawing goes");
+            }
+        }
+        assert!(drawings > 0, "{line} drew nothing");
+        fs::remove_file(&log).expect("the log goes");
+    }
 }

@@ -106,7 +106,9 @@ impl Broken {
         }
         let why = kind.map_or_else(String::new, |kind| format!(" ({kind})"));
         Self::sent(
-            Failure::transient(format!("{place} broke the connection off{why}")),
+            Failure::transient(format!(
+                "{place} broke the connection off{why} before it had answered: check that the service is well"
+            )),
             true,
         )
     }
