@@ -3,12 +3,13 @@
 //! A log that a user sends to somebody for help gives nothing away.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use headend::secret_forms;
+use headend::certificates::Authority;
+use headend::{AUTH_SERVICE_ID, Auth, Headend, OPERATOR_TOKEN, SECURITY_TOKEN, Tls, secret_forms};
 
-use crate::child::{launch, run, tool};
+use crate::child::{Output, launch, run, tool};
 use crate::operator::Operator;
 use crate::player::{Player, in_every_player};
 use crate::scratch::scratch_folder;
@@ -124,4 +125,161 @@ fn what_gst_inspect_shows_of_the_elements_has_no_secret_in_it() {
         assert_discreet("standard error", &output.stderr, &secrets);
     }
     assert!(operator.token_requests().is_empty());
+}
+
+/// Auth services and a licence server over TLS that know a player by its certificate, and all that is secret between them.
+struct Guarded {
+    headend: Headend,
+    folder: PathBuf,
+    secrets: Vec<String>,
+}
+
+const HEADER: &str = "extra-header-secret";
+
+impl Guarded {
+    fn start() -> Self {
+        let authority = Authority::new();
+        let server = authority.server(&["localhost"]);
+        let player = authority.client("player");
+        let headend = Headend::start_tls(Tls {
+            certificate_chain: server.certificate,
+            private_key: server.key,
+            client_roots: Some(authority.pem()),
+        })
+        .expect("a head-end with TLS");
+        let folder = scratch_folder();
+        headend
+            .write_credentials(&folder)
+            .expect("the credentials' files");
+        for (name, content) in [
+            ("ca.pem", authority.pem()),
+            ("cert.pem", player.certificate),
+            ("key.pem", player.key.clone()),
+            ("headers.json", format!(r#"{{"X-Api-Key":"{HEADER}"}}"#)),
+        ] {
+            fs::write(folder.join(name), content).expect("a file");
+        }
+        let mut secrets = secret_forms();
+        secrets.extend([
+            headend.token(),
+            SECURITY_TOKEN.into(),
+            OPERATOR_TOKEN.into(),
+        ]);
+        secrets.extend([HEADER.to_owned(), "query-secret".to_owned()]);
+        let key = player.key.lines().filter(|line| !line.starts_with("-----"));
+        secrets.extend(key.map(String::from));
+        Self {
+            headend,
+            folder,
+            secrets,
+        }
+    }
+
+    /// The environment's configuration: the file settings of this service, and where it is.
+    fn config(&self, service: &str) -> String {
+        let file = |name: &str| self.folder.join(name).display().to_string();
+        let mut fields = vec![
+            ("auth-service", service.to_owned()),
+            ("license-url", self.headend.licence_url()),
+            ("ssl-ca-file", file("ca.pem")),
+            ("ssl-client-cert", file("cert.pem")),
+            ("ssl-client-key", file("key.pem")),
+            ("extra-headers-file", file("headers.json")),
+        ];
+        let location = match service {
+            "thunder" => {
+                fields.push(("authorization-file", file("thunder-token.txt")));
+                self.headend.thunder_url()
+            }
+            "ags" => {
+                fields.push(("parameters-file", file("ags-parameters.json")));
+                fields.push(("discover", "true".to_owned()));
+                self.headend.ags_url()
+            }
+            _ => self.headend.auth_url(),
+        };
+        fields.push(("location", format!("{location}?device=query-secret")));
+        let fields = fields
+            .iter()
+            .map(|(name, value)| format!(",{name}=(string)\"{value}\""));
+        format!("session-token-config{}", fields.collect::<String>())
+    }
+
+    /// Plays with this service and everything logged, and looks for the secrets everywhere.
+    fn play(&self, service: &str) -> Output {
+        let operator = Operator::start();
+        let drawings = scratch_folder();
+        let log = drawings.join("everything.log");
+        let mut command = launch(
+            Player::Playbin3,
+            &operator,
+            "sessiontoken:PRIMARY",
+            &["-v", "-m"],
+        );
+        let output = run(log_everything(&mut command, &log)
+            .env("GST_DEBUG_DUMP_DOT_DIR", &drawings)
+            .env("GST_SESSION_TOKEN_CONFIG", self.config(service)));
+        assert_discreet("standard output", &output.stdout, &self.secrets);
+        assert_discreet("standard error", &output.stderr, &self.secrets);
+        for entry in fs::read_dir(&drawings).expect("the folder") {
+            let text = read(&entry.expect("an entry").path());
+            assert_discreet("the log or a drawing", &text, &self.secrets);
+        }
+        assert!(read(&log).contains("GstSessionToken"));
+        fs::remove_dir_all(drawings).expect("the folder goes");
+        output
+    }
+}
+
+#[test]
+fn no_services_credentials_nor_the_players_key_are_in_what_is_logged_printed_and_drawn() {
+    for service in ["rdk", "thunder", "ags"] {
+        let guarded = Guarded::start();
+        let output = guarded.play(service);
+        assert!(output.status.success(), "{service}: {}", output.stderr);
+        // All of it was really sent.
+        let [request] = &guarded.headend.token_requests()[..] else {
+            panic!("{service} was not asked once");
+        };
+        assert!(request.path.ends_with("query-secret"));
+        assert!(request.headers.iter().any(|(_, value)| value == HEADER));
+        let licences = guarded.headend.licence_requests();
+        assert!(licences.iter().all(|request| request.token_valid));
+        assert_eq!(licences.len(), 1);
+        if service == "ags" {
+            let [discovery] = &guarded.headend.discovery_requests()[..] else {
+                panic!("discovery was not asked once");
+            };
+            assert_eq!(discovery.path, "/ags/servicediscovery");
+            assert!(discovery.headers.iter().all(|(_, value)| value != HEADER));
+            assert!(
+                request
+                    .headers
+                    .contains(&("x-auth-service-id".into(), AUTH_SERVICE_ID.into()))
+            );
+        }
+    }
+}
+
+#[test]
+fn a_refusal_that_repeats_credentials_shows_the_rest_and_not_them() {
+    for (service, repeated) in [
+        ("rdk", "query-secret"),
+        ("rdk", HEADER),
+        ("thunder", SECURITY_TOKEN),
+        ("ags", OPERATOR_TOKEN),
+    ] {
+        let guarded = Guarded::start();
+        guarded.headend.set_auth(Auth::Reply {
+            status: 403,
+            content_type: "application/problem+json; charset=utf-8".to_owned(),
+            body: format!(r#"{{"title":"No subscription","detail":"Not for {repeated}."}}"#),
+        });
+        let output = guarded.play(service);
+        assert!(!output.status.success(), "{service}");
+        for said in ["HTTP 403", "The server says: No subscription"] {
+            assert!(output.stderr.contains(said), "{service}: {}", output.stderr);
+        }
+        assert_eq!(guarded.headend.token_requests().len(), 1);
+    }
 }
