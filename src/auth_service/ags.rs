@@ -9,10 +9,10 @@ use crate::failure::Failure;
 use crate::http::{Reply, headers};
 use crate::json::{self, Scalar};
 use crate::secret::Secret;
-use crate::session::{Grant, checked};
+use crate::session::Grant;
 
 use super::discovery::Offer;
-use super::{Call, status, unreadable};
+use super::{Call, status, token, unreadable};
 
 pub const NICK: &str = "ags";
 
@@ -222,21 +222,8 @@ pub fn read_reply(reply: &Reply) -> Result<Grant, Failure> {
             "the auth service refused a session token (`success` is false): check the values in `parameters-file`",
         ));
     }
-    let token = match fields.session_token {
-        Some(Scalar::Text(token)) => token,
-        Some(_) => {
-            return Err(Failure::malformed(
-                "`sessionToken` in the auth service's reply is not a string",
-            ));
-        }
-        None => {
-            return Err(Failure::malformed(
-                "the auth service's reply has no `sessionToken`: check that `location` names AGS",
-            ));
-        }
-    };
     Ok(Grant {
-        token: checked(token, "the auth service")?,
+        token: token(fields.session_token, "sessionToken")?,
         lifetime: None,
     })
 }

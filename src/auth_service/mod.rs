@@ -13,8 +13,9 @@ use zeroize::Zeroizing;
 
 use crate::failure::Failure;
 use crate::http::Reply;
+use crate::json::Scalar;
 use crate::secret::Secret;
-use crate::session::Grant;
+use crate::session::{Grant, checked};
 
 pub use ags::Ags;
 pub use thunder::Thunder;
@@ -131,4 +132,21 @@ fn unreadable(complaint: String) -> Failure {
     Failure::malformed(format!(
         "the auth service's reply is {complaint}: check that `location` names the auth service"
     ))
+}
+
+/// The token in the reply's field of that name.
+///
+/// # Errors
+///
+/// `Malformed` where there is none, or none that a header can carry.
+fn token(field: Option<Scalar>, name: &str) -> Result<Secret, Failure> {
+    match field {
+        Some(Scalar::Text(token)) => checked(token, "the auth service"),
+        Some(_) => Err(Failure::malformed(format!(
+            "`{name}` in the auth service's reply is not a string"
+        ))),
+        None => Err(Failure::malformed(format!(
+            "the auth service's reply has no `{name}`: check that `location` names the auth service"
+        ))),
+    }
 }

@@ -51,12 +51,11 @@ pub fn read_parameters(text: &str, setting: &str) -> Result<Vec<(String, Secret)
     } else {
         json::read::<Pairs>(text.as_bytes()).map(|Pairs(pairs)| pairs)
     };
-    let parameters = read.map_err(|complaint| {
+    read.map_err(|complaint| {
         Failure::misconfigured(format!(
             "`{setting}` is {complaint}: write a JSON object of names and strings, or an array of {{\"name\":…,\"value\":…}}"
         ))
-    })?;
-    checked(parameters, setting)
+    })
 }
 
 /// Checks parameters, wherever they are from.
@@ -123,7 +122,9 @@ mod tests {
             r#"[{"name":"a","value":"SECRET","SECRET":1}]"#,
             r#"[{"name":"a","value":"SECRET"},{"name":"a","value":"SECRET"}]"#,
         ] {
-            let failure = read_parameters(text, "parameters-file").expect_err(text);
+            let read = read_parameters(text, "parameters-file");
+            let checked = read.and_then(|read| checked(read, "parameters-file"));
+            let failure = checked.expect_err(text);
             assert!(
                 failure.what.contains("`parameters-file`"),
                 "{}",

@@ -13,9 +13,9 @@ use crate::failure::Failure;
 use crate::http::Reply;
 use crate::json::{self, Scalar};
 use crate::problem::Problem;
-use crate::session::{Grant, checked};
+use crate::session::Grant;
 
-use super::{status, unreadable};
+use super::{status, token, unreadable};
 
 pub const NICK: &str = "rdk";
 
@@ -82,21 +82,8 @@ impl Fields {
                 ));
             }
         }
-        let token = match self.token {
-            Some(Scalar::Text(token)) => token,
-            Some(_) => {
-                return Err(Failure::malformed(
-                    "`token` in the auth service's reply is not a string",
-                ));
-            }
-            None => {
-                return Err(Failure::malformed(
-                    "the auth service's reply has no `token`",
-                ));
-            }
-        };
         Ok(Grant {
-            token: checked(token, "the auth service")?,
+            token: token(self.token, "token")?,
             lifetime: self.expires.as_ref().and_then(lifetime),
         })
     }

@@ -76,9 +76,9 @@ impl Common {
                 .default_value(true)
                 .mutable_ready()
                 .build(),
-            file("ssl-ca-file", "SSL CA file", "PEM file of the certificate authorities to trust instead of the system's"),
-            file("ssl-client-cert", "SSL client certificate", "PEM file of the certificate, and its chain, by which to present oneself"),
-            file("ssl-client-key", "SSL client key", "PEM file of the private key of ssl-client-cert (default: in the same file)"),
+            string("ssl-ca-file", "SSL CA file", "PEM file of the certificate authorities to trust instead of the system's"),
+            string("ssl-client-cert", "SSL client certificate", "PEM file of the certificate, and its chain, by which to present oneself"),
+            string("ssl-client-key", "SSL client key", "PEM file of the private key of ssl-client-cert (default: in the same file)"),
         ]
     }
 
@@ -118,7 +118,8 @@ impl Common {
     }
 }
 
-fn file(name: &'static str, nick: &'static str, blurb: &'static str) -> glib::ParamSpec {
+/// A property that holds a text and may be read back.
+pub fn string(name: &'static str, nick: &'static str, blurb: &'static str) -> glib::ParamSpec {
     glib::ParamSpecString::builder(name)
         .nick(nick)
         .blurb(blurb)

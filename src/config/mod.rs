@@ -12,7 +12,7 @@ use std::sync::Mutex;
 use gst::glib;
 use gst::prelude::*;
 
-pub use common::{Common, text};
+pub use common::{Common, string, text};
 
 use crate::failure::Failure;
 use crate::secret::Secret;

@@ -8,6 +8,11 @@
  * see, and puts it into the key request metadata of every protection event: a structure `drm-key-request`
  * in the #GstProtectionMeta of the event's init data. Buffers pass untouched.
  *
+ * The token comes from RDK's authservice over HTTP (`auth-service=rdk`), from Thunder's JSON-RPC (`thunder`), from OpenTV's
+ * Authentication Gateway Service (`ags`), or from the application itself: by the property #GstSessionToken:session-token,
+ * the file `session-token-file`, or the signal #GstSessionToken::request-token. Credentials come from files, or by value from code: GStreamer
+ * logs command lines and contexts.
+ *
  * The token is fetched once for the whole process and reused until it ends. While the first one is under way the element
  * holds its stream instead of blocking it. When there is none, it posts an error (or, with `on-failure=anonymous`,
  * a warning) that says what was wrong and where to look.
@@ -454,7 +459,17 @@ impl ObjectImpl for SessionToken {
                     .build()
             };
             vec![
-                // The application hands over a token of its own, in the first handler that gives one back.
+                /*
+                 * GstSessionToken::request-token:
+                 * @element: the element that needs a token
+                 *
+                 * Asks the application for a session token of its own, once a tune and before any service. The first handler that
+                 * gives one back is heard. It is called on a thread of its own and may take its time, up to `timeout`.
+                 *
+                 * Returns: (nullable) (transfer full): the token, or %NULL to leave it to the service
+                 *
+                 * Since: 0.1.0
+                 */
                 glib::subclass::Signal::builder(REQUEST_TOKEN)
                     .return_type::<Option<String>>()
                     .run_last()
@@ -463,7 +478,24 @@ impl ObjectImpl for SessionToken {
                         _ => std::ops::ControlFlow::Continue(value.clone()),
                     })
                     .build(),
+                /*
+                 * GstSessionToken::refresh-token:
+                 * @element: the element
+                 *
+                 * Has a new token fetched, read or asked for. The one at hand is used until that is here, and stays if there will be none.
+                 *
+                 * Since: 0.1.0
+                 */
                 action("refresh-token", SessionToken::refresh_token),
+                /*
+                 * GstSessionToken::clear-token:
+                 * @element: the element
+                 *
+                 * Forgets the token of this element's session for the whole process, and the application's own (a logout). A request under
+                 * way is dropped, and who waits for it asks again.
+                 *
+                 * Since: 0.1.0
+                 */
                 action("clear-token", SessionToken::clear_token),
             ]
         });

@@ -182,63 +182,63 @@ fn nick(service: AuthService) -> &'static str {
     }
 }
 
-/// What may come by value or in a file, and not both ways.
-fn either<T>(name: &str, value: &Option<T>, file: &Option<String>) -> Result<(), Failure> {
-    if value.is_some() && file.is_some() {
-        return Err(Failure::misconfigured(format!(
-            "`{name}` and `{name}-file` are both set: set one of them"
-        )));
+/// What came by value, or stands in the file beside it, and the property that it is from.
+///
+/// # Errors
+///
+/// `Misconfigured` where it comes both ways, and what `read` says of the file.
+fn given<T: Clone>(
+    name: &str,
+    value: Option<&Result<T, Failure>>,
+    file: Option<&String>,
+    read: impl FnOnce(&str, &str) -> Result<T, Failure>,
+) -> Result<Option<(T, String)>, Failure> {
+    let file_name = format!("{name}-file");
+    match (value, file) {
+        (Some(_), Some(_)) => Err(Failure::misconfigured(format!(
+            "`{name}` and `{file_name}` are both set: set one of them"
+        ))),
+        (Some(value), None) => Ok(Some((value.clone()?, name.to_owned()))),
+        (None, Some(path)) => Ok(Some((read(path, &file_name)?, file_name))),
+        (None, None) => Ok(None),
     }
-    Ok(())
 }
 
 fn authorization(settings: &Settings) -> Result<Option<Secret>, Failure> {
-    either(
-        "authorization",
-        &settings.authorization,
-        &settings.authorization_file,
-    )?;
-    match &settings.authorization_file {
-        Some(path) => files::read_text(path, "authorization-file", 2 * MAX_TOKEN_LEN).map(Some),
-        None => Ok(settings.authorization.clone()),
-    }
+    let value = settings.authorization.clone().map(Ok);
+    let file = settings.authorization_file.as_ref();
+    let read = |path: &str, setting: &str| files::read_text(path, setting, 2 * MAX_TOKEN_LEN);
+    Ok(given("authorization", value.as_ref(), file, read)?.map(|(secret, _)| secret))
 }
 
 fn parameters(settings: &Settings) -> Result<Vec<(String, Secret)>, Failure> {
-    either(
-        "parameters",
-        &settings.parameters,
-        &settings.parameters_file,
-    )?;
-    match (&settings.parameters_file, &settings.parameters) {
-        (Some(path), _) => {
-            let text = files::read_text(path, "parameters-file", MAX_FILE)?;
-            read_parameters(text.expose(), "parameters-file")
-        }
-        (None, Some(parameters)) => checked(parameters.clone()?, "parameters"),
-        (None, None) => Ok(Vec::new()),
+    let value = settings.parameters.as_ref();
+    let file = settings.parameters_file.as_ref();
+    let read = |path: &str, setting: &str| {
+        let text = files::read_text(path, setting, MAX_FILE)?;
+        read_parameters(text.expose(), setting)
+    };
+    match given("parameters", value, file, read)? {
+        Some((parameters, setting)) => checked(parameters, &setting),
+        None => Ok(Vec::new()),
     }
 }
 
 fn extra_headers(settings: &Settings, service: &Service) -> Result<Vec<(String, Secret)>, Failure> {
-    either(
-        "extra-headers",
-        &settings.extra_headers,
-        &settings.extra_headers_file,
-    )?;
+    let value = settings.extra_headers.as_ref();
+    let file = settings.extra_headers_file.as_ref();
+    let read = |path: &str, setting: &str| {
+        let text = files::read_text(path, setting, MAX_FILE)?;
+        read_headers(text.expose(), setting)
+    };
     let taken = match service {
         Service::Rdk => &[],
         Service::Thunder(thunder) => thunder.taken(),
         Service::Ags(_) => &ags::TAKEN[..],
     };
-    match (&settings.extra_headers_file, &settings.extra_headers) {
-        (Some(path), _) => {
-            let text = files::read_text(path, "extra-headers-file", MAX_FILE)?;
-            let read = read_headers(text.expose(), "extra-headers-file")?;
-            headers::checked(read, "extra-headers-file", taken)
-        }
-        (None, Some(given)) => headers::checked(given.clone()?, "extra-headers", taken),
-        (None, None) => Ok(Vec::new()),
+    match given("extra-headers", value, file, read)? {
+        Some((headers, setting)) => headers::checked(headers, &setting, taken),
+        None => Ok(Vec::new()),
     }
 }
 

@@ -8,7 +8,7 @@ use gst::glib;
 use gst::prelude::*;
 
 use crate::auth_service::{rdk, thunder};
-use crate::config::{Common, fields_of, text};
+use crate::config::{Common, fields_of, string, text};
 use crate::failure::Failure;
 use crate::http::Endpoint;
 use crate::secret::Secret;
@@ -96,15 +96,6 @@ impl Default for Settings {
             explicit: HashSet::new(),
         }
     }
-}
-
-/// A property that holds a text and may be read back.
-fn string(name: &'static str, nick: &'static str, blurb: &'static str) -> glib::ParamSpec {
-    glib::ParamSpecString::builder(name)
-        .nick(nick)
-        .blurb(blurb)
-        .mutable_ready()
-        .build()
 }
 
 /// A property that holds a secret: it is never read back.
