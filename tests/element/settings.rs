@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use gst::element_factory::ElementBuilder;
 use gst::glib;
 use gst::prelude::*;
-use headend::Auth;
+use headend::{Auth, OPERATOR_TOKEN, SECURITY_TOKEN};
 
 use crate::rig::*;
 
@@ -434,7 +434,108 @@ fn child_with_a_context() {
     assert_ne!(token(&rig), "");
 }
 
+#[test]
+fn secrets_that_the_player_sets_by_value_are_in_no_log() {
+    let configuration = format!("{CONTEXT};");
+    let (output, text) = with_environment("settings::child_with_secrets", &configuration);
+    assert!(output.status.success(), "{}", last_lines(&text));
+    assert!(text.contains("GST_STATES"), "nothing was logged");
+    for secret in ["S3CRET", SECURITY_TOKEN, OPERATOR_TOKEN, "headend-session-"] {
+        assert!(!text.contains(secret), "{secret} is in the log");
+    }
+}
+
+#[test]
+#[ignore = "needs an environment, which `secrets_that_the_player_sets_by_value_are_in_no_log` gives it"]
+fn child_with_secrets() {
+    init();
+    let headend = headend(Auth::Grant);
+    let extra = gst::Structure::builder("extra-headers")
+        .field("X-Key", "S3CRET-header")
+        .build();
+    let common = |service| {
+        make("sessiontoken")
+            .property_from_str("auth-service", service)
+            .property("extra-headers", &extra)
+            .property("key-request-header", "X-S3CRET: {token}")
+    };
+    let parameters = gst::Structure::builder("parameters")
+        .field("OperatorAuthToken", OPERATOR_TOKEN)
+        .field("Pin", "S3CRET-pin")
+        .build();
+    for builder in [
+        common("thunder")
+            .property("location", headend.thunder_url())
+            .property("authorization", SECURITY_TOKEN),
+        common("ags")
+            .property("location", headend.ags_url())
+            .property("discover", true)
+            .property("parameters", parameters),
+        common("rdk").property("session-token", "S3CRET-token"),
+    ] {
+        let rig = Rig::new(builder);
+        assert_ne!(token(&rig), "");
+    }
+    assert_eq!(headend.token_requests().len(), 2);
+}
+
 fn last_lines(text: &str) -> String {
     let lines = text.lines().collect::<Vec<_>>();
     lines[lines.len().saturating_sub(60)..].join("\n")
+}
+
+/// What an element logs as a warning on its way to PAUSED with this file, which has these permissions.
+fn warnings_with_permissions(mode: u32) -> Vec<String> {
+    use std::os::unix::fs::PermissionsExt;
+    use std::sync::{Arc, Mutex};
+
+    init();
+    let path = format!("{}/token-{mode:o}", env!("CARGO_TARGET_TMPDIR"));
+    // One of before may be read-only.
+    if std::fs::exists(&path).expect("the folder can be read") {
+        std::fs::remove_file(&path).expect("it goes");
+    }
+    std::fs::write(&path, "SECRET").expect("the file is written");
+    let permissions = std::fs::Permissions::from_mode(mode);
+    std::fs::set_permissions(&path, permissions).expect("they are set");
+
+    let builder = make("sessiontoken")
+        .name(format!("permissions-{mode:o}"))
+        .property("session-token-file", &path);
+    let (element, bus) = with_bus(builder);
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    gst::log::set_threshold_for_name("sessiontoken", gst::DebugLevel::Warning);
+    let logger = gst::log::add_log_function({
+        let (heard, element) = (heard.clone(), element.downgrade());
+        move |category, level, _, _, _, object, message| {
+            let is_ours = element.upgrade().is_some_and(|element| {
+                object.is_some_and(|object| object.as_ptr() == element.as_ptr().cast())
+            });
+            if is_ours && category.name() == "sessiontoken" && level == gst::DebugLevel::Warning {
+                let text = message.get().map(|text| text.to_string());
+                heard
+                    .lock()
+                    .expect("no panic")
+                    .push(text.unwrap_or_default());
+            }
+        }
+    });
+    let rig = Rig::around(element, bus);
+    assert_eq!(token(&rig), "SECRET");
+    gst::log::remove_log_function(logger);
+    gst::log::unset_threshold_for_name("sessiontoken");
+    let heard = heard.lock().expect("no panic");
+    heard.clone()
+}
+
+#[test]
+fn a_file_of_secrets_that_others_may_read_gets_a_warning_and_is_used_all_the_same() {
+    assert_eq!(warnings_with_permissions(0o600), [""; 0]);
+    assert_eq!(warnings_with_permissions(0o400), [""; 0]);
+    for mode in [0o644, 0o640, 0o604, 0o620] {
+        let warnings = warnings_with_permissions(mode);
+        assert_eq!(warnings.len(), 1, "{mode:o}: {warnings:?}");
+        assert!(warnings[0].contains("`session-token-file`"), "{warnings:?}");
+        assert!(!warnings[0].contains("SECRET"), "{warnings:?}");
+    }
 }
