@@ -19,14 +19,14 @@ use crate::secret::Secret;
 /// What is wrong and where, to go on after "it is": serde's own texts can quote what was read, so only their
 /// place and class are passed on.
 pub fn read_object<T: DeserializeOwned>(text: &[u8]) -> Result<T, String> {
-    serde_json::from_slice::<Object<T>>(text)
-        .map(|object| object.0)
-        .map_err(|error| complaint(&error))
+    read::<Object<T>>(text).map(|object| object.0)
 }
 
 /// As [`read_object`], for whatever shape `T` has.
 pub fn read<T: DeserializeOwned>(text: &[u8]) -> Result<T, String> {
-    serde_json::from_slice(text).map_err(|error| complaint(&error))
+    // serde_json looks only at what it keeps, and JSON is UTF-8 throughout (RFC 8259, 8.1).
+    let text = std::str::from_utf8(text).map_err(|_| "not JSON: it is not UTF-8".to_owned())?;
+    serde_json::from_str(text).map_err(|error| complaint(&error))
 }
 
 fn complaint(error: &serde_json::Error) -> String {
@@ -79,7 +79,7 @@ impl Scalar {
     pub fn integer(&self) -> Option<i64> {
         match self {
             Scalar::Integer(number) => Some(*number),
-            Scalar::Text(text) => text.expose().parse().ok(),
+            Scalar::Text(text) => decimal(text.expose()),
             Scalar::Bool(_) | Scalar::Other => None,
         }
     }
@@ -94,6 +94,13 @@ impl Scalar {
     pub fn is_false(&self) -> bool {
         matches!(self, Scalar::Bool(false))
     }
+}
+
+/// Digits, with a minus before them or without.
+fn decimal(text: &str) -> Option<i64> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let is_decimal = digits.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| is_decimal)
 }
 
 impl<'de> Deserialize<'de> for Scalar {
@@ -205,6 +212,28 @@ mod tests {
             };
             assert!(complaint.contains(says), "{text}: {complaint}");
             assert!(!complaint.contains("SECRET"), "{complaint}");
+        }
+    }
+
+    #[test]
+    fn a_number_in_a_string_is_digits_and_nothing_else() {
+        for (text, number) in [
+            ("0", Some(0)),
+            ("-17", Some(-17)),
+            ("9223372036854775807", Some(i64::MAX)),
+            ("9223372036854775808", None),
+            ("+0", None),
+            (" 0", None),
+            ("0x0", None),
+            ("-", None),
+            ("--1", None),
+            ("", None),
+        ] {
+            assert_eq!(
+                Scalar::Text(Secret::from(text)).integer(),
+                number,
+                "{text:?}"
+            );
         }
     }
 

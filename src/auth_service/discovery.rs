@@ -10,6 +10,9 @@ use crate::json::{self, Object};
 
 use super::{status, unreadable};
 
+/// Longest id of a service that is taken, in bytes: it is a name, and will stand in a header.
+const MAX_ID: usize = 256;
+
 /// One sign-on service.
 #[derive(Debug)]
 pub struct Offer {
@@ -101,7 +104,7 @@ pub fn read_reply(reply: &Reply) -> Result<Vec<Offer>, Failure> {
     let mut offers: Vec<Offer> = Vec::with_capacity(document.available_services.len());
     for Object(service) in document.available_services {
         let id = service.auth_service_name;
-        if id.is_empty() || !crate::http::headers::is_value(&id) {
+        if id.is_empty() || id.len() > MAX_ID || !crate::http::headers::is_value(&id) {
             return Err(Failure::malformed(
                 "AGS has a service on offer whose `authServiceName` no header can carry",
             ));

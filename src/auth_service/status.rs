@@ -12,18 +12,14 @@ pub fn failure(reply: &Reply, credentials: &str) -> Failure {
         401 | 403 => Failure::denied(format!(
             "the auth service refused a session token (HTTP {status}): check {credentials}"
         )),
-        408 | 429 | 500..=599 => {
-            let later = reply.retry_after.map_or_else(String::new, |pause| {
-                format!(", it wants to be asked again in {} s", pause.as_secs())
-            });
-            Failure::transient(format!(
-                "the auth service has no session token at the moment (HTTP {status}){later}"
-            ))
-        }
+        408 | 429 | 500..=599 => Failure::transient(format!(
+            "the auth service has no session token at the moment (HTTP {status}){}",
+            reply.wish()
+        )),
         404 => Failure::malformed(
             "the auth service does not know that path (HTTP 404): check `location`",
         ),
-        300..=399 => Failure::malformed(format!(
+        300..=303 | 307 | 308 => Failure::malformed(format!(
             "the auth service answered with a redirect (HTTP {status}){}, which is not followed: set `location` to where it points",
             reply.whereto()
         )),
@@ -45,6 +41,7 @@ mod tests {
             (403, Kind::Denied),
             (404, Kind::Malformed),
             (302, Kind::Malformed),
+            (304, Kind::Malformed),
             (204, Kind::Malformed),
             (400, Kind::Malformed),
             (408, Kind::Transient),

@@ -46,14 +46,15 @@ pub fn request_body(key_ids: &[KeyId]) -> Vec<u8> {
 pub fn read_licence(reply: &HttpReply) -> Result<Licence, Failure> {
     let http_status = reply.status;
     match http_status {
-        200..=299 => read_body(&reply.body),
+        200 | 201 => read_body(&reply.body),
         401 | 403 | 412 => Err(Failure::denied(format!(
             "the licence server refused the keys (HTTP {http_status}): check that `sessiontoken` stands before this element and that its token is one for this service"
         ))),
         408 | 429 | 500..=599 => Err(Failure::transient(format!(
-            "the licence server has no licence at the moment (HTTP {http_status})"
+            "the licence server has no licence at the moment (HTTP {http_status}){}",
+            reply.wish()
         ))),
-        300..=399 => Err(Failure::malformed(format!(
+        300..=303 | 307 | 308 => Err(Failure::malformed(format!(
             "the licence server answered with a redirect (HTTP {http_status}){}, which is not followed: set `license-url` to where it points",
             reply.whereto()
         ))),

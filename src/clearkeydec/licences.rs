@@ -55,8 +55,8 @@ pub fn order(order: Order, patience: Patience) -> Arc<Flight<Outcome>> {
             return flight;
         }
     };
+    let started = Instant::now();
     drop(runtime.spawn(async move {
-        let started = Instant::now();
         let result = fetch(order, patience).await.map_err(|mut failure| {
             failure.elapsed = started.elapsed();
             failure

@@ -81,7 +81,18 @@ impl Broken {
         }
         let kind = cause::<io::Error>(error)
             .map(io::Error::kind)
-            .filter(|kind| *kind != io::ErrorKind::Other);
+            // The others are not worth a word: they say that there is none for what happened.
+            .filter(|kind| {
+                *kind != io::ErrorKind::Other && kind.to_string() != "uncategorized error"
+            });
+        if error.is_dns() {
+            return Self::sent(
+                Failure::transient(format!(
+                    "no connection to {place}: nobody knows that name: check it, and this device's network"
+                )),
+                true,
+            );
+        }
         if error.is_connect() {
             let why = kind.map_or_else(String::new, |kind| format!(" ({kind})"));
             return Self::sent(
@@ -116,7 +127,9 @@ impl Broken {
 
 fn what_to_check(error: &rustls::Error) -> &'static str {
     match error {
-        rustls::Error::AlertReceived(_) => "`ssl-client-cert` and `ssl-client-key`",
+        rustls::Error::AlertReceived(alert) if is_about_a_certificate(*alert) => {
+            "`ssl-client-cert` and `ssl-client-key`"
+        }
         rustls::Error::InvalidCertificate(_) => {
             "its certificate, this device's clock, and `ssl-ca-file` or this device's roots"
         }
@@ -124,21 +137,37 @@ fn what_to_check(error: &rustls::Error) -> &'static str {
     }
 }
 
-/// The cause of that type, also where an I/O error is wrapped around it.
+/// Whether the server complains of our certificate (RFC 8446, 6.2).
+fn is_about_a_certificate(alert: rustls::AlertDescription) -> bool {
+    use rustls::AlertDescription as Alert;
+    matches!(
+        alert,
+        Alert::NoCertificate
+            | Alert::BadCertificate
+            | Alert::UnsupportedCertificate
+            | Alert::CertificateRevoked
+            | Alert::CertificateExpired
+            | Alert::CertificateUnknown
+            | Alert::UnknownCA
+            | Alert::AccessDenied
+            | Alert::CertificateRequired
+    )
+}
+
+/// The cause of that type, also where I/O errors are wrapped around it, which do not count as its causes.
 fn cause<E: std::error::Error + 'static>(error: &reqwest::Error) -> Option<&E> {
     let mut next = error.source();
     while let Some(cause) = next {
         if let Some(found) = cause.downcast_ref() {
             return Some(found);
         }
-        let wrapped = cause
+        next = match cause
             .downcast_ref::<io::Error>()
             .and_then(io::Error::get_ref)
-            .and_then(|inner| inner.downcast_ref());
-        if wrapped.is_some() {
-            return wrapped;
-        }
-        next = cause.source();
+        {
+            Some(inner) => Some(inner),
+            None => cause.source(),
+        };
     }
     None
 }

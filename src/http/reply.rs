@@ -37,4 +37,15 @@ impl Reply {
             .as_ref()
             .map_or_else(String::new, |place| format!(" to {place}"))
     }
+
+    /// For the sentence about a server that has no time: what it wishes, or nothing.
+    pub fn wish(&self) -> String {
+        /// Beyond it nobody counts seconds.
+        const LONG: u64 = 24 * 3600;
+        match self.retry_after.map(|pause| pause.as_secs()) {
+            None => String::new(),
+            Some(seconds @ ..=LONG) => format!(", it wants to be asked again in {seconds} s"),
+            Some(_) => ", it wants to be asked again in more than a day".to_owned(),
+        }
+    }
 }
