@@ -138,7 +138,8 @@ mod tests {
     #[test]
     fn no_reply_of_the_corpus_breaks_a_parser() {
         let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
-        let targets: [(&str, fn(&[u8])); 7] = [
+        type Target = fn(&[u8]);
+        let targets: [(&str, Target); 7] = [
             ("ags", super::ags),
             ("discovery", super::discovery),
             ("licence", super::licence),

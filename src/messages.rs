@@ -109,9 +109,14 @@ fn post(element: &gst::Element, message: gst::Message) {
 }
 
 fn sentence(what: &str) -> String {
+    let first = what.split(' ').next().unwrap_or_default();
     let mut letters = what.chars();
     match letters.next() {
-        Some(first) => first.to_uppercase().chain(letters).chain(['.']).collect(),
+        // A host's name, or a setting's, stays as it is.
+        Some(letter) if first.chars().all(char::is_alphabetic) => {
+            letter.to_uppercase().chain(letters).chain(['.']).collect()
+        }
+        Some(_) => format!("{what}."),
         None => String::new(),
     }
 }

@@ -234,7 +234,9 @@ impl SessionToken {
             });
             let declined = given.is_none();
             landing.land(given);
-            if declined && let Some(tune) = lock(&this.tune).as_mut() {
+            // It may have set one instead.
+            let needs_one = declined && lock(&this.app_token).given().is_none();
+            if needs_one && let Some(tune) = lock(&this.tune).as_mut() {
                 // The service gets its turn, before an event asks for it.
                 if tune.policy().prefetch {
                     tune.prefetch(|| None, Moment::now());
@@ -260,14 +262,21 @@ impl SessionToken {
     fn refresh_token(&self) {
         gst::debug!(CAT, imp = self, "refresh-token");
         let file = self.reread_file();
-        let source = {
+        let has_app_token = lock(&self.app_token).given().is_some();
+        let (policy, is_applications) = {
             let mut tune = lock(&self.tune);
+            let is_applications = tune
+                .as_ref()
+                .map_or(has_app_token, |tune| tune.is_applications(has_app_token));
             if let Some(tune) = tune.as_mut() {
                 tune.begin_anew(file);
             }
-            tune.as_ref().map(|tune| tune.policy().clone())
+            let policy = tune.as_ref().map(|tune| tune.policy().clone());
+            (policy, is_applications)
         };
-        match source.map_or_else(|| self.policy(), Ok) {
+        match policy.map_or_else(|| self.policy(), Ok) {
+            // The application is asked when the next event comes.
+            Ok(_) if is_applications => {}
             Ok(policy) => {
                 if let Source::Service(acquisition) = &policy.source {
                     acquisition.refresh(Moment::now());

@@ -220,12 +220,21 @@ impl Tune {
         self.failed = None;
     }
 
+    /// Whether the application gives the tokens itself.
+    pub fn is_applications(&self, has_app_token: bool) -> bool {
+        has_app_token
+            || matches!(
+                self.application,
+                Application::Asked(_) | Application::Gave(_)
+            )
+    }
+
     /// Where the token comes from that an event would get now, in a word.
     pub fn service(&self, has_app_token: bool) -> &'static str {
-        match self.application {
-            Application::Asked(_) | Application::Gave(_) => APPLICATION,
-            _ if has_app_token => APPLICATION,
-            Application::NotAsked | Application::Declined => self.policy.source.nick(),
+        if self.is_applications(has_app_token) {
+            APPLICATION
+        } else {
+            self.policy.source.nick()
         }
     }
 

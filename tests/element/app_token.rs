@@ -38,7 +38,9 @@ impl Handler {
 
     /// Waits until the application is asked.
     fn is_called(&self) -> thread::ThreadId {
-        self.called.recv_timeout(PATIENCE).expect("the handler is called")
+        self.called
+            .recv_timeout(PATIENCE)
+            .expect("the handler is called")
     }
 
     fn answers(&self, text: Option<&'static str>) {
@@ -266,7 +268,10 @@ fn a_refresh_that_fails_leaves_the_token_that_is_still_good() {
     let before = next(&rig);
     rig.element.emit_by_name::<()>("refresh-token", &[]);
     assert!(headend.wait_for(PATIENCE, |record| {
-        record.token_requests().nth(1).is_some_and(|request| request.status == Some(403))
+        record
+            .token_requests()
+            .nth(1)
+            .is_some_and(|request| request.status == Some(403))
     }));
     for _ in 0..10 {
         assert_eq!(next(&rig), before);
@@ -381,6 +386,10 @@ fn the_signals_have_the_types_that_c_and_python_see() {
         assert_eq!(query.return_type().type_(), returns, "{name}");
         assert_eq!(query.n_params(), 0, "{name}");
         let flags = query.flags();
-        assert_eq!(flags.contains(glib::SignalFlags::ACTION), is_action, "{name}");
+        assert_eq!(
+            flags.contains(glib::SignalFlags::ACTION),
+            is_action,
+            "{name}"
+        );
     }
 }

@@ -21,7 +21,8 @@ const AUDIO_KEY_STREAM: &str = "a3f55a0bcfde6c35b3a8eb17302e3ac1c38ab5d6fbee328d
                                 81353b1583edfd6bf0709fe2cc98a3f98713d01ab905daef85f1fe4a799fdce4";
 const IV: &str = "0001020304050607";
 
-const PLAINTEXT: &[u8] = b"Lorem ipsum dolor sit amet, consetetur sadipscing elitr, sed diam";
+pub(crate) const PLAINTEXT: &[u8] =
+    b"Lorem ipsum dolor sit amet, consetetur sadipscing elitr, sed diam";
 
 fn bytes(hex: &str) -> Vec<u8> {
     (0..hex.len() / 2)
@@ -70,7 +71,7 @@ fn sample(data: Vec<u8>, info: gst::Structure) -> gst::Buffer {
 }
 
 /// A sample of the picture, encrypted as a whole.
-fn picture() -> gst::Buffer {
+pub(crate) fn picture() -> gst::Buffer {
     sample(
         xor(PLAINTEXT, &bytes(VIDEO_KEY_STREAM)),
         whole(VIDEO_KEY_ID),
@@ -99,7 +100,7 @@ fn event(system: &str, origin: &str, data: impl AsRef<[u8]> + Send + 'static) ->
 }
 
 /// An event that names these keys, with a key request on it as `sessiontoken` puts one there.
-fn event_with_headers(key_ids: &[&str], headers: &[(&str, &str)]) -> gst::Event {
+pub(crate) fn event_with_headers(key_ids: &[&str], headers: &[(&str, &str)]) -> gst::Event {
     let mut fields = gst::Structure::new_empty("http-headers");
     for (name, value) in headers {
         fields.set(*name, *value);
@@ -131,7 +132,7 @@ fn clearkeydec(headend: &Headend) -> ElementBuilder<'static> {
 }
 
 /// A decryptor in the middle of a stream.
-fn started(builder: ElementBuilder<'_>) -> Rig {
+pub(crate) fn started(builder: ElementBuilder<'_>) -> Rig {
     let rig = Rig::new(builder);
     rig.send(&[stream_start().into(), caps_event().into(), segment().into()]);
     rig
@@ -149,7 +150,7 @@ fn authorized_by(builder: ElementBuilder<'_>, headend: &Headend, key_ids: &[&str
     rig
 }
 
-fn contents(buffer: &gst::BufferRef) -> Vec<u8> {
+pub(crate) fn contents(buffer: &gst::BufferRef) -> Vec<u8> {
     buffer.map_readable().expect("readable").to_vec()
 }
 
@@ -166,7 +167,7 @@ fn complaint_about(rig: &Rig, buffer: gst::Buffer) -> Complaint {
 }
 
 /// Pushes a sample whose key has to be asked for, and gives back what the application is told.
-fn complaint_after(rig: &Rig, buffer: gst::Buffer) -> Complaint {
+pub(crate) fn complaint_after(rig: &Rig, buffer: gst::Buffer) -> Complaint {
     // Held or refused: a quick answer may be here before the sample is held.
     let _ = rig.push(buffer);
     the_end(rig)

@@ -2,7 +2,9 @@
 
 //! One element in a harness, and a log of everything that it hands on.
 
+use std::fs;
 use std::io::ErrorKind;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, Once, PoisonError};
@@ -50,18 +52,23 @@ pub fn sessiontoken(headend: &Headend) -> ElementBuilder<'static> {
 }
 
 /// A head-end whose auth service is as the test wants it.
-///
-/// Its port was no other head-end's in this process. Where the system chooses ports it chooses
-/// some again, and then one test would find the session, or the open connection, of another.
 pub fn headend(auth: Auth) -> Headend {
-    let headend = loop {
-        match Headend::start_on(unused_port()) {
-            Err(error) if error.kind() == ErrorKind::AddrInUse => {}
-            started => break started.expect("a head-end starts"),
-        }
-    };
+    let headend = on_unused_port(Headend::start_on);
     headend.set_auth(auth);
     headend
+}
+
+/// Starts a server on a port that was no other server's in this process.
+///
+/// Where the system chooses ports it chooses some again, and then one test would find the session, or the open
+/// connection, of another.
+pub fn on_unused_port<T>(start: impl Fn(u16) -> std::io::Result<T>) -> T {
+    loop {
+        match start(unused_port()) {
+            Err(error) if error.kind() == ErrorKind::AddrInUse => {}
+            started => return started.expect("a server starts"),
+        }
+    }
 }
 
 /// A port that this process has not used, below those that systems give out by themselves.
@@ -85,6 +92,53 @@ pub fn nobody() -> String {
             return place;
         }
     }
+}
+
+/// A file that no other test, and no other copy of this program, writes.
+pub struct File(PathBuf);
+
+impl File {
+    pub fn new(text: impl AsRef<[u8]>) -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{}-file-{number}", std::process::id());
+        let file = Self(PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name));
+        file.write(text);
+        file
+    }
+
+    pub fn write(&self, text: impl AsRef<[u8]>) {
+        fs::write(&self.0, text).expect("the file is written");
+    }
+
+    pub fn path(&self) -> String {
+        self.0.to_str().expect("a path in UTF-8").to_owned()
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        // What stays is one small file in the build folder.
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// What the application is told when the element cannot leave NULL.
+pub fn refusal(builder: ElementBuilder<'_>) -> Complaint {
+    let (element, bus) = with_bus(builder);
+    refusal_of(&element, &bus)
+}
+
+pub fn refusal_of(element: &gst::Element, bus: &gst::Bus) -> Complaint {
+    assert_eq!(
+        element.set_state(gst::State::Ready),
+        Err(gst::StateChangeError)
+    );
+    let mut told = told(bus);
+    let complaint = told.error().is(gst::ResourceError::Settings);
+    assert_eq!(complaint.detail::<String>("reason"), "misconfigured");
+    assert_eq!(complaint.from, Some(element.clone().upcast()));
+    told.errors.remove(0)
 }
 
 /// Builds an element with a bus of its own, which stays in NULL.

@@ -14,26 +14,6 @@ use crate::rig::*;
 const CONTEXT: &str = "session-token-config";
 const VARIABLE: &str = "GST_SESSION_TOKEN_CONFIG";
 
-/// What the application is told when the element cannot leave NULL.
-fn refusal_of(element: &gst::Element, bus: &gst::Bus) -> Complaint {
-    assert_eq!(
-        element.set_state(gst::State::Ready),
-        Err(gst::StateChangeError)
-    );
-    let mut told = told(bus);
-    assert_eq!((told.errors.len(), told.warnings.len()), (1, 0), "{told:?}");
-    let complaint = told.errors.remove(0);
-    complaint.is(gst::ResourceError::Settings);
-    assert_eq!(complaint.detail::<String>("reason"), "misconfigured");
-    assert_eq!(complaint.from, Some(element.clone().upcast()));
-    complaint
-}
-
-fn refusal(builder: ElementBuilder<'_>) -> Complaint {
-    let (element, bus) = with_bus(builder);
-    refusal_of(&element, &bus)
-}
-
 fn context(build: impl FnOnce(&mut gst::StructureRef)) -> gst::Context {
     init();
     let mut context = gst::Context::new(CONTEXT, true);

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Licence servers, which are asked through the same client: the same, in short.
+
+use super::*;
+use crate::decrypting::{PLAINTEXT, contents, event_with_headers, picture, started};
+use headend::VIDEO_KEY_ID;
+
+/// With the key of the picture.
+const LICENCE: &str = r#"{"keys":[{"kty":"oct","kid":"ABEiM0RVZneImaq7zN3uAg","k":"ASNFZ4mrze8BI0VniavNAg"}],"type":"temporary"}"#;
+
+/// A decryptor that has been brought a token and a sample.
+fn asked(element: ElementBuilder<'_>) -> Rig {
+    let rig = started(element);
+    let headers = [("Authorization", "Bearer SECRET-TOKEN")];
+    rig.send(&[event_with_headers(&[VIDEO_KEY_ID], &headers).into()]);
+    // Refused where the failure is here already.
+    let _ = rig.push(picture());
+    rig
+}
+
+pub fn failure_of(element: ElementBuilder<'_>) -> Complaint {
+    let rig = asked(element);
+    let complaint = verdict(&rig.bus).expect("there is no licence to be had");
+    complaint.does_not_say(&["ASNFZ4mrze8BI0Vniav"]);
+    assert_eq!(complaint.from, Some(rig.element.clone().upcast()));
+    assert_eq!(rig.harness.buffers_received(), 0);
+    complaint
+}
+
+pub fn played_by(element: ElementBuilder<'_>) -> String {
+    let mut rig = asked(element);
+    let clear = rig.harness.pull().expect("a buffer");
+    String::from_utf8(contents(&clear)).expect("the text")
+}
+
+fn case(name: &str, script: Script) -> Case {
+    Case::new(name, script).on(Service::Licence).asked(2, 1)
+}
+
+fn plays(name: &str, script: Script) -> Case {
+    let plaintext = String::from_utf8_lossy(PLAINTEXT);
+    case(name, script).plays(plaintext)
+}
+
+#[test]
+fn a_broken_licence_server_has_no_more_time_and_room_than_an_auth_service() {
+    let status = |status: u16, reason, says: &str| {
+        case(&format!("{status}"), answers(status, LICENCE))
+            .fails(reason, &[&format!("HTTP {status}"), says])
+            .status(status)
+    };
+    let huge = format!(r#"{{"keys":[],"note":"{}"}}"#, "SECRET".repeat(12_000));
+    run(vec![
+        plays("a licence", answers(200, LICENCE)),
+        plays("a licence after 103", {
+            let hints = b"HTTP/1.1 103 SECRET\r\n\r\n";
+            raw([&hints[..], &reply(200, &[], LICENCE)].concat())
+        }),
+        plays("a licence after a fault", answers(503, "SECRET"))
+            .then(answers(200, LICENCE))
+            .asked(2, 2),
+        case("huge", answers(200, huge))
+            .malformed(&["more than 65536 bytes"])
+            .status(200),
+        case("without end", {
+            let head = "HTTP/1.1 200 OK\r\n\r\n";
+            vec![
+                Step::Read,
+                Step::Send(head.into()),
+                Step::Flood(b"SECRET".into()),
+            ]
+        })
+        .malformed(&["more than 65536 bytes"])
+        .status(200),
+        case("silent", vec![Step::Read, Step::Silence]).timed_out(),
+        case("dripping", drips(b"SECRET")).timed_out().status(200),
+        case(
+            "compressed",
+            raw(reply(200, &["Content-Encoding: gzip"], LICENCE)),
+        )
+        .malformed(&["compressed reply"])
+        .status(200),
+        case(
+            "a redirect",
+            answers_with(
+                307,
+                "Location: https://SECRET:SECRET@keys.example/SECRET?SECRET",
+            ),
+        )
+        .malformed(&[
+            "redirect (HTTP 307) to https://keys.example:443,",
+            "`license-url`",
+        ])
+        .status(307),
+        case("hung up", vec![Step::Read])
+            .transient(&["broke the connection off"])
+            .asked(2, 3),
+        case(
+            "cut",
+            raw([
+                &head("HTTP/1.1 200 OK", &["Content-Length: 60000"]),
+                LICENCE.as_bytes(),
+            ]
+            .concat()),
+        )
+        .transient(&["broke the connection off"])
+        .status(200)
+        .asked(1, 2),
+        case("no HTTP", raw("SECRET\r\n\r\n")).malformed(&["no valid HTTP reply"]),
+        case("a wish", answers_with(429, "Retry-After: 3600"))
+            .transient(&["HTTP 429"])
+            .status(429),
+        status(503, "transient", "at the moment").asked(1, 2),
+        status(401, "denied", "token"),
+        status(403, "denied", "token"),
+        status(404, "malformed", "`license-url`"),
+    ]);
+}
+
+#[test]
+fn what_is_no_licence_is_described_and_none_of_its_keys_is_shown() {
+    run([
+        ("a page", "<html>SECRET</html>".to_owned()),
+        ("nothing", String::new()),
+        ("cut", LICENCE[..LICENCE.len() - 1].to_owned()),
+        ("an array", format!("[{LICENCE}]")),
+        ("no keys", r#"{"note":"SECRET"}"#.to_owned()),
+        (
+            "two lists",
+            r#"{"keys":[],"keys":[],"note":"SECRET"}"#.to_owned(),
+        ),
+        ("a key that is too short", LICENCE.replace("iavNAg", "iavN")),
+        ("a key that is too long", LICENCE.replace("vNAg", "vNAgAg")),
+        ("no key", LICENCE.replace("ASNFZ4mrze8BI0VniavNAg", "")),
+        (
+            "a key in hexadecimal",
+            LICENCE.replace("ASNFZ4mrze8BI0VniavNAg", "SECRET0123456789abcdef0123456789"),
+        ),
+        (
+            "a key that is a number",
+            LICENCE.replace(r#""ASNFZ4mrze8BI0VniavNAg""#, "17"),
+        ),
+        ("another kind of key", LICENCE.replace("oct", "SECRET")),
+        ("deep", format!(r#"{{"keys":{}"#, "[".repeat(60_000))),
+    ]
+    .map(|(name, body)| {
+        case(name, answers(200, body))
+            .malformed(&["licence"])
+            .status(200)
+    })
+    .into());
+}
+
+#[test]
+fn a_licence_servers_own_words_are_not_shown_where_they_repeat_the_token() {
+    let problem = |title: &str| {
+        let body = format!(r#"{{"title":"{title}","detail":"Ask your operator."}}"#);
+        let bytes = reply(403, &["Content-Type: application/problem+json"], body);
+        case(title, raw(bytes))
+            .denied(&["HTTP 403"])
+            .status(403)
+            .detailed("Ask your operator.")
+    };
+    run(vec![
+        problem("SECRET-TOKEN has ended"),
+        problem("Bearer SECRET-TOKEN"),
+        problem("SECRET-QUERY"),
+        problem(r"Session\u001b[31m ended").titled("Session [31m ended"),
+    ]);
+}
