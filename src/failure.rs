@@ -51,6 +51,8 @@ pub struct Failure {
     pub service_status: Option<i64>,
     /// What the server says in its own words, cleaned.
     pub problem: Problem,
+    /// How long the server wants to be left alone.
+    pub retry_after: Option<Duration>,
     /// Requests made.
     pub attempts: u32,
     /// From the start of the first request to the failure.
@@ -65,6 +67,7 @@ impl Failure {
             http_status: None,
             service_status: None,
             problem: Problem::default(),
+            retry_after: None,
             attempts: 0,
             elapsed: Duration::ZERO,
         }

@@ -32,9 +32,9 @@ fn check_failure(failure: &Failure) {
 }
 
 fn check_problem(problem: &Problem) {
-    for text in [&problem.title, &problem.detail].into_iter().flatten() {
+    for text in [problem.title(), problem.detail()].into_iter().flatten() {
         assert!(!text.is_empty());
-        check_text(text, 401);
+        check_text(&text, 401);
     }
 }
 
@@ -97,7 +97,7 @@ pub fn problem(body: &[u8]) {
     let problem = Problem::read(body);
     check_problem(&problem);
     let discreet = problem.without(&[Secret::from(CANARY), Secret::from("")]);
-    for text in [&discreet.title, &discreet.detail].into_iter().flatten() {
+    for text in [discreet.title(), discreet.detail()].into_iter().flatten() {
         assert!(!text.contains(CANARY));
     }
 }

@@ -90,10 +90,6 @@ impl Scalar {
             Scalar::Integer(_) | Scalar::Bool(_) | Scalar::Other => None,
         }
     }
-
-    pub fn is_false(&self) -> bool {
-        matches!(self, Scalar::Bool(false))
-    }
 }
 
 /// Digits, with a minus before them or without.

@@ -6,6 +6,7 @@
 
 mod auth_service;
 mod cenc;
+mod chance;
 mod clearkeydec;
 mod config;
 mod failure;

@@ -42,14 +42,11 @@ fn details(failure: &Failure) -> gst::Structure {
 }
 
 /// What the server says in its own words, by the names of a problem document.
-fn words(failure: &Failure) -> impl Iterator<Item = (&'static str, &str)> {
+fn words(failure: &Failure) -> impl Iterator<Item = (&'static str, String)> {
     let problem = &failure.problem;
-    [
-        ("title", problem.title.as_deref()),
-        ("detail", problem.detail.as_deref()),
-    ]
-    .into_iter()
-    .filter_map(|(name, text)| Some((name, text?)))
+    [("title", problem.title()), ("detail", problem.detail())]
+        .into_iter()
+        .filter_map(|(name, text)| Some((name, text?)))
 }
 
 /// The same for people: gst-launch-1.0 prints it below the error.

@@ -3,6 +3,8 @@
 //! What a server says about a failure in its own words, made fit to be shown: `title` and `detail` of a problem
 //! document (RFC 9457, before that RFC 7807), and the messages of services that have such.
 
+use std::fmt;
+
 use serde::Deserialize;
 
 use crate::json;
@@ -21,11 +23,21 @@ const MAX_DETAIL: usize = 400;
 /// From this length on a word is no word of a language but something that may be a token or a key.
 const MAX_WORD: usize = 32;
 
-/// A server's own words, cleaned.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// A server's own words, cleaned. They are kept whole until they are shown, so that a secret is found in them that would be
+/// cut in two.
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Problem {
-    pub title: Option<String>,
-    pub detail: Option<String>,
+    title: Option<String>,
+    detail: Option<String>,
+}
+
+impl fmt::Debug for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Problem")
+            .field("title", &self.title())
+            .field("detail", &self.detail())
+            .finish()
+    }
 }
 
 impl Problem {
@@ -41,31 +53,38 @@ impl Problem {
         let Ok(document) = json::read_object::<Document>(body) else {
             return Self::default();
         };
-        let cleaned = |text: Option<Scalar>, limit| {
-            let text = cleaned(text.as_ref()?.text()?.expose(), limit);
-            (!text.is_empty()).then_some(text)
-        };
+        let whole = |text: Option<Scalar>| whole(text.as_ref()?.text()?.expose());
         Self {
-            title: cleaned(document.title, MAX_TITLE),
-            detail: cleaned(document.detail, MAX_DETAIL),
+            title: whole(document.title),
+            detail: whole(document.detail),
         }
     }
 
     /// A message in a service's own format.
     pub fn titled(message: &str) -> Self {
-        let title = cleaned(message, MAX_TITLE);
         Self {
-            title: (!title.is_empty()).then_some(title),
+            title: whole(message),
             detail: None,
         }
+    }
+
+    /// A line, fit to be shown.
+    pub fn title(&self) -> Option<String> {
+        self.title.as_ref().map(|title| cleaned(title, MAX_TITLE))
+    }
+
+    /// A short paragraph, fit to be shown.
+    pub fn detail(&self) -> Option<String> {
+        self.detail
+            .as_ref()
+            .map(|detail| cleaned(detail, MAX_DETAIL))
     }
 
     /// Takes out each text in which the server repeats one of these.
     pub fn without(self, secrets: &[Secret]) -> Self {
         let secrets: Vec<_> = secrets
             .iter()
-            .map(|secret| Secret::new(cleaned(secret.expose(), usize::MAX)))
-            .filter(|secret| !secret.expose().is_empty())
+            .filter_map(|secret| whole(secret.expose()).map(Secret::new))
             .collect();
         let is_discreet =
             |text: &String| !secrets.iter().any(|secret| text.contains(secret.expose()));
@@ -76,9 +95,19 @@ impl Problem {
     }
 }
 
+/// The whole text on one line, if there is any.
+fn whole(text: &str) -> Option<String> {
+    let text = line(text, usize::MAX, usize::MAX);
+    (!text.is_empty()).then_some(text)
+}
+
 /// A server's text on one line: no control or formatting characters, nothing that could be a token, at most `limit`
 /// characters.
 pub fn cleaned(text: &str, limit: usize) -> String {
+    line(text, MAX_WORD, limit)
+}
+
+fn line(text: &str, longest_word: usize, limit: usize) -> String {
     let mut line = String::new();
     let mut length = 0_usize;
     for word in text.split(|c: char| c.is_whitespace() || c.is_control()) {
@@ -86,7 +115,7 @@ pub fn cleaned(text: &str, limit: usize) -> String {
         let count = word.chars().count();
         let (word, count) = match count {
             0 => continue,
-            _ if count > MAX_WORD && limit != usize::MAX => ("…", 1),
+            _ if count > longest_word => ("…", 1),
             _ => (word.as_str(), count),
         };
         let space = usize::from(length > 0);
@@ -117,9 +146,9 @@ mod tests {
         let problem = Problem::read(
             br#"{"type":"about:blank","title":"No subscription","status":403,"detail":"This box is not\nprovisioned for channel 7."}"#,
         );
-        assert_eq!(problem.title.as_deref(), Some("No subscription"));
+        assert_eq!(problem.title().as_deref(), Some("No subscription"));
         assert_eq!(
-            problem.detail.as_deref(),
+            problem.detail().as_deref(),
             Some("This box is not provisioned for channel 7.")
         );
     }
@@ -150,7 +179,7 @@ mod tests {
         assert_eq!(cleaned(&"é".repeat(1000), 50), "…");
         let long =
             Problem::read(format!(r#"{{"detail":"{}"}}"#, "word ".repeat(10_000)).as_bytes());
-        let shown = long.detail.expect("a detail").chars().count();
+        let shown = long.detail().expect("a detail").chars().count();
         assert!(shown <= MAX_DETAIL + 1, "{shown}");
     }
 
@@ -165,6 +194,10 @@ mod tests {
             .without(&[Secret::from("me@example"), Secret::from("")]);
         assert_eq!(told.title, None);
         assert_eq!(told.detail, problem.detail);
+        let passphrase = Secret::from("correct horse battery staple");
+        let cut = Problem::titled(&format!("{}correct horse battery staple", "x ".repeat(55)));
+        assert!(cut.title().expect("a title").ends_with("correct…"));
+        assert_eq!(cut.without(&[passphrase]).title(), None);
         let spaced = Problem::titled("no  such user: John\t Smith");
         assert_eq!(spaced.without(&[Secret::from("John  Smith")]).title, None);
     }

@@ -12,7 +12,7 @@ use crate::secret::Secret;
 use crate::session::Grant;
 
 use super::discovery::Offer;
-use super::{Call, status, token, unreadable};
+use super::{A_TOKEN, Call, status, success, token, unreadable};
 
 pub const NICK: &str = "ags";
 
@@ -212,12 +212,13 @@ pub fn read_reply(reply: &Reply) -> Result<Grant, Failure> {
         _ => {
             return Err(status::failure(
                 reply,
+                A_TOKEN,
                 "the values in `parameters-file`, and that this account may watch",
             ));
         }
     }
     let fields: Fields = json::read_object(&reply.body).map_err(unreadable)?;
-    if fields.success.as_ref().is_some_and(Scalar::is_false) {
+    if !success(fields.success.as_ref())? {
         return Err(Failure::denied(
             "the auth service refused a session token (`success` is false): check the values in `parameters-file`",
         ));
@@ -395,6 +396,11 @@ mod tests {
             (
                 r#"{"sessionToken":"SECRET","success":false}"#,
                 Kind::Denied,
+                "`success`",
+            ),
+            (
+                r#"{"sessionToken":"SECRET","success":"false"}"#,
+                Kind::Malformed,
                 "`success`",
             ),
         ] {

@@ -91,6 +91,7 @@ pub fn read_reply(reply: &Reply) -> Result<Vec<Offer>, Failure> {
         _ => {
             return Err(status::failure(
                 reply,
+                "the list of its services",
                 "`tenant-id`, or set `auth-service-id` and not `discover`",
             ));
         }

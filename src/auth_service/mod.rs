@@ -127,11 +127,29 @@ impl Service {
     }
 }
 
+/// What a service is asked for, in a sentence.
+const A_TOKEN: &str = "a session token";
+
 /// For the sentence about a body that is no JSON, or JSON of another shape.
 fn unreadable(complaint: String) -> Failure {
     Failure::malformed(format!(
         "the auth service's reply is {complaint}: check that `location` names the auth service"
     ))
+}
+
+/// What `success` says; a reply that has none means yes.
+///
+/// # Errors
+///
+/// `Malformed` where it is neither true nor false.
+fn success(field: Option<&Scalar>) -> Result<bool, Failure> {
+    match field {
+        None => Ok(true),
+        Some(Scalar::Bool(success)) => Ok(*success),
+        Some(_) => Err(Failure::malformed(
+            "`success` in the auth service's reply is neither true nor false",
+        )),
+    }
 }
 
 /// The token in the reply's field of that name.

@@ -15,7 +15,7 @@ use crate::json::{self, Scalar};
 use crate::problem::Problem;
 use crate::session::Grant;
 
-use super::{status, token, unreadable};
+use super::{A_TOKEN, status, success, token, unreadable};
 
 pub const NICK: &str = "rdk";
 
@@ -33,7 +33,11 @@ const ACCEPTED: [u16; 2] = [200, 206];
 /// HTTP 408, 429 and 5xx; `Malformed` for every other status and for a body that is not what it should be.
 pub fn read_reply(reply: &Reply) -> Result<Grant, Failure> {
     if !ACCEPTED.contains(&reply.status) {
-        return Err(status::failure(reply, "that this device is provisioned"));
+        return Err(status::failure(
+            reply,
+            A_TOKEN,
+            "that this device is provisioned",
+        ));
     }
     json::read_object::<Fields>(&reply.body)
         .map_err(unreadable)?
@@ -61,7 +65,7 @@ impl Fields {
     ///
     /// `Denied` where the service says no, `Malformed` where a field is missing or not of its type.
     pub fn grant(self) -> Result<Grant, Failure> {
-        if self.success.as_ref().is_some_and(Scalar::is_false) {
+        if !success(self.success.as_ref())? {
             return Err(self.refusal("`success` is false"));
         }
         match self.status.as_ref().map(Scalar::integer) {
@@ -235,7 +239,7 @@ mod tests {
                 &format!(r#"{{"success":false,"token":"SECRET","message":"{message}"}}"#),
             )
             .problem
-            .title
+            .title()
         };
         assert_eq!(refused("No account").as_deref(), Some("No account"));
         assert_eq!(refused("token SECRET refused"), None);

@@ -5,22 +5,23 @@
 use crate::failure::Failure;
 use crate::http::Reply;
 
-/// The failure behind a status with which no service grants a token. `credentials` says what to check after a refusal.
-pub fn failure(reply: &Reply, credentials: &str) -> Failure {
+/// The failure behind a status with which no service grants anything. `wanted` is what it was asked for, `credentials` what
+/// to check after a refusal.
+pub fn failure(reply: &Reply, wanted: &str, credentials: &str) -> Failure {
     let status = reply.status;
     match status {
         401 | 403 => Failure::denied(format!(
-            "the auth service refused a session token (HTTP {status}): check {credentials}"
+            "the auth service refused {wanted} (HTTP {status}): check {credentials}"
         )),
         408 | 429 | 500..=599 => Failure::transient(format!(
-            "the auth service has no session token at the moment (HTTP {status}){}",
+            "the auth service does not give {wanted} at the moment (HTTP {status}){}",
             reply.wish()
         )),
         404 => Failure::malformed(
             "the auth service does not know that path (HTTP 404): check `location`",
         ),
         300..=303 | 307 | 308 => Failure::malformed(format!(
-            "the auth service answered with a redirect (HTTP {status}){}, which is not followed: set `location` to where it points",
+            "the auth service answered with a redirect (HTTP {status}){}, which is not followed: set `location` so that it is asked there",
             reply.whereto()
         )),
         _ => Failure::malformed(format!(
@@ -48,7 +49,7 @@ mod tests {
             (429, Kind::Transient),
             (503, Kind::Transient),
         ] {
-            let failure = failure(&Reply::new(status, b""), "x");
+            let failure = failure(&Reply::new(status, b""), "a session token", "x");
             assert_eq!(failure.kind, kind, "{status}");
             assert!(
                 failure.what.contains(&format!("HTTP {status}")),
@@ -61,7 +62,7 @@ mod tests {
     fn a_redirect_says_where_to() {
         let mut reply = Reply::new(301, b"");
         reply.redirect = Some("https://auth.example:443".to_owned());
-        let failure = failure(&reply, "x");
+        let failure = failure(&reply, "a session token", "x");
         assert!(
             failure.what.contains("to https://auth.example:443"),
             "{failure:?}"

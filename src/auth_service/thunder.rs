@@ -16,7 +16,7 @@ use crate::problem::Problem;
 use crate::secret::Secret;
 use crate::session::{Grant, checked};
 
-use super::{Call, rdk, status, unreadable};
+use super::{A_TOKEN, Call, rdk, status, unreadable};
 
 pub const NICK: &str = "thunder";
 
@@ -124,6 +124,7 @@ pub fn read_reply(reply: &Reply, id: u32) -> Result<Grant, Failure> {
     if !matches!(reply.status, 200 | ACCEPTED_WITH_ERROR) {
         return Err(status::failure(
             reply,
+            A_TOKEN,
             "Thunder's security token (`authorization-file`)",
         ));
     }
@@ -156,7 +157,7 @@ pub fn read_reply(reply: &Reply, id: u32) -> Result<Grant, Failure> {
         (None, None) => Err(Failure::malformed(
             "the auth service's reply has neither `result` nor `error`",
         )),
-        (Some(_), None) => Err(status::failure(reply, "")),
+        (Some(_), None) => Err(status::failure(reply, A_TOKEN, "")),
         (Some(_), Some(_)) => Err(Failure::malformed(
             "the auth service's reply has both `result` and `error`",
         )),
@@ -281,7 +282,7 @@ mod tests {
                 let failure = read(status, &body).expect_err(&body);
                 assert_eq!((failure.kind, failure.service_status), (kind, Some(code)));
                 assert!(failure.what.contains(says), "{}", failure.what);
-                assert_eq!(failure.problem.title.as_deref(), Some("Not today."));
+                assert_eq!(failure.problem.title().as_deref(), Some("Not today."));
             }
         }
     }

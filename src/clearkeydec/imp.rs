@@ -89,7 +89,7 @@ impl ClearKeyDec {
         );
         let mut keys = lock(&self.keys);
         if let Some(request) = key_request::find(event) {
-            keys.set_headers(key_request::headers(&request));
+            keys.set_headers(key_request::headers(&request), key_request::token(&request));
         }
         let is_ours = [COMMON_SYSTEM, CLEARKEY_SYSTEM]
             .iter()

@@ -38,6 +38,7 @@ pub struct Keys {
     named: Vec<KeyId>,
     licence_url: Option<String>,
     headers: Vec<(String, Secret)>,
+    token: Option<Secret>,
     /// Licences that have come, each with its flight: as long as we have that, other decryptors share it.
     licences: Vec<(Arc<Licence>, Arc<Flight<Outcome>>)>,
     pending: Option<Pending>,
@@ -60,9 +61,10 @@ impl Keys {
         }
     }
 
-    /// What `sessiontoken` wants on licence requests from now on.
-    pub fn set_headers(&mut self, headers: Vec<(String, Secret)>) {
+    /// What `sessiontoken` wants on licence requests from now on, and the token in it.
+    pub fn set_headers(&mut self, headers: Vec<(String, Secret)>, token: Option<Secret>) {
         self.headers = headers;
+        self.token = token;
     }
 
     fn name(&mut self, key_id: KeyId) {
@@ -155,6 +157,7 @@ impl Keys {
                 url,
                 key_ids,
                 headers: self.headers.clone(),
+                token: self.token.clone(),
                 trust: policy.trust.clone(),
             },
             Patience::new(policy.timeout, policy.retries),

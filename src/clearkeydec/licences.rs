@@ -25,6 +25,8 @@ pub struct Order {
     /// Ascending, each once.
     pub key_ids: Vec<KeyId>,
     pub headers: Vec<(String, Secret)>,
+    /// The session token that stands in them.
+    pub token: Option<Secret>,
     pub trust: Trust,
 }
 
@@ -72,14 +74,14 @@ pub fn forget_unused() {
 }
 
 async fn fetch(order: Order, patience: Patience) -> Result<Licence, Failure> {
-    // The scheme before a token (`Bearer`) is no secret.
-    let secrets = order.headers.iter().filter_map(|(_, value)| {
-        let secret = value.expose().rsplit(' ').next()?;
-        Some(Secret::from(secret))
+    // The scheme before a token (`Bearer`) is none.
+    let in_headers = order.headers.iter().map(|(_, value)| {
+        let value = value.expose();
+        Secret::from(value.split_once(' ').map_or(value, |(_, token)| token))
     });
     let request = Request {
         url: order.url,
-        secrets: secrets.collect(),
+        secrets: in_headers.chain(order.token).collect(),
         headers: order.headers,
         body: Some((
             "application/json",

@@ -159,12 +159,14 @@ fn text_of(value: &glib::Value) -> Option<Secret> {
     if let Ok(text) = value.get::<String>() {
         return Some(Secret::new(text));
     }
+    if let Ok(yes) = value.get::<bool>() {
+        return Some(Secret::from(if yes { "true" } else { "false" }));
+    }
     if let Some((_, value)) = glib::EnumValue::from_value(value) {
         return Some(Secret::from(value.nick()));
     }
     // GStreamer turns nearly everything into a string; only these come back as what they were.
     let is_simple = [
-        glib::Type::BOOL,
         glib::Type::I32,
         glib::Type::U32,
         glib::Type::I64,

@@ -7,7 +7,7 @@ use std::io;
 
 use crate::failure::Failure;
 
-use super::Patience;
+use super::{Endpoint, Patience};
 
 /// A request that ended without a reply that could be read.
 pub struct Broken {
@@ -40,24 +40,26 @@ impl Broken {
 
     /// Says what broke. reqwest's own text is left out, its cause's kind is enough. `status` is that of a reply whose body broke.
     pub fn by(
-        place: &str,
+        url: &Endpoint,
         patience: &Patience,
         error: &reqwest::Error,
         status: Option<u16>,
     ) -> Self {
-        let mut broken = Self::why(place, patience, error);
+        let mut broken = Self::why(url, patience, error);
         if let Some(status) = status {
             broken.failure = broken.failure.with_http_status(status);
         }
         broken
     }
 
-    fn why(place: &str, patience: &Patience, error: &reqwest::Error) -> Self {
+    fn why(url: &Endpoint, patience: &Patience, error: &reqwest::Error) -> Self {
+        let place = url.place();
         if error.is_timeout() {
             let what = if error.is_connect() {
                 format!(
-                    "no connection to {place} within {} ms: check that the service runs there, or raise `timeout`",
-                    patience.connect().as_millis()
+                    "no connection to {place} within {} ms: check that the service runs there{}, or raise `timeout`",
+                    patience.connect().as_millis(),
+                    proxy(url)
                 )
             } else {
                 format!(
@@ -72,7 +74,7 @@ impl Broken {
             return Self::sent(
                 Failure::transient(format!(
                     "no secure connection to {place}: {}: check {}",
-                    error,
+                    what_happened(error),
                     what_to_check(error)
                 )),
                 // The same certificate would come again.
@@ -88,7 +90,8 @@ impl Broken {
         if error.is_dns() {
             return Self::sent(
                 Failure::transient(format!(
-                    "no connection to {place}: nobody knows that name: check it, and this device's network"
+                    "no connection to {place}: nobody knows that name: check it, and this device's network{}",
+                    proxy(url)
                 )),
                 true,
             );
@@ -97,7 +100,8 @@ impl Broken {
             let why = kind.map_or_else(String::new, |kind| format!(" ({kind})"));
             return Self::sent(
                 Failure::transient(format!(
-                    "no connection to {place}{why}: check that the service runs there"
+                    "no connection to {place}{why}: check that the service runs there{}",
+                    proxy(url)
                 )),
                 true,
             );
@@ -123,6 +127,44 @@ impl Broken {
             true,
         )
     }
+}
+
+/// For sentences about connections, which may be those of a proxy: reqwest takes it from the environment.
+fn proxy(url: &Endpoint) -> &'static str {
+    let names = if url.is_tls() {
+        ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]
+    } else {
+        ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"]
+    };
+    let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    if !url.is_loopback() && names.iter().any(is_set) {
+        ", and the proxy of the environment"
+    } else {
+        ""
+    }
+}
+
+/// In words of ours: rustls's own list all the names in a certificate, which are the server's choice.
+fn what_happened(error: &rustls::Error) -> String {
+    use rustls::CertificateError as Bad;
+    let what = match error {
+        rustls::Error::InvalidCertificate(bad) => match bad {
+            Bad::Expired | Bad::ExpiredContext { .. } => "its certificate has expired",
+            Bad::NotValidYet | Bad::NotValidYetContext { .. } => "its certificate is not valid yet",
+            Bad::NotValidForName | Bad::NotValidForNameContext { .. } => {
+                "its certificate is for another name"
+            }
+            Bad::UnknownIssuer => "its certificate is from an issuer that is not trusted",
+            Bad::Revoked => "its certificate has been revoked",
+            Bad::InvalidPurpose | Bad::InvalidPurposeContext { .. } => {
+                "its certificate is not one for servers"
+            }
+            _ => "its certificate is not a valid one",
+        },
+        rustls::Error::AlertReceived(alert) => return format!("it says {alert:?}"),
+        _ => "the handshake failed",
+    };
+    what.to_owned()
 }
 
 fn what_to_check(error: &rustls::Error) -> &'static str {

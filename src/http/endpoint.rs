@@ -2,6 +2,8 @@
 
 //! Which server may be asked, and what may be shown of its URL.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use url::{Host, Url};
 
 use crate::failure::Failure;
@@ -33,9 +35,10 @@ impl Endpoint {
                     endpoint.place()
                 )));
             }
-            scheme => {
+            // Not named: where `http://` was forgotten it may be a user's name.
+            _ => {
                 return Err(Failure::misconfigured(format!(
-                    "`{setting}` has the scheme {scheme}: set it to a URL that begins with http:// or https://"
+                    "`{setting}` has another scheme than http and https: set it to a URL that begins with http:// or https://"
                 )));
             }
         }
@@ -62,33 +65,31 @@ impl Endpoint {
     /// What a property may read back: without userinfo, query and fragment.
     pub fn shown(text: &str) -> String {
         match Url::parse(text) {
-            Ok(mut url) => {
-                // Both fail only for URLs that cannot have them, such as `data:`.
+            Ok(mut url) if matches!(url.scheme(), "http" | "https") && url.has_host() => {
+                // Both fail only for URLs that cannot have them.
                 let _ = url.set_username("");
                 let _ = url.set_password(None);
                 url.set_query(None);
                 url.set_fragment(None);
                 url.to_string()
             }
-            // What is no URL cannot be cleaned, so it is not shown.
-            Err(_) => String::new(),
+            // What is no such URL cannot be cleaned, so it is not shown.
+            _ => String::new(),
         }
     }
 
     /// The same server's other path, beside this one: `…/a/b` and `c` give `…/a/c`. Without userinfo and query, which belong to this path.
-    ///
-    /// # Errors
-    ///
-    /// `Misconfigured` where the URL has no paths.
-    pub fn beside(&self, name: &str) -> Result<Self, Failure> {
-        let mut url = self
-            .0
-            .join(name)
-            .map_err(|_| Failure::misconfigured("`location` is a URL without a path"))?;
+    pub fn beside(&self, name: &str) -> Self {
+        let mut url = self.0.clone();
+        let mut path = self.0.path().trim_end_matches('/').to_owned();
+        path.truncate(path.rfind('/').unwrap_or(0));
+        url.set_path(&format!("{path}/{name}"));
+        url.set_query(None);
+        url.set_fragment(None);
         // Both fail only for URLs that cannot have them.
         let _ = url.set_username("");
         let _ = url.set_password(None);
-        Ok(Self(url))
+        Self(url)
     }
 
     /// Where a redirect from here points, as far as that is safe to show: scheme, host and port.
@@ -100,13 +101,21 @@ impl Endpoint {
 
     /// The last part of the path.
     pub fn name(&self) -> &str {
-        self.0.path().rsplit('/').next().unwrap_or_default()
+        let path = self.0.path().trim_end_matches('/');
+        path.rsplit('/').next().unwrap_or_default()
     }
 
-    /// What in this URL may be a secret: userinfo, the query, and each value in it.
+    /// What in this URL may be a secret, in each form in which it goes over the wire: userinfo (RFC 7617), the query, and
+    /// each value in it.
     pub fn secrets(&self) -> Vec<Secret> {
-        let mut secrets = vec![Secret::from(self.0.username())];
-        secrets.extend(self.0.password().map(Secret::from));
+        let mut secrets = Vec::new();
+        if !self.0.username().is_empty() || self.0.password().is_some() {
+            let name = decoded(self.0.username());
+            let password = self.0.password().map(decoded).unwrap_or_default();
+            secrets.push(Secret::new(STANDARD.encode([&*name, &*password].join(":"))));
+            secrets.extend([self.0.username().to_owned(), name, password].map(Secret::new));
+            secrets.extend(self.0.password().map(Secret::from));
+        }
         secrets.extend(self.0.query().map(Secret::from));
         secrets.extend(
             self.0
@@ -133,6 +142,16 @@ impl Endpoint {
     pub(super) fn is_tls(&self) -> bool {
         self.0.scheme() == "https"
     }
+}
+
+/// Without percent-encoding.
+fn decoded(text: &str) -> String {
+    // A plus is one here, other than in a form.
+    let text = text.replace('+', "%2B");
+    let mut pairs = url::form_urlencoded::parse(text.as_bytes());
+    pairs
+        .next()
+        .map_or_else(String::new, |(name, _)| name.into_owned())
 }
 
 #[cfg(test)]
@@ -186,6 +205,52 @@ mod tests {
             Endpoint::shown("https://user:pw@host:8443/path?key=SECRET#SECRET"),
             "https://host:8443/path"
         );
-        assert_eq!(Endpoint::shown("SECRET, no URL"), "");
+        for text in ["SECRET, no URL", "user:SECRET@host/path", "data:SECRET"] {
+            assert_eq!(Endpoint::shown(text), "");
+        }
+    }
+
+    #[test]
+    fn the_discovery_stands_beside_the_service_and_knows_no_credentials() {
+        for (url, beside, name) in [
+            (
+                "https://u:p@h/ags/getSessionToken?k=v#f",
+                "https://h/ags/d",
+                "getSessionToken",
+            ),
+            (
+                "https://h/ags/getSessionToken/",
+                "https://h/ags/d",
+                "getSessionToken",
+            ),
+            ("https://h:8443", "https://h:8443/d", ""),
+            ("https://h/x", "https://h/d", "x"),
+        ] {
+            let endpoint = Endpoint::parse(url, "location", false).expect(url);
+            assert_eq!(endpoint.beside("d").as_str(), beside, "{url}");
+            assert_eq!(endpoint.name(), name, "{url}");
+        }
+    }
+
+    #[test]
+    fn credentials_are_known_in_the_forms_in_which_they_travel() {
+        let url = "https://me%40example:p%2Bw+1@h/?key=a%20b&c";
+        let endpoint = Endpoint::parse(url, "location", false).expect(url);
+        let secrets = endpoint.secrets();
+        for form in [
+            "me%40example",
+            "me@example",
+            "p+w+1",
+            "bWVAZXhhbXBsZTpwK3crMQ==",
+            "key=a%20b&c",
+            "a b",
+        ] {
+            assert!(
+                secrets.iter().any(|secret| secret.expose() == form),
+                "{form}"
+            );
+        }
+        let without = Endpoint::parse("https://h/", "location", false).expect("valid");
+        assert_eq!(without.secrets(), []);
     }
 }

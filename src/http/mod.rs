@@ -14,16 +14,17 @@ mod tls;
 
 use std::time::{Duration, Instant, SystemTime};
 
-use reqwest::Method;
 use reqwest::header::{
     CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
 };
+use reqwest::{Method, Response};
 use zeroize::Zeroizing;
 
 pub use endpoint::Endpoint;
 pub use reply::Reply;
 pub use tls::{Trust, TrustSettings};
 
+use crate::chance::chance;
 use crate::failure::Failure;
 use crate::problem::{self, Problem};
 use crate::secret::Secret;
@@ -93,7 +94,8 @@ pub async fn exchange<T>(
             Ok(reply) => match read(&reply) {
                 Ok(answer) => return Ok((answer, attempts + 1)),
                 Err(failure) => {
-                    let failure = explained(failure, request, &reply);
+                    let mut failure = explained(failure, request, &reply);
+                    failure.retry_after = reply.retry_after;
                     let again = retry::is_worth_a_retry(reply.status);
                     (Broken::sent(failure, again), reply.retry_after)
                 }
@@ -122,17 +124,12 @@ fn explained(failure: Failure, request: &Request, reply: &Reply) -> Failure {
     failure.without(&secrets)
 }
 
-/// A number from 0 to 1 that nobody can foresee.
-fn chance() -> f64 {
-    let (_, random) = uuid::Uuid::new_v4().as_u64_pair();
-    // The upper bits say the variant; these are random.
-    f64::from(random as u32) / f64::from(u32::MAX)
-}
-
 async fn send(request: &Request, patience: &Patience) -> Result<Reply, Broken> {
-    let place = request.url.place();
     let headers = header_map(&request.headers)?;
-    let client = client::client(&request.url, &request.trust, patience).await?;
+    let client = client::client(&request.url, &request.trust, patience);
+    let client = tokio::time::timeout(patience.left(), client)
+        .await
+        .map_err(|_| Failure::timed_out("the HTTP client was not set up in time"))??;
     let mut builder = match &request.body {
         Some((content_type, body)) => client
             .request(Method::POST, request.url.url().clone())
@@ -147,7 +144,34 @@ async fn send(request: &Request, patience: &Patience) -> Result<Reply, Broken> {
         .headers(headers)
         .send()
         .await
-        .map_err(|error| Broken::by(&place, patience, &error, None))?;
+        .map_err(|error| Broken::by(&request.url, patience, &error, None))?;
+    let status = response.status().as_u16();
+    let body = match read_body(&mut response, &request.url, patience).await {
+        Ok(body) => body,
+        Err(broken) if response.status().is_success() => return Err(broken),
+        // The status has said it: a refusal is one without its explanation too.
+        Err(_) => Zeroizing::default(),
+    };
+    let headers = response.headers();
+    Ok(Reply {
+        status,
+        media_type: text(headers, CONTENT_TYPE).map(|value| {
+            let media_type = value.split(';').next().unwrap_or_default();
+            media_type.trim().to_ascii_lowercase()
+        }),
+        redirect: text(headers, LOCATION).and_then(|target| request.url.redirected(target)),
+        retry_after: text(headers, RETRY_AFTER)
+            .and_then(|value| retry::retry_after(value, SystemTime::now())),
+        body,
+    })
+}
+
+async fn read_body(
+    response: &mut Response,
+    url: &Endpoint,
+    patience: &Patience,
+) -> Result<Zeroizing<Vec<u8>>, Broken> {
+    let place = url.place();
     let status = response.status().as_u16();
     let malformed =
         |what: String| Broken::sent(Failure::malformed(what).with_http_status(status), false);
@@ -162,7 +186,7 @@ async fn send(request: &Request, patience: &Patience) -> Result<Reply, Broken> {
     while let Some(chunk) = response
         .chunk()
         .await
-        .map_err(|error| Broken::by(&place, patience, &error, Some(status)))?
+        .map_err(|error| Broken::by(url, patience, &error, Some(status)))?
     {
         if body.len() + chunk.len() > MAX_REPLY {
             return Err(malformed(format!(
@@ -171,18 +195,7 @@ async fn send(request: &Request, patience: &Patience) -> Result<Reply, Broken> {
         }
         body.extend_from_slice(&chunk);
     }
-    let headers = response.headers();
-    Ok(Reply {
-        status,
-        media_type: text(headers, CONTENT_TYPE).map(|value| {
-            let media_type = value.split(';').next().unwrap_or_default();
-            media_type.trim().to_ascii_lowercase()
-        }),
-        redirect: text(headers, LOCATION).and_then(|target| request.url.redirected(target)),
-        retry_after: text(headers, RETRY_AFTER)
-            .and_then(|value| retry::retry_after(value, SystemTime::now())),
-        body,
-    })
+    Ok(body)
 }
 
 fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {

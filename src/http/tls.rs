@@ -110,8 +110,10 @@ impl TrustSettings {
         let off = (!self.strict).then(|| {
             "`ssl-strict` is off: whoever answers gets the credentials, and what they answer is believed".to_owned()
         });
-        let key_file = self.client_key.as_ref().or(self.client_cert.as_ref());
-        let open = files::warning("ssl-client-key", key_file.map(String::as_str));
+        let open = match (&self.client_key, &self.client_cert) {
+            (Some(path), _) => files::warning("ssl-client-key", Some(path)),
+            (None, path) => files::warning("ssl-client-cert", path.as_deref()),
+        };
         off.into_iter().chain(open).collect()
     }
 }

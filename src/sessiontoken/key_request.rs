@@ -72,6 +72,12 @@ pub fn headers(request: &gst::StructureRef) -> Vec<(String, Secret)> {
         .collect()
 }
 
+/// The session token in a key request.
+pub fn token(request: &gst::StructureRef) -> Option<Secret> {
+    let token = request.get::<String>("session-token").ok()?;
+    Some(Secret::new(token))
+}
+
 /// The event with the key request on it: a new event with a new init data buffer, because the ones that came in are
 /// shared with other pads. Everything else stays as it was, the bytes are not copied.
 pub fn put_on(

@@ -50,8 +50,9 @@ fn an_address_that_cannot_be_asked_is_refused_by_the_propertys_name() {
         ("localhost:50050/SECRET", "begins with http://"),
         ("127.0.0.1:50050/SECRET", "is not a URL"),
         ("SECRET", "is not a URL"),
-        ("ftp://127.0.0.1/SECRET", "the scheme ftp"),
-        ("file:///SECRET", "the scheme file"),
+        ("ftp://127.0.0.1/SECRET", "another scheme"),
+        ("file:///SECRET", "another scheme"),
+        ("SECRET:pw@127.0.0.1/SECRET", "another scheme"),
         ("http://auth.example/SECRET", "`allow-cleartext`"),
         ("http://192.0.2.1:80/SECRET", "192.0.2.1:80"),
     ] {

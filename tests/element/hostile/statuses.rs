@@ -51,3 +51,37 @@ fn a_fault_of_the_service_is_one_of_the_moment() {
     });
     run(cases.into());
 }
+
+#[test]
+fn a_refusal_whose_explanation_cannot_be_read_is_one_all_the_same() {
+    let cut = |status: &str| {
+        let head = head(&format!("HTTP/1.1 {status}"), &["Content-Length: 100"]);
+        raw([&head[..], b"SECRET"].concat())
+    };
+    let packed = |status| raw(reply(status, &["Content-Encoding: gzip"], "SECRET"));
+    let long = |status| answers(status, "SECRET".repeat(20_000));
+    let refusals = [
+        ("cut", cut("401 SECRET"), 401),
+        ("packed", packed(403), 403),
+        ("long", long(401), 401),
+    ]
+    .map(|(name, script, status)| {
+        Case::new(name, script)
+            .denied(&[&format!("HTTP {status}"), "provisioned"])
+            .status(status)
+            .asked(2, 1)
+    });
+    // These may have a token the next time.
+    let faults = [
+        ("cut fault", cut("503 SECRET")),
+        ("packed fault", packed(503)),
+        ("long fault", long(503)),
+    ]
+    .map(|(name, script)| {
+        Case::new(name, script)
+            .then(answers(200, GRANT))
+            .plays(TOKEN)
+            .asked(2, 2)
+    });
+    run(refusals.into_iter().chain(faults).collect());
+}
