@@ -6,6 +6,7 @@
 //! channel, a second pipeline. There is one flight at a time for each.
 
 mod cache;
+mod freshness;
 mod token;
 
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
@@ -15,15 +16,22 @@ pub use cache::session;
 pub use token::{Grant, MAX_TOKEN_LEN, Moment, Token, Way, checked};
 
 use crate::auth_service::Service;
+use crate::chance::chance;
 use crate::failure::Failure;
 use crate::flight::{Flight, Landing};
 use crate::http::Trust;
 use crate::secret::Secret;
 use crate::wait::lock;
 
-/// How long a failed request is everybody's answer. The streams of one tune ask within
-/// milliseconds of each other, so a second lets them share it; a viewer who tries again is slower than that.
-const FAILURE_SHARED: Duration = Duration::from_secs(1);
+/// Longest `Retry-After` that is kept to: a viewer may well try again after five minutes.
+const LONGEST_WISH: Duration = Duration::from_secs(5 * 60);
+
+/// Tokens refused one after the other, after which there is something else wrong than the token.
+const STRIKES: u32 = 3;
+
+/// A token that is refused within this time of its arrival was no good from the start; one that is refused later was, and a
+/// service that takes sessions away now and then is not one that takes none.
+const NO_GOOD: Duration = Duration::from_secs(60);
 
 /// What makes two elements share a token: everything that the service's answer depends on.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -64,9 +72,64 @@ pub struct Session {
 struct State {
     generation: u32,
     token: Option<Token>,
+    /// When that came.
+    since: Option<Instant>,
     flight: Option<Arc<Flight<Outcome>>>,
-    failed: Option<(Instant, Failure)>,
+    failed: Option<Failed>,
+    /// Tokens that the licence side has refused in a row, the newest last. They are not handed out again.
+    refused: Vec<Secret>,
     discovered: Option<Arc<str>>,
+    users: Vec<Weak<dyn Launch>>,
+    /// When somebody will look whether a new token is due.
+    look: Option<Instant>,
+}
+
+/// The failures since the last token.
+struct Failed {
+    failure: Failure,
+    in_a_row: u32,
+    /// Until then the failure is everybody's answer.
+    until: Instant,
+}
+
+/// Whoever uses a session and can make its requests.
+pub trait Launch: Send + Sync {
+    fn launch(self: Arc<Self>, takeoff: Takeoff);
+}
+
+impl State {
+    fn valid_token(&self, now: Moment) -> Option<&Token> {
+        self.token.as_ref().filter(|token| token.is_valid(now))
+    }
+
+    /// The failure that is everybody's answer now.
+    fn failure(&self, now: Moment) -> Option<&Failure> {
+        let failed = self.failed.as_ref()?;
+        (now.steady < failed.until).then_some(&failed.failure)
+    }
+
+    fn fail(&mut self, failure: Failure, now: Moment) {
+        let in_a_row = self.failed.as_ref().map_or(0, |failed| failed.in_a_row) + 1;
+        let wish = failure.retry_after.unwrap_or_default().min(LONGEST_WISH);
+        self.failed = Some(Failed {
+            failure,
+            in_a_row,
+            until: now.steady + freshness::backoff(in_a_row, chance()).max(wish),
+        });
+    }
+
+    /// Whether a new token is to be fetched though there is a valid one.
+    fn is_stale(&self, now: Moment) -> bool {
+        let is_stale = |token: &Token| token.stale_at().is_some_and(|stale| stale.has_come(now));
+        self.flight.is_none()
+            && self.failure(now).is_none()
+            && self.valid_token(now).is_some_and(is_stale)
+    }
+
+    fn has_users(&mut self) -> bool {
+        self.users.retain(|user| user.strong_count() > 0);
+        !self.users.is_empty()
+    }
 }
 
 impl Session {
@@ -77,26 +140,95 @@ impl Session {
     }
 
     /// The valid token, the failure of a moment ago, or the flight under way. Where there is
-    /// none of these, `launch` is called, without a lock held, to begin a request and land its [`Takeoff`].
+    /// none of these, `launch` is called, without a lock held, to begin a request and land its [`Takeoff`]; and beside a
+    /// valid token where that is close to its end.
     pub fn ask(self: &Arc<Self>, now: Moment, launch: impl FnOnce(Takeoff)) -> Answer {
-        let takeoff = {
+        let (takeoff, token) = {
             let mut state = self.lock();
-            if let Some(token) = state.token.as_ref().filter(|token| token.is_valid(now)) {
-                return Answer::Token(token.clone());
+            match state.valid_token(now).cloned() {
+                Some(token) if !state.is_stale(now) => return Answer::Token(token),
+                Some(token) => (self.take_off(&mut state, now), Some(token)),
+                None => {
+                    if let Some(flight) = &state.flight {
+                        return Answer::Wait(flight.clone());
+                    }
+                    if let Some(failure) = state.failure(now) {
+                        return Answer::Failed(failure.clone());
+                    }
+                    (self.take_off(&mut state, now), None)
+                }
             }
-            if let Some(flight) = &state.flight {
-                return Answer::Wait(flight.clone());
-            }
-            if let Some((when, failure)) = &state.failed
-                && now.steady.saturating_duration_since(*when) < FAILURE_SHARED
-            {
-                return Answer::Failed(failure.clone());
-            }
-            self.take_off(&mut state, now)
         };
         let flight = takeoff.flight.clone();
         launch(takeoff);
-        Answer::Wait(flight)
+        match token {
+            Some(token) => Answer::Token(token),
+            None => Answer::Wait(flight),
+        }
+    }
+
+    /// As [`ask`](Self::ask), from somebody whose token of that generation the licence side has refused: never that one
+    /// again. However many complain of the same one, it counts once. After three in a row there is no fourth.
+    pub fn reject(
+        self: &Arc<Self>,
+        generation: u32,
+        now: Moment,
+        launch: impl FnOnce(Takeoff),
+    ) -> Answer {
+        {
+            let mut state = self.lock();
+            let current = state
+                .token
+                .take_if(|token| token.generation() == generation);
+            if let Some(token) = current {
+                let age = state
+                    .since
+                    .map(|since| now.steady.saturating_duration_since(since));
+                if age.is_some_and(|age| age >= NO_GOOD) {
+                    state.refused.clear();
+                }
+                state.refused.push(token.text().clone());
+                if state.refused.len() >= STRIKES as usize {
+                    state.refused.remove(0);
+                    state.fail(all_refused(), now);
+                }
+            }
+        }
+        self.ask(now, launch)
+    }
+
+    /// Names somebody who uses the session from now on, as long as they live.
+    pub fn enlist(&self, user: Weak<dyn Launch>) {
+        let mut state = self.lock();
+        state.users.retain(|user| user.strong_count() > 0);
+        state.users.push(user);
+    }
+
+    /// When to call [`look`](Self::look), if nobody is going to: there is a token with a known end, and somebody uses it.
+    pub fn next_look(&self, now: Moment) -> Option<Instant> {
+        let mut state = self.lock();
+        if !state.has_users() {
+            return None;
+        }
+        let stale = state.valid_token(now)?.stale_at()?.steady;
+        let pause = state.failed.as_ref().map_or(stale, |failed| failed.until);
+        let next = stale.max(pause).max(now.steady);
+        if state.look.is_some_and(|look| look <= next) {
+            return None;
+        }
+        state.look = Some(next);
+        Some(next)
+    }
+
+    /// Whether a new token is due, ahead of the end of the one at hand: who can fetch it, and the request to be made.
+    pub fn look(self: &Arc<Self>, now: Moment) -> Option<(Arc<dyn Launch>, Takeoff)> {
+        let mut state = self.lock();
+        state.look = None;
+        if !state.is_stale(now) {
+            return None;
+        }
+        let user = state.users.iter().find_map(Weak::upgrade)?;
+        Some((user, self.take_off(&mut state, now)))
     }
 
     /// Has a new token fetched, though there may be a valid one: that stays until the new one is here, and if there
@@ -119,6 +251,7 @@ impl Session {
             let mut state = self.lock();
             state.token = None;
             state.failed = None;
+            state.refused.clear();
             state.discovered = None;
             state.flight.take()
         };
@@ -143,28 +276,26 @@ impl Session {
         self.lock().discovered.clone()
     }
 
-    /// Keeps what the discovery said, or forgets it.
-    pub fn set_discovered(&self, discovered: Option<Arc<str>>) {
-        self.lock().discovered = discovered;
+    /// The generation of the newest token.
+    pub fn generation(&self) -> u32 {
+        self.lock().generation
+    }
+
+    /// Has the next token come after this generation, which the application has given to one of its own.
+    pub fn come_after(&self, generation: u32) {
+        let mut state = self.lock();
+        state.generation = state.generation.max(generation);
     }
 
     /// The valid token, if there is one.
     #[cfg(test)]
     pub fn token(&self, now: Moment) -> Option<Token> {
-        self.lock()
-            .token
-            .as_ref()
-            .filter(|token| token.is_valid(now))
-            .cloned()
+        self.lock().valid_token(now).cloned()
     }
 
     fn is_idle(&self, now: Moment) -> bool {
         let state = self.lock();
-        state.flight.is_none()
-            && !state
-                .token
-                .as_ref()
-                .is_some_and(|token| token.is_valid(now))
+        state.flight.is_none() && state.valid_token(now).is_none()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -174,6 +305,18 @@ impl Session {
 
 fn died() -> Failure {
     Failure::transient("the request for a session token was given up before it had an answer")
+}
+
+fn all_refused() -> Failure {
+    Failure::denied(format!(
+        "the licence server refused {STRIKES} session tokens in a row: check that auth service and licence server belong together, and that this account may watch"
+    ))
+}
+
+fn refused_again() -> Failure {
+    Failure::denied(
+        "the auth service hands out the token that the licence server has refused: check that they belong together, and their clocks",
+    )
 }
 
 /// A request that has begun. Whoever holds it owes an answer; dropping it is one, a failure.
@@ -197,6 +340,20 @@ impl Takeoff {
     /// The session that the request is for, if anybody still has it.
     pub fn session(&self) -> Option<Arc<Session>> {
         self.session.upgrade()
+    }
+
+    /// Keeps what the discovery said, or forgets it; not for a session that was cleared meanwhile.
+    pub fn set_discovered(&self, discovered: Option<Arc<str>>) {
+        if let Some(session) = self.session() {
+            let mut state = session.lock();
+            if state
+                .flight
+                .as_ref()
+                .is_some_and(|flight| Arc::ptr_eq(flight, &self.flight))
+            {
+                state.discovered = discovered;
+            }
+        }
     }
 
     /// The answer: it is stored in the session first, so that who asks next has it, and then
@@ -223,21 +380,28 @@ impl Takeoff {
                 let mut state = session.lock();
                 let is_ours = |flight: &Arc<_>| Arc::ptr_eq(flight, &self.flight);
                 if !state.flight.as_ref().is_some_and(is_ours) {
-                    // Cleared: all who waited know.
-                    return;
+                    drop(state);
+                    return landing.land(Outcome::Cleared);
                 }
                 state.flight = None;
                 match result {
+                    Ok(brought) if state.refused.contains(&brought.grant.token) => {
+                        let mut failure = refused_again().after_attempts(brought.attempts);
+                        failure.elapsed = latency;
+                        state.fail(failure.clone(), now);
+                        Outcome::Failed(failure)
+                    }
                     Ok(brought) => {
                         state.generation = state.generation.saturating_add(1);
                         let token = token(brought, state.generation);
                         state.token = Some(token.clone());
+                        state.since = Some(now.steady);
                         state.failed = None;
                         Outcome::Token(token)
                     }
                     Err(mut failure) => {
                         failure.elapsed = latency;
-                        state.failed = Some((now.steady, failure.clone()));
+                        state.fail(failure.clone(), now);
                         Outcome::Failed(failure)
                     }
                 }
@@ -308,7 +472,7 @@ mod tests {
         let token = granted(&flight);
         assert_eq!(token.generation(), 1);
         assert_eq!(token.way().latency, Duration::from_secs(2));
-        let answer = session.ask(later(now, 61), must_not_launch);
+        let answer = session.ask(later(now, 30), must_not_launch);
         assert!(matches!(answer, Answer::Token(again) if again.generation() == 1));
     }
 
@@ -355,8 +519,10 @@ mod tests {
     fn after_a_logout_no_token_of_before_is_handed_out() {
         let session = Arc::new(Session::new());
         let now = Moment::now();
-        takeoff(&session, now).land(grant(60), now);
-        session.set_discovered(Some("sso".into()));
+        let begun = takeoff(&session, now);
+        begun.set_discovered(Some("sso".into()));
+        assert!(session.discovered().is_some());
+        begun.land(grant(60), now);
         session.clear();
         assert!(session.token(now).is_none());
         assert!(session.discovered().is_none());
@@ -390,5 +556,212 @@ mod tests {
         assert!(matches!(answer, Answer::Token(token) if token.generation() == 1));
         session.refresh(now, |takeoff| takeoff.land(grant(60), now));
         assert_eq!(session.token(now).map(|token| token.generation()), Some(2));
+    }
+
+    fn for_ever(text: &str) -> Result<Brought, Failure> {
+        grant(60).map(|brought| Brought {
+            grant: Grant {
+                token: Secret::from(text),
+                lifetime: None,
+            },
+            ..brought
+        })
+    }
+
+    fn rejected(session: &Arc<Session>, generation: u32, now: Moment) -> (Answer, Option<Takeoff>) {
+        let mut takeoff = None;
+        let answer = session.reject(generation, now, |begun| takeoff = Some(begun));
+        (answer, takeoff)
+    }
+
+    #[test]
+    fn a_token_close_to_its_end_is_handed_out_while_the_next_one_comes() {
+        let session = Arc::new(Session::new());
+        let now = Moment::now();
+        takeoff(&session, now).land(grant(100), now);
+        // At half of its life it is fresh, whatever chance says; a little before its end it is not.
+        let answer = session.ask(later(now, 50), must_not_launch);
+        assert!(matches!(answer, Answer::Token(_)));
+        let close = later(now, 99);
+        let mut begun = None;
+        let answer = session.ask(close, |takeoff| begun = Some(takeoff));
+        assert!(matches!(answer, Answer::Token(token) if token.generation() == 1));
+        let answer = session.ask(close, must_not_launch);
+        assert!(matches!(answer, Answer::Token(token) if token.generation() == 1));
+        begun.expect("a request begins").land(grant(100), close);
+        let answer = session.ask(later(now, 101), must_not_launch);
+        assert!(matches!(answer, Answer::Token(token) if token.generation() == 2));
+    }
+
+    #[test]
+    fn a_refresh_that_fails_is_tried_again_later_and_then_the_token_has_ended() {
+        let session = Arc::new(Session::new());
+        let now = Moment::now();
+        takeoff(&session, now).land(grant(100), now);
+        let close = later(now, 95);
+        session.ask(close, |takeoff| {
+            takeoff.land(Err(Failure::transient("no")), close)
+        });
+        // Not again at once.
+        let answer = session.ask(close, must_not_launch);
+        assert!(matches!(answer, Answer::Token(_)));
+        let mut begun = None;
+        session.ask(later(now, 97), |takeoff| begun = Some(takeoff));
+        let end = later(now, 100);
+        begun
+            .expect("it is tried again")
+            .land(Err(Failure::transient("still no")), end);
+        let answer = session.ask(end, must_not_launch);
+        assert!(matches!(answer, Answer::Failed(failure) if failure.what == "still no"));
+    }
+
+    #[test]
+    fn a_service_in_trouble_is_asked_once_a_step_however_many_want_to() {
+        let session = Arc::new(Session::new());
+        let start = Moment::now();
+        let mut requests = Vec::new();
+        // A thousand callers a second, for a minute.
+        for tick in 0..60_000_u32 {
+            let now = start
+                .after(Duration::from_millis(tick.into()))
+                .expect("a time");
+            let answer = session.ask(now, |takeoff| {
+                requests.push(tick);
+                takeoff.land(Err(Failure::transient("no")), now);
+            });
+            assert!(matches!(answer, Answer::Failed(_) | Answer::Wait(_)));
+        }
+        // 1, 2, 4, 8, 16, 30 s, each between its half and its whole.
+        assert!((5..=8).contains(&requests.len()), "{requests:?}");
+        // And a failure that names a time is not asked again before.
+        let now = later(start, 1000);
+        let mut failure = Failure::transient("later");
+        failure.retry_after = Some(Duration::from_secs(100));
+        takeoff(&session, now).land(Err(failure), now);
+        let answer = session.ask(later(now, 99), must_not_launch);
+        assert!(matches!(answer, Answer::Failed(failure) if failure.what == "later"));
+        takeoff(&session, later(now, 100)).land(grant(60), later(now, 100));
+    }
+
+    #[test]
+    fn a_refused_token_is_replaced_once_however_many_complain_of_it() {
+        let session = Arc::new(Session::new());
+        let now = Moment::now();
+        takeoff(&session, now).land(for_ever("one"), now);
+        let (answer, begun) = rejected(&session, 1, now);
+        assert!(matches!(answer, Answer::Wait(_)));
+        let (answer, second) = rejected(&session, 1, now);
+        assert!(matches!(answer, Answer::Wait(_)) && second.is_none());
+        begun.expect("a request begins").land(for_ever("two"), now);
+        // One who complains late gets the new one, and so does everybody else.
+        let (answer, begun) = rejected(&session, 1, now);
+        assert!(matches!(answer, Answer::Token(token) if token.generation() == 2));
+        assert!(begun.is_none());
+    }
+
+    #[test]
+    fn a_refused_token_is_never_handed_out_again() {
+        let session = Arc::new(Session::new());
+        let now = Moment::now();
+        takeoff(&session, now).land(for_ever("one"), now);
+        let (_, begun) = rejected(&session, 1, now);
+        begun.expect("a request begins").land(for_ever("one"), now);
+        assert!(session.token(now).is_none());
+        let answer = session.ask(now, must_not_launch);
+        assert!(
+            matches!(answer, Answer::Failed(failure) if failure.kind == crate::failure::Kind::Denied)
+        );
+    }
+
+    #[test]
+    fn three_refused_tokens_in_a_row_are_an_error_and_no_loop() {
+        let session = Arc::new(Session::new());
+        let now = Moment::now();
+        takeoff(&session, now).land(for_ever("one"), now);
+        for (generation, next) in [(1, "two"), (2, "three")] {
+            let (_, begun) = rejected(&session, generation, now);
+            begun.expect("a request begins").land(for_ever(next), now);
+        }
+        let (answer, begun) = rejected(&session, 3, now);
+        assert!(begun.is_none());
+        assert!(
+            matches!(answer, Answer::Failed(failure) if failure.what.contains("3 session tokens in a row"))
+        );
+        // Later somebody may try again.
+        takeoff(&session, later(now, 60)).land(for_ever("four"), later(now, 60));
+    }
+
+    #[test]
+    fn tokens_that_were_good_for_a_while_are_no_strikes() {
+        let session = Arc::new(Session::new());
+        let mut now = Moment::now();
+        takeoff(&session, now).land(for_ever("0"), now);
+        for generation in 1..10 {
+            now = later(now, 3600);
+            let (_, begun) = rejected(&session, generation, now);
+            let text = generation.to_string();
+            begun.expect("a request begins").land(for_ever(&text), now);
+        }
+        assert!(session.token(now).is_some());
+    }
+
+    #[test]
+    fn a_thousand_callers_on_sixteen_threads_make_one_request() {
+        const THREADS: usize = 16;
+        let session = Arc::new(Session::new());
+        let now = Moment::now();
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let together = std::sync::Barrier::new(THREADS);
+        std::thread::scope(|scope| {
+            for _ in 0..THREADS {
+                let (session, sender, together) = (&session, sender.clone(), &together);
+                scope.spawn(move || {
+                    together.wait();
+                    for _ in 0..1000 / THREADS {
+                        session.ask(now, |takeoff| {
+                            sender.send(takeoff).expect("somebody listens")
+                        });
+                    }
+                });
+            }
+        });
+        drop(sender);
+        assert_eq!(receiver.iter().count(), 1);
+    }
+
+    /// Somebody who uses a session and keeps the requests that it makes.
+    #[derive(Default)]
+    struct User(Mutex<Vec<Takeoff>>);
+
+    impl Launch for User {
+        fn launch(self: Arc<Self>, takeoff: Takeoff) {
+            lock(&self.0).push(takeoff);
+        }
+    }
+
+    #[test]
+    fn a_token_is_kept_fresh_for_those_who_use_it_and_for_nobody_else() {
+        let session = Arc::new(Session::new());
+        let now = Moment::now();
+        takeoff(&session, now).land(grant(100), now);
+        assert_eq!(session.next_look(now), None);
+        let user = Arc::new(User::default());
+        let weak: Weak<User> = Arc::downgrade(&user);
+        session.enlist(weak);
+        let due = session.next_look(now).expect("somebody uses it");
+        assert!(due > later(now, 50).steady && due < later(now, 100).steady);
+        // One who looks is enough.
+        assert_eq!(session.next_look(now), None);
+        let due = later(now, 99);
+        let (user_now, begun) = session.look(due).expect("it is due");
+        user_now.launch(begun);
+        assert!(session.look(due).is_none());
+        let begun = lock(&user.0).pop().expect("the user makes the request");
+        begun.land(grant(100), due);
+        assert_eq!(session.token(due).map(|token| token.generation()), Some(2));
+
+        drop(user);
+        assert_eq!(session.next_look(due), None);
+        assert!(session.look(later(due, 99)).is_none());
     }
 }

@@ -5,8 +5,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use crate::chance::chance;
 use crate::failure::Failure;
 use crate::secret::Secret;
+
+use super::freshness;
 
 /// Longest token accepted, in bytes. A token stands in an HTTP header, and common servers take
 /// 8 to 16 KiB of headers; DASH-IF's model asks for less than 5000 characters.
@@ -20,13 +23,22 @@ pub struct Grant {
     pub lifetime: Option<Duration>,
 }
 
+impl Grant {
+    /// Good for no longer than that.
+    pub fn limited(mut self, limit: Option<Duration>) -> Self {
+        self.lifetime = self.lifetime.into_iter().chain(limit).min();
+        self
+    }
+}
+
 /// A token that can be handed out.
 #[derive(Clone, Debug)]
 pub struct Token {
     text: Secret,
     generation: u32,
-    expires: Option<Instant>,
-    expires_at: Option<SystemTime>,
+    ends: Option<Moment>,
+    /// From when on the next one is fetched.
+    stale: Option<Moment>,
     way: Way,
 }
 
@@ -58,15 +70,34 @@ impl Moment {
     }
 }
 
+impl Moment {
+    /// `None` where no clock can express it.
+    pub fn after(self, time: Duration) -> Option<Self> {
+        Some(Self {
+            steady: self.steady.checked_add(time)?,
+            wall: self.wall.checked_add(time)?,
+        })
+    }
+
+    /// Whether it has come, by either clock.
+    pub fn has_come(self, now: Moment) -> bool {
+        now.steady >= self.steady || now.wall >= self.wall
+    }
+}
+
 impl Token {
-    /// `lifetime` counts from `now`. One that no clock can express counts as not known.
+    /// The token's life counts from `now`. One that no clock can express counts as not known.
     pub fn new(grant: Grant, generation: u32, way: Way, now: Moment) -> Self {
         let Grant { token, lifetime } = grant;
+        let lifetime = freshness::lifetime(lifetime, &token, now.wall);
+        let after = |slack: fn(Duration) -> Duration| {
+            lifetime.and_then(|lifetime| now.after(lifetime - slack(lifetime)))
+        };
         Self {
             text: token,
             generation,
-            expires: lifetime.and_then(|lifetime| now.steady.checked_add(lifetime)),
-            expires_at: lifetime.and_then(|lifetime| now.wall.checked_add(lifetime)),
+            ends: after(|_| Duration::ZERO),
+            stale: after(|lifetime| freshness::slack(lifetime, chance())),
             way,
         }
     }
@@ -82,7 +113,12 @@ impl Token {
 
     /// When the token ends by the wall clock, where that is known.
     pub fn expires_at(&self) -> Option<SystemTime> {
-        self.expires_at
+        self.ends.map(|end| end.wall)
+    }
+
+    /// From when on the next token is to be fetched, where this one's end is known.
+    pub fn stale_at(&self) -> Option<Moment> {
+        self.stale
     }
 
     pub fn way(&self) -> &Way {
@@ -92,8 +128,7 @@ impl Token {
     /// Whether it may still be handed out: neither clock has reached its end. Without a known end it
     /// is valid until refused.
     pub fn is_valid(&self, now: Moment) -> bool {
-        self.expires.is_none_or(|end| now.steady < end)
-            && self.expires_at.is_none_or(|end| now.wall < end)
+        !self.ends.is_some_and(|end| end.has_come(now))
     }
 }
 

@@ -2,7 +2,7 @@
 
 //! A flight from its start to its landing: the requests to the auth service, on the runtime.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use crate::auth_service::{Call, Service};
@@ -10,7 +10,7 @@ use crate::failure::{Failure, Kind};
 use crate::http::{self, Endpoint, Patience, Request, Trust};
 use crate::runtime;
 use crate::secret::Secret;
-use crate::session::{Answer, Brought, Moment, Session, Takeoff};
+use crate::session::{Answer, Brought, Launch, Moment, Session, Takeoff};
 
 use super::app_token::correlation_id_or_new;
 
@@ -23,8 +23,48 @@ pub struct Acquisition {
     pub trust: Trust,
     pub timeout: Duration,
     pub retries: u32,
+    /// After this time a token counts as ended, whatever the service says.
+    pub token_lifetime: Option<Duration>,
     /// The application's own; without one each flight has a fresh one.
     pub correlation_id: Option<String>,
+}
+
+impl Launch for Acquisition {
+    /// Sends the request on the runtime, which owns it from here on.
+    fn launch(self: Arc<Self>, takeoff: Takeoff) {
+        let runtime = match runtime::get() {
+            Ok(runtime) => runtime,
+            Err(failure) => return takeoff.land(Err(failure), Moment::now()),
+        };
+        // Not awaited: the result travels through the flight that the task lands.
+        drop(runtime.spawn(async move {
+            let result = self.fly(&takeoff).await;
+            takeoff.land(result, Moment::now());
+            look_when_due(&self.session);
+        }));
+    }
+}
+
+/// Waits for the session's token to become stale and then has it replaced, if somebody still uses it. One such wait
+/// a session is enough.
+fn look_when_due(session: &Arc<Session>) {
+    let Some(due) = session.next_look(Moment::now()) else {
+        return;
+    };
+    let session = Arc::downgrade(session);
+    // Without a runtime the next event finds the token stale, or ended.
+    if let Ok(runtime) = runtime::get() {
+        drop(runtime.spawn(async move {
+            tokio::time::sleep_until(due.into()).await;
+            let Some(session) = session.upgrade() else {
+                return;
+            };
+            match session.look(Moment::now()) {
+                Some((user, takeoff)) => user.launch(takeoff),
+                None => look_when_due(&session),
+            }
+        }));
+    }
 }
 
 impl Acquisition {
@@ -32,13 +72,14 @@ impl Acquisition {
     pub fn ask(self: &Arc<Self>, now: Moment, begun: impl FnOnce()) -> Answer {
         self.session.ask(now, |takeoff| {
             begun();
-            self.launch(takeoff);
+            self.clone().launch(takeoff);
         })
     }
 
     /// Has a new token fetched, though there may be a valid one.
     pub fn refresh(self: &Arc<Self>, now: Moment) {
-        self.session.refresh(now, |takeoff| self.launch(takeoff));
+        self.session
+            .refresh(now, |takeoff| self.clone().launch(takeoff));
     }
 
     /// What to say when the answer has not come in time.
@@ -53,32 +94,24 @@ impl Acquisition {
         failure
     }
 
-    /// Sends the request on the runtime, which owns it from here on.
-    fn launch(self: &Arc<Self>, takeoff: Takeoff) {
-        let runtime = match runtime::get() {
-            Ok(runtime) => runtime,
-            Err(failure) => return takeoff.land(Err(failure), Moment::now()),
-        };
-        let this = self.clone();
-        // Not awaited: the result travels through the flight that the task lands.
-        drop(runtime.spawn(async move {
-            let result = this.fly(&takeoff).await;
-            takeoff.land(result, Moment::now());
-        }));
+    /// From now on the session's token is replaced ahead of its end, as long as this is somebody's.
+    pub fn keep_fresh(self: &Arc<Self>) {
+        let weak: Weak<Self> = Arc::downgrade(self);
+        self.session.enlist(weak);
+        look_when_due(&self.session);
     }
 
     async fn fly(&self, takeoff: &Takeoff) -> Result<Brought, Failure> {
         let patience = Patience::new(self.timeout, self.retries);
         let correlation_id = correlation_id_or_new(self.correlation_id.as_deref());
-        let session = takeoff.session();
-        let known = session.as_ref().and_then(|session| session.discovered());
-        let (discovered, asked) = match known {
+        let (discovered, asked) = match self.session.discovered() {
             Some(known) => (Some(known), 0),
-            None => self.discover(&correlation_id, &patience).await?,
+            None => {
+                let found = self.discover(&correlation_id, &patience).await?;
+                takeoff.set_discovered(found.0.clone());
+                found
+            }
         };
-        if let Some(session) = &session {
-            session.set_discovered(discovered.clone());
-        }
         let call = self
             .service
             .token_call(&correlation_id, discovered.as_deref());
@@ -86,16 +119,14 @@ impl Acquisition {
         let read = |reply: &http::Reply| self.service.read_token(&call, reply);
         match http::exchange(&request, &patience, read).await {
             Ok((grant, attempts)) => Ok(Brought {
-                grant,
+                grant: grant.limited(self.token_lifetime),
                 correlation_id,
                 attempts: asked + attempts,
             }),
             Err(failure) => {
                 // The services on offer may have changed; next time they are asked for again.
-                if let Some(session) = session
-                    && matches!(failure.kind, Kind::Denied | Kind::Malformed)
-                {
-                    session.set_discovered(None);
+                if matches!(failure.kind, Kind::Denied | Kind::Malformed) {
+                    takeoff.set_discovered(None);
                 }
                 let attempts = asked + failure.attempts;
                 Err(failure.after_attempts(attempts))
@@ -112,7 +143,7 @@ impl Acquisition {
         let Some(call) = self.service.discovery(correlation_id) else {
             return Ok((None, 0));
         };
-        let endpoint = self.endpoint.beside(crate::auth_service::ags::DISCOVERY)?;
+        let endpoint = self.endpoint.beside(crate::auth_service::ags::DISCOVERY);
         let request = self.request(endpoint, &call, false);
         let read = |reply: &http::Reply| {
             self.service

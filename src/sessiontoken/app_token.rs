@@ -64,6 +64,16 @@ impl AppToken {
         self.take(text, "the signal `request-token`", seen, correlation_id)
     }
 
+    /// Has the property's token come after that generation, which is that of the session's newest token.
+    pub fn come_after(&mut self, generation: u32) {
+        if let Some(Ok(token)) = &self.given
+            && token.generation() <= generation
+        {
+            let (text, id) = (token.text().clone(), token.way().correlation_id.clone());
+            self.set(Some(text), Some(generation), Some(&id));
+        }
+    }
+
     /// Forgets all of them.
     pub fn clear(&mut self) {
         self.given = None;

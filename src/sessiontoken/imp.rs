@@ -29,7 +29,7 @@
  *
  * Since: 0.1.0
  */
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 
 use gst::glib;
 use gst::prelude::*;
@@ -43,12 +43,11 @@ use super::settings::{OnFailure, Settings};
 use super::tune::{Report, Tune, Verdict};
 use crate::config::Slot;
 use crate::failure::Failure;
-use crate::flight::Flight;
+use crate::flight::{Flight, Landing};
 use crate::hold::{Hold, Holding, Item, Prepared, build_pads};
 use crate::messages;
-use crate::runtime;
 use crate::secret::Secret;
-use crate::session::{Moment, Token};
+use crate::session::{Moment, Session, Token};
 use crate::wait::lock;
 
 /// The signal by which the application is asked for a token of its own.
@@ -76,7 +75,11 @@ pub struct SessionToken {
     settings: Mutex<Settings>,
     context: Slot,
     app_token: Mutex<AppToken>,
+    /// What the application was asked for last.
+    asked: Mutex<Option<Arc<Asked>>>,
     tune: Mutex<Option<Tune>>,
+    /// That of the last tune; somebody may log out after it.
+    last_session: Mutex<Weak<Session>>,
 }
 
 impl SessionToken {
@@ -101,13 +104,15 @@ impl SessionToken {
             &self.hold.waker(),
             Moment::now(),
         );
-        let service = tune.service(app_token.is_some());
         let policy = tune.policy().clone();
         match verdict {
-            Verdict::Go(token) => {
+            Verdict::Go(token, service) => {
                 tune.events += 1;
                 let flow = tune.flow;
                 let report = tune.announce(service, &token);
+                if let Source::Service(acquisition) = &policy.source {
+                    acquisition.session.come_after(token.generation());
+                }
                 drop(tune_guard);
                 if let Some(report) = report {
                     self.post_acquired(service, &token, &report);
@@ -124,6 +129,7 @@ impl SessionToken {
             Verdict::Wait(until) => Prepared::NotYet(Item::Event(event), until),
             Verdict::Failed(failure) => {
                 let first = !std::mem::replace(&mut tune.reported, true);
+                let service = tune.blamed(app_token.is_some());
                 drop(tune_guard);
                 if first {
                     self.post_failed(service, &failure, policy.on_failure);
@@ -197,9 +203,15 @@ impl SessionToken {
         self.wake();
     }
 
-    /// The generation of the token that a decryptor may have seen last.
+    /// The highest generation that a decryptor may have seen, or see.
     fn seen(&self) -> Option<u32> {
-        lock(&self.tune).as_ref().and_then(Tune::generation)
+        let tune = lock(&self.tune);
+        let tune = tune.as_ref()?;
+        let of_session = match &tune.policy().source {
+            Source::Service(acquisition) => Some(acquisition.session.generation()),
+            Source::File(_) => None,
+        };
+        tune.generation().max(of_session)
     }
 
     /// Has the events that are held looked at again.
@@ -209,80 +221,106 @@ impl SessionToken {
         }
     }
 
-    /// Emits `request-token` on a thread of its own, where the application may take its time; `None` where nobody
-    /// listens. Called with the tune locked, so the answer comes by way of a flight.
-    fn ask_application(&self) -> Option<Arc<Asked>> {
+    /// Whether the application listens to `request-token`.
+    fn has_handler(&self) -> bool {
         let obj = self.obj();
-        let signal = glib::subclass::SignalId::lookup(REQUEST_TOKEN, obj.type_())?;
-        if !glib::signal::signal_has_handler_pending(&*obj, signal, None, false) {
+        glib::subclass::SignalId::lookup(REQUEST_TOKEN, obj.type_()).is_some_and(|signal| {
+            glib::signal::signal_has_handler_pending(&*obj, signal, None, false)
+        })
+    }
+
+    /// Emits `request-token` on a thread of its own, where the application may take its time; `None` where nobody
+    /// listens. Called with the tune locked, so the answer comes by way of a flight. As long as the application has not
+    /// answered it is not asked again.
+    fn ask_application(&self) -> Option<Arc<Asked>> {
+        if !self.has_handler() {
             return None;
         }
+        let mut asked = lock(&self.asked);
+        if let Some(asked) = asked.as_ref().filter(|asked| asked.peek().is_none()) {
+            return Some(asked.clone());
+        }
         let (flight, landing) = Flight::start(None);
-        let weak = obj.downgrade();
-        let ask = move || {
-            let Some(obj) = weak.upgrade() else {
-                return;
-            };
-            let text = obj
-                .emit_by_name::<Option<String>>(REQUEST_TOKEN, &[])
-                .filter(|text| !text.is_empty());
-            let this = obj.imp();
-            let given = text.map(|text| {
-                let correlation_id = lock(&this.settings).correlation_id.clone();
-                let seen = this.seen();
-                lock(&this.app_token).answered(Secret::new(text), seen, correlation_id.as_deref())
-            });
-            let declined = given.is_none();
-            landing.land(given);
-            // It may have set one instead.
-            let needs_one = declined && lock(&this.app_token).given().is_none();
-            if needs_one && let Some(tune) = lock(&this.tune).as_mut() {
-                // The service gets its turn, before an event asks for it.
-                if tune.policy().prefetch {
-                    tune.prefetch(|| None, Moment::now());
+        let weak = self.obj().downgrade();
+        let ask = {
+            let flight = flight.clone();
+            move || {
+                if let Some(obj) = weak.upgrade() {
+                    let text = obj
+                        .emit_by_name::<Option<String>>(REQUEST_TOKEN, &[])
+                        .filter(|text| !text.is_empty());
+                    obj.imp().application_answers(&flight, landing, text);
                 }
             }
         };
-        match runtime::get() {
-            Ok(runtime) => drop(runtime.spawn_blocking(ask)),
-            Err(failure) => {
-                gst::warning!(
-                    CAT,
-                    imp = self,
-                    "request-token was not emitted: {}",
-                    failure.what
-                );
-                return None;
+        // Not one of the runtime's threads: it may take for ever.
+        let thread = std::thread::Builder::new().name(REQUEST_TOKEN.to_owned());
+        if let Err(error) = thread.spawn(ask) {
+            gst::warning!(CAT, imp = self, "request-token was not emitted: {error}");
+            return None;
+        }
+        *asked = Some(flight.clone());
+        Some(flight)
+    }
+
+    fn application_answers(
+        &self,
+        asked: &Arc<Asked>,
+        landing: Landing<Option<Given>>,
+        text: Option<String>,
+    ) {
+        let is_wanted = |tune: &Tune| tune.is_asking(asked);
+        if !lock(&self.tune).as_ref().is_some_and(is_wanted) {
+            gst::debug!(CAT, imp = self, "an answer to request-token came too late");
+            return landing.land(None);
+        }
+        let given = text.map(|text| {
+            let correlation_id = lock(&self.settings).correlation_id.clone();
+            let seen = self.seen();
+            lock(&self.app_token).answered(Secret::new(text), seen, correlation_id.as_deref())
+        });
+        // It may have set one instead.
+        let needs_one = given.is_none() && lock(&self.app_token).given().is_none();
+        landing.land(given);
+        if needs_one && let Some(tune) = lock(&self.tune).as_mut().filter(|tune| is_wanted(tune)) {
+            // The service gets its turn, before an event asks for it.
+            if tune.policy().prefetch {
+                tune.prefetch(|| None, Moment::now());
             }
         }
-        Some(flight)
     }
 
     /// `refresh-token`: the application knows that the token has to be another one.
     fn refresh_token(&self) {
         gst::debug!(CAT, imp = self, "refresh-token");
-        let file = self.reread_file();
         let has_app_token = lock(&self.app_token).given().is_some();
+        let has_handler = self.has_handler();
+        let file = self.reread_file();
         let (policy, is_applications) = {
             let mut tune = lock(&self.tune);
-            let is_applications = tune
-                .as_ref()
-                .map_or(has_app_token, |tune| tune.is_applications(has_app_token));
+            let is_applications = tune.as_ref().map_or(has_app_token || has_handler, |tune| {
+                tune.is_applications(has_app_token, has_handler)
+            });
             if let Some(tune) = tune.as_mut() {
-                tune.begin_anew(file);
+                tune.refresh(file, Moment::now());
+                if is_applications && !has_app_token {
+                    tune.prefetch(|| self.ask_application(), Moment::now());
+                }
             }
             let policy = tune.as_ref().map(|tune| tune.policy().clone());
             (policy, is_applications)
         };
-        match policy.map_or_else(|| self.policy(), Ok) {
-            // The application is asked when the next event comes.
-            Ok(_) if is_applications => {}
-            Ok(policy) => {
-                if let Source::Service(acquisition) = &policy.source {
-                    acquisition.refresh(Moment::now());
+        if !is_applications {
+            match policy.map_or_else(|| self.policy(), Ok) {
+                Ok(policy) => {
+                    if let Source::Service(acquisition) = &policy.source {
+                        acquisition.refresh(Moment::now());
+                    }
+                }
+                Err(failure) => {
+                    gst::warning!(CAT, imp = self, "nothing to refresh: {}", failure.what);
                 }
             }
-            Err(failure) => gst::warning!(CAT, imp = self, "nothing to refresh: {}", failure.what),
         }
         self.wake();
     }
@@ -291,37 +329,39 @@ impl SessionToken {
     fn clear_token(&self) {
         gst::debug!(CAT, imp = self, "clear-token");
         lock(&self.app_token).clear();
-        let policy = {
-            let tune = lock(&self.tune);
-            tune.as_ref().map(|tune| tune.policy().clone())
-        };
-        match policy.map_or_else(|| self.policy(), Ok) {
-            Ok(policy) => {
-                if let Source::Service(acquisition) = &policy.source {
-                    acquisition.session.clear();
+        lock(&self.asked).take();
+        // That of the last tune, whose settings and files may have changed meanwhile.
+        if let Some(session) = lock(&self.last_session).upgrade() {
+            session.clear();
+        }
+        let has_tune = lock(&self.tune).is_some();
+        if !has_tune {
+            match self.policy() {
+                Ok(policy) => {
+                    if let Source::Service(acquisition) = &policy.source {
+                        acquisition.session.clear();
+                    }
+                }
+                Err(failure) => {
+                    gst::warning!(CAT, imp = self, "no session to clear: {}", failure.what);
                 }
             }
-            Err(failure) => gst::warning!(CAT, imp = self, "no session to clear: {}", failure.what),
         }
         let file = self.reread_file();
         if let Some(tune) = lock(&self.tune).as_mut() {
-            tune.begin_anew(file);
+            tune.clear(file, Moment::now());
         }
         self.wake();
     }
 
-    /// The token of `session-token-file` as it is now, where a tune has that source.
+    /// The token of `session-token-file` as it is now, where that is the source.
     fn reread_file(&self) -> Option<Given> {
-        let (path, correlation_id, seen) = {
-            let tune = lock(&self.tune);
-            let tune = tune.as_ref()?;
-            let Source::File(path) = &tune.policy().source else {
-                return None;
-            };
-            let correlation_id = tune.policy().correlation_id.clone();
-            (path.clone(), correlation_id, tune.generation())
+        let policy = lock(&self.tune).as_ref()?.policy().clone();
+        let Source::File(path) = &policy.source else {
+            return None;
         };
-        Some(lock(&self.app_token).read_file(&path, seen, correlation_id.as_deref()))
+        let seen = self.seen();
+        Some(lock(&self.app_token).read_file(path, seen, policy.correlation_id.as_deref()))
     }
 
     fn policy(&self) -> Result<Arc<Policy>, Failure> {
@@ -361,7 +401,12 @@ impl SessionToken {
                 Source::File(path) => {
                     Some(app_token.read_file(path, None, policy.correlation_id.as_deref()))
                 }
-                Source::Service(_) => None,
+                Source::Service(acquisition) => {
+                    app_token.come_after(acquisition.session.generation());
+                    *lock(&self.last_session) = Arc::downgrade(&acquisition.session);
+                    acquisition.keep_fresh();
+                    None
+                }
             };
             (file, app_token.given().is_some())
         };
@@ -420,7 +465,9 @@ impl ObjectSubclass for SessionToken {
             settings: Mutex::default(),
             context: Slot::default(),
             app_token: Mutex::default(),
+            asked: Mutex::default(),
             tune: Mutex::default(),
+            last_session: Mutex::default(),
         }
     }
 }
@@ -593,12 +640,14 @@ impl ElementImpl for SessionToken {
             }
             _ => {}
         }
-        let success = self.parent_change_state(transition)?;
-        if transition == gst::StateChange::PausedToReady {
+        let success = self.parent_change_state(transition);
+        if transition == gst::StateChange::PausedToReady
+            || (transition == gst::StateChange::ReadyToPaused && success.is_err())
+        {
             self.hold.end(&self.srcpad);
             *lock(&self.tune) = None;
         }
-        Ok(success)
+        success
     }
 }
 

@@ -105,6 +105,10 @@ fn acquisition(settings: &Settings) -> Result<Acquisition, Failure> {
         trust,
         timeout: settings.common.timeout(),
         retries: settings.common.retries,
+        token_lifetime: match settings.token_lifetime {
+            0 => None,
+            seconds => Some(Duration::from_secs(seconds.into())),
+        },
         correlation_id: settings.correlation_id.clone(),
     })
 }

@@ -64,6 +64,7 @@ pub struct Settings {
     pub extra_headers: Option<Pairs>,
     pub extra_headers_file: Option<String>,
     pub session_token_file: Option<String>,
+    pub token_lifetime: u32,
     pub on_failure: OnFailure,
     pub prefetch: bool,
     pub key_request_header: Option<Secret>,
@@ -89,6 +90,7 @@ impl Default for Settings {
             extra_headers: None,
             extra_headers_file: None,
             session_token_file: None,
+            token_lifetime: 0,
             on_failure: OnFailure::default(),
             prefetch: true,
             key_request_header: None,
@@ -180,6 +182,11 @@ impl Settings {
                 "Session token file",
                 "File that holds the session token, read at each tune instead of asking a service",
             ),
+            glib::ParamSpecUInt::builder("token-lifetime")
+                .nick("Token lifetime")
+                .blurb("Seconds for which a service's token is good at the most (0: as long as the service and the token itself say)")
+                .mutable_ready()
+                .build(),
             glib::ParamSpecEnum::builder::<OnFailure>("on-failure")
                 .nick("On failure")
                 .blurb("What to do with the stream when there is no token")
@@ -224,6 +231,7 @@ impl Settings {
             "extra-headers" => self.extra_headers = pairs(value, name),
             "extra-headers-file" => self.extra_headers_file = text(value),
             "session-token-file" => self.session_token_file = text(value),
+            "token-lifetime" => self.token_lifetime = value.get().unwrap_or(0),
             "on-failure" => self.on_failure = value.get().unwrap_or_default(),
             "prefetch" => self.prefetch = value.get().unwrap_or(true),
             "key-request-header" => self.key_request_header = text(value).map(Secret::new),
@@ -244,6 +252,7 @@ impl Settings {
             "discover" => self.discover.to_value(),
             "extra-headers-file" => self.extra_headers_file.to_value(),
             "session-token-file" => self.session_token_file.to_value(),
+            "token-lifetime" => self.token_lifetime.to_value(),
             "on-failure" => self.on_failure.to_value(),
             "prefetch" => self.prefetch.to_value(),
             name => self.common.get(name),

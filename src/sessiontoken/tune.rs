@@ -9,14 +9,15 @@ use crate::failure::Failure;
 use crate::flight::{Flight, Wake, deadline};
 use crate::session::{Answer, Moment, Outcome, Token};
 
+use super::acquisition::Acquisition;
 use super::app_token::{Asked, Given};
 use super::key_request::Flow;
 use super::policy::{Policy, Source};
 
 /// What an event may do.
 pub enum Verdict {
-    /// Take this token along.
-    Go(Token),
+    /// Take this token along, which is from that service.
+    Go(Token, &'static str),
     /// Wait, at the latest until then.
     Wait(Instant),
     /// There is no token for this tune.
@@ -36,6 +37,10 @@ pub struct Tune {
     policy: Arc<Policy>,
     file: Option<Given>,
     application: Application,
+    /// What went out last and from where. During a refresh it goes on.
+    last: Option<(Token, &'static str)>,
+    is_refreshing: bool,
+    asked_application: bool,
     flight: Option<Arc<Flight<Outcome>>>,
     asked: bool,
     waiting_since: Option<Instant>,
@@ -65,6 +70,9 @@ impl Tune {
             policy,
             file,
             application: Application::NotAsked,
+            last: None,
+            is_refreshing: false,
+            asked_application: false,
             flight: None,
             asked: false,
             waiting_since: None,
@@ -87,12 +95,7 @@ impl Tune {
         if self.file.is_some() {
             return;
         }
-        if let Application::NotAsked = self.application {
-            self.application = match ask_application() {
-                Some(asked) => Application::Asked(asked),
-                None => Application::Declined,
-            };
-        }
+        self.ask_application(ask_application);
         self.look_for_answer();
         if let (Application::Declined, Source::Service(acquisition)) =
             (&self.application, &self.policy.source)
@@ -111,20 +114,31 @@ impl Tune {
         waiter: &Weak<dyn Wake>,
         now: Moment,
     ) -> Verdict {
-        let verdict = match (app_token.or(self.file.as_ref()), &self.failed) {
-            (Some(Ok(token)), _) => Verdict::Go(token.clone()),
-            (Some(Err(failure)), _) | (None, Some(failure)) => Verdict::Failed(failure.clone()),
-            (None, None) => self.ask(ask_application, waiter, now),
+        let verdict = match (app_token, &self.file, &self.failed) {
+            (Some(given), _, _) => go(given, APPLICATION),
+            (None, Some(given), _) => go(given, self.policy.source.nick()),
+            (None, None, Some(failure)) => Verdict::Failed(failure.clone()),
+            (None, None, None) => {
+                let verdict = self.ask(ask_application, waiter, now);
+                if let Verdict::Failed(failure) = &verdict {
+                    self.failed = Some(failure.clone());
+                }
+                verdict
+            }
         };
-        if !matches!(verdict, Verdict::Wait(_))
-            && let Some(since) = self.waiting_since.take()
-        {
-            self.waited += now.steady.saturating_duration_since(since);
+        if !matches!(verdict, Verdict::Wait(_)) {
+            self.stop_waiting(now);
         }
-        if let Verdict::Failed(failure) = &verdict {
-            self.failed = Some(failure.clone());
+        if let Verdict::Go(token, service) = &verdict {
+            self.last = Some((token.clone(), *service));
         }
         verdict
+    }
+
+    fn stop_waiting(&mut self, now: Moment) {
+        if let Some(since) = self.waiting_since.take() {
+            self.waited += now.steady.saturating_duration_since(since);
+        }
     }
 
     fn ask(
@@ -133,13 +147,15 @@ impl Tune {
         waiter: &Weak<dyn Wake>,
         now: Moment,
     ) -> Verdict {
-        if let Application::NotAsked = self.application {
-            self.application = match ask_application() {
-                Some(asked) => Application::Asked(asked),
-                None => Application::Declined,
-            };
-        }
+        self.ask_application(ask_application);
+        self.look_for_answer();
         if let Application::Asked(asked) = &self.application {
+            if self.is_refreshing
+                && let Some((token, service)) = &self.last
+                && token.is_valid(now)
+            {
+                return Verdict::Go(token.clone(), service);
+            }
             // Looking and registering in one, so that no answer falls between them.
             if asked.poll(waiter).is_none() {
                 return self.wait(now).unwrap_or_else(|| {
@@ -149,15 +165,29 @@ impl Tune {
                     )))
                 });
             }
+            self.look_for_answer();
         }
-        self.look_for_answer();
         if let Application::Gave(given) = &self.application {
-            return match given {
-                Ok(token) => Verdict::Go(token.clone()),
-                Err(failure) => Verdict::Failed(failure.clone()),
-            };
+            return go(given, APPLICATION);
         }
         self.ask_service(waiter, now)
+    }
+
+    fn ask_application(&mut self, ask_application: impl FnOnce() -> Option<Arc<Asked>>) {
+        if let Application::NotAsked = self.application {
+            self.application = match ask_application() {
+                Some(asked) => {
+                    self.asked_application = true;
+                    Application::Asked(asked)
+                }
+                None => Application::Declined,
+            };
+        }
+    }
+
+    /// Whether this is what the application is being asked for.
+    pub fn is_asking(&self, asked: &Arc<Asked>) -> bool {
+        matches!(&self.application, Application::Asked(ours) if Arc::ptr_eq(ours, asked))
     }
 
     /// Takes in what the application answered, if it has.
@@ -165,9 +195,13 @@ impl Tune {
         if let Application::Asked(asked) = &self.application
             && let Some(answer) = asked.peek()
         {
-            self.application = match answer {
-                Some(given) => Application::Gave(given),
-                None => Application::Declined,
+            let before = self.last.take_if(|_| self.is_refreshing);
+            self.is_refreshing = false;
+            self.application = match (answer, before) {
+                // What it had given is better than nothing.
+                (Some(Err(_)), Some((token, APPLICATION))) => Application::Gave(Ok(token)),
+                (Some(given), _) => Application::Gave(given),
+                (None, _) => Application::Declined,
             };
         }
     }
@@ -177,11 +211,12 @@ impl Tune {
             return Verdict::Failed(Failure::misconfigured("there is no auth service to ask"));
         };
         let acquisition = acquisition.clone();
+        let nick = self.policy.source.nick();
         loop {
             let flight = match self.flight.take() {
                 Some(flight) => flight,
                 None => match acquisition.ask(now, || self.asked = true) {
-                    Answer::Token(token) => return Verdict::Go(token),
+                    Answer::Token(token) => return Verdict::Go(token, nick),
                     Answer::Failed(failure) => return Verdict::Failed(failure),
                     Answer::Wait(flight) => flight,
                 },
@@ -189,13 +224,13 @@ impl Tune {
             match flight.poll(waiter) {
                 // A token that ended while it was waited for (a very short life) counts as an answer
                 // all the same: asking again at once would spin.
-                Some(Outcome::Token(token)) => return Verdict::Go(token),
+                Some(Outcome::Token(token)) => return Verdict::Go(token, nick),
                 Some(Outcome::Failed(failure)) => return Verdict::Failed(failure),
                 // Each turn takes a call of `clear-token`.
                 Some(Outcome::Cleared) => {}
                 None => {
                     let Some(verdict) = self.wait(now) else {
-                        return Verdict::Failed(acquisition.overdue());
+                        return Verdict::Failed(self.overdue(&acquisition));
                     };
                     self.flight = Some(flight);
                     return verdict;
@@ -211,27 +246,60 @@ impl Tune {
         (now.steady < until).then_some(Verdict::Wait(until))
     }
 
-    /// Forgets what the application said and how this tune failed, and so that the next event asks anew. `file`
-    /// is read again.
-    pub fn begin_anew(&mut self, file: Option<Given>) {
+    fn overdue(&self, acquisition: &Acquisition) -> Failure {
+        let mut failure = acquisition.overdue();
+        if self.asked_application {
+            failure
+                .what
+                .push_str("; part of that time the application's handler of `request-token` took");
+        }
+        failure
+    }
+
+    /// Has the next event ask anew, with what is at hand going on until there is something else. `file` is what the file
+    /// holds now.
+    pub fn refresh(&mut self, file: Option<Given>, now: Moment) {
+        if matches!(file, Some(Ok(_))) || !matches!(self.file, Some(Ok(_))) {
+            self.file = file;
+        }
+        self.look_for_answer();
+        // Whoever is being asked is not asked twice.
+        if !matches!(self.application, Application::Asked(_)) {
+            self.application = Application::NotAsked;
+            self.is_refreshing = self.last.is_some();
+        }
+        self.begin_anew(now);
+    }
+
+    /// Forgets all tokens, and has the next event ask anew.
+    pub fn clear(&mut self, file: Option<Given>, now: Moment) {
         self.file = file;
         self.application = Application::NotAsked;
+        self.last = None;
+        self.is_refreshing = false;
         self.flight = None;
+        self.begin_anew(now);
+    }
+
+    fn begin_anew(&mut self, now: Moment) {
         self.failed = None;
+        self.reported = false;
+        self.stop_waiting(now);
     }
 
-    /// Whether the application gives the tokens itself.
-    pub fn is_applications(&self, has_app_token: bool) -> bool {
+    /// Whether the application gives the tokens itself. `has_handler` says whether it listens to `request-token`.
+    pub fn is_applications(&self, has_app_token: bool, has_handler: bool) -> bool {
         has_app_token
-            || matches!(
-                self.application,
-                Application::Asked(_) | Application::Gave(_)
-            )
+            || match self.application {
+                Application::Asked(_) | Application::Gave(_) => true,
+                Application::NotAsked => has_handler,
+                Application::Declined => false,
+            }
     }
 
-    /// Where the token comes from that an event would get now, in a word.
-    pub fn service(&self, has_app_token: bool) -> &'static str {
-        if self.is_applications(has_app_token) {
+    /// Who has failed to give a token, in a word.
+    pub fn blamed(&self, has_app_token: bool) -> &'static str {
+        if self.is_applications(has_app_token, false) {
             APPLICATION
         } else {
             self.policy.source.nick()
@@ -259,6 +327,13 @@ impl Tune {
     /// The generation of the token that was handed out last.
     pub fn generation(&self) -> Option<u32> {
         self.announced.map(|(_, generation)| generation)
+    }
+}
+
+fn go(given: &Given, service: &'static str) -> Verdict {
+    match given {
+        Ok(token) => Verdict::Go(token.clone(), service),
+        Err(failure) => Verdict::Failed(failure.clone()),
     }
 }
 

@@ -319,7 +319,8 @@ fn a_logout_takes_the_applications_own_token_too() {
     rig.element.emit_by_name::<()>("clear-token", &[]);
     let (token, generation) = next(&rig);
     assert_eq!(token, headend.token());
-    assert_eq!(generation, 1);
+    // No decryptor sees two tokens of one generation.
+    assert_eq!(generation, 2);
 }
 
 #[test]
@@ -330,14 +331,62 @@ fn an_application_that_is_logged_out_is_asked_again() {
     handler.answers(Some("one"));
     begin(&rig);
     assert_eq!(next(&rig), ("one".to_owned(), 1));
-    for signal in ["clear-token", "refresh-token"] {
-        rig.element.emit_by_name::<()>(signal, &[]);
+    rig.element.emit_by_name::<()>("clear-token", &[]);
+    let held = event();
+    rig.send(std::slice::from_ref(&held));
+    handler.is_called();
+    assert_eq!(rig.log.protections().len(), 1);
+    handler.answers(Some("two"));
+    rig.log.wait_for(held.item());
+    assert_eq!(last(&rig), ("two".to_owned(), 2));
+    assert_eq!(headend.token_requests(), []);
+}
+
+#[test]
+fn an_application_that_is_asked_for_a_refresh_has_time_and_the_token_at_hand_goes_on() {
+    let headend = headend(Auth::Grant);
+    let (rig, handler) = asked(&headend, NO_HURRY);
+    handler.is_called();
+    handler.answers(Some("one"));
+    begin(&rig);
+    assert_eq!(next(&rig), ("one".to_owned(), 1));
+    for answer in [Some("one\r\n"), Some("two")] {
+        let begun = Instant::now();
+        // Until the answer before is here.
+        while handler.called.try_recv().is_err() {
+            rig.element.emit_by_name::<()>("refresh-token", &[]);
+            assert!(begun.elapsed() < PATIENCE, "the handler is not called");
+        }
+        // Twice is no more than once while the application thinks.
+        rig.element.emit_by_name::<()>("refresh-token", &[]);
         rig.send(&[event()]);
-        handler.is_called();
-        handler.answers(Some(signal));
-        rig.send(&[tag().into()]);
-        assert_eq!(next(&rig).0, signal);
+        assert_eq!(last(&rig).0, "one");
+        handler.answers(answer);
     }
+    let begun = Instant::now();
+    while next(&rig).0 == "one" {
+        assert!(begun.elapsed() < PATIENCE, "the new token never came");
+    }
+    assert_eq!(last(&rig).0, "two");
+    assert!(handler.called.try_recv().is_err());
+    assert_eq!(headend.token_requests(), []);
+}
+
+#[test]
+fn an_answer_from_before_a_logout_is_not_taken() {
+    let headend = headend(Auth::Grant);
+    let (rig, handler) = asked(&headend, NO_HURRY);
+    handler.is_called();
+    begin(&rig);
+    rig.element.emit_by_name::<()>("clear-token", &[]);
+    let held = event();
+    rig.send(std::slice::from_ref(&held));
+    handler.answers(Some("before"));
+    // Asked anew: one call at a time gets an answer from this handler.
+    handler.is_called();
+    handler.answers(Some("after"));
+    rig.log.wait_for(held.item());
+    assert_eq!(last(&rig).0, "after");
     assert_eq!(headend.token_requests(), []);
 }
 
@@ -350,6 +399,10 @@ fn a_file_that_has_changed_is_read_again_where_the_application_says_so() {
     assert_eq!(next(&rig), ("before".to_owned(), 1));
     std::fs::write(&path, "after\n").expect("the file is written");
     assert_eq!(next(&rig), ("before".to_owned(), 1));
+    rig.element.emit_by_name::<()>("refresh-token", &[]);
+    assert_eq!(next(&rig), ("after".to_owned(), 2));
+    // One that is just being replaced does not end the stream.
+    std::fs::remove_file(&path).expect("it goes");
     rig.element.emit_by_name::<()>("refresh-token", &[]);
     assert_eq!(next(&rig), ("after".to_owned(), 2));
 }

@@ -12,6 +12,7 @@ mod flush;
 mod holding;
 mod hostile;
 mod key_request;
+mod lifetime;
 mod passing;
 mod rig;
 mod services;

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! A token ends in the middle of a film, and nobody sees it.
+
+use std::time::Instant;
+
+use gst::prelude::*;
+use headend::{Auth, Headend};
+
+use crate::rig::*;
+
+fn playing(builder: gst::element_factory::ElementBuilder<'_>) -> Rig {
+    let rig = Rig::new(builder);
+    rig.send(&[stream_start().into(), caps_event().into()]);
+    rig
+}
+
+/// The generation that leaves with the next protection event, which must leave at once.
+fn generation(rig: &Rig) -> u32 {
+    let event = Input::from(protection(COMMON_SYSTEM, Some("isobmff/moof")));
+    rig.send(std::slice::from_ref(&event));
+    assert_eq!(rig.log.items().last(), Some(&event.item()));
+    let events = rig.log.protections();
+    let request = key_request(events.last().expect("it left"));
+    request.get("generation").expect("a number")
+}
+
+/// Brings the first protection event, which may have to wait.
+fn begin(rig: &Rig) {
+    let event = Input::from(protection(COMMON_SYSTEM, Some("dash/mpd")));
+    rig.send(std::slice::from_ref(&event));
+    rig.log.wait_for(event.item());
+}
+
+fn wait_for_requests(headend: &Headend, count: usize) {
+    let came = headend.wait_for(PATIENCE, |record| record.token_requests().count() >= count);
+    assert!(came, "request number {count} did not come");
+}
+
+#[test]
+fn a_token_that_ends_in_mid_play_is_replaced_ahead_of_time_and_no_event_waits() {
+    for (auth, lifetime) in [(Auth::GrantFor(3), 0_u32), (Auth::Grant, 3)] {
+        let headend = headend(auth);
+        let rig = playing(sessiontoken(&headend).property("token-lifetime", lifetime));
+        begin(&rig);
+        let holds = rig.stats::<u32>("holds");
+        assert_eq!(generation(&rig), 1);
+        // Nothing but its own clock makes the element ask again.
+        wait_for_requests(&headend, 2);
+        let begun = Instant::now();
+        while generation(&rig) == 1 {
+            assert!(begun.elapsed() < PATIENCE, "the new token never came");
+        }
+        assert_eq!(rig.stats::<u32>("holds"), holds);
+        let states = rig.told().states;
+        let states = states.iter().map(|state| state.get::<String>("state"));
+        let expected = ["acquired", "refreshed"].map(|state| Ok(state.to_owned()));
+        assert_eq!(states.take(2).collect::<Vec<_>>(), expected);
+    }
+}
+
+#[test]
+fn a_refresh_that_fails_leaves_the_old_token_until_it_really_ends_and_then_says_why() {
+    let fault = Auth::Reply {
+        status: 503,
+        content_type: "text/plain".to_owned(),
+        body: String::new(),
+    };
+    let headend = headend(Auth::Sequence(vec![Auth::GrantFor(3), fault]));
+    let rig = playing(
+        sessiontoken(&headend)
+            .property("retries", 0_u32)
+            .property("max-held-bytes", 1_u64),
+    );
+    begin(&rig);
+    wait_for_requests(&headend, 2);
+    assert_eq!(generation(&rig), 1);
+    let begun = Instant::now();
+    while rig.push_event(protection(COMMON_SYSTEM, Some("isobmff/moof"))) {
+        assert!(begun.elapsed() < PATIENCE, "the token never ended");
+        // With so little room the buffer waits for the event's verdict.
+        if rig.push(buffer(1)).is_err() {
+            break;
+        }
+    }
+    let complaint = Complaint::of(&rig.message(gst::MessageType::Error));
+    complaint
+        .is(gst::ResourceError::OpenRead)
+        .says(&["HTTP 503"]);
+}
