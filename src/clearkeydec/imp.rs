@@ -29,9 +29,10 @@ use gst::prelude::*;
 use gst::subclass::prelude::*;
 use once_cell::sync::Lazy;
 
-use super::keys::{Keys, Missing};
+use super::keys::{KeyRequest, Keys, Missing};
 use super::protection_meta::{self, Protection};
 use super::settings::{Policy, Settings};
+use super::token_store::TokenStore;
 use crate::cenc::{
     CLEARKEY_SYSTEM, COMMON_SYSTEM, ContentKey, InitData, KeyId, SampleError, decrypt_ctr,
 };
@@ -87,9 +88,15 @@ impl ClearKeyDec {
             imp = self,
             "protection event of {system}, origin {origin:?}"
         );
+        let request = key_request::find(event).map(|request| KeyRequest {
+            headers: key_request::headers(&request),
+            token: key_request::token(&request),
+            generation: request.get("generation").unwrap_or(0),
+            store: TokenStore::find(&self.sinkpad),
+        });
         let mut keys = lock(&self.keys);
-        if let Some(request) = key_request::find(event) {
-            keys.set_headers(key_request::headers(&request), key_request::token(&request));
+        if let Some(request) = request {
+            keys.set_request(request);
         }
         let is_ours = [COMMON_SYSTEM, CLEARKEY_SYSTEM]
             .iter()
@@ -380,6 +387,12 @@ impl ElementImpl for ClearKeyDec {
             }
             gst::StateChange::ReadyToPaused => self.prepare_policy()?,
             _ => {}
+        }
+        if transition == gst::StateChange::PausedToReady {
+            let store = lock(&self.keys).store();
+            if let Some(store) = store {
+                store.cancel();
+            }
         }
         let success = self.parent_change_state(transition)?;
         match transition {

@@ -13,6 +13,7 @@ use crate::secret::Secret;
 
 use super::licences::{Order, Outcome, forget_unused, order};
 use super::settings::Policy;
+use super::token_store::{Renewal, TokenStore};
 
 /// Key ids that a stream may name before it is taken for an attack; a licence request for all of
 /// them is still below 8 KiB.
@@ -21,6 +22,9 @@ const MAX_KEY_IDS: usize = 256;
 /// Licences that a stream keeps. With keys that change every ten seconds they reach back ten minutes, as far as a
 /// viewer is likely to seek; older ones are asked for again.
 const MAX_LICENCES: usize = 64;
+
+/// Statuses by which licence servers refuse a token (AAMP takes 412 for one, DASH-IF's model 401 and 403).
+const REFUSALS: [u16; 3] = [401, 403, 412];
 
 /// Why a sample's key is not here.
 pub enum Missing {
@@ -37,17 +41,49 @@ pub struct Keys {
     /// The newest last, in all of these.
     named: Vec<KeyId>,
     licence_url: Option<String>,
-    headers: Vec<(String, Secret)>,
-    token: Option<Secret>,
+    request: KeyRequest,
     /// Licences that have come, each with its flight: as long as we have that, other decryptors share it.
     licences: Vec<(Arc<Licence>, Arc<Flight<Outcome>>)>,
     pending: Option<Pending>,
     asked: Vec<KeyId>,
 }
 
-struct Pending {
-    flight: Arc<Flight<Outcome>>,
-    until: Instant,
+/// What `sessiontoken` wants on licence requests.
+#[derive(Default)]
+pub struct KeyRequest {
+    pub headers: Vec<(String, Secret)>,
+    /// The session token that stands in them.
+    pub token: Option<Secret>,
+    pub generation: u32,
+    /// Where there are newer ones.
+    pub store: Option<TokenStore>,
+}
+
+impl KeyRequest {
+    /// With another token in the place of the old one.
+    fn renew(&mut self, token: Secret, generation: u32) {
+        if let Some(old) = self.token.replace(token.clone()) {
+            for (_, value) in &mut self.headers {
+                *value = Secret::new(value.expose().replace(old.expose(), token.expose()));
+            }
+        }
+        self.generation = generation;
+    }
+}
+
+enum Pending {
+    Licence {
+        flight: Arc<Flight<Outcome>>,
+        key_ids: Vec<KeyId>,
+        until: Instant,
+    },
+    /// The token was refused, and with it these keys.
+    Token {
+        flight: Arc<Flight<Renewal>>,
+        key_ids: Vec<KeyId>,
+        refusal: Failure,
+        until: Instant,
+    },
 }
 
 impl Keys {
@@ -61,10 +97,14 @@ impl Keys {
         }
     }
 
-    /// What `sessiontoken` wants on licence requests from now on, and the token in it.
-    pub fn set_headers(&mut self, headers: Vec<(String, Secret)>, token: Option<Secret>) {
-        self.headers = headers;
-        self.token = token;
+    /// What `sessiontoken` wants on licence requests from now on.
+    pub fn set_request(&mut self, request: KeyRequest) {
+        self.request = request;
+    }
+
+    /// Where there are newer tokens, to be told that nobody waits for one any more.
+    pub fn store(&self) -> Option<TokenStore> {
+        self.request.store.clone()
     }
 
     fn name(&mut self, key_id: KeyId) {
@@ -106,30 +146,97 @@ impl Keys {
         waiter: &Weak<dyn Wake>,
         now: Instant,
     ) -> Result<(), Missing> {
-        let pending = match self.pending.take() {
+        let mut pending = match self.pending.take() {
             Some(pending) => pending,
             None if self.asked.contains(&key_id) => return Ok(()),
             None => self.begin(key_id, policy, now).map_err(Missing::Failed)?,
         };
-        match pending.flight.poll(waiter) {
-            Some(Ok(licence)) => {
-                if self.licences.len() == MAX_LICENCES {
-                    let (oldest, _) = self.licences.remove(0);
-                    self.asked.retain(|key_id| !oldest.contains_key(key_id));
+        loop {
+            let until = pending.until();
+            // Each turn is an answer of the licence server's or of the store's, and the store gives up after some.
+            let next = match pending {
+                Pending::Licence {
+                    flight,
+                    key_ids,
+                    until,
+                } => match flight.poll(waiter) {
+                    Some(Ok(licence)) => {
+                        self.take(licence, flight);
+                        return Ok(());
+                    }
+                    Some(Err(refusal)) => Ok(self.after_refusal(refusal, key_ids, policy, now)?),
+                    None => Err(Pending::Licence {
+                        flight,
+                        key_ids,
+                        until,
+                    }),
+                },
+                Pending::Token {
+                    flight,
+                    key_ids,
+                    refusal,
+                    until,
+                } => match flight.poll(waiter) {
+                    Some(Some((token, generation))) => {
+                        self.request.renew(token, generation);
+                        self.asked.retain(|asked| !key_ids.contains(asked));
+                        Ok(self.begin(key_id, policy, now).map_err(Missing::Failed)?)
+                    }
+                    Some(None) => return Err(Missing::Failed(refusal)),
+                    None => Err(Pending::Token {
+                        flight,
+                        key_ids,
+                        refusal,
+                        until,
+                    }),
+                },
+            };
+            pending = match next {
+                Ok(next) => next,
+                Err(_) if now >= until => {
+                    return Err(Missing::Failed(Failure::timed_out(format!(
+                        "no licence within {} ms: check that the licence server runs, or raise `timeout`",
+                        policy.timeout.as_millis()
+                    ))));
                 }
-                self.licences.push((licence, pending.flight));
-                Ok(())
-            }
-            Some(Err(failure)) => Err(Missing::Failed(failure)),
-            None if now >= pending.until => Err(Missing::Failed(Failure::timed_out(format!(
-                "no licence within {} ms: check that the licence server runs, or raise `timeout`",
-                policy.timeout.as_millis()
-            )))),
-            None => {
-                let until = pending.until;
-                self.pending = Some(pending);
-                Err(Missing::Wait(until))
-            }
+                Err(waiting) => {
+                    self.pending = Some(waiting);
+                    return Err(Missing::Wait(until));
+                }
+            };
+        }
+    }
+
+    fn take(&mut self, licence: Arc<Licence>, flight: Arc<Flight<Outcome>>) {
+        if self.licences.len() == MAX_LICENCES {
+            let (oldest, _) = self.licences.remove(0);
+            self.asked.retain(|key_id| !oldest.contains_key(key_id));
+        }
+        self.licences.push((licence, flight));
+    }
+
+    /// What there is to wait for after the licence server said no: another token, if that is what it may have said no to.
+    fn after_refusal(
+        &mut self,
+        refusal: Failure,
+        key_ids: Vec<KeyId>,
+        policy: &Policy,
+        now: Instant,
+    ) -> Result<Pending, Missing> {
+        let status = refusal
+            .http_status
+            .filter(|status| REFUSALS.contains(status));
+        let (Some(status), Some(store)) = (status, &self.request.store) else {
+            return Err(Missing::Failed(refusal));
+        };
+        match store.reject(self.request.generation, status) {
+            Some(flight) => Ok(Pending::Token {
+                flight,
+                key_ids,
+                refusal,
+                until: deadline(policy.timeout, now),
+            }),
+            None => Err(Missing::Failed(refusal)),
         }
     }
 
@@ -155,17 +262,26 @@ impl Keys {
         let flight = order(
             Order {
                 url,
-                key_ids,
-                headers: self.headers.clone(),
-                token: self.token.clone(),
+                key_ids: key_ids.clone(),
+                headers: self.request.headers.clone(),
+                token: self.request.token.clone(),
                 trust: policy.trust.clone(),
             },
             Patience::new(policy.timeout, policy.retries),
         );
-        Ok(Pending {
+        Ok(Pending::Licence {
             flight,
+            key_ids,
             until: deadline(policy.timeout, now),
         })
+    }
+}
+
+impl Pending {
+    fn until(&self) -> Instant {
+        match self {
+            Pending::Licence { until, .. } | Pending::Token { until, .. } => *until,
+        }
     }
 }
 

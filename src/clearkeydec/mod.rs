@@ -10,6 +10,7 @@ mod keys;
 mod licences;
 mod protection_meta;
 mod settings;
+mod token_store;
 
 glib::wrapper! {
     pub struct ClearKeyDec(ObjectSubclass<imp::ClearKeyDec>)

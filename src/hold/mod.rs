@@ -58,6 +58,8 @@ pub const DEFAULT_MAX_HELD_BYTES: u64 = 16 * 1024 * 1024;
 pub enum Prepared {
     /// Push this, which may be another one than came in.
     Push(Item),
+    /// Push these before it.
+    PushAfter(Vec<gst::Event>, Item),
     /// It was for this element only.
     Consumed,
     /// It cannot be pushed yet. The element has registered [`Hold::waker`] for what it waits for,
@@ -159,6 +161,10 @@ impl Hold {
         };
         match element.prepare(item) {
             Prepared::Push(item) => item.push(element.srcpad()),
+            Prepared::PushAfter(events, item) => {
+                push_events(element, events);
+                item.push(element.srcpad())
+            }
             Prepared::Consumed => Ok(gst::FlowSuccess::Ok),
             Prepared::Fail(flow) => {
                 self.change(|state| state.fail(flow));
@@ -350,8 +356,15 @@ impl Hold {
             is_event: matches!(item, Item::Event(_)),
             survives_flush: item.survives_flush(),
         };
-        match element.prepare(item) {
-            Prepared::Push(item) => {
+        let prepared = match element.prepare(item) {
+            Prepared::PushAfter(events, item) => {
+                push_events(element, events);
+                Prepared::Push(item)
+            }
+            prepared => prepared,
+        };
+        match prepared {
+            Prepared::Push(item) | Prepared::PushAfter(_, item) => {
                 self.change(|state| {
                     if state.mode == Mode::Waiting {
                         state.mode = Mode::Draining;
@@ -415,6 +428,17 @@ impl Hold {
                 }
             }
         });
+    }
+}
+
+/// Pushes events that an item needs before it. One that met a flush is to be pushed again afterwards.
+fn push_events<E: Holding>(element: &E, events: Vec<gst::Event>) {
+    let srcpad = element.srcpad();
+    for event in events {
+        if !srcpad.push_event(event) && srcpad.pad_flags().contains(gst::PadFlags::FLUSHING) {
+            element.events_were_flushed();
+            return;
+        }
     }
 }
 

@@ -19,6 +19,19 @@ where
     /// Makes an item ready for pushing. Called in order, on one thread at a time, without a lock;
     /// must not block. An item may come again after [`Prepared::NotYet`].
     fn prepare(&self, item: Item) -> Prepared;
+
+    /// Events of [`Prepared::PushAfter`] were lost in a flush.
+    fn events_were_flushed(&self) {}
+
+    /// Whether the element answers this query from downstream.
+    fn answers(&self, _query: &mut gst::QueryRef) -> bool {
+        false
+    }
+
+    /// Whether the element keeps this event from downstream to itself.
+    fn takes(&self, _event: &gst::Event) -> bool {
+        false
+    }
 }
 
 /// The sink pad and the source pad, from the class's templates `sink` and `src`.
@@ -70,6 +83,26 @@ where
         .flags(flags)
         .build();
     let srcpad = gst::Pad::builder_from_template(src)
+        .query_function(|pad, parent, query| {
+            E::catch_panic_pad_function(
+                parent,
+                || false,
+                |element| {
+                    element.answers(query)
+                        || gst::Pad::query_default(pad, Some(&*element.obj()), query)
+                },
+            )
+        })
+        .event_function(|pad, parent, event| {
+            E::catch_panic_pad_function(
+                parent,
+                || false,
+                |element| {
+                    element.takes(&event)
+                        || gst::Pad::event_default(pad, Some(&*element.obj()), event)
+                },
+            )
+        })
         .activatemode_function(|pad, parent, mode, active| {
             E::catch_panic_pad_function(
                 parent,

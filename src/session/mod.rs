@@ -167,6 +167,15 @@ impl Session {
         }
     }
 
+    /// The valid token, if there is one; `launch` is called where the next one is due. Nothing is begun where there is none.
+    pub fn newest(self: &Arc<Self>, now: Moment, launch: impl FnOnce(Takeoff)) -> Option<Token> {
+        self.lock().valid_token(now)?;
+        match self.ask(now, launch) {
+            Answer::Token(token) => Some(token),
+            Answer::Failed(_) | Answer::Wait(_) => None,
+        }
+    }
+
     /// As [`ask`](Self::ask), from somebody whose token of that generation the licence side has refused: never that one
     /// again. However many complain of the same one, it counts once. After three in a row there is no fourth.
     pub fn reject(

@@ -10,7 +10,7 @@ use crate::failure::{Failure, Kind};
 use crate::http::{self, Endpoint, Patience, Request, Trust};
 use crate::runtime;
 use crate::secret::Secret;
-use crate::session::{Answer, Brought, Launch, Moment, Session, Takeoff};
+use crate::session::{Answer, Brought, Launch, Moment, Session, Takeoff, Token};
 
 use super::app_token::correlation_id_or_new;
 
@@ -74,6 +74,18 @@ impl Acquisition {
             begun();
             self.clone().launch(takeoff);
         })
+    }
+
+    /// The newest valid token. Where that is close to its end, the next one is fetched.
+    pub fn newest(self: &Arc<Self>, now: Moment) -> Option<Token> {
+        self.session
+            .newest(now, |takeoff| self.clone().launch(takeoff))
+    }
+
+    /// The session's answer to somebody whose token of that generation was refused.
+    pub fn reject(self: &Arc<Self>, generation: u32, now: Moment) -> Answer {
+        self.session
+            .reject(generation, now, |takeoff| self.clone().launch(takeoff))
     }
 
     /// Has a new token fetched, though there may be a valid one.

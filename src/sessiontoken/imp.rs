@@ -29,6 +29,7 @@
  *
  * Since: 0.1.0
  */
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
 use gst::glib;
@@ -40,14 +41,15 @@ use super::app_token::{AppToken, Asked, Given};
 use super::key_request;
 use super::policy::{Policy, Source};
 use super::settings::{OnFailure, Settings};
+use super::store::{self, Newer, Store};
 use super::tune::{Report, Tune, Verdict};
 use crate::config::Slot;
 use crate::failure::Failure;
-use crate::flight::{Flight, Landing};
+use crate::flight::{Flight, Landing, Wake, deadline};
 use crate::hold::{Hold, Holding, Item, Prepared, build_pads};
 use crate::messages;
 use crate::secret::Secret;
-use crate::session::{Moment, Session, Token};
+use crate::session::{Answer, Moment, Outcome, Session, Token};
 use crate::wait::lock;
 
 /// The signal by which the application is asked for a token of its own.
@@ -77,6 +79,14 @@ pub struct SessionToken {
     app_token: Mutex<AppToken>,
     /// What the application was asked for last.
     asked: Mutex<Option<Arc<Asked>>>,
+    /// What decryptors ask for tokens, once one has looked for it.
+    store: Mutex<Option<Store>>,
+    /// Those who wait in the store for a token of the application's.
+    waiters: Mutex<Vec<Weak<dyn Wake>>>,
+    /// A token was refused: the protection events go again, before the next item.
+    resend: AtomicBool,
+    /// Data has passed since the last protection event.
+    data_passed: AtomicBool,
     tune: Mutex<Option<Tune>>,
     /// That of the last tune; somebody may log out after it.
     last_session: Mutex<Weak<Session>>,
@@ -92,6 +102,7 @@ impl SessionToken {
             gst::debug!(CAT, imp = self, "event has a key request already");
             return Prepared::Push(Item::Event(event));
         }
+        let original = event.clone();
         let app_token = lock(&self.app_token).given().cloned();
         let mut tune_guard = lock(&self.tune);
         let Some(tune) = tune_guard.as_mut() else {
@@ -108,6 +119,8 @@ impl SessionToken {
         match verdict {
             Verdict::Go(token, service) => {
                 tune.events += 1;
+                tune.kept
+                    .keep(&original, self.data_passed.swap(false, Ordering::Relaxed));
                 let flow = tune.flow;
                 let report = tune.announce(service, &token);
                 if let Source::Service(acquisition) = &policy.source {
@@ -139,6 +152,174 @@ impl SessionToken {
                     OnFailure::Anonymous => Prepared::Push(Item::Event(event)),
                 }
             }
+        }
+    }
+
+    fn event(&self, event: gst::Event) -> Prepared {
+        match event.type_() {
+            gst::EventType::Protection => self.protection(event),
+            gst::EventType::StreamStart => {
+                if let Some(tune) = lock(&self.tune).as_mut() {
+                    tune.kept.clear();
+                }
+                self.resend.store(false, Ordering::Release);
+                Prepared::Push(Item::Event(event))
+            }
+            _ => Prepared::Push(Item::Event(event)),
+        }
+    }
+
+    /// The protection events of the stream again, with a token that was not refused, and then the item. They are pushed from
+    /// here alone, by the thread that brings the stream: a decryptor that complains in the middle of its chain
+    /// function has that thread, and any other one would wait for its stream lock.
+    fn resend_before(&self, item: Item) -> Prepared {
+        let app_token = lock(&self.app_token).given().cloned();
+        let mut tune_guard = lock(&self.tune);
+        let Some(tune) = tune_guard.as_mut() else {
+            return Prepared::Fail(gst::FlowError::Error);
+        };
+        let verdict = tune.verdict(
+            app_token.as_ref(),
+            || self.ask_application(),
+            &self.hold.waker(),
+            Moment::now(),
+        );
+        let policy = tune.policy().clone();
+        match verdict {
+            Verdict::Go(token, service) => {
+                self.resend.store(false, Ordering::Release);
+                let events: Vec<_> = tune
+                    .kept
+                    .events()
+                    .map(|event| key_request::put_on(event, &token, tune.flow, &policy.header))
+                    .collect();
+                tune.events += events.len() as u64;
+                let report = tune.announce(service, &token);
+                drop(tune_guard);
+                if let Some(report) = report {
+                    self.post_acquired(service, &token, &report);
+                }
+                gst::debug!(
+                    CAT,
+                    imp = self,
+                    "{} protection events again, with the token of generation {}",
+                    events.len(),
+                    token.generation()
+                );
+                match self.prepare(item) {
+                    Prepared::Push(item) => Prepared::PushAfter(events, item),
+                    // It waits or fails; the events go before whatever comes next.
+                    other => {
+                        self.resend.store(true, Ordering::Release);
+                        other
+                    }
+                }
+            }
+            Verdict::Wait(until) => Prepared::NotYet(item, until),
+            Verdict::Failed(failure) => {
+                self.resend.store(false, Ordering::Release);
+                let first = !std::mem::replace(&mut tune.reported, true);
+                let service = tune.blamed(app_token.is_some());
+                drop(tune_guard);
+                if first {
+                    self.post_failed(service, &failure, policy.on_failure);
+                }
+                match policy.on_failure {
+                    OnFailure::Error => Prepared::Fail(gst::FlowError::Error),
+                    OnFailure::Anonymous => self.prepare(item),
+                }
+            }
+        }
+    }
+
+    fn store(&self) -> Store {
+        lock(&self.store)
+            .get_or_insert_with(|| Store::new(&self.obj()))
+            .clone()
+    }
+
+    /// The newest valid token, without waiting: for the store.
+    pub(super) fn newest(&self) -> Option<Token> {
+        let given = lock(&self.app_token).given().cloned();
+        let mut tune = lock(&self.tune);
+        let token = tune.as_mut()?.newest(given.as_ref(), Moment::now());
+        drop(tune);
+        token
+    }
+
+    /// The licence side has refused the token of that generation: a new one is fetched, once however many complain.
+    fn refused(&self, generation: u32, http_status: u32) -> Option<(Arc<Policy>, Option<Answer>)> {
+        let now = Moment::now();
+        let has_app_token = lock(&self.app_token).given().is_some();
+        let file = self.reread_file();
+        let mut tune_guard = lock(&self.tune);
+        let tune = tune_guard.as_mut()?;
+        let service = tune.blamed(has_app_token);
+        let is_news = tune.refuse(generation, file);
+        let policy = tune.policy().clone();
+        let is_applications = tune.is_applications(has_app_token, self.has_handler());
+        if is_news && is_applications && !has_app_token {
+            tune.prefetch(|| self.ask_application(), now);
+        }
+        drop(tune_guard);
+        if is_news {
+            gst::info!(
+                CAT,
+                imp = self,
+                "token of generation {generation} refused, HTTP status {http_status}"
+            );
+            self.post_state(
+                gst::Structure::builder("session-token")
+                    .field("state", "rejected")
+                    .field("service", service)
+                    .field("generation", generation)
+                    .field("http-status", http_status)
+                    .build(),
+            );
+        }
+        let answer = match &policy.source {
+            Source::Service(acquisition) if !is_applications => {
+                Some(acquisition.reject(generation, now))
+            }
+            _ => None,
+        };
+        Some((policy, answer))
+    }
+
+    /// A newer token than the one that was refused, for the store; `waiter` is woken when there is something new to say.
+    pub(super) fn newer_than(
+        &self,
+        generation: u32,
+        http_status: u32,
+        waiter: &Weak<dyn Wake>,
+    ) -> Newer {
+        let Some((policy, answer)) = self.refused(generation, http_status) else {
+            return Newer::None;
+        };
+        let until = deadline(policy.timeout, std::time::Instant::now());
+        let is_newer = |token: &Token| token.generation() > generation;
+        match answer {
+            Some(Answer::Token(token)) if is_newer(&token) => Newer::Token(token),
+            Some(Answer::Token(_) | Answer::Failed(_)) => Newer::None,
+            Some(Answer::Wait(flight)) => match flight.poll(waiter) {
+                Some(Outcome::Token(token)) if is_newer(&token) => Newer::Token(token),
+                Some(Outcome::Token(_) | Outcome::Failed(_)) => Newer::None,
+                // Cleared: whoever still wants one asks again.
+                Some(Outcome::Cleared) => Newer::None,
+                None => Newer::Wait(until),
+            },
+            // The application's own: what it sets or answers is looked at when it does.
+            None => match self.newest().filter(is_newer) {
+                Some(token) => Newer::Token(token),
+                None => {
+                    lock(&self.waiters).push(waiter.clone());
+                    // It may have come between.
+                    match self.newest().filter(is_newer) {
+                        Some(token) => Newer::Token(token),
+                        None => Newer::Wait(until),
+                    }
+                }
+            },
         }
     }
 
@@ -214,10 +395,13 @@ impl SessionToken {
         tune.generation().max(of_session)
     }
 
-    /// Has the events that are held looked at again.
+    /// Has the events that are held looked at again, and decryptors that wait for another token.
     fn wake(&self) {
-        if let Some(waiter) = self.hold.waker().upgrade() {
-            waiter.wake();
+        let waiters = std::mem::take(&mut *lock(&self.waiters));
+        for waiter in waiters.into_iter().chain([self.hold.waker()]) {
+            if let Some(waiter) = waiter.upgrade() {
+                waiter.wake();
+            }
         }
     }
 
@@ -282,6 +466,7 @@ impl SessionToken {
         // It may have set one instead.
         let needs_one = given.is_none() && lock(&self.app_token).given().is_none();
         landing.land(given);
+        self.wake();
         if needs_one && let Some(tune) = lock(&self.tune).as_mut().filter(|tune| is_wanted(tune)) {
             // The service gets its turn, before an event asks for it.
             if tune.policy().prefetch {
@@ -466,6 +651,10 @@ impl ObjectSubclass for SessionToken {
             context: Slot::default(),
             app_token: Mutex::default(),
             asked: Mutex::default(),
+            store: Mutex::default(),
+            waiters: Mutex::default(),
+            resend: AtomicBool::new(false),
+            data_passed: AtomicBool::new(false),
             tune: Mutex::default(),
             last_session: Mutex::default(),
         }
@@ -638,6 +827,12 @@ impl ElementImpl for SessionToken {
                 let policy = self.prepare_policy()?;
                 self.begin_tune(policy);
             }
+            gst::StateChange::PausedToReady => {
+                // A decryptor that waits in the store has our streaming thread, for which the parent waits.
+                if let Some(store) = &*lock(&self.store) {
+                    store.cancel();
+                }
+            }
             _ => {}
         }
         let success = self.parent_change_state(transition);
@@ -645,6 +840,7 @@ impl ElementImpl for SessionToken {
             || (transition == gst::StateChange::ReadyToPaused && success.is_err())
         {
             self.hold.end(&self.srcpad);
+            self.resend.store(false, Ordering::Release);
             *lock(&self.tune) = None;
         }
         success
@@ -661,9 +857,68 @@ impl Holding for SessionToken {
     }
 
     fn prepare(&self, item: Item) -> Prepared {
-        match item {
-            Item::Event(event) => self.protection(event),
-            item => Prepared::Push(item),
+        let is_new_stream =
+            matches!(&item, Item::Event(event) if event.type_() == gst::EventType::StreamStart);
+        if self.resend.load(Ordering::Acquire) && !is_new_stream {
+            return self.resend_before(item);
         }
+        match item {
+            Item::Event(event) => self.event(event),
+            data => {
+                self.data_passed.store(true, Ordering::Relaxed);
+                Prepared::Push(data)
+            }
+        }
+    }
+
+    fn events_were_flushed(&self) {
+        self.resend.store(true, Ordering::Release);
+    }
+
+    fn answers(&self, query: &mut gst::QueryRef) -> bool {
+        let gst::QueryViewMut::Context(query) = query.view_mut() else {
+            return false;
+        };
+        if query.context_type() != store::CONTEXT_TYPE {
+            return false;
+        }
+        // Not persistent and never posted: a bin keeps one of a type, and two sessions would take each other's place.
+        let mut context = gst::Context::new(store::CONTEXT_TYPE, false);
+        context
+            .make_mut()
+            .structure_mut()
+            .set("store", self.store());
+        query.set_context(&context);
+        true
+    }
+
+    fn takes(&self, event: &gst::Event) -> bool {
+        let gst::EventView::CustomUpstream(_) = event.view() else {
+            return false;
+        };
+        let Some(rejected) = event
+            .structure()
+            .filter(|structure| structure.name() == "drm-session-token-rejected")
+        else {
+            return false;
+        };
+        // Where another element upstream has put the key requests on the events, it is for that one.
+        let is_ours = lock(&self.tune)
+            .as_ref()
+            .is_some_and(|tune| tune.events > 0);
+        let Ok(generation) = rejected.get::<u32>("generation") else {
+            gst::warning!(
+                CAT,
+                imp = self,
+                "drm-session-token-rejected names no generation"
+            );
+            return is_ours;
+        };
+        if is_ours {
+            let http_status = rejected.get::<u32>("http-status").unwrap_or(0);
+            self.refused(generation, http_status);
+            self.resend.store(true, Ordering::Release);
+        }
+        is_ours
     }
 }

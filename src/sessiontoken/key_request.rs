@@ -113,7 +113,7 @@ fn structure(token: &Token, flow: Flow, header: &HeaderTemplate) -> gst::Structu
     request
 }
 
-fn date_time(at: std::time::SystemTime) -> Option<gst::DateTime> {
+pub fn date_time(at: std::time::SystemTime) -> Option<gst::DateTime> {
     let since_epoch = at.duration_since(std::time::UNIX_EPOCH).ok()?;
     let seconds = i64::try_from(since_epoch.as_secs()).ok()?;
     let at = glib::DateTime::from_unix_utc(seconds).ok()?;

@@ -8,11 +8,15 @@ use gst::prelude::*;
 mod acquisition;
 mod app_token;
 mod imp;
+mod kept;
 pub(crate) mod key_request;
 mod policy;
 mod settings;
 mod src;
+mod store;
 mod tune;
+
+pub(crate) use store::Store;
 
 glib::wrapper! {
     pub struct SessionToken(ObjectSubclass<imp::SessionToken>)

@@ -11,6 +11,7 @@ use crate::session::{Answer, Moment, Outcome, Token};
 
 use super::acquisition::Acquisition;
 use super::app_token::{Asked, Given};
+use super::kept::Kept;
 use super::key_request::Flow;
 use super::policy::{Policy, Source};
 
@@ -50,6 +51,9 @@ pub struct Tune {
     announced: Option<(&'static str, u32)>,
     /// The application has been told of the failure.
     pub reported: bool,
+    /// The highest generation that the licence side has refused.
+    refused: u32,
+    pub kept: Kept,
     pub flow: Flow,
     pub events: u64,
 }
@@ -80,6 +84,8 @@ impl Tune {
             failed: None,
             announced: None,
             reported: false,
+            refused: 0,
+            kept: Kept::default(),
             flow: Flow::default(),
             events: 0,
         }
@@ -115,6 +121,10 @@ impl Tune {
         now: Moment,
     ) -> Verdict {
         let verdict = match (app_token, &self.file, &self.failed) {
+            (Some(given), _, _) | (None, Some(given), _) if self.is_refused(given) => {
+                // It may give another one, which wakes who waits.
+                self.wait(now).unwrap_or_else(|| Verdict::Failed(refused()))
+            }
             (Some(given), _, _) => go(given, APPLICATION),
             (None, Some(given), _) => go(given, self.policy.source.nick()),
             (None, None, Some(failure)) => Verdict::Failed(failure.clone()),
@@ -133,6 +143,48 @@ impl Tune {
             self.last = Some((token.clone(), *service));
         }
         verdict
+    }
+
+    fn is_refused(&self, given: &Given) -> bool {
+        matches!(given, Ok(token) if token.generation() <= self.refused)
+    }
+
+    /// The newest valid token that is here.
+    pub fn newest(&mut self, app_token: Option<&Given>, now: Moment) -> Option<Token> {
+        self.look_for_answer();
+        let given = match (app_token.or(self.file.as_ref()), &self.application) {
+            (Some(given), _) | (None, Application::Gave(given)) => given,
+            (None, _) => {
+                let Source::Service(acquisition) = &self.policy.source else {
+                    return None;
+                };
+                return acquisition.newest(now);
+            }
+        };
+        let token = given.as_ref().ok()?;
+        (token.generation() > self.refused && token.is_valid(now)).then(|| token.clone())
+    }
+
+    /// The licence side has refused the token of that generation. `file` is what the file holds now. Whether that is news.
+    pub fn refuse(&mut self, generation: u32, file: Option<Given>) -> bool {
+        if matches!(file, Some(Ok(_))) {
+            self.file = file;
+        }
+        // One that was never handed out cannot have been refused.
+        let is_news = generation > self.refused && Some(generation) <= self.generation();
+        if !is_news {
+            return false;
+        }
+        self.refused = self.refused.max(generation);
+        if let Application::Gave(Ok(token)) = &self.application
+            && token.generation() <= self.refused
+        {
+            // It is asked for another one.
+            self.application = Application::NotAsked;
+        }
+        self.last
+            .take_if(|(token, _)| token.generation() <= generation);
+        is_news
     }
 
     fn stop_waiting(&mut self, now: Moment) {
@@ -224,7 +276,11 @@ impl Tune {
             match flight.poll(waiter) {
                 // A token that ended while it was waited for (a very short life) counts as an answer
                 // all the same: asking again at once would spin.
-                Some(Outcome::Token(token)) => return Verdict::Go(token, nick),
+                Some(Outcome::Token(token)) if token.generation() > self.refused => {
+                    return Verdict::Go(token, nick);
+                }
+                // Refused while it was on its way to us: others were faster.
+                Some(Outcome::Token(_)) => {}
                 Some(Outcome::Failed(failure)) => return Verdict::Failed(failure),
                 // Each turn takes a call of `clear-token`.
                 Some(Outcome::Cleared) => {}
@@ -328,6 +384,12 @@ impl Tune {
     pub fn generation(&self) -> Option<u32> {
         self.announced.map(|(_, generation)| generation)
     }
+}
+
+fn refused() -> Failure {
+    Failure::denied(
+        "the licence server refused the application's session token, and the application gave no other one",
+    )
 }
 
 fn go(given: &Given, service: &'static str) -> Verdict {
