@@ -50,7 +50,7 @@ pub struct Failure {
     /// The status inside the answer's body (RDK's `status`), where there was one.
     pub service_status: Option<i64>,
     /// What the server says in its own words, cleaned.
-    pub problem: Problem,
+    pub problem: Box<Problem>,
     /// How long the server wants to be left alone.
     pub retry_after: Option<Duration>,
     /// Requests made.
@@ -66,7 +66,7 @@ impl Failure {
             what: what.into(),
             http_status: None,
             service_status: None,
-            problem: Problem::default(),
+            problem: Box::default(),
             retry_after: None,
             attempts: 0,
             elapsed: Duration::ZERO,
@@ -110,13 +110,13 @@ impl Failure {
     }
 
     pub fn with_problem(mut self, problem: Problem) -> Self {
-        self.problem = problem;
+        self.problem = Box::new(problem);
         self
     }
 
     /// Takes out what the server says where it repeats one of these.
     pub fn without(mut self, secrets: &[Secret]) -> Self {
-        self.problem = self.problem.without(secrets);
+        self.problem = Box::new(self.problem.without(secrets));
         self
     }
 }

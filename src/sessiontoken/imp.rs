@@ -87,6 +87,8 @@ pub struct SessionToken {
     resend: AtomicBool,
     /// Data has passed since the last protection event.
     data_passed: AtomicBool,
+    /// On the way down to READY.
+    stopping: AtomicBool,
     tune: Mutex<Option<Tune>>,
     /// That of the last tune; somebody may log out after it.
     last_session: Mutex<Weak<Session>>,
@@ -293,6 +295,9 @@ impl SessionToken {
         http_status: u32,
         waiter: &Weak<dyn Wake>,
     ) -> Newer {
+        if self.stopping.load(Ordering::SeqCst) {
+            return Newer::None;
+        }
         let Some((policy, answer)) = self.refused(generation, http_status) else {
             return Newer::None;
         };
@@ -577,6 +582,7 @@ impl SessionToken {
     /// READY→PAUSED: a tune begins.
     fn begin_tune(&self, policy: Arc<Policy>) {
         self.hold.set_max_held_bytes(policy.max_held_bytes);
+        self.stopping.store(false, Ordering::SeqCst);
         for warning in &policy.warnings {
             gst::warning!(CAT, imp = self, "{warning}");
         }
@@ -655,6 +661,7 @@ impl ObjectSubclass for SessionToken {
             waiters: Mutex::default(),
             resend: AtomicBool::new(false),
             data_passed: AtomicBool::new(false),
+            stopping: AtomicBool::new(false),
             tune: Mutex::default(),
             last_session: Mutex::default(),
         }
@@ -828,7 +835,9 @@ impl ElementImpl for SessionToken {
                 self.begin_tune(policy);
             }
             gst::StateChange::PausedToReady => {
-                // A decryptor that waits in the store has our streaming thread, for which the parent waits.
+                // A decryptor that waits in the store may have our streaming thread, for which the parent waits. From here
+                // on none begins to wait, and those that do are woken.
+                self.stopping.store(true, Ordering::SeqCst);
                 if let Some(store) = &*lock(&self.store) {
                     store.cancel();
                 }

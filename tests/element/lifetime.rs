@@ -4,14 +4,13 @@
 
 use std::time::Instant;
 
-use gst::prelude::*;
 use headend::{Auth, Headend};
 
 use crate::rig::*;
 
 fn playing(builder: gst::element_factory::ElementBuilder<'_>) -> Rig {
     let rig = Rig::new(builder);
-    rig.send(&[stream_start().into(), caps_event().into()]);
+    rig.send(&[stream_start().into(), caps_event().into(), segment().into()]);
     rig
 }
 

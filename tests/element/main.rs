@@ -14,6 +14,7 @@ mod hostile;
 mod key_request;
 mod lifetime;
 mod passing;
+mod rejection;
 mod rig;
 mod services;
 mod settings;

@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! A licence server refuses a token, a decryptor says so, and playback goes on with another one.
+
+use std::sync::{Barrier, mpsc};
+use std::thread;
+
+use gst::element_factory::ElementBuilder;
+use gst::glib;
+use gst::prelude::*;
+use headend::Auth;
+
+use crate::rig::*;
+
+fn playing(builder: ElementBuilder<'_>) -> Rig {
+    let rig = Rig::new(builder);
+    rig.send(&[stream_start().into(), caps_event().into()]);
+    rig
+}
+
+/// Brings events and waits until they have left.
+fn send(rig: &Rig, events: &[gst::Event]) {
+    let inputs: Vec<Input> = events.iter().cloned().map(Input::from).collect();
+    rig.send(&inputs);
+    for input in &inputs {
+        rig.log.wait_for(input.item());
+    }
+}
+
+fn one(rig: &Rig) {
+    send(rig, &[protection(COMMON_SYSTEM, Some("dash/mpd"))]);
+}
+
+/// The store, as a decryptor finds it from this pad on.
+fn store_from(pad: &gst::Pad) -> glib::Object {
+    let mut query = gst::query::Context::new("drm-session-token");
+    assert!(pad.peer_query(query.query_mut()), "nobody answers");
+    let context = query.context_owned().expect("an answer");
+    assert!(!context.is_persistent());
+    context.structure().get("store").expect("a store")
+}
+
+fn store(rig: &Rig) -> glib::Object {
+    store_from(&rig.downstream)
+}
+
+fn reject(store: &glib::Object, generation: u32, status: u32) -> Option<String> {
+    store.emit_by_name("reject", &[&generation, &status])
+}
+
+/// Calls `reject` on a thread of its own, where it may block.
+fn rejecting(rig: &Rig, generation: u32) -> mpsc::Receiver<Option<String>> {
+    let pad = rig.downstream.clone();
+    let (done, result) = mpsc::channel();
+    thread::spawn(move || done.send(reject(&store_from(&pad), generation, 403)));
+    result
+}
+
+fn rejected_event(generation: u32) -> gst::Event {
+    gst::event::CustomUpstream::new(
+        gst::Structure::builder("drm-session-token-rejected")
+            .field("generation", generation)
+            .field("http-status", 403_u32)
+            .build(),
+    )
+}
+
+fn generations(events: &[gst::Event]) -> Vec<u32> {
+    events
+        .iter()
+        .map(|event| key_request(event).get("generation").expect("a number"))
+        .collect()
+}
+
+#[test]
+fn a_decryptor_finds_the_store_past_queues_and_bins_and_nobody_else_gets_one() {
+    let headend = headend(Auth::Grant);
+    let rig = playing(sessiontoken(&headend));
+    one(&rig);
+    let store = store(&rig);
+    assert_eq!(store.type_().name(), "GstSessionTokenStore");
+    assert_eq!(store.property::<String>("session-token"), headend.token());
+    assert_eq!(store.property::<u32>("generation"), 1);
+    let expires_at = store.property::<Option<gst::DateTime>>("expires-at");
+    assert!(expires_at.is_some());
+    let mut other = gst::query::Context::new("drm-other");
+    assert!(!rig.downstream.peer_query(other.query_mut()));
+    drop(rig);
+    // Its element is gone, and it says so.
+    assert_eq!(store.property::<Option<String>>("session-token"), None);
+    assert_eq!(store.property::<u32>("generation"), 0);
+    assert_eq!(reject(&store, 1, 403), None);
+
+    let bin = gst::Bin::new();
+    let element = sessiontoken(&headend).build().expect("an element");
+    let queue = make("queue").build().expect("an element");
+    bin.add_many([&element, &queue]).expect("they are new");
+    element.link(&queue).expect("they fit");
+    let inner = queue.static_pad("src").expect("a pad");
+    let pad = gst::GhostPad::with_target(&inner).expect("a ghost pad");
+    bin.add_pad(&pad).expect("it is new");
+    let sink = gst::Pad::new(gst::PadDirection::Sink);
+    pad.link(&sink).expect("they fit");
+    assert_eq!(store_from(&sink).type_().name(), "GstSessionTokenStore");
+}
+
+#[test]
+fn many_decryptors_that_complain_of_one_token_get_the_same_new_one() {
+    const DECRYPTORS: usize = 16;
+    let headend = headend(Auth::Grant);
+    let rig = playing(sessiontoken(&headend));
+    one(&rig);
+    headend.revoke();
+    let together = Barrier::new(DECRYPTORS);
+    let tokens = thread::scope(|scope| {
+        let complaints = (0..DECRYPTORS)
+            .map(|_| {
+                let (pad, together) = (&rig.downstream, &together);
+                scope.spawn(move || {
+                    let store = store_from(pad);
+                    together.wait();
+                    reject(&store, 1, 403)
+                })
+            })
+            .collect::<Vec<_>>();
+        let tokens = complaints
+            .into_iter()
+            .map(|thread| thread.join().expect("an answer"));
+        tokens.collect::<Vec<_>>()
+    });
+    assert_eq!(tokens, vec![Some(headend.token()); DECRYPTORS]);
+    assert_eq!(headend.token_requests().len(), 2);
+    // Once told, whoever is late has it at once, and the next event too.
+    assert_eq!(reject(&store(&rig), 1, 403), Some(headend.token()));
+    one(&rig);
+    assert_eq!(generations(&rig.log.protections()), [1, 2]);
+    assert_eq!(headend.token_requests().len(), 2);
+    let states = rig.told().states;
+    let states = states.iter().map(|state| state.get::<String>("state"));
+    let expected = ["acquired", "rejected", "refreshed"].map(|state| Ok(state.to_owned()));
+    assert_eq!(states.collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn a_decryptor_that_is_stopped_or_flushed_does_not_wait_for_the_service() {
+    let headend = headend(Auth::Sequence(vec![Auth::Grant, Auth::Hang]));
+    let rig = playing(sessiontoken(&headend));
+    one(&rig);
+    let waits = rejecting(&rig, 1);
+    assert!(headend.wait_for(PATIENCE, |record| record.token_requests().count() == 2));
+    assert!(waits.try_recv().is_err());
+    store(&rig).emit_by_name::<()>("cancel", &[]);
+    assert_eq!(waits.recv_timeout(PATIENCE), Ok(None));
+
+    // The same where the element itself is stopped.
+    let waits = rejecting(&rig, 1);
+    // It waits or is about to; in READY there is no store that waits.
+    rig.set_state(gst::State::Ready);
+    assert_eq!(waits.recv_timeout(PATIENCE), Ok(None));
+}
+
+#[test]
+fn all_protection_events_of_the_stream_come_again_in_order_before_the_next_buffer() {
+    let headend = headend(Auth::Grant);
+    let rig = playing(sessiontoken(&headend));
+    // Three boxes of one system and origin, of which a pad's sticky events would keep the last.
+    let events = [
+        protection(CLEARKEY_SYSTEM, Some("dash/mpd")),
+        protection(COMMON_SYSTEM, Some("isobmff/moov")),
+        protection(COMMON_SYSTEM, Some("isobmff/moov")),
+        protection(COMMON_SYSTEM, Some("isobmff/moov")),
+    ];
+    send(&rig, &events);
+    rig.send(&[segment().into(), buffer(1).into()]);
+    headend.revoke();
+    let before = rig.log.items().len();
+    assert!(rig.downstream.push_event(rejected_event(1)));
+    // A second complaint about the same token changes nothing.
+    assert!(rig.downstream.push_event(rejected_event(1)));
+    assert_eq!(rig.log.items().len(), before);
+    let next = Input::from(buffer(2));
+    rig.send(std::slice::from_ref(&next));
+    rig.log.wait_for(next.item());
+    let again: Vec<_> = events.iter().map(Item::from).chain([next.item()]).collect();
+    assert_eq!(rig.log.items()[before..], again);
+    let left = rig.log.protections();
+    assert_eq!(generations(&left), [1, 1, 1, 1, 2, 2, 2, 2]);
+    for (came, left) in events.iter().zip(&left[4..]) {
+        assert_eq!(key_request(left).get("session-token"), Ok(headend.token()));
+        let bytes = |event| init_data(event).map_readable().expect("bytes").to_vec();
+        assert_eq!(bytes(came), bytes(left));
+    }
+    assert_eq!(headend.token_requests().len(), 2);
+    // And only once.
+    let count = rig.log.items().len();
+    rig.send(&[buffer(3).into()]);
+    assert_eq!(rig.log.items().len(), count + 1);
+}
+
+#[test]
+fn only_what_still_describes_the_stream_comes_again() {
+    let headend = headend(Auth::Grant);
+    let rig = playing(sessiontoken(&headend));
+    let moov = protection(COMMON_SYSTEM, Some("isobmff/moov"));
+    let mpd = protection(COMMON_SYSTEM, Some("dash/mpd"));
+    send(&rig, &[mpd.clone(), moov.clone()]);
+    let first = protection(COMMON_SYSTEM, Some("isobmff/moof"));
+    rig.send(&[segment().into(), first.into(), buffer(1).into()]);
+    // The next fragment's keys take the place of the last one's.
+    let second = [(); 2].map(|()| protection(COMMON_SYSTEM, Some("isobmff/moof")));
+    send(&rig, &second);
+    rig.send(&[buffer(1).into()]);
+    let expect = |expected: &[&gst::Event]| {
+        let before = rig.log.items().len();
+        let generation = *generations(&rig.log.protections())
+            .last()
+            .expect("one left");
+        headend.revoke();
+        assert!(rig.downstream.push_event(rejected_event(generation)));
+        let next = Input::from(buffer(2));
+        rig.send(std::slice::from_ref(&next));
+        rig.log.wait_for(next.item());
+        let again = expected.iter().map(|event| Item::from(*event));
+        let again: Vec<_> = again.chain([next.item()]).collect();
+        assert_eq!(rig.log.items()[before..], again);
+    };
+    expect(&[&mpd, &moov, &second[0], &second[1]]);
+    // A new stream has nothing of the old one.
+    let other = protection(COMMON_SYSTEM, Some("isobmff/moov"));
+    rig.send(&[
+        gst::event::StreamStart::new("other").into(),
+        caps_event().into(),
+    ]);
+    rig.send(&[segment().into(), other.clone().into()]);
+    expect(&[&other]);
+}
+
+#[test]
+fn a_complaint_about_a_token_that_nobody_gave_costs_nothing() {
+    let headend = headend(Auth::Grant);
+    let rig = playing(sessiontoken(&headend));
+    one(&rig);
+    assert_eq!(reject(&store(&rig), u32::MAX, 403), None);
+    assert!(rig.downstream.push_event(rejected_event(7)));
+    rig.send(&[segment().into(), buffer(1).into()]);
+    assert_eq!(reject(&store(&rig), 0, 403), Some(headend.token()));
+    assert_eq!(headend.token_requests().len(), 1);
+}
+
+#[test]
+fn a_service_whose_tokens_are_always_refused_is_an_error_and_no_loop() {
+    let headend = headend(Auth::Grant);
+    let rig = playing(sessiontoken(&headend));
+    one(&rig);
+    for generation in 1..3 {
+        headend.revoke();
+        let token = reject(&store(&rig), generation, 403);
+        assert_eq!(token, Some(headend.token()), "{generation}");
+        one(&rig);
+    }
+    headend.revoke();
+    assert_eq!(reject(&store(&rig), 3, 403), None);
+    assert_eq!(headend.token_requests().len(), 3);
+    rig.push_event(protection(COMMON_SYSTEM, Some("dash/mpd")));
+    Complaint::of(&rig.message(gst::MessageType::Error))
+        .is(gst::ResourceError::NotAuthorized)
+        .says(&["3 session tokens in a row"]);
+    assert_eq!(headend.token_requests().len(), 3);
+}
+
+#[test]
+fn a_service_that_gives_the_refused_token_again_is_an_error() {
+    let headend = headend(Auth::Grant);
+    let rig = playing(sessiontoken(&headend));
+    one(&rig);
+    assert_eq!(reject(&store(&rig), 1, 403), None);
+    assert_eq!(headend.token_requests().len(), 2);
+    assert!(rig.downstream.push_event(rejected_event(1)));
+    // With the next item of the stream, whatever that is.
+    rig.push_event(segment());
+    Complaint::of(&rig.message(gst::MessageType::Error))
+        .is(gst::ResourceError::NotAuthorized)
+        .says(&["the licence server has refused"]);
+}
+
+#[test]
+fn an_application_whose_own_token_is_refused_may_give_another_one() {
+    let headend = headend(Auth::Grant);
+    let rig = playing(sessiontoken(&headend).property("session-token", "one"));
+    one(&rig);
+    let waits = rejecting(&rig, 1);
+    // The application hears of it and acts.
+    let told = rig.message(gst::MessageType::Element);
+    let told = match told
+        .structure()
+        .expect("one")
+        .get::<String>("state")
+        .as_deref()
+    {
+        Ok("rejected") => told,
+        _ => rig.message(gst::MessageType::Element),
+    };
+    let told = told.structure().expect("it says so");
+    assert_eq!(told.get::<String>("state").as_deref(), Ok("rejected"));
+    assert_eq!(told.get::<u32>("generation"), Ok(1));
+    assert_eq!(told.get::<u32>("http-status"), Ok(403));
+    rig.element.set_property("session-token", "two");
+    assert_eq!(waits.recv_timeout(PATIENCE), Ok(Some("two".to_owned())));
+    one(&rig);
+    assert_eq!(generations(&rig.log.protections()), [1, 2]);
+    assert_eq!(headend.token_requests(), []);
+}
