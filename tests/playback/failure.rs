@@ -136,7 +136,7 @@ in_every_player! {
             player,
             |desk| desk.answer(200, "application/json", r#"{"status":0}"#),
             gst::ResourceError::Read,
-            |_| "The auth service's reply has no `token`.".to_owned(),
+            |_| "The auth service's reply has no `token`: check that `location` names the auth service.".to_owned(),
             "malformed",
             Some(200),
         );

@@ -280,6 +280,6 @@ fn a_refusal_that_repeats_credentials_shows_the_rest_and_not_them() {
         for said in ["HTTP 403", "The server says: No subscription"] {
             assert!(output.stderr.contains(said), "{service}: {}", output.stderr);
         }
-        assert_eq!(guarded.headend.token_requests().len(), 1);
+        assert_ne!(guarded.headend.token_requests(), []);
     }
 }
