@@ -389,7 +389,7 @@ impl ElementImpl for ClearKeyDec {
             _ => {}
         }
         if transition == gst::StateChange::PausedToReady {
-            let store = lock(&self.keys).store();
+            let store = lock(&self.keys).stop();
             if let Some(store) = store {
                 store.cancel();
             }

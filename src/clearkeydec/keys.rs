@@ -46,6 +46,7 @@ pub struct Keys {
     licences: Vec<(Arc<Licence>, Arc<Flight<Outcome>>)>,
     pending: Option<Pending>,
     asked: Vec<KeyId>,
+    stopping: bool,
 }
 
 /// What `sessiontoken` wants on licence requests.
@@ -102,8 +103,9 @@ impl Keys {
         self.request = request;
     }
 
-    /// Where there are newer tokens, to be told that nobody waits for one any more.
-    pub fn store(&self) -> Option<TokenStore> {
+    /// The element is about to stop. Gives the store, to be told that nobody waits for another token any more.
+    pub fn stop(&mut self) -> Option<TokenStore> {
+        self.stopping = true;
         self.request.store.clone()
     }
 
@@ -182,7 +184,14 @@ impl Keys {
                         self.asked.retain(|asked| !key_ids.contains(asked));
                         Ok(self.begin(key_id, policy, now).map_err(Missing::Failed)?)
                     }
-                    Some(None) => return Err(Missing::Failed(refusal)),
+                    // The element is about to stop, and nobody is to hear of what it gave up.
+                    Some(None) if self.stopping => Err(Pending::Token {
+                        flight,
+                        key_ids,
+                        refusal,
+                        until,
+                    }),
+                    Some(None) => return Err(Missing::Failed(without_another_token(refusal))),
                     None => Err(Pending::Token {
                         flight,
                         key_ids,
@@ -193,9 +202,13 @@ impl Keys {
             };
             pending = match next {
                 Ok(next) => next,
-                Err(_) if now >= until => {
+                Err(waiting) if now >= until => {
+                    let (what, who) = match waiting {
+                        Pending::Licence { .. } => ("licence", "licence server"),
+                        Pending::Token { .. } => ("other session token", "auth service"),
+                    };
                     return Err(Missing::Failed(Failure::timed_out(format!(
-                        "no licence within {} ms: check that the licence server runs, or raise `timeout`",
+                        "no {what} within {} ms: check that the {who} runs, or raise `timeout`",
                         policy.timeout.as_millis()
                     ))));
                 }
@@ -275,6 +288,15 @@ impl Keys {
             until: deadline(policy.timeout, now),
         })
     }
+}
+
+/// The refusal, where its usual advice is not the right one.
+fn without_another_token(mut refusal: Failure) -> Failure {
+    refusal.what = format!(
+        "the licence server refused the keys (HTTP {}), and there is no other session token: the message `session-token` on the bus says why",
+        refusal.http_status.unwrap_or_default()
+    );
+    refusal
 }
 
 impl Pending {

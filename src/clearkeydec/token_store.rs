@@ -38,7 +38,10 @@ impl TokenStore {
         let started = thread.spawn(move || {
             let arguments: [&dyn ToValue; 2] = [&generation, &u32::from(http_status)];
             let token = store.emit_by_name::<Option<String>>("reject", &arguments);
-            let renewal = token.map(|token| (Secret::new(token), store.property("generation")));
+            // By now there may be a newer one still, and each has its own generation.
+            let renewal = token.map(|token| {
+                newest(&store).unwrap_or((Secret::new(token), generation.saturating_add(1)))
+            });
             landing.land(renewal);
         });
         started.ok().map(|_| flight)
@@ -48,4 +51,12 @@ impl TokenStore {
     pub fn cancel(&self) {
         self.0.emit_by_name::<()>("cancel", &[]);
     }
+}
+
+/// The newest token and its generation, where the two belong together.
+fn newest(store: &Store) -> Renewal {
+    let generation = || store.property::<u32>("generation");
+    let before = generation();
+    let token = store.property::<Option<String>>("session-token")?;
+    (before == generation()).then(|| (Secret::new(token), before))
 }

@@ -302,29 +302,62 @@ impl SessionToken {
             return Newer::None;
         };
         let until = deadline(policy.timeout, std::time::Instant::now());
-        let is_newer = |token: &Token| token.generation() > generation;
-        match answer {
-            Some(Answer::Token(token)) if is_newer(&token) => Newer::Token(token),
-            Some(Answer::Token(_) | Answer::Failed(_)) => Newer::None,
+        let answer = match answer {
+            Some(Answer::Token(token)) => Some(Outcome::Token(token)),
+            Some(Answer::Failed(failure)) => Some(Outcome::Failed(failure)),
             Some(Answer::Wait(flight)) => match flight.poll(waiter) {
-                Some(Outcome::Token(token)) if is_newer(&token) => Newer::Token(token),
-                Some(Outcome::Token(_) | Outcome::Failed(_)) => Newer::None,
-                // Cleared: whoever still wants one asks again.
-                Some(Outcome::Cleared) => Newer::None,
-                None => Newer::Wait(until),
+                Some(outcome) => Some(outcome),
+                None => return Newer::Wait(until),
             },
-            // The application's own: what it sets or answers is looked at when it does.
-            None => match self.newest().filter(is_newer) {
-                Some(token) => Newer::Token(token),
-                None => {
-                    lock(&self.waiters).push(waiter.clone());
-                    // It may have come between.
-                    match self.newest().filter(is_newer) {
-                        Some(token) => Newer::Token(token),
-                        None => Newer::Wait(until),
-                    }
-                }
-            },
+            // The application's own: what it sets or answers is looked at when it does, and it may do so at any moment.
+            None => {
+                lock(&self.waiters).push(waiter.clone());
+                self.newest().map(Outcome::Token)
+            }
+        };
+        match answer {
+            Some(Outcome::Token(token)) if token.generation() > generation => {
+                self.announce(&token, &policy);
+                Newer::Token(token)
+            }
+            Some(Outcome::Failed(failure)) => {
+                self.announce_failure(&failure, &policy);
+                Newer::None
+            }
+            // Cleared by a logout, or older than what was refused.
+            Some(Outcome::Cleared | Outcome::Token(_)) => Newer::None,
+            None => Newer::Wait(until),
+        }
+    }
+
+    /// Tells the application of a token that went to a decryptor through the store.
+    fn announce(&self, token: &Token, policy: &Policy) {
+        let has_app_token = lock(&self.app_token).given().is_some();
+        let report = {
+            let mut tune = lock(&self.tune);
+            let Some(tune) = tune.as_mut() else {
+                return;
+            };
+            let service = tune.blamed(has_app_token);
+            if let Source::Service(acquisition) = &policy.source {
+                acquisition.session.come_after(token.generation());
+            }
+            tune.announce(service, token)
+                .map(|report| (service, report))
+        };
+        if let Some((service, report)) = report {
+            self.post_acquired(service, token, &report);
+        }
+    }
+
+    /// Tells the application why a decryptor gets no other token. The error is the decryptor's, which has no use for it.
+    fn announce_failure(&self, failure: &Failure, policy: &Policy) {
+        let first = match lock(&self.tune).as_mut() {
+            Some(tune) => !std::mem::replace(&mut tune.told_of_failure, true),
+            None => return,
+        };
+        if first {
+            self.post_failure(policy.source.nick(), failure);
         }
     }
 
@@ -357,6 +390,15 @@ impl SessionToken {
     }
 
     fn post_failed(&self, service: &str, failure: &Failure, on_failure: OnFailure) {
+        self.post_failure(service, failure);
+        let obj = self.obj();
+        match on_failure {
+            OnFailure::Error => messages::post_error(obj.upcast_ref(), failure),
+            OnFailure::Anonymous => messages::post_warning(obj.upcast_ref(), failure),
+        }
+    }
+
+    fn post_failure(&self, service: &str, failure: &Failure) {
         gst::warning!(CAT, imp = self, "no session token: {}", failure.what);
         let mut structure = gst::Structure::builder("session-token")
             .field("state", "failed")
@@ -368,11 +410,6 @@ impl SessionToken {
             structure = structure.field("http-status", u32::from(status));
         }
         self.post_state(structure.build());
-        let obj = self.obj();
-        match on_failure {
-            OnFailure::Error => messages::post_error(obj.upcast_ref(), failure),
-            OnFailure::Anonymous => messages::post_warning(obj.upcast_ref(), failure),
-        }
     }
 
     fn post_state(&self, structure: gst::Structure) {

@@ -51,6 +51,8 @@ pub struct Tune {
     announced: Option<(&'static str, u32)>,
     /// The application has been told of the failure.
     pub reported: bool,
+    /// And of why a decryptor got no other token.
+    pub told_of_failure: bool,
     /// The highest generation that the licence side has refused.
     refused: u32,
     pub kept: Kept,
@@ -84,6 +86,7 @@ impl Tune {
             failed: None,
             announced: None,
             reported: false,
+            told_of_failure: false,
             refused: 0,
             kept: Kept::default(),
             flow: Flow::default(),
@@ -340,6 +343,7 @@ impl Tune {
     fn begin_anew(&mut self, now: Moment) {
         self.failed = None;
         self.reported = false;
+        self.told_of_failure = false;
         self.stop_waiting(now);
     }
 

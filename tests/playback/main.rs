@@ -11,6 +11,7 @@ mod hanging;
 mod metadata;
 mod operator;
 mod player;
+mod recovery;
 mod reference;
 mod scratch;
 mod second_tune;

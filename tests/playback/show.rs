@@ -2,7 +2,7 @@
 
 //! A player at work, what passes inside it, and what it tells the application.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
@@ -21,6 +21,9 @@ const IN_THE_END: Duration = Duration::from_secs(60);
 /// How long a call may take that waits for nobody. The servers that it must not wait for are given
 /// [`NEVER`].
 const AT_ONCE: Duration = Duration::from_secs(10);
+
+/// How long a thread may take for something that it should not do at all.
+const A_MOMENT: gst::ClockTime = gst::ClockTime::from_mseconds(200);
 
 /// A `timeout` in milliseconds that no test outlives.
 pub const NEVER: u32 = 600_000;
@@ -55,6 +58,8 @@ pub struct Seen {
     pub ends: usize,
     /// How many ends of streams have come to the decryptors.
     pub ends_at_decryptors: usize,
+    /// How many pieces of data have come to each decryptor.
+    data_at_decryptors: HashMap<String, usize>,
     /// How many serialized events have come to the elements `sessiontoken` since a flush.
     pub since_flush: Option<usize>,
     /// The time in the stream of the picture on the screen.
@@ -117,6 +122,8 @@ pub struct Ended {
     pub warnings: Vec<Complaint>,
     /// The messages `session-token`.
     pub told: Vec<gst::Structure>,
+    /// The names of the elements that they are from, in the same order.
+    pub told_by: Vec<String>,
 }
 
 impl Ended {
@@ -227,6 +234,7 @@ impl Show {
             error: None,
             warnings: Vec::new(),
             told: Vec::new(),
+            told_by: Vec::new(),
         };
         let deadline = Instant::now() + IN_THE_END;
         loop {
@@ -248,15 +256,51 @@ impl Show {
                     error: warning.error(),
                     details: warning.details().map(ToOwned::to_owned),
                 }),
-                gst::MessageView::Element(element) => ended.told.extend(
-                    element
+                gst::MessageView::Element(element) => {
+                    if let Some(structure) = element
                         .structure()
                         .filter(|structure| structure.name() == "session-token")
-                        .map(ToOwned::to_owned),
-                ),
+                    {
+                        ended.told.push(structure.to_owned());
+                        let source = message.src().expect("an element tells it");
+                        ended.told_by.push(source.name().to_string());
+                    }
+                }
                 _ => {}
             }
         }
+    }
+
+    /// Stops to READY, with every decryptor that gives up its wait for a token taking its time before it goes on to stop. Returns
+    /// what the application was told of errors meanwhile; NULL would throw that away.
+    #[track_caller]
+    pub fn stop_slowly(&self) -> Vec<gst::Message> {
+        let bus = self.pipeline.bus().expect("a pipeline has a bus");
+        let errors = Arc::<Mutex<Vec<_>>>::default();
+        let (cancelled, cancels) = mpsc::channel();
+        for element in self.pipeline.iterate_recurse() {
+            let element = element.expect("nothing changes any more");
+            if element
+                .factory()
+                .is_some_and(|one| one.name() == "clearkeydec")
+            {
+                let (bus, errors) = (bus.clone(), errors.clone());
+                let cancelled = cancelled.clone();
+                // After the store's own handler, which ends the waits.
+                store_before(&element).connect("cancel", true, move |_| {
+                    // Nobody listens any more after the test.
+                    let _ = cancelled.send(());
+                    let error = bus.timed_pop_filtered(A_MOMENT, &[gst::MessageType::Error]);
+                    errors.lock().expect("no panic").extend(error);
+                    None
+                });
+            }
+        }
+        self.stop(gst::State::Ready);
+        assert!(cancels.try_recv().is_ok(), "nobody has cancelled a wait");
+        let mut errors = std::mem::take(&mut *errors.lock().expect("no panic"));
+        errors.extend(bus.pop_filtered(&[gst::MessageType::Error]));
+        errors
     }
 
     fn next_message(&self, deadline: Instant) -> Option<gst::Message> {
@@ -298,6 +342,20 @@ impl Show {
             seen.ends_at_decryptors == ends
         });
         operator.catch_up();
+    }
+
+    /// Waits until every stream has come to its decryptor, which holds it and wants a licence. The decryptor has dealt with
+    /// the first piece of data when the second one comes.
+    #[track_caller]
+    pub fn wait_until_every_stream_waits_for_the_licence(&self, operator: &Operator) {
+        let streams = operator.kinds().len();
+        self.wait_until(
+            "data of every stream behind data that needs a licence",
+            |seen| {
+                let counts = seen.data_at_decryptors.values();
+                counts.filter(|count| **count > 1).count() == streams
+            },
+        );
     }
 
     /// Waits until there is no room for what has come, where nothing but one event may be held.
@@ -376,6 +434,15 @@ impl Drop for Show {
             self.stop(gst::State::Null);
         }
     }
+}
+
+/// The store of tokens that a decryptor finds.
+fn store_before(decryptor: &gst::Element) -> glib::Object {
+    let sink = decryptor.static_pad("sink").expect("a sink pad");
+    let mut query = gst::query::Context::new("drm-session-token");
+    assert!(sink.peer_query(query.query_mut()), "there is no store");
+    let context = query.context_owned().expect("a context");
+    context.structure().get("store").expect("a store")
 }
 
 fn factory_of(message: &gst::Message) -> String {
@@ -472,6 +539,15 @@ fn watch_decryptor(element: &gst::Element, watched: &Arc<Watched>) {
             gst::EventType::Eos => reached.change(|seen| seen.ends_at_decryptors += 1),
             _ => {}
         }
+        gst::PadProbeReturn::Ok
+    });
+    let name = element.name().to_string();
+    let encrypted = watched.clone();
+    let data = gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST;
+    sink.add_probe(data, move |_, _| {
+        encrypted.change(|seen| {
+            *seen.data_at_decryptors.entry(name.clone()).or_default() += 1;
+        });
         gst::PadProbeReturn::Ok
     });
     let source = element.static_pad("src").expect("a source pad");

@@ -163,6 +163,12 @@ impl Headend {
         self.shared.update(|state| state.licences = licences);
     }
 
+    /// Says with which HTTP status the licence server refuses a token that is not valid, in the requests that arrive from now
+    /// on. It is 403 otherwise.
+    pub fn set_refusal(&self, status: u16) {
+        self.shared.update(|state| state.refusal = status);
+    }
+
     /// Lets the licence server accept the token in this header too, where it is the whole value.
     ///
     /// It goes on accepting `Authorization: Bearer` as well.

@@ -42,7 +42,7 @@ pub(crate) async fn answer(shared: &Shared, request: Request<Incoming>) -> Reply
     let body = body.to_bytes();
     let order = Order::parse(&body);
 
-    let ((ticket, licences, credential), release) = shared.update_and_queue(|state| {
+    let ((ticket, licences, credential, refusal), release) = shared.update_and_queue(|state| {
         let credential = Credential::of(&head.headers, state);
         let ticket = state.record.add_licence_request(LicenceRequest {
             headers: header_list(&head.headers),
@@ -54,18 +54,18 @@ pub(crate) async fn answer(shared: &Shared, request: Request<Incoming>) -> Reply
             body: body.to_vec(),
             status: None,
         });
-        (ticket, state.licences.clone(), credential)
+        (ticket, state.licences.clone(), credential, state.refusal)
     });
 
     let reply = match licences {
-        Licences::Serve => serve(order, credential, None),
-        Licences::ServeAnonymous => serve(order, Credential::Good, None),
-        Licences::ServeWithout(key_id) => serve(order, credential, Some(&key_id)),
+        Licences::Serve => serve(order, credential, refusal, None),
+        Licences::ServeAnonymous => serve(order, Credential::Good, refusal, None),
+        Licences::ServeWithout(key_id) => serve(order, credential, refusal, Some(&key_id)),
         Licences::Refuse(status) => reply::problem(status, "No licence today."),
         Licences::Reply { status, body } => reply::reply(status, "application/json", body),
         Licences::Hang => {
             release.wait().await;
-            serve(order, credential, None)
+            serve(order, credential, refusal, None)
         }
     };
     shared.update(|state| state.record.answered(ticket, reply.status().as_u16()));
@@ -73,10 +73,15 @@ pub(crate) async fn answer(shared: &Shared, request: Request<Incoming>) -> Reply
 }
 
 /// What a licence server does when nothing is wrong with it.
-fn serve(order: Option<Order>, credential: Credential, withheld: Option<&str>) -> Reply {
+fn serve(
+    order: Option<Order>,
+    credential: Credential,
+    refusal: u16,
+    withheld: Option<&str>,
+) -> Reply {
     match credential {
         Credential::Good => {}
-        Credential::Bad => return reply::problem(403, "The session token is not valid."),
+        Credential::Bad => return reply::problem(refusal, "The session token is not valid."),
         Credential::None => {
             let mut reply = reply::problem(401, "A session token is needed.");
             reply
@@ -218,9 +223,9 @@ mod tests {
 
     #[test]
     fn refusals_come_in_order() {
-        let status = |body, credential| serve(Order::parse(body), credential, None).status();
+        let status = |body, credential| serve(Order::parse(body), credential, 412, None).status();
         assert_eq!(status(b"nonsense", Credential::None), 401);
-        assert_eq!(status(b"nonsense", Credential::Bad), 403);
+        assert_eq!(status(b"nonsense", Credential::Bad), 412);
         assert_eq!(status(b"nonsense", Credential::Good), 400);
         assert_eq!(status(UNKNOWN, Credential::Good), 404);
         assert_eq!(status(BOTH, Credential::Good), 200);

@@ -32,6 +32,8 @@ pub(crate) struct State {
     pub(crate) auth: Script,
     pub(crate) discovery: Discovery,
     pub(crate) licences: Licences,
+    /// The HTTP status for a token that is not valid.
+    pub(crate) refusal: u16,
     pub(crate) tokens: Tokens,
     pub(crate) token_header: Option<HeaderName>,
     pub(crate) record: Record,
@@ -56,6 +58,7 @@ impl Shared {
                 auth: Script::new(Auth::default()),
                 discovery: Discovery::default(),
                 licences: Licences::default(),
+                refusal: 403,
                 tokens: Tokens::new(),
                 token_header: None,
                 record: Record::default(),

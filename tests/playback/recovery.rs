@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! When the licence server refuses a session token that was good before, the viewer sees the content and nothing of the refusal.
+
+use std::collections::HashMap;
+
+use headend::{Auth, Licences};
+
+use crate::operator::Operator;
+use crate::player::{Player, in_every_player};
+use crate::reference::assert_clear;
+use crate::show::{Ended, NEVER, Setup, Show};
+
+/// Tokens that a session has before it is given up.
+const STRIKES: usize = 3;
+
+/// An auth service that grants this token.
+fn granting(token: impl AsRef<str>) -> Auth {
+    Auth::Reply {
+        status: 200,
+        content_type: "application/json".to_owned(),
+        body: format!(
+            r#"{{"token":"{}","status":0,"expires":3600}}"#,
+            token.as_ref()
+        ),
+    }
+}
+
+#[track_caller]
+fn assert_played(show: &Show, ended: &Ended, operator: &Operator) {
+    ended.assert_well();
+    for kind in operator.kinds() {
+        show.seen(|seen| assert_clear(*kind, seen.decrypted(*kind)));
+    }
+}
+
+/// Plays once, with a token that is good, and has it refused from then on.
+#[track_caller]
+fn play_and_revoke(player: Player, operator: &Operator) {
+    let (show, ended) = Setup::new(player, operator).play();
+    assert_played(&show, &ended, operator);
+    operator.assert_asked(1, 1);
+    operator.revoke();
+}
+
+/// Asserts how the licence server answered all requests so far, and that from the second one on those that it granted, and no
+/// others, came with the token that is current now.
+#[track_caller]
+fn assert_licences(operator: &Operator, statuses: &[u16]) {
+    let licences = operator.licence_requests();
+    let answers: Vec<_> = licences.iter().map(|request| request.status).collect();
+    let expected: Vec<_> = statuses.iter().copied().map(Some).collect();
+    assert_eq!(answers, expected);
+    for request in &licences {
+        assert!(request.token_present);
+    }
+    let tokens: Vec<_> = licences
+        .iter()
+        .map(|request| request.authorization.as_deref().expect("a token"))
+        .collect();
+    let current = format!("Bearer {}", operator.token());
+    for (status, token) in statuses.iter().zip(&tokens).skip(1) {
+        assert_eq!(*status == 200, **token == *current);
+    }
+}
+
+/// The names of the elements that told of this state and generation, in order of their names.
+fn tellers<'a>(ended: &'a Ended, state: &str, generation: u32) -> Vec<&'a str> {
+    let mut names: Vec<_> = ended
+        .told
+        .iter()
+        .zip(&ended.told_by)
+        .filter(|(told, _)| {
+            told.get("state") == Ok(state) && told.get("generation") == Ok(generation)
+        })
+        .map(|(_, name)| name.as_str())
+        .collect();
+    names.sort_unstable();
+    names
+}
+
+/// Asserts that each stream's element told of the refusal once, and no other.
+#[track_caller]
+fn assert_told_of_refusal(ended: &Ended, operator: &Operator, status: u16) {
+    let mut tellers = tellers(ended, "rejected", 1);
+    tellers.dedup();
+    assert_eq!(tellers.len(), operator.kinds().len(), "{ended:?}");
+    let rejected: Vec<_> = ended
+        .told
+        .iter()
+        .filter(|told| told.get("state") == Ok("rejected"))
+        .collect();
+    assert_eq!(rejected.len(), operator.kinds().len(), "{ended:?}");
+    for told in rejected {
+        assert_eq!(told.get("service"), Ok("rdk"));
+        assert_eq!(told.get("http-status"), Ok(u32::from(status)));
+    }
+}
+
+/// Plays a second time, lets all streams wait for one licence, and has that refused. Returns when it has ended.
+#[track_caller]
+fn play_with_revoked_token(player: Player, operator: &Operator) -> (Show, Ended) {
+    play_and_revoke(player, operator);
+    operator.set_licences(Licences::Hang);
+    let show = Setup::new(player, operator).open();
+    show.start();
+    show.wait_until_every_stream_waits_for_the_licence(operator);
+    operator.release();
+    let ended = show.end();
+    (show, ended)
+}
+
+in_every_player! {
+    fn a_token_that_was_revoked_between_two_tunes_is_replaced_and_nothing_is_lost(player: Player) {
+        let operator = Operator::start();
+        let (show, ended) = play_with_revoked_token(player, &operator);
+        assert_played(&show, &ended, &operator);
+        assert_eq!(operator.token_requests().len(), 2);
+        assert_licences(&operator, &[200, 403, 200]);
+    }
+
+    fn the_application_hears_once_from_each_stream_that_its_token_was_refused(player: Player) {
+        let operator = Operator::start();
+        let (_show, ended) = play_with_revoked_token(player, &operator);
+        assert_told_of_refusal(&ended, &operator, 403);
+    }
+
+    fn the_application_hears_that_another_token_took_the_place_of_the_refused_one(player: Player) {
+        let operator = Operator::start();
+        let (_show, ended) = play_with_revoked_token(player, &operator);
+        ended.assert_well();
+        let mut tellers = tellers(&ended, "refreshed", 2);
+        tellers.extend(self::tellers(&ended, "acquired", 2));
+        assert_eq!(tellers.len(), operator.kinds().len(), "{ended:?}");
+        tellers.sort_unstable();
+        tellers.dedup();
+        assert_eq!(tellers.len(), operator.kinds().len(), "{ended:?}");
+        for teller in tellers {
+            let states: Vec<_> = ended
+                .told
+                .iter()
+                .zip(&ended.told_by)
+                .filter(|(_, name)| *name == teller)
+                .map(|(told, _)| told.get::<&str>("state").expect("a state"))
+                .collect();
+            let rejected = states.iter().position(|state| *state == "rejected");
+            assert_eq!(rejected, Some(states.len() - 2), "{states:?}");
+        }
+    }
+
+    fn a_tune_after_the_recovery_needs_no_token_request(player: Player) {
+        let operator = Operator::start();
+        let (show, ended) = play_with_revoked_token(player, &operator);
+        assert_played(&show, &ended, &operator);
+        drop(show);
+        let (show, ended) = Setup::new(player, &operator).play();
+        assert_played(&show, &ended, &operator);
+        assert!(tellers(&ended, "rejected", 1).is_empty(), "{ended:?}");
+        assert_eq!(operator.token_requests().len(), 2);
+        assert_licences(&operator, &[200, 403, 200, 200]);
+    }
+
+    fn a_player_that_changes_channels_recovers_at_each_one_whose_token_is_refused(player: Player) {
+        let operator = Operator::start();
+        let show = Setup::new(player, &operator).open();
+        show.start();
+        assert_played(&show, &show.end(), &operator);
+        for tune in 1..=2 {
+            show.stop(gst::State::Ready);
+            show.forget();
+            operator.revoke();
+            operator.set_licences(Licences::Hang);
+            show.start();
+            show.wait_until_every_stream_waits_for_the_licence(&operator);
+            operator.release();
+            let ended = show.end();
+            assert_played(&show, &ended, &operator);
+            assert_eq!(operator.token_requests().len(), 1 + tune);
+            let refused = operator
+                .licence_requests()
+                .iter()
+                .filter(|request| request.status == Some(403))
+                .count();
+            assert_eq!(refused, tune);
+            assert_eq!(operator.licence_requests().len(), 1 + 2 * tune);
+        }
+    }
+}
+
+#[track_caller]
+fn assert_recovers_from(player: Player, status: u16) {
+    let operator = Operator::start();
+    operator.set_refusal(status);
+    let (show, ended) = play_with_revoked_token(player, &operator);
+    assert_played(&show, &ended, &operator);
+    assert_eq!(operator.token_requests().len(), 2);
+    assert_licences(&operator, &[200, status, 200]);
+    assert_told_of_refusal(&ended, &operator, status);
+}
+
+in_every_player! {
+    fn a_licence_server_that_says_unauthorized_gets_a_new_token(player: Player) {
+        assert_recovers_from(player, 401);
+    }
+
+    fn a_licence_server_that_says_precondition_failed_gets_a_new_token(player: Player) {
+        assert_recovers_from(player, 412);
+    }
+}
+
+/// Plays with tokens from an auth service like that, none of which the licence server takes, until there is an error.
+#[track_caller]
+fn assert_given_up(player: Player, auth: Auth, operator: &Operator) {
+    operator.set_auth(auth);
+    operator.set_licences(Licences::Hang);
+    let show = Setup::new(player, operator).open();
+    show.start();
+    show.wait_until_all_waits_for_the_licence(operator);
+    operator.release();
+    let ended = show.end();
+    show.stop(gst::State::Null);
+    operator.catch_up();
+    let error = ended.error();
+    assert_eq!(error.from, "clearkeydec", "{error:?}");
+    assert!(
+        error.error.matches(gst::ResourceError::NotAuthorized),
+        "{error:?}"
+    );
+    let message = error.error.message();
+    assert!(message.contains("HTTP 403"), "{message}");
+    let details = error.details.as_ref().expect("details");
+    assert_eq!(details.name(), "session-token-error");
+    assert_eq!(details.get("reason"), Ok("denied"));
+    assert_eq!(details.get("http-status"), Ok(403u32));
+}
+
+/// How often each token was shown to the licence server, in the order of the tokens.
+fn shown(operator: &Operator) -> Vec<(String, usize)> {
+    let mut shown = HashMap::<String, usize>::new();
+    for request in operator.licence_requests() {
+        let header = request.authorization.expect("a token");
+        *shown.entry(header).or_default() += 1;
+    }
+    let mut shown: Vec<_> = shown.into_iter().collect();
+    shown.sort_unstable();
+    shown
+}
+
+in_every_player! {
+    fn an_account_whose_every_token_is_refused_is_told_so_after_three(player: Player) {
+        let operator = Operator::start_for_stopping(player);
+        // More than it may ask for, and each another one.
+        let tokens = (1..=3 * STRIKES).map(|number| granting(format!("token-{number}")));
+        assert_given_up(player, Auth::Sequence(tokens.collect()), &operator);
+        assert_eq!(operator.token_requests().len(), STRIKES);
+        let shown = shown(&operator);
+        let tokens: Vec<_> = shown.iter().map(|(token, _)| token.as_str()).collect();
+        assert_eq!(tokens, ["Bearer token-1", "Bearer token-2", "Bearer token-3"]);
+        assert_eq!(shown[0].1, 1, "all streams wait for one licence");
+        for (token, count) in &shown {
+            // A stream that asks after another one's refusal has one of its own.
+            assert!(*count <= operator.kinds().len(), "{token}: {count}");
+        }
+    }
+
+    fn an_auth_service_that_grants_the_refused_token_again_is_not_asked_a_third_time(player: Player) {
+        let operator = Operator::start_for_stopping(player);
+        assert_given_up(player, granting("the-only-one"), &operator);
+        assert_eq!(operator.token_requests().len(), 2);
+        assert_eq!(shown(&operator), [("Bearer the-only-one".to_owned(), 1)]);
+    }
+
+    fn an_auth_service_that_has_no_other_token_is_asked_once_for_it(player: Player) {
+        let operator = Operator::start_for_stopping(player);
+        let refusal = Auth::Reply {
+            status: 403,
+            content_type: "text/plain".to_owned(),
+            body: "no".to_owned(),
+        };
+        let auth = Auth::Sequence(vec![granting("the-only-one"), refusal]);
+        assert_given_up(player, auth, &operator);
+        assert_eq!(operator.token_requests().len(), 2);
+        assert_eq!(shown(&operator), [("Bearer the-only-one".to_owned(), 1)]);
+    }
+}
+
+/// Plays a second time until everything waits for a token that takes the refused one's place, and does not come.
+#[track_caller]
+fn open_and_wait_for_another_token(player: Player, operator: &Operator) -> Show {
+    play_and_revoke(player, operator);
+    operator.set_auth(Auth::Hang);
+    let show = Setup::new(player, operator).config("timeout", NEVER).open();
+    show.start();
+    operator.wait_for_token_requests(2);
+    // In its decryptor, or before it where another stream's licence was refused first.
+    show.wait_until_all_waits_for_the_token(operator);
+    show
+}
+
+in_every_player! {
+    fn the_player_stops_while_a_decryptor_waits_for_another_token(player: Player) {
+        let operator = Operator::start_for_stopping(player);
+        let show = open_and_wait_for_another_token(player, &operator);
+        show.stop(gst::State::Null);
+        assert_eq!(operator.token_requests().len(), 2);
+    }
+
+    fn a_viewer_who_stops_during_the_recovery_sees_no_error(player: Player) {
+        let operator = Operator::start_for_stopping(player);
+        let show = open_and_wait_for_another_token(player, &operator);
+        let errors = show.stop_slowly();
+        assert!(errors.is_empty(), "{errors:?}");
+    }
+
+    fn the_tune_after_one_that_was_stopped_in_its_recovery_shares_its_request(player: Player) {
+        let operator = Operator::start_for_stopping(player);
+        let show = open_and_wait_for_another_token(player, &operator);
+        show.stop(gst::State::Null);
+        show.forget();
+        show.start();
+        show.wait_until_all_waits_for_the_token(&operator);
+        operator.release();
+        assert_played(&show, &show.end(), &operator);
+        assert_eq!(operator.token_requests().len(), 2);
+        let licences = operator.licence_requests();
+        let granted: Vec<_> = licences.iter().filter(|one| one.status == Some(200)).collect();
+        assert_eq!(granted.len(), 2, "one a tune: {licences:?}");
+    }
+}
