@@ -7,13 +7,17 @@ use gst::prelude::*;
 
 mod acquisition;
 mod app_token;
+mod application;
 mod imp;
 mod kept;
 pub(crate) mod key_request;
 mod policy;
+mod protection;
+mod refusal;
 mod settings;
 mod src;
 mod store;
+mod telling;
 mod tune;
 
 pub(crate) use store::Store;

@@ -12,7 +12,7 @@ use crate::session::{Answer, Moment, Outcome, Token};
 use super::acquisition::Acquisition;
 use super::app_token::{Asked, Given};
 use super::kept::Kept;
-use super::key_request::Flow;
+use super::key_request::{self, Flow};
 use super::policy::{Policy, Source};
 
 /// What an event may do.
@@ -55,9 +55,13 @@ pub struct Tune {
     pub told_of_failure: bool,
     /// The highest generation that the licence side has refused.
     refused: u32,
+    /// The generation that went out last.
+    pub sent: u32,
     pub kept: Kept,
     pub flow: Flow,
     pub events: u64,
+    /// Another element upstream has put the key requests on the events.
+    pub is_anothers: bool,
 }
 
 /// What the application may know of a tune.
@@ -88,9 +92,11 @@ impl Tune {
             reported: false,
             told_of_failure: false,
             refused: 0,
+            sent: 0,
             kept: Kept::default(),
             flow: Flow::default(),
             events: 0,
+            is_anothers: false,
         }
     }
 
@@ -364,6 +370,13 @@ impl Tune {
         } else {
             self.policy.source.nick()
         }
+    }
+
+    /// The event with the token on it, which goes out now.
+    pub fn put_on(&mut self, event: &gst::Event, token: &Token) -> gst::Event {
+        self.events += 1;
+        self.sent = token.generation();
+        key_request::put_on(event, token, self.flow, &self.policy.header)
     }
 
     /// What to tell the application of this token from `service`; `None` where it knows already.

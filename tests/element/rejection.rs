@@ -310,3 +310,36 @@ fn an_application_whose_own_token_is_refused_may_give_another_one() {
     assert_eq!(generations(&rig.log.protections()), [1, 2]);
     assert_eq!(headend.token_requests(), []);
 }
+
+#[test]
+fn of_two_elements_in_one_chain_the_one_that_has_the_tokens_hears_of_a_refusal() {
+    let headend = headend(Auth::Grant);
+    let bin = gst::Bin::new();
+    let elements = [(); 2].map(|()| sessiontoken(&headend).build().expect("an element"));
+    bin.add_many(&elements).expect("they are new");
+    gst::Element::link_many(&elements).expect("they fit");
+    for (element, name) in [(&elements[0], "sink"), (&elements[1], "src")] {
+        let pad = element.static_pad(name).expect("a pad");
+        let ghost = gst::GhostPad::builder_with_target(&pad)
+            .expect("a pad")
+            .name(name);
+        bin.add_pad(&ghost.build()).expect("it is new");
+    }
+    let bus = gst::Bus::new();
+    bin.set_bus(Some(&bus));
+    let rig = Rig::around(bin.upcast(), bus);
+    rig.send(&[stream_start().into(), caps_event().into(), segment().into()]);
+    one(&rig);
+    let first = store(&rig);
+    assert_eq!(first.property::<u32>("generation"), 1);
+    headend.revoke();
+    assert!(rig.downstream.push_event(rejected_event(1)));
+    rig.send(&[buffer(1).into(), gst::event::Eos::new().into()]);
+    // Once, from the first: the second has passed it on.
+    assert_eq!(generations(&rig.log.protections()), [1, 2]);
+    let put = elements.map(|element| {
+        let stats = element.property::<gst::Structure>("stats");
+        stats.get::<u64>("events").expect("a number")
+    });
+    assert_eq!(put, [2, 0]);
+}

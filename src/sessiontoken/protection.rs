@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Protection events: each leaves with the key request, at once or when there is a token, and again after one was refused.
+
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use gst::subclass::prelude::*;
+
+use crate::hold::{Holding, Item, Prepared};
+use crate::session::{Moment, Token};
+use crate::wait::lock;
+
+use super::imp::{CAT, SessionToken};
+use super::key_request;
+use super::policy::Source;
+use super::settings::OnFailure;
+use super::tune::Verdict;
+
+/// What an event may do.
+enum Decision {
+    /// Take this token along.
+    Go(Token),
+    /// Wait, at the latest until then.
+    Wait(Instant),
+    /// Go without one.
+    Without,
+    /// End the stream.
+    Fail,
+}
+
+impl SessionToken {
+    /// The token for an event that goes now, or what becomes of it without one. The application hears what it has to hear of that.
+    /// No lock is held afterwards.
+    fn decide(&self) -> Decision {
+        let app_token = lock(&self.app_token).given().cloned();
+        let mut tune_guard = lock(&self.tune);
+        let Some(tune) = tune_guard.as_mut() else {
+            return Decision::Fail;
+        };
+        let verdict = tune.verdict(
+            app_token.as_ref(),
+            || self.ask_application(),
+            &self.hold.waker(),
+            Moment::now(),
+        );
+        let policy = tune.policy().clone();
+        match verdict {
+            Verdict::Go(token, service) => {
+                let report = tune.announce(service, &token);
+                if let Source::Service(acquisition) = &policy.source {
+                    acquisition.session.come_after(token.generation());
+                }
+                drop(tune_guard);
+                if let Some(report) = report {
+                    self.post_acquired(service, &token, &report);
+                }
+                Decision::Go(token)
+            }
+            Verdict::Wait(until) => Decision::Wait(until),
+            Verdict::Failed(failure) => {
+                let first = !std::mem::replace(&mut tune.reported, true);
+                let service = tune.blamed(app_token.is_some());
+                drop(tune_guard);
+                if first {
+                    self.post_failed(service, &failure, policy.on_failure);
+                }
+                match policy.on_failure {
+                    OnFailure::Error => Decision::Fail,
+                    OnFailure::Anonymous => Decision::Without,
+                }
+            }
+        }
+    }
+
+    fn protection(&self, event: gst::Event) -> Prepared {
+        let gst::EventView::Protection(protection) = event.view() else {
+            return Prepared::Push(Item::Event(event));
+        };
+        if key_request::is_on(protection) {
+            gst::debug!(CAT, imp = self, "event has a key request already");
+            if let Some(tune) = lock(&self.tune).as_mut() {
+                tune.is_anothers = true;
+            }
+            return Prepared::Push(Item::Event(event));
+        }
+        if let Some(tune) = lock(&self.tune).as_mut() {
+            tune.flow = tune.flow.after(protection.origin());
+        }
+        let token = match self.decide() {
+            Decision::Go(token) => token,
+            Decision::Wait(until) => return Prepared::NotYet(Item::Event(event), until),
+            Decision::Without => return Prepared::Push(Item::Event(event)),
+            Decision::Fail => return Prepared::Fail(gst::FlowError::Error),
+        };
+        let after_data = self.data_passed.swap(false, Ordering::Relaxed);
+        let with_token = match lock(&self.tune).as_mut() {
+            Some(tune) => {
+                tune.kept.keep(&event, after_data);
+                tune.put_on(&event, &token)
+            }
+            None => return Prepared::Fail(gst::FlowError::Flushing),
+        };
+        gst::debug!(
+            CAT,
+            imp = self,
+            "put the token of generation {} on a protection event",
+            token.generation()
+        );
+        Prepared::Push(Item::Event(with_token))
+    }
+
+    pub(super) fn event(&self, event: gst::Event) -> Prepared {
+        match event.type_() {
+            gst::EventType::Protection => self.protection(event),
+            gst::EventType::StreamStart => {
+                if let Some(tune) = lock(&self.tune).as_mut() {
+                    tune.kept.clear();
+                }
+                self.resend.store(false, Ordering::Release);
+                Prepared::Push(Item::Event(event))
+            }
+            _ => Prepared::Push(Item::Event(event)),
+        }
+    }
+
+    /// The protection events of the stream again, with a token that was not refused, and then the item. They are pushed from
+    /// here alone, by the thread that brings the stream: a decryptor that complains in the middle of its chain
+    /// function has that thread, and any other one would wait for its stream lock.
+    pub(super) fn resend_before(&self, item: Item) -> Prepared {
+        let decision = self.decide();
+        if let Decision::Wait(until) = decision {
+            return Prepared::NotYet(item, until);
+        }
+        self.resend.store(false, Ordering::Release);
+        let token = match decision {
+            Decision::Go(token) => token,
+            Decision::Without => return self.prepare(item),
+            Decision::Fail | Decision::Wait(_) => return Prepared::Fail(gst::FlowError::Error),
+        };
+        let events: Vec<_> = match lock(&self.tune).as_mut() {
+            Some(tune) => {
+                let kept: Vec<_> = tune.kept.events().cloned().collect();
+                kept.iter()
+                    .map(|event| tune.put_on(event, &token))
+                    .collect()
+            }
+            None => return Prepared::Fail(gst::FlowError::Flushing),
+        };
+        gst::debug!(
+            CAT,
+            imp = self,
+            "{} protection events again, with the token of generation {}",
+            events.len(),
+            token.generation()
+        );
+        match self.prepare(item) {
+            Prepared::Push(item) => Prepared::PushAfter(events, item),
+            // It waits or fails; the events go before whatever comes next.
+            other => {
+                self.resend.store(true, Ordering::Release);
+                other
+            }
+        }
+    }
+}

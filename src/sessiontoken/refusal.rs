@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! A token was refused by the licence side: decryptors hear of another one by the store, or get their events again.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
+use std::time::Instant;
+
+use gst::subclass::prelude::*;
+
+use crate::failure::Failure;
+use crate::flight::{Wake, deadline};
+use crate::session::{Answer, Moment, Outcome, Token};
+use crate::wait::lock;
+
+use super::imp::{CAT, SessionToken};
+use super::policy::{Policy, Source};
+use super::store::{self, Newer, Store};
+
+/// Name of the structure in the event by which a decryptor says that a token was refused.
+const REJECTED: &str = "drm-session-token-rejected";
+
+impl SessionToken {
+    /// Answers a decryptor that looks for the store.
+    pub(super) fn offers_store(&self, query: &mut gst::QueryRef) -> bool {
+        let gst::QueryViewMut::Context(query) = query.view_mut() else {
+            return false;
+        };
+        if query.context_type() != store::CONTEXT_TYPE {
+            return false;
+        }
+        // The other one has the tokens that this decryptor sees.
+        if lock(&self.tune)
+            .as_ref()
+            .is_some_and(|tune| tune.is_anothers)
+        {
+            return false;
+        }
+        // Not persistent and never posted: a bin keeps one of a type, and two sessions would take each other's place.
+        let mut context = gst::Context::new(store::CONTEXT_TYPE, false);
+        context
+            .make_mut()
+            .structure_mut()
+            .set("store", self.store());
+        query.set_context(&context);
+        true
+    }
+
+    /// Takes a decryptor's event to that effect.
+    pub(super) fn hears_of_refusal(&self, event: &gst::Event) -> bool {
+        let gst::EventView::CustomUpstream(_) = event.view() else {
+            return false;
+        };
+        let Some(rejected) = event
+            .structure()
+            .filter(|structure| structure.name() == REJECTED)
+        else {
+            return false;
+        };
+        // Where another element upstream has put the key requests on the events, it is for that one.
+        let is_ours = lock(&self.tune)
+            .as_ref()
+            .is_some_and(|tune| !tune.is_anothers);
+        let Ok(generation) = rejected.get::<u32>("generation") else {
+            gst::warning!(CAT, imp = self, "{REJECTED} names no generation");
+            return is_ours;
+        };
+        if is_ours {
+            let http_status = rejected.get::<u32>("http-status").unwrap_or(0);
+            self.refused(generation, http_status);
+            // Whoever complains late has had the newer events already.
+            let is_late = |tune: &super::tune::Tune| tune.sent > generation;
+            if !lock(&self.tune).as_ref().is_some_and(is_late) {
+                self.resend.store(true, Ordering::Release);
+            }
+        }
+        is_ours
+    }
+
+    fn store(&self) -> Store {
+        lock(&self.store)
+            .get_or_insert_with(|| Store::new(&self.obj()))
+            .clone()
+    }
+
+    /// The newest valid token, without waiting: for the store.
+    pub(super) fn newest(&self) -> Option<Token> {
+        let given = lock(&self.app_token).given().cloned();
+        let mut tune = lock(&self.tune);
+        let token = tune.as_mut()?.newest(given.as_ref(), Moment::now());
+        drop(tune);
+        token
+    }
+
+    /// The licence side has refused the token of that generation: a new one is fetched, once however many complain.
+    fn refused(&self, generation: u32, http_status: u32) -> Option<(Arc<Policy>, Option<Answer>)> {
+        let now = Moment::now();
+        let has_app_token = lock(&self.app_token).given().is_some();
+        let file = self.reread_file();
+        let mut tune_guard = lock(&self.tune);
+        let tune = tune_guard.as_mut()?;
+        let service = tune.blamed(has_app_token);
+        let is_news = tune.refuse(generation, file);
+        let policy = tune.policy().clone();
+        let is_applications = tune.is_applications(has_app_token, self.has_handler());
+        if is_news && is_applications && !has_app_token {
+            tune.prefetch(|| self.ask_application(), now);
+        }
+        drop(tune_guard);
+        if is_news {
+            gst::info!(
+                CAT,
+                imp = self,
+                "token of generation {generation} refused, HTTP status {http_status}"
+            );
+            self.post_state(
+                gst::Structure::builder("session-token")
+                    .field("state", "rejected")
+                    .field("service", service)
+                    .field("generation", generation)
+                    .field("http-status", http_status)
+                    .build(),
+            );
+        }
+        let answer = match &policy.source {
+            Source::Service(acquisition) if !is_applications => {
+                Some(acquisition.reject(generation, now))
+            }
+            _ => None,
+        };
+        Some((policy, answer))
+    }
+
+    /// A newer token than the one that was refused, for the store; `waiter` is woken when there is something new to say.
+    pub(super) fn newer_than(
+        &self,
+        generation: u32,
+        http_status: u32,
+        waiter: &Weak<dyn Wake>,
+    ) -> Newer {
+        if self.stopping.load(Ordering::SeqCst) {
+            return Newer::None;
+        }
+        let Some((policy, answer)) = self.refused(generation, http_status) else {
+            return Newer::None;
+        };
+        let until = deadline(policy.timeout, Instant::now());
+        let answer = match answer {
+            Some(Answer::Token(token)) => Some(Outcome::Token(token)),
+            Some(Answer::Failed(failure)) => Some(Outcome::Failed(failure)),
+            Some(Answer::Wait(flight)) => match flight.poll(waiter) {
+                Some(outcome) => Some(outcome),
+                None => return Newer::Wait(until),
+            },
+            // The application's own: what it sets or answers is looked at when it does, and it may do so at any moment.
+            None => {
+                lock(&self.waiters).push(waiter.clone());
+                self.newest().map(Outcome::Token)
+            }
+        };
+        match answer {
+            Some(Outcome::Token(token)) if token.generation() > generation => {
+                self.announce(&token, &policy);
+                Newer::Token(token)
+            }
+            Some(Outcome::Failed(failure)) => {
+                self.announce_failure(&failure, &policy);
+                Newer::None
+            }
+            // Cleared by a logout, or older than what was refused.
+            Some(Outcome::Cleared | Outcome::Token(_)) => Newer::None,
+            None => Newer::Wait(until),
+        }
+    }
+
+    /// Tells the application of a token that went to a decryptor through the store.
+    fn announce(&self, token: &Token, policy: &Policy) {
+        let has_app_token = lock(&self.app_token).given().is_some();
+        let report = {
+            let mut tune = lock(&self.tune);
+            let Some(tune) = tune.as_mut() else {
+                return;
+            };
+            let service = tune.blamed(has_app_token);
+            if let Source::Service(acquisition) = &policy.source {
+                acquisition.session.come_after(token.generation());
+            }
+            tune.announce(service, token)
+                .map(|report| (service, report))
+        };
+        if let Some((service, report)) = report {
+            self.post_acquired(service, token, &report);
+        }
+    }
+
+    /// Tells the application why a decryptor gets no other token. The error is the decryptor's, which has no use for it.
+    fn announce_failure(&self, failure: &Failure, policy: &Policy) {
+        let first = match lock(&self.tune).as_mut() {
+            Some(tune) => !std::mem::replace(&mut tune.told_of_failure, true),
+            None => return,
+        };
+        if first {
+            self.post_failure(policy.source.nick(), failure);
+        }
+    }
+}

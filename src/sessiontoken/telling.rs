@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! What the application is told on the bus, and by `stats`.
+
+use std::time::Duration;
+
+use gst::prelude::*;
+use gst::subclass::prelude::*;
+
+use crate::failure::Failure;
+use crate::messages;
+use crate::session::Token;
+use crate::wait::lock;
+
+use super::imp::{CAT, SessionToken};
+use super::settings::OnFailure;
+use super::tune::{Report, Tune};
+
+impl SessionToken {
+    pub(super) fn post_acquired(&self, service: &str, token: &Token, report: &Report) {
+        gst::info!(
+            CAT,
+            imp = self,
+            "session token of generation {} acquired, waited {:?}",
+            token.generation(),
+            report.waited
+        );
+        self.post_state(
+            gst::Structure::builder("session-token")
+                .field(
+                    "state",
+                    if report.refreshed {
+                        "refreshed"
+                    } else {
+                        "acquired"
+                    },
+                )
+                .field("service", service)
+                .field("generation", token.generation())
+                .field("cached", report.cached)
+                .field("attempts", token.way().attempts)
+                .field("latency", clock_time(token.way().latency))
+                .field("waited", clock_time(report.waited))
+                .build(),
+        );
+    }
+
+    pub(super) fn post_failed(&self, service: &str, failure: &Failure, on_failure: OnFailure) {
+        self.post_failure(service, failure);
+        let obj = self.obj();
+        match on_failure {
+            OnFailure::Error => messages::post_error(obj.upcast_ref(), failure),
+            OnFailure::Anonymous => messages::post_warning(obj.upcast_ref(), failure),
+        }
+    }
+
+    pub(super) fn post_failure(&self, service: &str, failure: &Failure) {
+        gst::warning!(CAT, imp = self, "no session token: {}", failure.what);
+        let mut structure = gst::Structure::builder("session-token")
+            .field("state", "failed")
+            .field("service", service)
+            .field("reason", failure.kind.nick())
+            .field("attempts", failure.attempts)
+            .field("latency", clock_time(failure.elapsed));
+        if let Some(status) = failure.http_status {
+            structure = structure.field("http-status", u32::from(status));
+        }
+        self.post_state(structure.build());
+    }
+
+    pub(super) fn post_state(&self, structure: gst::Structure) {
+        let obj = self.obj();
+        // Fails only where nobody listens.
+        let _ = obj.post_message(gst::message::Element::builder(structure).src(&*obj).build());
+    }
+
+    /// The property `stats`.
+    pub(super) fn stats(&self) -> gst::Structure {
+        let figures = self.hold.figures();
+        let tune = lock(&self.tune);
+        gst::Structure::builder("session-token-stats")
+            .field("events", tune.as_ref().map_or(0, |tune| tune.events))
+            .field(
+                "generation",
+                tune.as_ref().and_then(Tune::generation).unwrap_or(0),
+            )
+            .field(
+                "waited",
+                clock_time(tune.as_ref().map(Tune::waited).unwrap_or_default()),
+            )
+            .field("holds", figures.holds)
+            .field("held-bytes-peak", figures.peak_held_bytes as u64)
+            .build()
+    }
+}
+
+fn clock_time(duration: Duration) -> gst::ClockTime {
+    gst::ClockTime::try_from(duration).unwrap_or(gst::ClockTime::MAX)
+}
