@@ -70,7 +70,9 @@ pub struct Session {
 
 #[derive(Default)]
 struct State {
+    /// The last one that was given, here or by the application.
     generation: u32,
+    granted: u32,
     token: Option<Token>,
     /// When that came.
     since: Option<Instant>,
@@ -285,9 +287,9 @@ impl Session {
         self.lock().discovered.clone()
     }
 
-    /// The generation of the newest token.
-    pub fn generation(&self) -> u32 {
-        self.lock().generation
+    /// The generation of the newest token that the service has granted.
+    pub fn granted(&self) -> u32 {
+        self.lock().granted
     }
 
     /// Has the next token come after this generation, which the application has given to one of its own.
@@ -402,6 +404,7 @@ impl Takeoff {
                     }
                     Ok(brought) => {
                         state.generation = state.generation.saturating_add(1);
+                        state.granted = state.generation;
                         let token = token(brought, state.generation);
                         state.token = Some(token.clone());
                         state.since = Some(now.steady);

@@ -93,7 +93,7 @@ impl SessionToken {
         let tune = lock(&self.tune);
         let tune = tune.as_ref()?;
         let of_session = match &tune.policy().source {
-            Source::Service(acquisition) => Some(acquisition.session.generation()),
+            Source::Service(acquisition) => Some(acquisition.session.granted()),
             Source::File(_) => None,
         };
         tune.generation().max(of_session)

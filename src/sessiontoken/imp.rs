@@ -129,7 +129,7 @@ impl SessionToken {
                     Some(app_token.read_file(path, None, policy.correlation_id.as_deref()))
                 }
                 Source::Service(acquisition) => {
-                    app_token.come_after(acquisition.session.generation());
+                    app_token.come_after(acquisition.session.granted());
                     *lock(&self.last_session) = Arc::downgrade(&acquisition.session);
                     acquisition.keep_fresh();
                     None

@@ -208,6 +208,24 @@ fn a_token_that_is_set_while_a_handler_thinks_is_taken() {
 }
 
 #[test]
+fn a_token_that_the_application_has_set_stays_the_same_one_from_tune_to_tune() {
+    let headend = headend(Auth::Grant);
+    // Somebody else has a token of the service's already.
+    let other = Rig::new(sessiontoken(&headend));
+    begin(&other);
+    assert_eq!(next(&other), (headend.token(), 1));
+    let rig = Rig::new(sessiontoken(&headend).property("session-token", "mine"));
+    for tune in 0..3 {
+        if tune > 0 {
+            rig.restart(gst::State::Ready);
+        }
+        begin(&rig);
+        // Not of the generation that a token of the service's has.
+        assert_eq!(next(&rig), ("mine".to_owned(), 2));
+    }
+}
+
+#[test]
 fn nobody_is_asked_who_has_given_a_token_already() {
     let headend = headend(Auth::Grant);
     let calls = Arc::new(AtomicU32::new(0));
