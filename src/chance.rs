@@ -2,11 +2,25 @@
 
 //! Chance, so that a city's boxes do not all do the same at the same moment.
 
+use std::time::Duration;
+
 /// A number from 0 to 1 that nobody can foresee.
 pub fn chance() -> f64 {
     let (_, random) = uuid::Uuid::new_v4().as_u64_pair();
     // The upper bits say the UUID's variant; the lower ones are random.
     f64::from(random as u32) / f64::from(u32::MAX)
+}
+
+/// A time between the half and the whole of it. `chance` is from 0 to 1.
+pub fn spread(whole: Duration, chance: f64) -> Duration {
+    whole.mul_f64(0.5 + 0.5 * chance.clamp(0.0, 1.0))
+}
+
+/// The pause after so many attempts: `first` after one, twice as long after each further one up to `longest`, and spread.
+pub fn growing_pause(first: Duration, longest: Duration, attempts: u32, chance: f64) -> Duration {
+    // More doublings would not fit, and are beyond every `longest`.
+    let doublings = attempts.saturating_sub(1).min(16);
+    spread(first.saturating_mul(1 << doublings).min(longest), chance)
 }
 
 #[cfg(test)]

@@ -356,22 +356,11 @@ impl Hold {
             is_event: matches!(item, Item::Event(_)),
             survives_flush: item.survives_flush(),
         };
-        let prepared = match element.prepare(item) {
+        match element.prepare(item) {
+            Prepared::Push(item) => self.push_held(element, item, pushed),
             Prepared::PushAfter(events, item) => {
                 push_events(element, events);
-                Prepared::Push(item)
-            }
-            prepared => prepared,
-        };
-        match prepared {
-            Prepared::Push(item) | Prepared::PushAfter(_, item) => {
-                self.change(|state| {
-                    if state.mode == Mode::Waiting {
-                        state.mode = Mode::Draining;
-                    }
-                });
-                let flow = item.push(element.srcpad());
-                self.pushed(pushed, flow);
+                self.push_held(element, item, pushed);
             }
             Prepared::Consumed => self.pushed(pushed, Ok(gst::FlowSuccess::Ok)),
             Prepared::Fail(flow) => self.change(|state| state.fail(flow)),
@@ -387,6 +376,16 @@ impl Hold {
                     });
             }
         }
+    }
+
+    fn push_held<E: Holding>(&self, element: &E, item: Item, pushed: Pushed) {
+        self.change(|state| {
+            if state.mode == Mode::Waiting {
+                state.mode = Mode::Draining;
+            }
+        });
+        let flow = item.push(element.srcpad());
+        self.pushed(pushed, flow);
     }
 
     fn put_back(&self, flushes: u64, item: Item) {

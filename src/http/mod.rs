@@ -90,20 +90,20 @@ pub async fn exchange<T>(
 ) -> Result<(T, u32), Failure> {
     let mut attempts = 0;
     loop {
-        let (broken, wish) = match send(request, patience).await {
+        let broken = match send(request, patience).await {
             Ok(reply) => match read(&reply) {
                 Ok(answer) => return Ok((answer, attempts + 1)),
                 Err(failure) => {
                     let mut failure = explained(failure, request, &reply);
                     failure.retry_after = reply.retry_after;
                     let again = retry::is_worth_a_retry(reply.status);
-                    (Broken::sent(failure, again), reply.retry_after)
+                    Broken::sent(failure, again)
                 }
             },
-            Err(broken) => (broken, None),
+            Err(broken) => broken,
         };
         attempts += u32::from(broken.was_sent);
-        let left = patience.left();
+        let (left, wish) = (patience.left(), broken.failure.retry_after);
         let pause = retry::pause(attempts, patience.retries, wish, left, chance());
         match pause.filter(|_| broken.again) {
             Some(pause) => tokio::time::sleep(pause).await,

@@ -4,6 +4,8 @@
 
 use std::time::{Duration, SystemTime};
 
+use crate::chance::growing_pause;
+
 /// First pause. A service that was just being restarted is back after about that long, and a viewer hardly
 /// notices it.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -34,12 +36,7 @@ pub fn pause(
     if attempts > retries {
         return None;
     }
-    let doublings = attempts.saturating_sub(1).min(16);
-    let whole = FIRST_PAUSE
-        .saturating_mul(1 << doublings)
-        .min(LONGEST_PAUSE);
-    // Between the half and the whole of it.
-    let chosen = whole.mul_f64(0.5 + 0.5 * chance.clamp(0.0, 1.0));
+    let chosen = growing_pause(FIRST_PAUSE, LONGEST_PAUSE, attempts, chance);
     let pause = chosen.max(retry_after.unwrap_or_default());
     (pause < left).then_some(pause)
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::Deserialize;
 
+use crate::chance::{growing_pause, spread};
 use crate::json::Object;
 use crate::secret::Secret;
 
@@ -23,9 +24,8 @@ const MOST: Duration = Duration::from_secs(5 * 60);
 /// their tokens when the match began, over half of that time.
 pub fn slack(lifetime: Duration, chance: f64) -> Duration {
     let whole = lifetime.mul_f64(SHARE).clamp(LEAST, MOST);
-    let spread = whole.mul_f64(0.5 + 0.5 * chance.clamp(0.0, 1.0));
     // A token is used for at least half of its life.
-    spread.min(lifetime / 2)
+    spread(whole, chance).min(lifetime / 2)
 }
 
 /// How long a token is good for, as far as anybody says: the earliest of what was `said` and of the `exp` of a JWT. `None` where
@@ -49,11 +49,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// How long so many failures in a row are everybody's answer, before the service is asked again.
 pub fn backoff(failures: u32, chance: f64) -> Duration {
-    let doublings = failures.saturating_sub(1).min(16);
-    let whole = FIRST_PAUSE
-        .saturating_mul(1 << doublings)
-        .min(LONGEST_PAUSE);
-    whole.mul_f64(0.5 + 0.5 * chance.clamp(0.0, 1.0))
+    growing_pause(FIRST_PAUSE, LONGEST_PAUSE, failures, chance)
 }
 
 /// The `exp` of a JWT (RFC 7519, 4.1.4). The signature is not ours to check: the licence server does.

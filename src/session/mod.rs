@@ -27,7 +27,7 @@ use crate::wait::lock;
 const LONGEST_WISH: Duration = Duration::from_secs(5 * 60);
 
 /// Tokens refused one after the other, after which there is something else wrong than the token.
-const STRIKES: u32 = 3;
+const STRIKES: usize = 3;
 
 /// A token that is refused within this time of its arrival was no good from the start; one that is refused later was, and a
 /// service that takes sessions away now and then is not one that takes none.
@@ -127,11 +127,6 @@ impl State {
             && self.failure(now).is_none()
             && self.valid_token(now).is_some_and(is_stale)
     }
-
-    fn has_users(&mut self) -> bool {
-        self.users.retain(|user| user.strong_count() > 0);
-        !self.users.is_empty()
-    }
 }
 
 impl Session {
@@ -199,7 +194,7 @@ impl Session {
                     state.refused.clear();
                 }
                 state.refused.push(token.text().clone());
-                if state.refused.len() >= STRIKES as usize {
+                if state.refused.len() >= STRIKES {
                     state.refused.remove(0);
                     state.fail(all_refused(), now);
                 }
@@ -218,7 +213,7 @@ impl Session {
     /// When to call [`look`](Self::look), if nobody is going to: there is a token with a known end, and somebody uses it.
     pub fn next_look(&self, now: Moment) -> Option<Instant> {
         let mut state = self.lock();
-        if !state.has_users() {
+        if !state.users.iter().any(|user| user.strong_count() > 0) {
             return None;
         }
         let stale = state.valid_token(now)?.stale_at()?.steady;

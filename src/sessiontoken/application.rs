@@ -14,6 +14,7 @@ use crate::secret::Secret;
 use crate::session::Moment;
 use crate::wait::lock;
 
+use super::acquisition::Acquisition;
 use super::app_token::{Asked, Given};
 use super::imp::{CAT, SessionToken};
 use super::policy::Source;
@@ -185,7 +186,7 @@ impl SessionToken {
         let has_app_token = lock(&self.app_token).given().is_some();
         let has_handler = self.has_handler();
         let file = self.reread_file();
-        let (policy, is_applications) = {
+        let is_applications = {
             let mut tune = lock(&self.tune);
             let is_applications = tune.as_ref().map_or(has_app_token || has_handler, |tune| {
                 tune.is_applications(has_app_token, has_handler)
@@ -196,20 +197,10 @@ impl SessionToken {
                     tune.prefetch(|| self.ask_application(), Moment::now());
                 }
             }
-            let policy = tune.as_ref().map(|tune| tune.policy().clone());
-            (policy, is_applications)
+            is_applications
         };
-        if !is_applications {
-            match policy.map_or_else(|| self.policy(), Ok) {
-                Ok(policy) => {
-                    if let Source::Service(acquisition) = &policy.source {
-                        acquisition.refresh(Moment::now());
-                    }
-                }
-                Err(failure) => {
-                    gst::warning!(CAT, imp = self, "nothing to refresh: {}", failure.what);
-                }
-            }
+        if !is_applications && let Some(acquisition) = self.acquisition() {
+            acquisition.refresh(Moment::now());
         }
         self.wake();
     }
@@ -224,23 +215,29 @@ impl SessionToken {
             session.clear();
         }
         let has_tune = lock(&self.tune).is_some();
-        if !has_tune {
-            match self.policy() {
-                Ok(policy) => {
-                    if let Source::Service(acquisition) = &policy.source {
-                        acquisition.session.clear();
-                    }
-                }
-                Err(failure) => {
-                    gst::warning!(CAT, imp = self, "no session to clear: {}", failure.what);
-                }
-            }
+        if !has_tune && let Some(acquisition) = self.acquisition() {
+            acquisition.session.clear();
         }
         let file = self.reread_file();
         if let Some(tune) = lock(&self.tune).as_mut() {
             tune.clear(file, Moment::now());
         }
         self.wake();
+    }
+
+    /// The way to the service: that of the tune, and without one that of the present settings.
+    fn acquisition(&self) -> Option<Arc<Acquisition>> {
+        let of_tune = lock(&self.tune).as_ref().map(|tune| tune.policy().clone());
+        match of_tune.map_or_else(|| self.policy(), Ok) {
+            Ok(policy) => match &policy.source {
+                Source::Service(acquisition) => Some(acquisition.clone()),
+                Source::File(_) => None,
+            },
+            Err(failure) => {
+                gst::warning!(CAT, imp = self, "no service to ask: {}", failure.what);
+                None
+            }
+        }
     }
 
     /// The token of `session-token-file` as it is now, where that is the source.

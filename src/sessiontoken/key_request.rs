@@ -49,13 +49,18 @@ pub fn find(event: &gst::event::Protection) -> Option<gst::Structure> {
     event
         .buffer()
         .iter_meta::<ProtectionMeta>()
-        .find(|meta| meta.info().name() == NAME)
+        .find(is_key_request)
         .map(|meta| meta.info().to_owned())
 }
 
 /// Whether somebody upstream has put a key request on the event already.
 pub fn is_on(event: &gst::event::Protection) -> bool {
-    find(event).is_some()
+    let mut metas = event.buffer().iter_meta::<ProtectionMeta>();
+    metas.any(|meta| is_key_request(&meta))
+}
+
+fn is_key_request(meta: &gst::MetaRef<'_, ProtectionMeta>) -> bool {
+    meta.info().name() == NAME
 }
 
 /// The HTTP headers that a key request wants on the licence request.

@@ -15,7 +15,7 @@ use crate::secret::Secret;
 use crate::session::{Identity, MAX_TOKEN_LEN, session};
 
 use super::acquisition::Acquisition;
-use super::settings::{AuthService, OnFailure, Settings};
+use super::settings::{AuthService, OnFailure, Pairs, Settings};
 
 /// What the element does from READY on.
 pub struct Policy {
@@ -215,35 +215,37 @@ fn authorization(settings: &Settings) -> Result<Option<Secret>, Failure> {
     Ok(given("authorization", value.as_ref(), file, read)?.map(|(secret, _)| secret))
 }
 
-fn parameters(settings: &Settings) -> Result<Vec<(String, Secret)>, Failure> {
-    let value = settings.parameters.as_ref();
-    let file = settings.parameters_file.as_ref();
+/// As [`given`], of names and texts; none at all where neither is set.
+fn pairs(
+    name: &str,
+    value: Option<&Pairs>,
+    file: Option<&String>,
+    parse: fn(&str, &str) -> Pairs,
+) -> Result<(Vec<(String, Secret)>, String), Failure> {
     let read = |path: &str, setting: &str| {
         let text = files::read_text(path, setting, MAX_FILE)?;
-        read_parameters(text.expose(), setting)
+        parse(text.expose(), setting)
     };
-    match given("parameters", value, file, read)? {
-        Some((parameters, setting)) => checked(parameters, &setting),
-        None => Ok(Vec::new()),
-    }
+    Ok(given(name, value, file, read)?.unwrap_or_default())
 }
 
-fn extra_headers(settings: &Settings, service: &Service) -> Result<Vec<(String, Secret)>, Failure> {
-    let value = settings.extra_headers.as_ref();
-    let file = settings.extra_headers_file.as_ref();
-    let read = |path: &str, setting: &str| {
-        let text = files::read_text(path, setting, MAX_FILE)?;
-        read_headers(text.expose(), setting)
-    };
+fn parameters(settings: &Settings) -> Pairs {
+    let value = settings.parameters.as_ref();
+    let file = settings.parameters_file.as_ref();
+    let (parameters, setting) = pairs("parameters", value, file, read_parameters)?;
+    checked(parameters, &setting)
+}
+
+fn extra_headers(settings: &Settings, service: &Service) -> Pairs {
     let taken = match service {
         Service::Rdk => &[],
         Service::Thunder(thunder) => thunder.taken(),
         Service::Ags(_) => &ags::TAKEN[..],
     };
-    match given("extra-headers", value, file, read)? {
-        Some((headers, setting)) => headers::checked(headers, &setting, taken),
-        None => Ok(Vec::new()),
-    }
+    let value = settings.extra_headers.as_ref();
+    let file = settings.extra_headers_file.as_ref();
+    let (headers, setting) = pairs("extra-headers", value, file, read_headers)?;
+    headers::checked(headers, &setting, taken)
 }
 
 fn warnings(settings: &Settings) -> Vec<String> {

@@ -13,7 +13,6 @@ use crate::wait::lock;
 
 use super::imp::{CAT, SessionToken};
 use super::key_request;
-use super::policy::Source;
 use super::settings::OnFailure;
 use super::tune::Verdict;
 
@@ -48,9 +47,6 @@ impl SessionToken {
         match verdict {
             Verdict::Go(token, service) => {
                 let report = tune.announce(service, &token);
-                if let Source::Service(acquisition) = &policy.source {
-                    acquisition.session.come_after(token.generation());
-                }
                 drop(tune_guard);
                 if let Some(report) = report {
                     self.post_acquired(service, &token, &report);

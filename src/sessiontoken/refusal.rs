@@ -160,7 +160,7 @@ impl SessionToken {
         };
         match answer {
             Some(Outcome::Token(token)) if token.generation() > generation => {
-                self.announce(&token, &policy);
+                self.announce(&token);
                 Newer::Token(token)
             }
             Some(Outcome::Failed(failure)) => {
@@ -174,7 +174,7 @@ impl SessionToken {
     }
 
     /// Tells the application of a token that went to a decryptor through the store.
-    fn announce(&self, token: &Token, policy: &Policy) {
+    fn announce(&self, token: &Token) {
         let has_app_token = lock(&self.app_token).given().is_some();
         let report = {
             let mut tune = lock(&self.tune);
@@ -182,9 +182,6 @@ impl SessionToken {
                 return;
             };
             let service = tune.blamed(has_app_token);
-            if let Source::Service(acquisition) = &policy.source {
-                acquisition.session.come_after(token.generation());
-            }
             tune.announce(service, token)
                 .map(|report| (service, report))
         };

@@ -45,7 +45,7 @@ pub enum OnFailure {
 }
 
 /// Names and values out of a structure, or why they cannot be had.
-type Pairs = Result<Vec<(String, Secret)>, Failure>;
+pub type Pairs = Result<Vec<(String, Secret)>, Failure>;
 
 /// The properties as they were set.
 #[derive(Clone)]

@@ -180,20 +180,17 @@ impl Tune {
             self.file = file;
         }
         // One that was never handed out cannot have been refused.
-        let is_news = generation > self.refused && Some(generation) <= self.generation();
-        if !is_news {
+        if generation <= self.refused || Some(generation) > self.generation() {
             return false;
         }
-        self.refused = self.refused.max(generation);
-        if let Application::Gave(Ok(token)) = &self.application
-            && token.generation() <= self.refused
-        {
+        self.refused = generation;
+        if matches!(&self.application, Application::Gave(given) if self.is_refused(given)) {
             // It is asked for another one.
             self.application = Application::NotAsked;
         }
         self.last
             .take_if(|(token, _)| token.generation() <= generation);
-        is_news
+        true
     }
 
     fn stop_waiting(&mut self, now: Moment) {
@@ -384,6 +381,9 @@ impl Tune {
         let before = self.announced.replace((service, token.generation()));
         if before == Some((service, token.generation())) {
             return None;
+        }
+        if let Source::Service(acquisition) = &self.policy.source {
+            acquisition.session.come_after(token.generation());
         }
         Some(Report {
             waited: self.waited,
