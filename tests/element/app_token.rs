@@ -63,6 +63,16 @@ fn event() -> Input {
     protection(COMMON_SYSTEM, Some("dash/mpd")).into()
 }
 
+/// A rig that plays with the application's token `one`.
+fn playing_with_one(headend: &Headend) -> (Rig, Handler) {
+    let (rig, handler) = asked(headend, NO_HURRY);
+    handler.is_called();
+    handler.answers(Some("one"));
+    begin(&rig);
+    assert_eq!(next(&rig), ("one".to_owned(), 1));
+    (rig, handler)
+}
+
 /// Token and generation of the last protection event that left.
 fn last(rig: &Rig) -> (String, u32) {
     let events = rig.log.protections();
@@ -344,11 +354,7 @@ fn a_logout_takes_the_applications_own_token_too() {
 #[test]
 fn an_application_that_is_logged_out_is_asked_again() {
     let headend = headend(Auth::Grant);
-    let (rig, handler) = asked(&headend, NO_HURRY);
-    handler.is_called();
-    handler.answers(Some("one"));
-    begin(&rig);
-    assert_eq!(next(&rig), ("one".to_owned(), 1));
+    let (rig, handler) = playing_with_one(&headend);
     rig.element.emit_by_name::<()>("clear-token", &[]);
     let held = event();
     rig.send(std::slice::from_ref(&held));
@@ -363,11 +369,7 @@ fn an_application_that_is_logged_out_is_asked_again() {
 #[test]
 fn an_application_that_is_asked_for_a_refresh_has_time_and_the_token_at_hand_goes_on() {
     let headend = headend(Auth::Grant);
-    let (rig, handler) = asked(&headend, NO_HURRY);
-    handler.is_called();
-    handler.answers(Some("one"));
-    begin(&rig);
-    assert_eq!(next(&rig), ("one".to_owned(), 1));
+    let (rig, handler) = playing_with_one(&headend);
     for answer in [Some("one\r\n"), Some("two")] {
         let begun = Instant::now();
         // Until the answer before is here.

@@ -159,6 +159,29 @@ fn a_seek_frees_a_demuxer_that_waits_at_the_bound() {
     }
 }
 
+/// Has what is held leave until downstream blocks at the first thing of that kind, and seeks just then. Gives the flush, and
+/// the stream that came after it.
+fn seek_in_mid_push(
+    rig: &Rig,
+    headend: &Headend,
+    kind: gst::PadProbeType,
+) -> (Vec<Input>, Vec<Input>) {
+    let blockage = rig.block(kind);
+    headend.release();
+    blockage.blocks();
+    let flush: Vec<Input> = vec![flush_start().into(), flush_stop().into()];
+    rig.send(&flush[..1]);
+    blockage.remove();
+    rig.send(&flush[1..]);
+    let after: Vec<Input> = vec![
+        segment().into(),
+        buffer(4).into(),
+        gst::event::Eos::new().into(),
+    ];
+    rig.send(&after);
+    (flush, after)
+}
+
 #[test]
 fn a_seek_while_held_media_leaves_cuts_it_off_and_the_stream_goes_on() {
     let headend = headend(Auth::Hang);
@@ -178,19 +201,7 @@ fn a_seek_while_held_media_leaves_cuts_it_off_and_the_stream_goes_on() {
         third.into(),
     ];
     rig.send(&sent);
-    let blockage = rig.block(gst::PadProbeType::BUFFER);
-    headend.release();
-    blockage.blocks();
-    let flush: Vec<Input> = vec![flush_start().into(), flush_stop().into()];
-    rig.send(&flush[..1]);
-    blockage.remove();
-    rig.send(&flush[1..]);
-    let after: Vec<Input> = vec![
-        segment().into(),
-        buffer(4).into(),
-        gst::event::Eos::new().into(),
-    ];
-    rig.send(&after);
+    let (flush, after) = seek_in_mid_push(&rig, &headend, gst::PadProbeType::BUFFER);
 
     let survivors = [&sent[5], &sent[7], &sent[9]].map(Input::clone);
     let expected = [&sent[..4], &flush, &survivors, &after].concat();
@@ -213,19 +224,7 @@ fn a_seek_while_a_held_protection_event_leaves_neither_loses_it_nor_sends_it_twi
     let [first, second, third] = protections().map(Input::from);
     rig.send(&[first.clone(), segment().into(), buffer(1).into()]);
     rig.send(&[second.clone(), third.clone()]);
-    let blockage = rig.block(gst::PadProbeType::EVENT_DOWNSTREAM);
-    headend.release();
-    blockage.blocks();
-    let flush: Vec<Input> = vec![flush_start().into(), flush_stop().into()];
-    rig.send(&flush[..1]);
-    blockage.remove();
-    rig.send(&flush[1..]);
-    let after: Vec<Input> = vec![
-        segment().into(),
-        buffer(2).into(),
-        gst::event::Eos::new().into(),
-    ];
-    rig.send(&after);
+    let (flush, after) = seek_in_mid_push(&rig, &headend, gst::PadProbeType::EVENT_DOWNSTREAM);
     let survivors = vec![first, second, third];
     let expected = [before, flush, survivors, after].concat();
     assert_eq!(rig.log.items(), items(&expected));

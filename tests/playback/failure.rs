@@ -12,7 +12,7 @@ use crate::desk::Desk;
 use crate::operator::Operator;
 use crate::player::{Player, in_every_player};
 use crate::reference::assert_clear;
-use crate::show::{Complaint, KINDS, NEVER, Setup};
+use crate::show::{Complaint, KINDS, NEVER, Setup, Show};
 
 const NOT_PROVISIONED: &str =
     "The auth service refused a session token (HTTP 403): check that this device is provisioned.";
@@ -76,6 +76,27 @@ fn assert_fails(
     );
     show.stop(gst::State::Null);
     operator.assert_asked(0, 0);
+}
+
+/// Plays until all waits for a service that hangs, expects an error of this element when the time is over, and stops.
+fn assert_times_out(player: Player, operator: &Operator, wait: fn(&Show, &Operator), from: &str) {
+    let show = Setup::new(player, operator)
+        .config("timeout", A_WHILE)
+        .open();
+    show.start();
+    wait(&show, operator);
+    assert_complaint(
+        show.end().error(),
+        from,
+        gst::ResourceError::OpenRead,
+        &format!(
+            "{} did not answer within {A_WHILE} ms: check that it runs, or raise `timeout`.",
+            operator.address()
+        ),
+        "timed-out",
+        None,
+    );
+    show.stop(gst::State::Null);
 }
 
 in_every_player! {
@@ -156,42 +177,14 @@ in_every_player! {
     fn an_auth_service_that_does_not_answer_is_an_error_when_the_time_is_over(player: Player) {
         let operator = Operator::start_for_stopping(player);
         operator.set_auth(Auth::Hang);
-        let show = Setup::new(player, &operator).config("timeout", A_WHILE).open();
-        show.start();
-        show.wait_until_all_waits_for_the_token(&operator);
-        assert_complaint(
-            show.end().error(),
-            "sessiontoken",
-            gst::ResourceError::OpenRead,
-            &format!(
-                "{} did not answer within {A_WHILE} ms: check that it runs, or raise `timeout`.",
-                operator.address()
-            ),
-            "timed-out",
-            None,
-        );
-        show.stop(gst::State::Null);
+        assert_times_out(player, &operator, Show::wait_until_all_waits_for_the_token, "sessiontoken");
         assert!(operator.licence_requests().is_empty());
     }
 
     fn a_licence_server_that_does_not_answer_is_an_error_when_the_time_is_over(player: Player) {
         let operator = Operator::start_for_stopping(player);
         operator.set_licences(Licences::Hang);
-        let show = Setup::new(player, &operator).config("timeout", A_WHILE).open();
-        show.start();
-        show.wait_until_all_waits_for_the_licence(&operator);
-        assert_complaint(
-            show.end().error(),
-            "clearkeydec",
-            gst::ResourceError::OpenRead,
-            &format!(
-                "{} did not answer within {A_WHILE} ms: check that it runs, or raise `timeout`.",
-                operator.address()
-            ),
-            "timed-out",
-            None,
-        );
-        show.stop(gst::State::Null);
+        assert_times_out(player, &operator, Show::wait_until_all_waits_for_the_licence, "clearkeydec");
         operator.assert_asked(1, 1);
     }
 

@@ -86,9 +86,7 @@ fn what_is_no_grant_of_ags_is_described_and_not_quoted() {
 #[test]
 fn a_status_of_ags_is_a_refusal_a_fault_or_a_mistake() {
     let status = |status: u16, reason, says: &str| {
-        case(&format!("{status}"), answers(status, GRANT))
-            .fails(reason, &[&format!("HTTP {status}"), says])
-            .status(status)
+        case(&format!("{status}"), answers(status, GRANT)).fails_by_status(status, reason, says)
     };
     run(vec![
         status(400, "denied", "`parameters-file`"),
@@ -266,8 +264,7 @@ fn a_discovery_that_leaves_a_choice_says_what_to_set() {
 fn a_discovery_that_fails_is_a_failure_of_its_kind() {
     let status = |status: u16, reason, says: &str| {
         discovery(&format!("{status}"), answers(status, OFFER))
-            .fails(reason, &[&format!("HTTP {status}"), says])
-            .status(status)
+            .fails_by_status(status, reason, says)
     };
     run(vec![
         status(401, "denied", "`tenant-id`"),

@@ -231,6 +231,12 @@ impl Case {
         self
     }
 
+    /// Fails by the status of its reply, which the text names.
+    fn fails_by_status(self, status: u16, reason: &'static str, says: &str) -> Self {
+        self.fails(reason, &[&format!("HTTP {status}"), says])
+            .status(status)
+    }
+
     fn service_status(mut self, status: i64) -> Self {
         self.expected().service_status = Some(status);
         self

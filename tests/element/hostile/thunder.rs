@@ -196,9 +196,7 @@ fn thunders_own_words_are_cleaned_and_not_shown_where_they_repeat_its_security_t
 fn a_status_of_http_counts_before_the_body_does() {
     let grant = result(GRANT);
     let status = |status: u16, reason, says: &str| {
-        case(&format!("{status}"), tells(status, &grant))
-            .fails(reason, &[&format!("HTTP {status}"), says])
-            .status(status)
+        case(&format!("{status}"), tells(status, &grant)).fails_by_status(status, reason, says)
     };
     run(vec![
         status(401, "denied", "`authorization-file`"),
