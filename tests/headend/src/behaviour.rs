@@ -69,6 +69,11 @@ pub enum Licences {
     /// Gives the keys to whoever presents a valid token.
     #[default]
     Serve,
+    /// As [`Serve`](Self::Serve), and each key says that it ends so long after the answer.
+    ///
+    /// It says so by the member `exp` of a JSON Web Key (registered for OpenID Federation 1.0),
+    /// seconds since the epoch with a fraction (`NumericDate` of RFC 7519, section 2).
+    ServeFor(Duration),
     /// Gives the keys to everyone.
     ServeAnonymous,
     /// As [`Serve`](Self::Serve), but as if it did not know this key id (32 hexadecimal digits).

@@ -142,6 +142,18 @@ impl Headend {
         self.url("/dash/cenc/manifest.mpd")
     }
 
+    /// The manifest of the encrypted media whose second Period has keys of its own.
+    #[must_use]
+    pub fn periods_manifest_url(&self) -> String {
+        self.url("/dash/periods/manifest.mpd")
+    }
+
+    /// The manifest of the encrypted picture whose key rotates from segment to segment.
+    #[must_use]
+    pub fn rotating_manifest_url(&self) -> String {
+        self.url("/dash/rotating/manifest.mpd")
+    }
+
     /// The manifest of the same media without encryption.
     #[must_use]
     pub fn clear_manifest_url(&self) -> String {
@@ -167,6 +179,12 @@ impl Headend {
     /// on. It is 403 otherwise.
     pub fn set_refusal(&self, status: u16) {
         self.shared.update(|state| state.refusal = status);
+    }
+
+    /// Lets the origin answer the requests that arrive from now on only after so long, as over a
+    /// network. No other connection waits for that.
+    pub fn set_media_delay(&self, delay: Duration) {
+        self.shared.update(|state| state.media_delay = delay);
     }
 
     /// Lets the licence server accept the token in this header too, where it is the whole value.

@@ -53,6 +53,9 @@ mod tokens;
 pub use behaviour::{Auth, Discovery, Licences};
 pub use credentials::{AUTH_SERVICE_ID, OPERATOR_TOKEN, SECURITY_TOKEN};
 pub use headend::Headend;
-pub use keys::{AUDIO_KEY, AUDIO_KEY_ID, VIDEO_KEY, VIDEO_KEY_ID, secret_forms};
+pub use keys::{
+    AUDIO_KEY, AUDIO_KEY_ID, NEXT_AUDIO_KEY, NEXT_AUDIO_KEY_ID, NEXT_VIDEO_KEY, NEXT_VIDEO_KEY_ID,
+    VIDEO_KEY, VIDEO_KEY_ID, rotating_key_ids, secret_forms,
+};
 pub use record::{DiscoveryRequest, LicenceRequest, Record, Service, TokenRequest};
 pub use tls::Tls;

@@ -2,6 +2,8 @@
 
 //! The licence server: gives out keys in the ClearKey licence format of W3C EME.
 
+use std::time::{Duration, SystemTime};
+
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
@@ -23,6 +25,15 @@ const LONGEST_BODY: usize = 64 * 1024;
 struct Order {
     key_ids: Vec<Vec<u8>>,
     session_type: String,
+}
+
+/// What is said of the keys in a licence, and of which nothing is.
+#[derive(Debug, Default)]
+struct Terms {
+    /// The key id of the one that is not known.
+    withheld: Option<String>,
+    /// For how long they are good.
+    lifetime: Option<Duration>,
 }
 
 /// What a request brings to show that it may have keys.
@@ -58,14 +69,27 @@ pub(crate) async fn answer(shared: &Shared, request: Request<Incoming>) -> Reply
     });
 
     let reply = match licences {
-        Licences::Serve => serve(order, credential, refusal, None),
-        Licences::ServeAnonymous => serve(order, Credential::Good, refusal, None),
-        Licences::ServeWithout(key_id) => serve(order, credential, refusal, Some(&key_id)),
+        Licences::Serve => serve(order, credential, refusal, &Terms::default()),
+        Licences::ServeFor(lifetime) => {
+            let terms = Terms {
+                lifetime: Some(lifetime),
+                ..Terms::default()
+            };
+            serve(order, credential, refusal, &terms)
+        }
+        Licences::ServeAnonymous => serve(order, Credential::Good, refusal, &Terms::default()),
+        Licences::ServeWithout(key_id) => {
+            let terms = Terms {
+                withheld: Some(key_id),
+                ..Terms::default()
+            };
+            serve(order, credential, refusal, &terms)
+        }
         Licences::Refuse(status) => reply::problem(status, "No licence today."),
         Licences::Reply { status, body } => reply::reply(status, "application/json", body),
         Licences::Hang => {
             release.wait().await;
-            serve(order, credential, refusal, None)
+            serve(order, credential, refusal, &Terms::default())
         }
     };
     shared.update(|state| state.record.answered(ticket, reply.status().as_u16()));
@@ -73,12 +97,7 @@ pub(crate) async fn answer(shared: &Shared, request: Request<Incoming>) -> Reply
 }
 
 /// What a licence server does when nothing is wrong with it.
-fn serve(
-    order: Option<Order>,
-    credential: Credential,
-    refusal: u16,
-    withheld: Option<&str>,
-) -> Reply {
+fn serve(order: Option<Order>, credential: Credential, refusal: u16, terms: &Terms) -> Reply {
     match credential {
         Credential::Good => {}
         Credential::Bad => return reply::problem(refusal, "The session token is not valid."),
@@ -93,7 +112,7 @@ fn serve(
     let Some(order) = order else {
         return reply::problem(400, "The body is not a ClearKey licence request.");
     };
-    match order.licence(withheld) {
+    match order.licence(terms) {
         Some(licence) => reply::json(&licence),
         None => reply::problem(404, "None of the key ids is known."),
     }
@@ -121,22 +140,39 @@ impl Order {
     }
 
     /// The licence with the keys that are known and not withheld, if there is any.
-    fn licence(&self, withheld: Option<&str>) -> Option<Value> {
+    fn licence(&self, terms: &Terms) -> Option<Value> {
+        let end = terms.lifetime.map(numeric_date_after);
         let keys: Vec<Value> = self
             .key_ids
             .iter()
-            .filter(|id| !withheld.is_some_and(|withheld| hex(id).eq_ignore_ascii_case(withheld)))
+            .filter(|id| !terms.withhold(id))
             .filter_map(|id| {
-                let key = key_for(id)?;
-                Some(json!({
+                let mut key = json!({
                     "kty": "oct",
                     "kid": BASE64_URL_SAFE_NO_PAD.encode(id),
-                    "k": BASE64_URL_SAFE_NO_PAD.encode(key),
-                }))
+                    "k": BASE64_URL_SAFE_NO_PAD.encode(key_for(id)?),
+                });
+                if let Some(end) = end {
+                    key["exp"] = json!(end);
+                }
+                Some(key)
             })
             .collect();
         (!keys.is_empty()).then(|| json!({ "keys": keys, "type": self.session_type }))
     }
+}
+
+impl Terms {
+    fn withhold(&self, id: &[u8]) -> bool {
+        let withheld = self.withheld.as_deref();
+        withheld.is_some_and(|withheld| hex(id).eq_ignore_ascii_case(withheld))
+    }
+}
+
+/// The time so long after now, in seconds since the epoch.
+fn numeric_date_after(lifetime: Duration) -> f64 {
+    let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    (now + lifetime).as_secs_f64()
 }
 
 impl Credential {
@@ -193,7 +229,7 @@ mod tests {
     fn a_licence_has_the_known_keys() {
         let order = Order::parse(BOTH).expect("a licence request");
         assert_eq!(
-            order.licence(None),
+            order.licence(&Terms::default()),
             Some(json!({
                 "keys": [
                     {
@@ -215,15 +251,37 @@ mod tests {
     #[test]
     fn a_key_can_be_withheld() {
         let order = Order::parse(BOTH).expect("a licence request");
-        let licence = order.licence(Some(&VIDEO_KEY_ID.to_uppercase()));
+        let licence = order.licence(&Terms {
+            withheld: Some(VIDEO_KEY_ID.to_uppercase()),
+            ..Terms::default()
+        });
         let licence = licence.expect("the other key");
         assert_eq!(licence["keys"].as_array().map(Vec::len), Some(1));
         assert_eq!(licence["keys"][0]["kid"], "ABEiM0RVZneImaq7zN3uAQ");
     }
 
     #[test]
+    fn every_key_can_say_when_it_ends() {
+        let now = || numeric_date_after(Duration::ZERO);
+        let order = Order::parse(BOTH).expect("a licence request");
+        let before = now();
+        let licence = order.licence(&Terms {
+            lifetime: Some(Duration::from_millis(1500)),
+            ..Terms::default()
+        });
+        let after = now();
+        let licence = licence.expect("two keys");
+        for index in 0..2 {
+            let end = licence["keys"][index]["exp"].as_f64().expect("a number");
+            assert!((before + 1.4..after + 1.6).contains(&end), "{end}");
+        }
+    }
+
+    #[test]
     fn refusals_come_in_order() {
-        let status = |body, credential| serve(Order::parse(body), credential, 412, None).status();
+        let status = |body, credential| {
+            serve(Order::parse(body), credential, 412, &Terms::default()).status()
+        };
         assert_eq!(status(b"nonsense", Credential::None), 401);
         assert_eq!(status(b"nonsense", Credential::Bad), 412);
         assert_eq!(status(b"nonsense", Credential::Good), 400);

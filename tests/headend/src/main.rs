@@ -77,6 +77,12 @@ fn run(options: Options) -> io::Result<()> {
     writeln!(out, "ags: {}", headend.ags_url())?;
     writeln!(out, "licence-server: {}", headend.licence_url())?;
     writeln!(out, "manifest: {}", headend.manifest_url())?;
+    writeln!(out, "periods-manifest: {}", headend.periods_manifest_url())?;
+    writeln!(
+        out,
+        "rotating-manifest: {}",
+        headend.rotating_manifest_url()
+    )?;
     writeln!(out, "clear-manifest: {}", headend.clear_manifest_url())?;
     out.flush()?;
 

@@ -14,9 +14,19 @@ use crate::range::Wanted;
 use crate::reply::{self, Reply};
 use crate::shared::Shared;
 
-/// Answers a request for a file. A HEAD request gets the same answer as a GET request; the HTTP
-/// library leaves the body out.
-pub(crate) fn answer(shared: &Shared, path: &str, headers: &HeaderMap) -> Reply {
+/// Answers a request for a file, when the delay is over that the test has chosen.
+pub(crate) async fn answer(shared: &Shared, path: &str, headers: &HeaderMap) -> Reply {
+    let delay = shared.state().media_delay;
+    // Even a sleep of no length would last until the timer's next millisecond.
+    if !delay.is_zero() {
+        tokio::time::sleep(delay).await;
+    }
+    serve(shared, path, headers)
+}
+
+/// The file, or the part of it that is wanted. A HEAD request gets the same answer as a GET
+/// request; the HTTP library leaves the body out.
+fn serve(shared: &Shared, path: &str, headers: &HeaderMap) -> Reply {
     let Some(contents) = read(shared, path) else {
         return reply::text(404, "There is no such file.\n");
     };

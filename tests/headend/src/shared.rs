@@ -34,6 +34,8 @@ pub(crate) struct State {
     pub(crate) licences: Licences,
     /// The HTTP status for a token that is not valid.
     pub(crate) refusal: u16,
+    /// For how long the origin thinks.
+    pub(crate) media_delay: Duration,
     pub(crate) tokens: Tokens,
     pub(crate) token_header: Option<HeaderName>,
     pub(crate) record: Record,
@@ -59,6 +61,7 @@ impl Shared {
                 discovery: Discovery::default(),
                 licences: Licences::default(),
                 refusal: 403,
+                media_delay: Duration::ZERO,
                 tokens: Tokens::new(),
                 token_header: None,
                 record: Record::default(),

@@ -2,11 +2,16 @@
 
 //! The licence server, asked over the network.
 
+use std::time::{Duration, SystemTime};
+
 use crate::client::{Answer, Connection, PATIENCE, ask};
-use headend::{AUDIO_KEY_ID, Headend, Licences, VIDEO_KEY_ID};
+use headend::{AUDIO_KEY_ID, Headend, Licences, NEXT_VIDEO_KEY_ID, VIDEO_KEY_ID, rotating_key_ids};
 
 const BOTH: &str =
     r#"{"kids":["ABEiM0RVZneImaq7zN3uAQ","ABEiM0RVZneImaq7zN3uAg"],"type":"temporary"}"#;
+
+/// That of the second Period's picture, and the two that its first picture's rotates to.
+const OTHERS: &str = r#"{"kids":["ABEiM0RVZneImaq7zN3uBA","ESIzRFVmd4iZqrvM3e4CAA","M0RVZneImaq7zN3uAgARIg"],"type":"temporary"}"#;
 
 fn order(headend: &Headend, header: &str) -> Answer {
     ask(headend, &format!("POST /licence\n{header}"), BOTH)
@@ -106,6 +111,58 @@ fn it_behaves_as_it_is_told() {
     headend.set_licences(Licences::ServeWithout(AUDIO_KEY_ID.into()));
     let licence = order(&headend, &bearer(&headend)).json();
     assert_eq!(licence["keys"].as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn it_says_when_keys_end_if_it_is_told_to() {
+    let headend = Headend::start().expect("a head-end");
+    let ends = || {
+        let licence = order(&headend, &bearer(&headend)).json();
+        let keys = licence["keys"].as_array().expect("keys");
+        keys.iter()
+            .map(|key| key.get("exp").map(|end| end.as_f64().expect("a number")))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(ends(), [None, None]);
+
+    headend.set_licences(Licences::ServeFor(Duration::from_secs(60)));
+    assert_eq!(order(&headend, "").status, 401);
+    let now = || {
+        SystemTime::UNIX_EPOCH
+            .elapsed()
+            .expect("a time")
+            .as_secs_f64()
+    };
+    let before = now();
+    let ends = ends();
+    let after = now();
+    assert_eq!(ends.len(), 2);
+    for end in ends {
+        let end = end.expect("an end");
+        assert!((before + 59.9..after + 60.1).contains(&end), "{end}");
+    }
+}
+
+#[test]
+fn it_has_the_keys_of_all_media() {
+    let headend = Headend::start().expect("a head-end");
+    let head = format!("POST /licence\n{}", bearer(&headend));
+    let licence = ask(&headend, &head, OTHERS).json();
+    let keys = licence["keys"].as_array().expect("keys");
+    let keys: Vec<_> = keys.iter().map(|key| &key["k"]).collect();
+    assert_eq!(
+        keys,
+        [
+            "ASNFZ4mrze8BI0VniavNBA",
+            "I0VniavN7wEjRWeJq80CAQ",
+            "Z4mrze8BI0VniavNAgEjRQ",
+        ]
+    );
+    let [_, second, third] = rotating_key_ids();
+    assert_eq!(
+        headend.licence_requests()[0].kids,
+        [NEXT_VIDEO_KEY_ID, &second, &third]
+    );
 }
 
 #[test]

@@ -2,7 +2,9 @@
 
 //! The origin, asked over the network.
 
-use crate::client::{Connection, ask};
+use std::time::{Duration, Instant};
+
+use crate::client::{Connection, PATIENCE, ask};
 use headend::Headend;
 
 #[test]
@@ -12,6 +14,76 @@ fn the_manifest_names_the_licence_server() {
     assert_eq!(answer.status, 200);
     assert_eq!(answer.header("content-type"), Some("application/dash+xml"));
     assert!(answer.text().contains(&headend.licence_url()));
+}
+
+#[test]
+fn every_manifest_with_keys_names_the_licence_server_wherever_it_has_them() {
+    let headend = Headend::start().expect("a head-end");
+    for (url, sets) in [
+        (headend.manifest_url(), 2),
+        (headend.periods_manifest_url(), 4),
+        (headend.rotating_manifest_url(), 1),
+        (headend.clear_manifest_url(), 0),
+    ] {
+        let path = url.strip_prefix(&headend.url("")).expect("a URL of ours");
+        let answer = ask(&headend, &format!("GET {path}"), "");
+        let count = answer.text().matches(&headend.licence_url()).count();
+        assert_eq!(count, sets, "{path}");
+    }
+}
+
+#[test]
+fn every_file_of_two_periods_is_there() {
+    let headend = Headend::start().expect("a head-end");
+    let manifest = ask(&headend, "GET /dash/periods/manifest.mpd", "");
+    assert_eq!(
+        manifest
+            .text()
+            .matches("<BaseURL>../cenc/</BaseURL>")
+            .count(),
+        1
+    );
+    for name in [
+        "cenc/a_init.mp4",
+        "cenc/a_1.m4s",
+        "cenc/v_init.mp4",
+        "cenc/v_1.m4s",
+        "periods/a_init.mp4",
+        "periods/a_2.m4s",
+        "periods/a_3.m4s",
+        "periods/v_init.mp4",
+        "periods/v_2.m4s",
+        "periods/v_3.m4s",
+    ] {
+        let answer = ask(&headend, &format!("HEAD /dash/{name}"), "");
+        assert_eq!(answer.status, 200, "{name}");
+    }
+}
+
+#[test]
+fn files_can_take_their_time() {
+    const DELAY: Duration = Duration::from_millis(50);
+
+    let headend = Headend::start().expect("a head-end");
+    headend.set_media_delay(DELAY);
+    let start = Instant::now();
+    let answer = ask(&headend, "GET /dash/cenc/v_1.m4s", "");
+    assert!(start.elapsed() >= DELAY);
+    assert_eq!(answer.status, 200);
+}
+
+#[test]
+fn a_file_that_takes_its_time_holds_nobody_else_up() {
+    let headend = Headend::start().expect("a head-end");
+    headend.set_media_delay(2 * PATIENCE);
+    let mut slow = Connection::to(&headend);
+    slow.send("GET /dash/cenc/v_1.m4s", "");
+    // Either answer is here before patience is lost.
+    let answer = ask(&headend, "GET /authService/getSessionToken", "");
+    assert_eq!(answer.status, 200);
+    headend.set_media_delay(Duration::ZERO);
+    let answer = ask(&headend, "GET /dash/cenc/v_1.m4s", "");
+    assert_eq!(answer.status, 200);
 }
 
 #[test]

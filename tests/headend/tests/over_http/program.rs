@@ -21,7 +21,7 @@ fn start(args: &[&str]) -> (Child, Vec<String>) {
         .spawn()
         .expect("the program");
     let out = BufReader::new(program.stdout.take().expect("its output"));
-    let lines = out.lines().take(6).map(|line| line.expect("a line"));
+    let lines = out.lines().take(8).map(|line| line.expect("a line"));
     let lines = lines.collect();
     (program, lines)
 }
@@ -52,6 +52,8 @@ fn it_says_where_it_is_and_ends_with_its_standard_input() {
             format!("ags: {origin}/ags/getSessionToken"),
             format!("licence-server: {origin}/licence"),
             format!("manifest: {origin}/dash/cenc/manifest.mpd"),
+            format!("periods-manifest: {origin}/dash/periods/manifest.mpd"),
+            format!("rotating-manifest: {origin}/dash/rotating/manifest.mpd"),
             format!("clear-manifest: {origin}/dash/clear/manifest.mpd"),
         ]
     );
