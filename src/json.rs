@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::time::{Duration, SystemTime};
 
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
@@ -70,6 +71,8 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
 pub enum Scalar {
     Text(Secret),
     Integer(i64),
+    /// A number with a fraction or an exponent.
+    Fraction(f64),
     Bool(bool),
     Other,
 }
@@ -80,14 +83,24 @@ impl Scalar {
         match self {
             Scalar::Integer(number) => Some(*number),
             Scalar::Text(text) => decimal(text.expose()),
-            Scalar::Bool(_) | Scalar::Other => None,
+            Scalar::Fraction(_) | Scalar::Bool(_) | Scalar::Other => None,
         }
+    }
+
+    /// A time in seconds since the epoch, which may have a fraction (NumericDate, RFC 7519, 2).
+    pub fn date(&self) -> Option<SystemTime> {
+        let since_epoch = match self {
+            Scalar::Integer(seconds) => Duration::from_secs(u64::try_from(*seconds).ok()?),
+            Scalar::Fraction(seconds) => Duration::try_from_secs_f64(*seconds).ok()?,
+            Scalar::Text(_) | Scalar::Bool(_) | Scalar::Other => return None,
+        };
+        SystemTime::UNIX_EPOCH.checked_add(since_epoch)
     }
 
     pub fn text(&self) -> Option<&Secret> {
         match self {
             Scalar::Text(text) => Some(text),
-            Scalar::Integer(_) | Scalar::Bool(_) | Scalar::Other => None,
+            _ => None,
         }
     }
 }
@@ -126,8 +139,8 @@ impl<'de> Deserialize<'de> for Scalar {
                 Ok(Scalar::Bool(value))
             }
 
-            fn visit_f64<E: de::Error>(self, _: f64) -> Result<Scalar, E> {
-                Ok(Scalar::Other)
+            fn visit_f64<E: de::Error>(self, number: f64) -> Result<Scalar, E> {
+                Ok(Scalar::Fraction(number))
             }
 
             fn visit_unit<E: de::Error>(self) -> Result<Scalar, E> {
@@ -230,6 +243,20 @@ mod tests {
                 number,
                 "{text:?}"
             );
+        }
+    }
+
+    #[test]
+    fn a_date_is_seconds_since_the_epoch_with_or_without_a_fraction() {
+        let date = |text: &str| match read::<Scalar>(text.as_bytes()) {
+            Ok(scalar) => scalar.date(),
+            Err(complaint) => panic!("{text} is {complaint}"),
+        };
+        let at = |milliseconds| Some(SystemTime::UNIX_EPOCH + Duration::from_millis(milliseconds));
+        assert_eq!(date("1300819380"), at(1_300_819_380_000));
+        assert_eq!(date("1300819380.5"), at(1_300_819_380_500));
+        for text in ["-1", "1e300", "\"1300819380\"", "true", "null", "[1]"] {
+            assert_eq!(date(text), None, "{text}");
         }
     }
 

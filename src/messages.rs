@@ -2,6 +2,8 @@
 
 //! The one mapping of our failures to GStreamer's, and the way to the application's bus.
 
+use std::time::Duration;
+
 use gst::glib;
 use gst::prelude::*;
 
@@ -25,10 +27,7 @@ fn details(failure: &Failure) -> gst::Structure {
     let mut details = gst::Structure::builder(DETAILS)
         .field("reason", failure.kind.nick())
         .field("attempts", failure.attempts)
-        .field(
-            "elapsed",
-            gst::ClockTime::try_from(failure.elapsed).unwrap_or(gst::ClockTime::MAX),
-        );
+        .field("elapsed", clock_time(failure.elapsed));
     if let Some(status) = failure.http_status {
         details = details.field("http-status", u32::from(status));
     }
@@ -92,6 +91,27 @@ pub fn post_stream_error(element: &gst::Element, code: gst::StreamError, what: &
             .src(element)
             .build(),
     );
+}
+
+/// Posts an element message: something the application may want to know.
+pub fn tell(element: &gst::Element, structure: gst::Structure) {
+    let message = gst::message::Element::builder(structure).src(element);
+    // Fails only where nobody listens.
+    let _ = element.post_message(message.build());
+}
+
+/// Adds what such a message says of a failure.
+pub fn describe(structure: gst::structure::Builder, failure: &Failure) -> gst::structure::Builder {
+    let http_status = failure.http_status.map(u32::from);
+    structure
+        .field("reason", failure.kind.nick())
+        .field("attempts", failure.attempts)
+        .field("latency", clock_time(failure.elapsed))
+        .field_if_some("http-status", http_status)
+}
+
+pub fn clock_time(duration: Duration) -> gst::ClockTime {
+    gst::ClockTime::try_from(duration).unwrap_or(gst::ClockTime::MAX)
 }
 
 /// Posts past the bins that would keep an error to themselves: through the outermost of them, whose

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use serde::Deserialize;
 
 use crate::chance::{growing_pause, spread};
-use crate::json::Object;
+use crate::json::{Object, Scalar};
 use crate::secret::Secret;
 
 /// A tenth of a token's lifetime is left for fetching the next one: early enough for retries, late enough not to ask more
@@ -56,13 +56,11 @@ pub fn backoff(failures: u32, chance: f64) -> Duration {
 fn jwt_end(token: &Secret) -> Option<SystemTime> {
     #[derive(Deserialize)]
     struct Claims {
-        exp: f64,
+        exp: Scalar,
     }
     // What is no JWT says nothing.
     let claims = jsonwebtoken::dangerous::insecure_decode_claims::<Object<Claims>>(token.expose());
-    let Object(claims) = claims.ok()?;
-    let since_epoch = Duration::try_from_secs_f64(claims.exp).ok()?;
-    SystemTime::UNIX_EPOCH.checked_add(since_epoch)
+    claims.ok()?.0.exp.date()
 }
 
 #[cfg(test)]

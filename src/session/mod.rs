@@ -7,13 +7,16 @@
 
 mod cache;
 mod freshness;
+mod life;
 mod token;
 
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::{Duration, Instant};
 
 pub use cache::session;
-pub use token::{Grant, MAX_TOKEN_LEN, Moment, Token, Way, checked};
+pub use freshness::backoff;
+pub use life::{Life, Moment};
+pub use token::{Grant, MAX_TOKEN_LEN, Token, Way, checked};
 
 use crate::auth_service::Service;
 use crate::chance::chance;
@@ -101,7 +104,9 @@ pub trait Launch: Send + Sync {
 
 impl State {
     fn valid_token(&self, now: Moment) -> Option<&Token> {
-        self.token.as_ref().filter(|token| token.is_valid(now))
+        self.token
+            .as_ref()
+            .filter(|token| token.life().is_valid(now))
     }
 
     /// The failure that is everybody's answer now.
@@ -122,10 +127,11 @@ impl State {
 
     /// Whether a new token is to be fetched though there is a valid one.
     fn is_stale(&self, now: Moment) -> bool {
-        let is_stale = |token: &Token| token.stale_at().is_some_and(|stale| stale.has_come(now));
         self.flight.is_none()
             && self.failure(now).is_none()
-            && self.valid_token(now).is_some_and(is_stale)
+            && self
+                .valid_token(now)
+                .is_some_and(|token| token.life().is_stale(now))
     }
 }
 
@@ -216,7 +222,7 @@ impl Session {
         if !state.users.iter().any(|user| user.strong_count() > 0) {
             return None;
         }
-        let stale = state.valid_token(now)?.stale_at()?.steady;
+        let stale = state.valid_token(now)?.life().stale_at()?.steady;
         let pause = state.failed.as_ref().map_or(stale, |failed| failed.until);
         let next = stale.max(pause).max(now.steady);
         if state.look.is_some_and(|look| look <= next) {

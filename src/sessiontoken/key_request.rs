@@ -112,7 +112,7 @@ fn structure(token: &Token, flow: Flow, header: &HeaderTemplate) -> gst::Structu
         .field("http-headers", headers)
         .field("correlation-id", &*token.way().correlation_id)
         .build();
-    if let Some(expires_at) = token.expires_at().and_then(date_time) {
+    if let Some(expires_at) = token.life().ends_at().and_then(date_time) {
         request.set("expires-at", expires_at);
     }
     request

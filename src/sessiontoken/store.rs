@@ -141,7 +141,7 @@ mod imp {
                 "session-token" => token.map(|token| token.text().expose()).to_value(),
                 "generation" => token.map_or(0, Token::generation).to_value(),
                 _ => token
-                    .and_then(Token::expires_at)
+                    .and_then(|token| token.life().ends_at())
                     .and_then(crate::sessiontoken::key_request::date_time)
                     .to_value(),
             }

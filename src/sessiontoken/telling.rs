@@ -2,13 +2,11 @@
 
 //! What the application is told on the bus, and by `stats`.
 
-use std::time::Duration;
-
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 
 use crate::failure::Failure;
-use crate::messages;
+use crate::messages::{self, clock_time};
 use crate::session::Token;
 use crate::wait::lock;
 
@@ -56,22 +54,14 @@ impl SessionToken {
 
     pub(super) fn post_failure(&self, service: &str, failure: &Failure) {
         gst::warning!(CAT, imp = self, "no session token: {}", failure.what);
-        let mut structure = gst::Structure::builder("session-token")
+        let structure = gst::Structure::builder("session-token")
             .field("state", "failed")
-            .field("service", service)
-            .field("reason", failure.kind.nick())
-            .field("attempts", failure.attempts)
-            .field("latency", clock_time(failure.elapsed));
-        if let Some(status) = failure.http_status {
-            structure = structure.field("http-status", u32::from(status));
-        }
-        self.post_state(structure.build());
+            .field("service", service);
+        self.post_state(messages::describe(structure, failure).build());
     }
 
     pub(super) fn post_state(&self, structure: gst::Structure) {
-        let obj = self.obj();
-        // Fails only where nobody listens.
-        let _ = obj.post_message(gst::message::Element::builder(structure).src(&*obj).build());
+        messages::tell(self.obj().upcast_ref(), structure);
     }
 
     /// The property `stats`.
@@ -92,8 +82,4 @@ impl SessionToken {
             .field("held-bytes-peak", figures.peak_held_bytes as u64)
             .build()
     }
-}
-
-fn clock_time(duration: Duration) -> gst::ClockTime {
-    gst::ClockTime::try_from(duration).unwrap_or(gst::ClockTime::MAX)
 }

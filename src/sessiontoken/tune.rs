@@ -171,7 +171,7 @@ impl Tune {
             }
         };
         let token = given.as_ref().ok()?;
-        (token.generation() > self.refused && token.is_valid(now)).then(|| token.clone())
+        (token.generation() > self.refused && token.life().is_valid(now)).then(|| token.clone())
     }
 
     /// The licence side has refused the token of that generation. `file` is what the file holds now. Whether that is news.
@@ -210,7 +210,7 @@ impl Tune {
         if let Application::Asked(asked) = &self.application {
             if self.is_refreshing
                 && let Some((token, service)) = &self.last
-                && token.is_valid(now)
+                && token.life().is_valid(now)
             {
                 return Verdict::Go(token.clone(), service);
             }
