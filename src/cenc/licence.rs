@@ -3,6 +3,7 @@
 //! ClearKey licence requests and licences as JSON (W3C Encrypted Media Extensions, 9.1.3 and 9.1.4).
 
 use std::collections::HashMap;
+use std::time::SystemTime;
 
 use base64::Engine;
 use base64::alphabet;
@@ -14,7 +15,7 @@ use zeroize::Zeroizing;
 use super::{ContentKey, KeyId};
 use crate::failure::Failure;
 use crate::http::Reply as HttpReply;
-use crate::json::{self, Object};
+use crate::json::{self, Object, Scalar};
 use crate::secret::Secret;
 
 /// The specification says that there is no padding; servers that add it are understood.
@@ -23,8 +24,14 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// The keys that a licence server gave.
-pub type Licence = HashMap<KeyId, ContentKey>;
+/// What a licence server gave.
+#[derive(Debug, Default)]
+pub struct Licence {
+    pub keys: HashMap<KeyId, ContentKey>,
+    /// When the first of the keys ends, where the server says so. EME's ClearKey has nothing for that, but JSON Web Keys
+    /// have `exp` (IANA's registry of their parameters, from OpenID Federation 1.0), which servers may add.
+    pub ends: Option<SystemTime>,
+}
 
 /// The body of the request for these keys.
 pub fn request_body(key_ids: &[KeyId]) -> Vec<u8> {
@@ -75,6 +82,7 @@ struct Jwk {
     kty: String,
     kid: String,
     k: Secret,
+    exp: Option<Scalar>,
 }
 
 fn read_body(body: &[u8]) -> Result<Licence, Failure> {
@@ -84,7 +92,7 @@ fn read_body(body: &[u8]) -> Result<Licence, Failure> {
         ))
     })?;
     let mut keys: HashMap<KeyId, Zeroizing<Vec<u8>>> = HashMap::with_capacity(reply.keys.len());
-    let mut licence = Licence::with_capacity(reply.keys.len());
+    let mut licence = Licence::default();
     for Object(jwk) in &reply.keys {
         if jwk.kty != "oct" {
             return Err(Failure::malformed(
@@ -107,7 +115,10 @@ fn read_body(body: &[u8]) -> Result<Licence, Failure> {
             .decode(jwk.k.expose())
             .map(Zeroizing::new)
             .map_err(|_| unusable())?;
-        licence.insert(key_id, ContentKey::from_slice(&bytes).ok_or_else(unusable)?);
+        let key = ContentKey::from_slice(&bytes).ok_or_else(unusable)?;
+        licence.keys.insert(key_id, key);
+        let end = jwk.exp.as_ref().and_then(Scalar::date);
+        licence.ends = licence.ends.into_iter().chain(end).min();
         if keys
             .insert(key_id, bytes.clone())
             .is_some_and(|other| other != bytes)
@@ -147,12 +158,43 @@ mod tests {
         for k in ["AAAAAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAAAA=="] {
             let licence =
                 read_licence(&HttpReply::new(200, key("oct", KEY_ID, k).as_bytes())).expect(k);
-            assert!(licence.contains_key(&id));
+            assert!(licence.keys.contains_key(&id));
+            assert_eq!(licence.ends, None);
         }
         assert!(
             read_licence(&HttpReply::new(200, br#"{"keys":[]}"#))
                 .expect("empty")
+                .keys
                 .is_empty()
+        );
+    }
+
+    #[test]
+    fn a_licence_ends_with_the_first_of_its_keys() {
+        let jwk = |id: &str, exp: &str| {
+            format!(
+                r#"{{"kty":"oct","kid":"ABEiM0RVZneImaq7zN3u{id}","k":"AAAAAAAAAAAAAAAAAAAAAA"{exp}}}"#
+            )
+        };
+        let ends = |jwks: &[String]| {
+            let body = format!(r#"{{"keys":[{}]}}"#, jwks.join(","));
+            read_licence(&HttpReply::new(200, body.as_bytes()))
+                .expect(&body)
+                .ends
+        };
+        let at = |seconds| Some(SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(seconds));
+        assert_eq!(
+            ends(&[jwk("Ag", r#","exp":2000"#), jwk("Aw", r#","exp":1000"#)]),
+            at(1000)
+        );
+        assert_eq!(
+            ends(&[jwk("Ag", ""), jwk("Aw", r#","exp":1000"#)]),
+            at(1000)
+        );
+        // What says nothing that we understand costs nobody the key.
+        assert_eq!(
+            ends(&[jwk("Ag", r#","exp":"never""#), jwk("Aw", r#","exp":null"#)]),
+            None
         );
     }
 

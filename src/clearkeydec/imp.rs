@@ -29,10 +29,10 @@ use gst::prelude::*;
 use gst::subclass::prelude::*;
 use once_cell::sync::Lazy;
 
-use super::keys::{KeyRequest, Keys, Missing};
+use super::key_request::KeyRequest;
+use super::keys::{Keys, Means, Missing};
 use super::protection_meta::{self, Protection};
 use super::settings::{Policy, Settings};
-use super::token_store::TokenStore;
 use crate::cenc::{
     CLEARKEY_SYSTEM, COMMON_SYSTEM, ContentKey, InitData, KeyId, SampleError, decrypt_ctr,
 };
@@ -40,10 +40,10 @@ use crate::config::Slot;
 use crate::failure::Failure;
 use crate::hold::{Hold, Holding, Item, Prepared, build_pads};
 use crate::messages;
-use crate::sessiontoken::key_request;
+use crate::session::Moment;
 use crate::wait::lock;
 
-static CAT: Lazy<gst::DebugCategory> = Lazy::new(|| {
+pub(super) static CAT: Lazy<gst::DebugCategory> = Lazy::new(|| {
     gst::DebugCategory::new(
         "clearkeydec",
         gst::DebugColorFlags::empty(),
@@ -88,12 +88,7 @@ impl ClearKeyDec {
             imp = self,
             "protection event of {system}, origin {origin:?}"
         );
-        let request = key_request::find(event).map(|request| KeyRequest {
-            headers: key_request::headers(&request),
-            token: key_request::token(&request),
-            generation: request.get("generation").unwrap_or(0),
-            store: TokenStore::find(&self.sinkpad),
-        });
+        let request = KeyRequest::of(event, &self.sinkpad);
         let mut keys = lock(&self.keys);
         if let Some(request) = request {
             keys.set_request(request);
@@ -102,7 +97,7 @@ impl ClearKeyDec {
             .iter()
             .any(|ours| ours.eq_ignore_ascii_case(system));
         if is_ours && let Ok(data) = data.map_readable() {
-            keys.learn(InitData::read(&data));
+            keys.learn(InitData::read(&data), origin);
         }
     }
 
@@ -146,37 +141,43 @@ impl ClearKeyDec {
         }
     }
 
-    /// Decrypts the buffer in place, if its key is here.
-    fn decrypt(&self, buffer: &mut gst::BufferRef) -> Result<(), Obstacle> {
+    /// Decrypts the buffer in place. Its key is here.
+    fn decrypt(&self, buffer: &mut gst::BufferRef, protection: Protection) -> Result<(), Obstacle> {
         if let Protection::Cenc {
             key_id,
             iv,
             subsamples,
-        } = Protection::of(buffer).map_err(Obstacle::broken)?
+        } = protection
         {
-            let mut keys = lock(&self.keys);
-            self.ensure_key(&mut keys, key_id)?;
-            if let Some(key) = keys.get(&key_id) {
-                decrypt_in_place(buffer, key, &iv, subsamples.as_ref())
-                    .map_err(Obstacle::broken)?;
-            }
+            let keys = lock(&self.keys);
+            let key = keys
+                .get(key_id)
+                .ok_or_else(|| Obstacle::broken("a key that was here is gone"))?;
+            decrypt_in_place(buffer, key, &iv, subsamples.as_ref()).map_err(Obstacle::broken)?;
         }
         protection_meta::remove(buffer);
         Ok(())
     }
 
-    /// Decrypts all buffers of the list, once the keys of all are here.
+    fn decrypt_buffer(&self, buffer: &mut gst::BufferRef) -> Result<(), Obstacle> {
+        let protection = Protection::of(buffer).map_err(Obstacle::broken)?;
+        self.ensure_key(&protection, &mut None)?;
+        self.decrypt(buffer, protection)
+    }
+
+    /// Decrypts all buffers of the list, once the keys of all are here, at one moment.
     fn decrypt_list(&self, list: &mut gst::BufferListRef) -> Result<(), Obstacle> {
+        let mut now = None;
         for buffer in list.iter() {
-            if let Protection::Cenc { key_id, .. } =
-                Protection::of(buffer).map_err(Obstacle::broken)?
-            {
-                self.ensure_key(&mut lock(&self.keys), key_id)?;
-            }
+            let protection = Protection::of(buffer).map_err(Obstacle::broken)?;
+            self.ensure_key(&protection, &mut now)?;
         }
         let mut result = Ok(());
         list.foreach_mut(|mut buffer, _| {
-            result = self.decrypt(buffer.make_mut());
+            let buffer_mut = buffer.make_mut();
+            result = Protection::of(buffer_mut)
+                .map_err(Obstacle::broken)
+                .and_then(|protection| self.decrypt(buffer_mut, protection));
             match result {
                 Ok(()) => ControlFlow::Continue(Some(buffer)),
                 Err(_) => ControlFlow::Break(Some(buffer)),
@@ -185,22 +186,48 @@ impl ClearKeyDec {
         result
     }
 
-    fn ensure_key(&self, keys: &mut Keys, key_id: KeyId) -> Result<(), Obstacle> {
-        if keys.get(&key_id).is_some() {
+    /// Sees to it that the key is here. `now` is filled when somebody has to look at the clock.
+    fn ensure_key(
+        &self,
+        protection: &Protection,
+        now: &mut Option<Moment>,
+    ) -> Result<(), Obstacle> {
+        let Protection::Cenc { key_id, .. } = protection else {
+            return Ok(());
+        };
+        let mut keys = lock(&self.keys);
+        if keys.is_settled(*key_id) {
             return Ok(());
         }
+        let now = *now.get_or_insert_with(Moment::now);
+        let result = self.obtain(&mut keys, *key_id, now);
+        let news = keys.take_news();
+        drop(keys);
+        news.iter().for_each(|news| self.tell(news));
+        result
+    }
+
+    fn obtain(&self, keys: &mut Keys, key_id: KeyId, now: Moment) -> Result<(), Obstacle> {
         let Some(policy) = lock(&self.policy).clone() else {
             return Err(Obstacle::broken("the element is not ready"));
         };
-        keys.obtain(key_id, &policy, &self.hold.waker(), Instant::now())
-            .map_err(|missing| match missing {
-                Missing::Wait(until) => Obstacle::Wait(until),
-                Missing::Failed(failure) => Obstacle::Failed(failure),
-                Missing::NotInLicence(key_id) => Obstacle::Broken(
-                    gst::StreamError::DecryptNokey,
-                    format!("the licence has no key for the key id {key_id}: check that it is granted for this content"),
-                ),
-            })
+        let means = Means {
+            policy: &policy,
+            waiter: &self.hold.waker(),
+            now,
+        };
+        keys.obtain(key_id, &means).map_err(|missing| match missing {
+            Missing::Wait(until) => Obstacle::Wait(until),
+            Missing::Failed(failure) => Obstacle::Failed(failure),
+            Missing::NotInLicence(key_id) => Obstacle::Broken(
+                gst::StreamError::DecryptNokey,
+                format!("the licence has no key for the key id {key_id}: check that it is granted for this content"),
+            ),
+            Missing::Unnamed => Obstacle::Broken(
+                gst::StreamError::DecryptNokey,
+                "the samples name no key (their key id is zero), and the `pssh` boxes of their fragment not exactly one: package each track by itself, or with a new init segment for each key".to_owned(),
+            ),
+        })
     }
 
     fn ready(&self, item: Item, result: Result<(), Obstacle>) -> Prepared {
@@ -419,7 +446,7 @@ impl Holding for ClearKeyDec {
     fn prepare(&self, item: Item) -> Prepared {
         match item {
             Item::Buffer(mut buffer) => {
-                let result = self.decrypt(buffer.make_mut());
+                let result = self.decrypt_buffer(buffer.make_mut());
                 self.ready(Item::Buffer(buffer), result)
             }
             Item::List(mut list) => {

@@ -1,19 +1,23 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The keys of one stream: which ones its init data names, who gives them, which ones are here.
+//! The keys of one stream: which ones its init data names, which licences are here, and when there has to be another one.
 
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
-use crate::cenc::{ContentKey, InitData, KeyId, Licence};
+use crate::cenc::{ContentKey, InitData, KeyId};
+use crate::chance::chance;
 use crate::failure::Failure;
-use crate::flight::{Flight, Wake, deadline};
-use crate::http::{Endpoint, Patience};
-use crate::secret::Secret;
+use crate::flight::{Flight, Wake};
+use crate::http::Endpoint;
+use crate::session::{Moment, backoff};
 
-use super::licences::{Order, Outcome, forget_unused, order};
+use super::key_request::KeyRequest;
+use super::licences::{Granted, Order, Outcome, forget_unused};
+use super::pending::{Pending, Step};
 use super::settings::Policy;
-use super::token_store::{Renewal, TokenStore};
+use super::telling::News;
+use super::token_store::TokenStore;
 
 /// Key ids that a stream may name before it is taken for an attack; a licence request for all of
 /// them is still below 8 KiB.
@@ -23,8 +27,12 @@ const MAX_KEY_IDS: usize = 256;
 /// viewer is likely to seek; older ones are asked for again.
 const MAX_LICENCES: usize = 64;
 
-/// Statuses by which licence servers refuse a token (AAMP takes 412 for one, DASH-IF's model 401 and 403).
-const REFUSALS: [u16; 3] = [401, 403, 412];
+/// Origin of the protection events that come from a fragment (`qtdemux.c`).
+const FRAGMENT: &str = "isobmff/moof";
+
+/// What a track whose keys change has as its default key id: the samples' own stand in sample groups of the type `seig`
+/// (ISO/IEC 23001-7, 6), which qtdemux does not read.
+const NO_KEY_ID: KeyId = KeyId([0; 16]);
 
 /// Why a sample's key is not here.
 pub enum Missing {
@@ -34,62 +42,60 @@ pub enum Missing {
     Failed(Failure),
     /// The licence server answered and left this key out.
     NotInLicence(KeyId),
+    /// The sample names no key, and its fragment not exactly one.
+    Unnamed,
+}
+
+/// What it takes to get a key.
+pub struct Means<'a> {
+    pub policy: &'a Policy,
+    /// Woken when there is something new.
+    pub waiter: &'a Weak<dyn Wake>,
+    pub now: Moment,
 }
 
 #[derive(Default)]
 pub struct Keys {
-    /// The newest last, in all of these.
+    /// The newest last.
     named: Vec<KeyId>,
+    /// The only one that the newest fragment names.
+    of_fragment: Option<KeyId>,
     licence_url: Option<String>,
     request: KeyRequest,
-    /// Licences that have come, each with its flight: as long as we have that, other decryptors share it.
-    licences: Vec<(Arc<Licence>, Arc<Flight<Outcome>>)>,
+    /// The newest last.
+    held: Vec<Held>,
     pending: Option<Pending>,
-    asked: Vec<KeyId>,
+    failed_renewals: u32,
+    /// Until then no licence is asked for ahead of another one's end.
+    pause: Option<Instant>,
+    news: Vec<News>,
     stopping: bool,
 }
 
-/// What `sessiontoken` wants on licence requests.
-#[derive(Default)]
-pub struct KeyRequest {
-    pub headers: Vec<(String, Secret)>,
-    /// The session token that stands in them.
-    pub token: Option<Secret>,
-    pub generation: u32,
-    /// Where there are newer ones.
-    pub store: Option<TokenStore>,
+/// A licence that has come.
+struct Held {
+    granted: Arc<Granted>,
+    /// All that were asked for with it, whether it has them or not.
+    key_ids: Vec<KeyId>,
+    /// As long as we have that, other decryptors share the licence.
+    _flight: Arc<Flight<Outcome>>,
 }
 
-impl KeyRequest {
-    /// With another token in the place of the old one.
-    fn renew(&mut self, token: Secret, generation: u32) {
-        if let Some(old) = self.token.replace(token.clone()) {
-            for (_, value) in &mut self.headers {
-                *value = Secret::new(value.expose().replace(old.expose(), token.expose()));
-            }
-        }
-        self.generation = generation;
+impl Held {
+    fn has(&self, key_id: &KeyId) -> bool {
+        self.granted.licence.keys.contains_key(key_id)
     }
 }
 
-enum Pending {
-    Licence {
-        flight: Arc<Flight<Outcome>>,
-        key_ids: Vec<KeyId>,
-        until: Instant,
-    },
-    /// The token was refused, and with it these keys.
-    Token {
-        flight: Arc<Flight<Renewal>>,
-        key_ids: Vec<KeyId>,
-        refusal: Failure,
-        until: Instant,
-    },
-}
-
 impl Keys {
-    /// Takes in what a protection event says.
-    pub fn learn(&mut self, init_data: InitData) {
+    /// Takes in what a protection event of that origin says.
+    pub fn learn(&mut self, init_data: InitData, origin: Option<&str>) {
+        if origin == Some(FRAGMENT) {
+            self.of_fragment = match init_data.key_ids[..] {
+                [only] => Some(only),
+                _ => None,
+            };
+        }
         for key_id in init_data.key_ids {
             self.name(key_id);
         }
@@ -106,7 +112,12 @@ impl Keys {
     /// The element is about to stop. Gives the store, to be told that nobody waits for another token any more.
     pub fn stop(&mut self) -> Option<TokenStore> {
         self.stopping = true;
-        self.request.store.clone()
+        self.request.store().cloned()
+    }
+
+    /// What the application has not been told yet.
+    pub fn take_news(&mut self) -> Vec<News> {
+        std::mem::take(&mut self.news)
     }
 
     fn name(&mut self, key_id: KeyId) {
@@ -118,142 +129,171 @@ impl Keys {
         }
     }
 
+    /// The id of the key that a sample of this key id needs.
+    fn meant(&self, key_id: KeyId) -> Option<KeyId> {
+        match key_id {
+            NO_KEY_ID => self.of_fragment,
+            other => Some(other),
+        }
+    }
+
+    fn held_for(&self, key_id: &KeyId) -> Option<&Held> {
+        self.held.iter().rev().find(|held| held.has(key_id))
+    }
+
     /// The key, if it is here.
-    pub fn get(&self, key_id: &KeyId) -> Option<&ContentKey> {
-        self.licences
-            .iter()
-            .rev()
-            .find_map(|(licence, _)| licence.get(key_id))
+    pub fn get(&self, key_id: KeyId) -> Option<&ContentKey> {
+        let key_id = self.meant(key_id)?;
+        let held = self.held_for(&key_id)?;
+        held.granted.licence.keys.get(&key_id)
     }
 
-    /// Gets a key here that is missing. Asks for all keys that were named and not asked for.
-    pub fn obtain(
-        &mut self,
-        key_id: KeyId,
-        policy: &Policy,
-        waiter: &Weak<dyn Wake>,
-        now: Instant,
-    ) -> Result<(), Missing> {
-        self.fetch(key_id, policy, waiter, now)?;
-        match self.get(&key_id) {
-            Some(_) => Ok(()),
-            None => Err(Missing::NotInLicence(key_id)),
+    /// Whether the key is here for good, so that there is no need to look at the clock.
+    pub fn is_settled(&self, key_id: KeyId) -> bool {
+        self.meant(key_id)
+            .and_then(|key_id| self.held_for(&key_id))
+            .is_some_and(|held| held.granted.life.ends_at().is_none())
+    }
+
+    /// Gets a key here that is missing or whose licence has ended. Asks for all keys that were named and not asked for. A licence that is
+    /// close to its end is asked for anew beside the stream, which goes on.
+    pub fn obtain(&mut self, key_id: KeyId, means: &Means) -> Result<(), Missing> {
+        let key_id = self.meant(key_id).ok_or(Missing::Unnamed)?;
+        self.held
+            .retain(|held| held.granted.life.is_valid(means.now));
+        match self.held_for(&key_id) {
+            None => self.fetch(key_id, means),
+            Some(held) => {
+                if held.granted.life.is_stale(means.now) {
+                    let again = held.key_ids.clone();
+                    self.renew(key_id, &again, means);
+                }
+                Ok(())
+            }
         }
     }
 
-    fn fetch(
-        &mut self,
-        key_id: KeyId,
-        policy: &Policy,
-        waiter: &Weak<dyn Wake>,
-        now: Instant,
-    ) -> Result<(), Missing> {
-        let mut pending = match self.pending.take() {
-            Some(pending) => pending,
-            None if self.asked.contains(&key_id) => return Ok(()),
-            None => self.begin(key_id, policy, now).map_err(Missing::Failed)?,
-        };
+    fn fetch(&mut self, key_id: KeyId, means: &Means) -> Result<(), Missing> {
+        self.name(key_id);
         loop {
-            let until = pending.until();
+            if self.pending.is_none() {
+                if self.is_asked(&key_id) {
+                    return Err(Missing::NotInLicence(key_id));
+                }
+                self.pending = Some(self.begin(&[], means).map_err(Missing::Failed)?);
+            }
+            match self.drive(means) {
+                Driven::Waits(until) => return Err(Missing::Wait(until)),
+                Driven::Failed(failure) => return Err(Missing::Failed(failure)),
+                // What was under way may have been for others.
+                Driven::Granted if self.held_for(&key_id).is_none() => {}
+                Driven::Granted => return Ok(()),
+            }
+        }
+    }
+
+    /// Does what can be done now for another licence. Whatever comes of it, the one at hand is still good.
+    fn renew(&mut self, key_id: KeyId, again: &[KeyId], means: &Means) {
+        if self.pending.is_none() {
+            if self.pause.is_some_and(|until| means.now.steady < until) {
+                return;
+            }
+            match self.begin(again, means) {
+                Ok(pending) => self.pending = Some(pending),
+                Err(failure) => return self.renewal_failed(failure, means),
+            }
+        }
+        match self.drive(means) {
+            Driven::Waits(_) => {}
+            Driven::Failed(failure) => self.renewal_failed(failure, means),
+            Driven::Granted => {
+                let is_stale = |held: &Held| held.granted.life.is_stale(means.now);
+                if self.held_for(&key_id).is_some_and(is_stale) {
+                    self.pause_renewals(means);
+                } else {
+                    self.failed_renewals = 0;
+                }
+            }
+        }
+    }
+
+    fn renewal_failed(&mut self, failure: Failure, means: &Means) {
+        self.pause_renewals(means);
+        self.news.push(News::RenewalFailed(failure));
+    }
+
+    fn pause_renewals(&mut self, means: &Means) {
+        self.failed_renewals = self.failed_renewals.saturating_add(1);
+        let pause = backoff(self.failed_renewals, chance());
+        self.pause = means.now.steady.checked_add(pause);
+    }
+
+    /// Whether a licence that is here was asked for it.
+    fn is_asked(&self, key_id: &KeyId) -> bool {
+        self.held.iter().any(|held| held.key_ids.contains(key_id))
+    }
+
+    /// Takes what is under way as far as it goes.
+    fn drive(&mut self, means: &Means) -> Driven {
+        while let Some(pending) = self.pending.take() {
             // Each turn is an answer of the licence server's or of the store's, and the store gives up after some.
-            let next = match pending {
-                Pending::Licence {
+            match pending.step(&mut self.request, self.stopping, means) {
+                Step::Wait(pending) => {
+                    let until = pending.until();
+                    self.pending = Some(pending);
+                    return Driven::Waits(until);
+                }
+                Step::Refused(pending) => self.pending = Some(pending),
+                Step::AnotherToken(key_ids) => match self.begin(&key_ids, means) {
+                    Ok(pending) => self.pending = Some(pending),
+                    Err(failure) => return Driven::Failed(failure),
+                },
+                Step::Granted {
+                    granted,
                     flight,
                     key_ids,
-                    until,
-                } => match flight.poll(waiter) {
-                    Some(Ok(licence)) => {
-                        self.take(licence, flight);
-                        return Ok(());
-                    }
-                    Some(Err(refusal)) => Ok(self.after_refusal(refusal, key_ids, policy, now)?),
-                    None => Err(Pending::Licence {
-                        flight,
-                        key_ids,
-                        until,
-                    }),
-                },
-                Pending::Token {
-                    flight,
-                    key_ids,
-                    refusal,
-                    until,
-                } => match flight.poll(waiter) {
-                    Some(Some((token, generation))) => {
-                        self.request.renew(token, generation);
-                        self.asked.retain(|asked| !key_ids.contains(asked));
-                        Ok(self.begin(key_id, policy, now).map_err(Missing::Failed)?)
-                    }
-                    // The element is about to stop, and nobody is to hear of what it gave up.
-                    Some(None) if self.stopping => Err(Pending::Token {
-                        flight,
-                        key_ids,
-                        refusal,
-                        until,
-                    }),
-                    Some(None) => return Err(Missing::Failed(without_another_token(refusal))),
-                    None => Err(Pending::Token {
-                        flight,
-                        key_ids,
-                        refusal,
-                        until,
-                    }),
-                },
-            };
-            pending = match next {
-                Ok(next) => next,
-                Err(waiting) if now >= until => {
-                    let (what, who) = match waiting {
-                        Pending::Licence { .. } => ("licence", "licence server"),
-                        Pending::Token { .. } => ("other session token", "auth service"),
-                    };
-                    return Err(Missing::Failed(Failure::timed_out(format!(
-                        "no {what} within {} ms: check that the {who} runs, or raise `timeout`",
-                        policy.timeout.as_millis()
-                    ))));
+                    is_shared,
+                } => {
+                    self.take(
+                        Held {
+                            granted,
+                            key_ids,
+                            _flight: flight,
+                        },
+                        is_shared,
+                    );
+                    return Driven::Granted;
                 }
-                Err(waiting) => {
-                    self.pending = Some(waiting);
-                    return Err(Missing::Wait(until));
-                }
-            };
+                Step::Failed(failure) => return Driven::Failed(failure),
+            }
         }
+        Driven::Granted
     }
 
-    fn take(&mut self, licence: Arc<Licence>, flight: Arc<Flight<Outcome>>) {
-        if self.licences.len() == MAX_LICENCES {
-            let (oldest, _) = self.licences.remove(0);
-            self.asked.retain(|key_id| !oldest.contains_key(key_id));
-        }
-        self.licences.push((licence, flight));
-    }
-
-    /// What there is to wait for after the licence server said no: another token, if that is what it may have said no to.
-    fn after_refusal(
-        &mut self,
-        refusal: Failure,
-        key_ids: Vec<KeyId>,
-        policy: &Policy,
-        now: Instant,
-    ) -> Result<Pending, Missing> {
-        let status = refusal
-            .http_status
-            .filter(|status| REFUSALS.contains(status));
-        let (Some(status), Some(store)) = (status, &self.request.store) else {
-            return Err(Missing::Failed(refusal));
+    fn take(&mut self, new: Held, is_shared: bool) {
+        let is_replaced = |old: &Held| {
+            old.granted
+                .licence
+                .keys
+                .keys()
+                .all(|key_id| new.has(key_id))
         };
-        match store.reject(self.request.generation, status) {
-            Some(flight) => Ok(Pending::Token {
-                flight,
-                key_ids,
-                refusal,
-                until: deadline(policy.timeout, now),
-            }),
-            None => Err(Missing::Failed(refusal)),
+        let before = self.held.len();
+        self.held.retain(|old| !is_replaced(old));
+        self.news.push(News::Granted {
+            granted: new.granted.clone(),
+            is_shared,
+            is_renewal: self.held.len() < before,
+        });
+        if self.held.len() == MAX_LICENCES {
+            self.held.remove(0);
         }
+        self.held.push(new);
     }
 
-    fn begin(&mut self, key_id: KeyId, policy: &Policy, now: Instant) -> Result<Pending, Failure> {
+    /// Asks for all keys that were named and not asked for, and for these `again`.
+    fn begin(&mut self, again: &[KeyId], means: &Means) -> Result<Pending, Failure> {
+        let policy = means.policy;
         let url = match (&policy.license_url, &self.licence_url) {
             (Some(url), _) => url.clone(),
             (None, Some(url)) => Endpoint::parse(url, "dashif:Laurl", policy.allow_cleartext)?,
@@ -263,53 +303,35 @@ impl Keys {
                 ));
             }
         };
-        self.name(key_id);
-        let mut key_ids = self
-            .named
-            .iter()
-            .filter(|named| !self.asked.contains(named))
-            .copied()
-            .collect::<Vec<_>>();
+        let named = self.named.iter().filter(|named| !self.is_asked(named));
+        let mut key_ids: Vec<_> = named.chain(again).copied().collect();
         key_ids.sort_unstable();
-        self.asked.extend(&key_ids);
-        let flight = order(
+        key_ids.dedup();
+        self.request.catch_up();
+        Ok(Pending::licence(
             Order {
                 url,
-                key_ids: key_ids.clone(),
-                headers: self.request.headers.clone(),
-                token: self.request.token.clone(),
+                key_ids,
+                headers: self.request.headers().to_vec(),
+                token: self.request.token().cloned(),
                 trust: policy.trust.clone(),
             },
-            Patience::new(policy.timeout, policy.retries),
-        );
-        Ok(Pending::Licence {
-            flight,
-            key_ids,
-            until: deadline(policy.timeout, now),
-        })
+            means,
+        ))
     }
 }
 
-/// The refusal, where its usual advice is not the right one.
-fn without_another_token(mut refusal: Failure) -> Failure {
-    refusal.what = format!(
-        "the licence server refused the keys (HTTP {}), and there is no other session token: the message `session-token` on the bus says why",
-        refusal.http_status.unwrap_or_default()
-    );
-    refusal
-}
-
-impl Pending {
-    fn until(&self) -> Instant {
-        match self {
-            Pending::Licence { until, .. } | Pending::Token { until, .. } => *until,
-        }
-    }
+/// How far it went.
+enum Driven {
+    /// At the latest until then.
+    Waits(Instant),
+    Granted,
+    Failed(Failure),
 }
 
 impl Drop for Keys {
     fn drop(&mut self) {
-        self.licences.clear();
+        self.held.clear();
         self.pending = None;
         forget_unused();
     }

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use once_cell::sync::Lazy;
 use zeroize::Zeroizing;
@@ -16,6 +16,7 @@ use crate::flight::Flight;
 use crate::http::{self, Endpoint, Patience, Request, Trust};
 use crate::runtime;
 use crate::secret::Secret;
+use crate::session::{Life, Moment};
 use crate::wait::lock;
 
 /// What is asked for.
@@ -30,23 +31,42 @@ pub struct Order {
     pub trust: Trust,
 }
 
-pub type Outcome = Result<Arc<Licence>, Failure>;
+/// What came of it, and how.
+pub struct Granted {
+    pub licence: Licence,
+    pub life: Life,
+    /// How long the request took.
+    pub latency: Duration,
+    /// Requests made for it.
+    pub attempts: u32,
+}
 
-static ORDERS: Lazy<Mutex<HashMap<Order, Weak<Flight<Outcome>>>>> = Lazy::new(Mutex::default);
+pub type Outcome = Result<Arc<Granted>, Failure>;
 
-/// The flight of that order: one that others began, or a new one.
-pub fn order(order: Order, patience: Patience) -> Arc<Flight<Outcome>> {
+type Orders = HashMap<Order, Weak<Flight<Outcome>>>;
+
+static ORDERS: Lazy<Mutex<Orders>> = Lazy::new(Mutex::default);
+
+/// The flight of that order: one that others began (and then true), or a new one.
+pub fn order(order: Order, patience: Patience, now: Moment) -> (Arc<Flight<Outcome>>, bool) {
     let (flight, landing) = {
         let mut orders = lock(&ORDERS);
         if let Some(flight) = orders.get(&order).and_then(Weak::upgrade) {
-            // A failure is not handed on: who asks now may be another tune.
-            if !matches!(flight.peek(), Some(Err(_))) {
-                return flight;
+            let is_good = match flight.peek() {
+                None => true,
+                // Who asks now, ahead of its end, wants the next one.
+                Some(Ok(granted)) => granted.life.is_valid(now) && !granted.life.is_stale(now),
+                // Who asks now may be another tune.
+                Some(Err(_)) => false,
+            };
+            if is_good {
+                return (flight, true);
             }
         }
         let (flight, landing) = Flight::start(Err(Failure::transient(
             "the licence request was given up before it had an answer",
         )));
+        forget_unused_of(&mut orders);
         orders.insert(order.clone(), Arc::downgrade(&flight));
         (flight, landing)
     };
@@ -54,26 +74,47 @@ pub fn order(order: Order, patience: Patience) -> Arc<Flight<Outcome>> {
         Ok(runtime) => runtime,
         Err(failure) => {
             landing.land(Err(failure));
-            return flight;
+            return (flight, false);
         }
     };
     let started = Instant::now();
     drop(runtime.spawn(async move {
-        let result = fetch(order, patience).await.map_err(|mut failure| {
-            failure.elapsed = started.elapsed();
-            failure
+        let result = fetch(order, patience).await;
+        let latency = started.elapsed();
+        landing.land(match result {
+            Ok((licence, attempts)) => {
+                let now = Moment::now();
+                // Where it ended before it came, our clock is wrong more likely than the server.
+                let lifetime = licence
+                    .ends
+                    .and_then(|end| end.duration_since(now.wall).ok());
+                Ok(Arc::new(Granted {
+                    licence,
+                    life: Life::new(lifetime, now),
+                    latency,
+                    attempts,
+                }))
+            }
+            Err(mut failure) => {
+                failure.elapsed = latency;
+                Err(failure)
+            }
         });
-        landing.land(result.map(Arc::new));
     }));
-    flight
+    (flight, false)
 }
 
 /// Forgets the orders whose answer nobody has any more: their headers hold tokens.
 pub fn forget_unused() {
-    lock(&ORDERS).retain(|_, flight| flight.strong_count() > 0);
+    forget_unused_of(&mut lock(&ORDERS));
 }
 
-async fn fetch(order: Order, patience: Patience) -> Result<Licence, Failure> {
+fn forget_unused_of(orders: &mut Orders) {
+    orders.retain(|_, flight| flight.strong_count() > 0);
+}
+
+/// The licence, and how many requests it took.
+async fn fetch(order: Order, patience: Patience) -> Result<(Licence, u32), Failure> {
     // The scheme before a token (`Bearer`) is none.
     let in_headers = order.headers.iter().map(|(_, value)| {
         let value = value.expose();
@@ -89,6 +130,5 @@ async fn fetch(order: Order, patience: Patience) -> Result<Licence, Failure> {
         )),
         trust: order.trust,
     };
-    let (licence, _) = http::exchange(&request, &patience, read_licence).await?;
-    Ok(licence)
+    http::exchange(&request, &patience, read_licence).await
 }

@@ -6,10 +6,13 @@ use gst::glib;
 use gst::prelude::*;
 
 mod imp;
+mod key_request;
 mod keys;
 mod licences;
+mod pending;
 mod protection_meta;
 mod settings;
+mod telling;
 mod token_store;
 
 glib::wrapper! {

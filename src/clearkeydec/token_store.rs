@@ -40,23 +40,26 @@ impl TokenStore {
             let token = store.emit_by_name::<Option<String>>("reject", &arguments);
             // By now there may be a newer one still, and each has its own generation.
             let renewal = token.map(|token| {
-                newest(&store).unwrap_or((Secret::new(token), generation.saturating_add(1)))
+                Self(store)
+                    .newest()
+                    .unwrap_or((Secret::new(token), generation.saturating_add(1)))
             });
             landing.land(renewal);
         });
         started.ok().map(|_| flight)
     }
 
+    /// The newest valid token and its generation, if there is one.
+    pub fn newest(&self) -> Renewal {
+        let generation = || self.0.property::<u32>("generation");
+        let before = generation();
+        let token = self.0.property::<Option<String>>("session-token")?;
+        // Where another one came between the two, there is no telling which this is.
+        (before == generation()).then(|| (Secret::new(token), before))
+    }
+
     /// Ends all waits in the store.
     pub fn cancel(&self) {
         self.0.emit_by_name::<()>("cancel", &[]);
     }
-}
-
-/// The newest token and its generation, where the two belong together.
-fn newest(store: &Store) -> Renewal {
-    let generation = || store.property::<u32>("generation");
-    let before = generation();
-    let token = store.property::<Option<String>>("session-token")?;
-    (before == generation()).then(|| (Secret::new(token), before))
 }

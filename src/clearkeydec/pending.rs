@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! What a stream waits for: a licence, or another token to ask for it with. One leads to the other until there is an answer.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::cenc::KeyId;
+use crate::failure::Failure;
+use crate::flight::{Flight, deadline};
+use crate::http::Patience;
+
+use super::key_request::KeyRequest;
+use super::keys::Means;
+use super::licences::{Granted, Order, Outcome, order};
+use super::settings::Policy;
+use super::token_store::Renewal;
+
+/// Statuses by which licence servers refuse a token (AAMP takes 412 for one, DASH-IF's model 401 and 403).
+const REFUSALS: [u16; 3] = [401, 403, 412];
+
+/// What is under way.
+pub struct Pending {
+    /// The keys that it is for.
+    key_ids: Vec<KeyId>,
+    until: Instant,
+    what: What,
+}
+
+enum What {
+    Licence {
+        flight: Arc<Flight<Outcome>>,
+        is_shared: bool,
+    },
+    /// The token was refused.
+    Token {
+        flight: Arc<Flight<Renewal>>,
+        refusal: Failure,
+    },
+}
+
+/// What comes next.
+pub enum Step {
+    Wait(Pending),
+    /// The licence server said no, and another token is under way.
+    Refused(Pending),
+    /// There is another token: ask again for these keys.
+    AnotherToken(Vec<KeyId>),
+    Granted {
+        granted: Arc<Granted>,
+        flight: Arc<Flight<Outcome>>,
+        key_ids: Vec<KeyId>,
+        /// Another decryptor had asked for it.
+        is_shared: bool,
+    },
+    Failed(Failure),
+}
+
+impl Pending {
+    /// A licence that is ordered now.
+    pub fn licence(of: Order, means: &Means) -> Self {
+        let policy = means.policy;
+        let key_ids = of.key_ids.clone();
+        let patience = Patience::new(policy.timeout, policy.retries);
+        let (flight, is_shared) = order(of, patience, means.now);
+        Self {
+            key_ids,
+            until: deadline(policy.timeout, means.now.steady),
+            what: What::Licence { flight, is_shared },
+        }
+    }
+
+    /// When the wait is over.
+    pub fn until(&self) -> Instant {
+        self.until
+    }
+
+    /// Looks whether there is an answer, or has the waiter woken when there is. `request` is that of the stream, and gets the other token
+    /// where there is one.
+    pub fn step(self, request: &mut KeyRequest, stopping: bool, means: &Means) -> Step {
+        let Self {
+            key_ids,
+            until,
+            what,
+        } = self;
+        let what = match what {
+            What::Licence { flight, is_shared } => match flight.poll(means.waiter) {
+                Some(Ok(granted)) => {
+                    return Step::Granted {
+                        granted,
+                        flight,
+                        key_ids,
+                        is_shared,
+                    };
+                }
+                Some(Err(refusal)) => return after_refusal(refusal, key_ids, request, means),
+                None => What::Licence { flight, is_shared },
+            },
+            What::Token { flight, refusal } => match flight.poll(means.waiter) {
+                Some(Some((token, generation))) => {
+                    request.renew(token, generation);
+                    return Step::AnotherToken(key_ids);
+                }
+                // The element is about to stop, and nobody is to hear of what it gave up.
+                Some(None) if !stopping => {
+                    return Step::Failed(without_another_token(refusal));
+                }
+                _ => What::Token { flight, refusal },
+            },
+        };
+        if means.now.steady >= until {
+            return Step::Failed(overdue(&what, means.policy));
+        }
+        Step::Wait(Self {
+            key_ids,
+            until,
+            what,
+        })
+    }
+}
+
+/// What there is to wait for after the licence server said no: another token, if that is what it may have said no to.
+fn after_refusal(
+    refusal: Failure,
+    key_ids: Vec<KeyId>,
+    request: &KeyRequest,
+    means: &Means,
+) -> Step {
+    let status = refusal
+        .http_status
+        .filter(|status| REFUSALS.contains(status));
+    let (Some(status), Some(store)) = (status, request.store()) else {
+        return Step::Failed(refusal);
+    };
+    match store.reject(request.generation(), status) {
+        Some(flight) => Step::Refused(Pending {
+            key_ids,
+            until: deadline(means.policy.timeout, means.now.steady),
+            what: What::Token { flight, refusal },
+        }),
+        None => Step::Failed(refusal),
+    }
+}
+
+/// The refusal, where its usual advice is not the right one.
+fn without_another_token(mut refusal: Failure) -> Failure {
+    refusal.what = format!(
+        "the licence server refused the keys (HTTP {}), and there is no other session token: the message `session-token` on the bus says why",
+        refusal.http_status.unwrap_or_default()
+    );
+    refusal
+}
+
+fn overdue(what: &What, policy: &Policy) -> Failure {
+    let (what, who) = match what {
+        What::Licence { .. } => ("licence", "licence server"),
+        What::Token { .. } => ("other session token", "auth service"),
+    };
+    Failure::timed_out(format!(
+        "no {what} within {} ms: check that the {who} runs, or raise `timeout`",
+        policy.timeout.as_millis()
+    ))
+}
