@@ -209,7 +209,7 @@ in_every_player! {
             );
         }
         for kind in KINDS {
-            show.seen(|seen| assert_clear(kind, seen.decrypted(kind)));
+            show.seen(|seen| assert_clear(kind, &seen.decrypted(kind)));
         }
         let licences = operator.licence_requests();
         assert_eq!(licences.len(), 1);

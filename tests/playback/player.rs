@@ -6,6 +6,8 @@ use std::sync::OnceLock;
 
 use gst::prelude::*;
 
+use crate::programme::{Link, PICTURE, Programme, SOUND};
+
 /// A way to play a URI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Player {
@@ -71,8 +73,8 @@ impl Player {
         }
     }
 
-    /// A pipeline that plays the URI into two fakesinks, named `picture` and `sound`.
-    pub fn pipeline(self, uri: &str, pace: Pace) -> gst::Pipeline {
+    /// A pipeline that plays the programme from this URI into fakesinks, named `picture` and `sound`.
+    pub fn pipeline(self, programme: Programme, uri: &str, pace: Pace) -> gst::Pipeline {
         init();
         let sink = |name: &str| {
             let sink = gst::ElementFactory::make("fakesink")
@@ -90,23 +92,17 @@ impl Player {
                 .build()
                 .expect("the player is there"),
             Player::WrittenOut => {
-                let pipeline = gst::parse::launch(&format!(
-                    "souphttpsrc location={uri} ! dashdemux name=dash \
-                     qtdemux name=video-demux \
-                     sessiontoken name=video ! clearkeydec ! {QUEUE} ! {PICTURE} ! fakesink name=picture \
-                     qtdemux name=audio-demux \
-                     sessiontoken name=audio ! clearkeydec ! {QUEUE} ! {SOUND} ! fakesink name=sound"
-                ))
-                .expect("the line parses");
+                let (line, links) = programme.written_out(uri);
+                let pipeline = gst::parse::launch(&line).expect("the line parses");
                 let bin = pipeline.downcast_ref::<gst::Bin>().expect("a pipeline");
                 for name in ["picture", "sound"] {
-                    let sink = bin.by_name(name).expect("the line names it");
-                    pace.set_on(&sink);
+                    if let Some(sink) = bin.by_name(name) {
+                        pace.set_on(&sink);
+                    }
                 }
                 // A line with all links would make each of them once. In a second tune there are new pads.
-                for track in ["video", "audio"] {
-                    link_later(bin, "dash", track, &format!("{track}-demux"));
-                    link_later(bin, &format!("{track}-demux"), track, track);
+                for link in links {
+                    link_later(bin, link);
                 }
                 pipeline
             }
@@ -139,18 +135,14 @@ impl Player {
     }
 }
 
-/// What stands behind the decryptors in a written-out pipeline.
-const PICTURE: &str = "h264parse ! avdec_h264";
-const SOUND: &str = "aacparse ! avdec_aac";
-/// As players have between network and sinks; it takes all of the test media.
-const QUEUE: &str = "queue max-size-buffers=0 max-size-bytes=0 max-size-time=0";
-
-/// Links the pads of that track to the element named `to` whenever `from` has new ones.
-fn link_later(bin: &gst::Bin, from: &str, track: &'static str, to: &str) {
-    let from = bin.by_name(from).expect("the line names it");
-    let to = bin.by_name(to).expect("the line names it").downgrade();
+fn link_later(bin: &gst::Bin, link: Link) {
+    let from = bin.by_name(&link.from).expect("the line names it");
+    let to = bin
+        .by_name(&link.to)
+        .expect("the line names it")
+        .downgrade();
     from.connect_pad_added(move |_, pad| {
-        if pad.name().starts_with(track) {
+        if pad.name().starts_with(&link.pads) {
             let sink = to
                 .upgrade()
                 .and_then(|to| to.static_pad("sink"))

@@ -9,7 +9,7 @@ use gst::prelude::*;
 
 use crate::player::init;
 use crate::scratch::{media, scratch};
-use crate::show::{Kind, Samples, bytes_of};
+use crate::show::{Ended, Kind, Samples, Show, bytes_of};
 
 /// 6 s at 25 frames a second.
 pub const PICTURES: usize = 150;
@@ -26,6 +26,15 @@ pub fn samples(kind: Kind) -> &'static Samples {
     };
     assert_eq!(samples.len(), count, "the test media changed");
     samples
+}
+
+/// Asserts that it played to its end, these streams byte for byte as the clear media are, and nobody complained.
+#[track_caller]
+pub fn assert_played(show: &Show, ended: &Ended, kinds: &[Kind]) {
+    ended.assert_well();
+    for kind in kinds {
+        show.seen(|seen| assert_clear(*kind, &seen.decrypted(*kind)));
+    }
 }
 
 /// Asserts that these are the samples of the clear media, byte for byte.

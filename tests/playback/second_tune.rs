@@ -4,24 +4,17 @@
 
 use crate::operator::Operator;
 use crate::player::{Player, in_every_player};
-use crate::reference::assert_clear;
-use crate::show::{Ended, KINDS, Setup, Show};
+use crate::reference::assert_played;
+use crate::show::{KINDS, Setup};
 
 const TUNES: usize = 5;
-
-fn assert_played(show: &Show, ended: &Ended) {
-    ended.assert_well();
-    for kind in KINDS {
-        show.seen(|seen| assert_clear(kind, seen.decrypted(kind)));
-    }
-}
 
 in_every_player! {
     fn a_new_player_for_every_channel_asks_for_one_token(player: Player) {
         let operator = Operator::start();
         for tune in 1..=TUNES {
             let (show, ended) = Setup::new(player, &operator).play();
-            assert_played(&show, &ended);
+            assert_played(&show, &ended, &KINDS);
             operator.assert_asked(1, tune);
         }
     }
@@ -32,7 +25,7 @@ in_every_player! {
         for tune in 1..=TUNES {
             show.start();
             let ended = show.end();
-            assert_played(&show, &ended);
+            assert_played(&show, &ended, &KINDS);
             operator.assert_asked(1, tune);
             show.stop(gst::State::Ready);
             show.forget();

@@ -13,6 +13,7 @@ use gst::prelude::*;
 
 use crate::operator::Operator;
 use crate::player::{Pace, Player};
+use crate::programme::Programme;
 
 /// How long anything may take that does happen in the end. Six seconds of media play in less than
 /// one, or in six; the rest is for machines that are busy with other things.
@@ -38,6 +39,12 @@ pub const KINDS: [Kind; 2] = [Kind::Picture, Kind::Sound];
 
 pub type Samples = Vec<Vec<u8>>;
 
+struct Decrypted {
+    decryptor: String,
+    kind: Kind,
+    samples: Samples,
+}
+
 /// A protection event on a pad.
 pub struct Protection {
     /// Name of the `sessiontoken` of this stream.
@@ -48,8 +55,8 @@ pub struct Protection {
 /// What has been seen in a player so far.
 #[derive(Default)]
 pub struct Seen {
-    picture: Samples,
-    sound: Samples,
+    /// What left each decryptor, in the order in which they began.
+    decrypted: Vec<Decrypted>,
     /// Protection events that came to the elements `sessiontoken`.
     pub came: Vec<Protection>,
     /// Protection events that reached the decryptors.
@@ -67,12 +74,10 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// What left the decryptors.
-    pub fn decrypted(&self, kind: Kind) -> &Samples {
-        match kind {
-            Kind::Picture => &self.picture,
-            Kind::Sound => &self.sound,
-        }
+    /// What left the decryptors. Each period of a programme may have one of its own, which works ahead while the one before still plays.
+    pub fn decrypted(&self, kind: Kind) -> Samples {
+        let of_kind = self.decrypted.iter().filter(|one| one.kind == kind);
+        of_kind.flat_map(|one| one.samples.clone()).collect()
     }
 
     /// In how many streams protection events have come.
@@ -153,6 +158,7 @@ pub struct Show {
 /// What a show is like, where it is not as usual.
 pub struct Setup<'a> {
     player: Player,
+    programme: Programme,
     uri: String,
     pace: Pace,
     config: gst::Structure,
@@ -164,7 +170,8 @@ impl<'a> Setup<'a> {
     pub fn new(player: Player, operator: &'a Operator) -> Self {
         Self {
             player,
-            uri: operator.manifest_url(),
+            programme: Programme::Usual,
+            uri: Programme::Usual.uri(operator),
             pace: Pace::AtOnce,
             config: gst::Structure::builder("session-token-config")
                 .field("location", operator.location())
@@ -175,6 +182,13 @@ impl<'a> Setup<'a> {
 
     pub fn manifest(mut self, name: &str) -> Self {
         self.uri = self.operator.url(&format!("/dash/cenc/{name}"));
+        self
+    }
+
+    /// Plays another programme than the usual one.
+    pub fn programme(mut self, programme: Programme) -> Self {
+        self.programme = programme;
+        self.uri = programme.uri(self.operator);
         self
     }
 
@@ -190,7 +204,7 @@ impl<'a> Setup<'a> {
     }
 
     pub fn open(self) -> Show {
-        let pipeline = self.player.pipeline(&self.uri, self.pace);
+        let pipeline = self.player.pipeline(self.programme, &self.uri, self.pace);
         // Persistent: bins forget others on the way to READY.
         let mut context = gst::Context::new("session-token-config", true);
         let fields = context.get_mut().expect("a new one").structure_mut();
@@ -552,15 +566,30 @@ fn watch_decryptor(element: &gst::Element, watched: &Arc<Watched>) {
     });
     let source = element.static_pad("src").expect("a source pad");
     let decrypted = watched.clone();
+    let decryptor = element.name().to_string();
     source.add_probe(
         gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST,
         move |pad, info| {
             let caps = pad.current_caps().expect("caps come before buffers");
             let name = caps.structure(0).expect("fixed caps").name().to_string();
             let samples = bytes_of(info);
-            decrypted.change(|seen| match name.starts_with("video/") {
-                true => seen.picture.extend(samples),
-                false => seen.sound.extend(samples),
+            let kind = match name.starts_with("video/") {
+                true => Kind::Picture,
+                false => Kind::Sound,
+            };
+            decrypted.change(|seen| {
+                let known = seen
+                    .decrypted
+                    .iter_mut()
+                    .find(|one| one.decryptor == decryptor);
+                match known {
+                    Some(known) => known.samples.extend(samples),
+                    None => seen.decrypted.push(Decrypted {
+                        decryptor: decryptor.clone(),
+                        kind,
+                        samples,
+                    }),
+                }
             });
             gst::PadProbeReturn::Ok
         },

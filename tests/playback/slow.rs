@@ -8,7 +8,7 @@ use headend::Auth;
 
 use crate::operator::Operator;
 use crate::player::{Player, in_every_player};
-use crate::reference::assert_clear;
+use crate::reference::assert_played;
 use crate::show::{KINDS, Setup};
 
 /// Longer than all of the test media take to arrive, so that the ends of the streams wait too.
@@ -20,10 +20,7 @@ const LITTLE: u64 = 10_000;
 fn assert_plays_whole(operator: &Operator, setup: Setup) {
     operator.set_auth(Auth::GrantAfter(SLOW));
     let (show, ended) = setup.play();
-    ended.assert_well();
-    for kind in KINDS {
-        show.seen(|seen| assert_clear(kind, seen.decrypted(kind)));
-    }
+    assert_played(&show, &ended, &KINDS);
     operator.assert_asked(1, 1);
 }
 
@@ -48,10 +45,7 @@ in_every_player! {
         show.start();
         operator.wait_for_licence_requests(1);
         operator.release();
-        show.end().assert_well();
-        for kind in KINDS {
-            show.seen(|seen| assert_clear(kind, seen.decrypted(kind)));
-        }
+        assert_played(&show, &show.end(), &KINDS);
         operator.assert_asked(1, 1);
     }
 }

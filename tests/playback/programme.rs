@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! What is played: where it is, and what a pipeline that is written out needs for it.
+
+use headend::Headend;
+
+/// What stands behind the decryptors.
+pub const PICTURE: &str = "h264parse ! avdec_h264";
+pub const SOUND: &str = "aacparse ! avdec_aac";
+
+/// As players have between network and sinks; it takes all of the test media.
+const QUEUE: &str = "queue max-size-buffers=0 max-size-bytes=0 max-size-time=0";
+
+/// A presentation of the head-end's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Programme {
+    /// Picture and sound, each with one key.
+    Usual,
+    /// Picture only, with another key in each fragment.
+    Rotating,
+    /// Picture and sound in two periods, with keys of their own.
+    Periods,
+}
+
+impl Programme {
+    pub fn uri(self, headend: &Headend) -> String {
+        match self {
+            Programme::Usual => headend.manifest_url(),
+            Programme::Rotating => headend.rotating_manifest_url(),
+            Programme::Periods => headend.periods_manifest_url(),
+        }
+    }
+
+    /// A pipeline that plays it, but for the links to pads that come later.
+    pub fn written_out(self, uri: &str) -> (String, Vec<Link>) {
+        let (tracks, periods) = match self {
+            Programme::Usual => (&TRACKS[..], 1),
+            Programme::Rotating => (&TRACKS[..1], 1),
+            Programme::Periods => (&TRACKS[..], 2),
+        };
+        let mut line = format!("souphttpsrc location={uri} ! dashdemux name=dash");
+        let mut links = Vec::new();
+        for (track, decoder, sink) in tracks {
+            line += &format!(" concat name={track} ! {decoder} ! fakesink name={sink}");
+            for period in 0..periods {
+                // dashdemux has new pads in each period, and in each tune. The latter go on where the former began.
+                let pads = match periods {
+                    1 => (*track).to_owned(),
+                    _ => format!("{track}_{period:02}"),
+                };
+                line += &format!(
+                    " qtdemux name={pads}-demux \
+                     sessiontoken name={pads}-token ! clearkeydec ! {QUEUE} ! {track}."
+                );
+                links.push(Link {
+                    from: "dash".to_owned(),
+                    to: format!("{pads}-demux"),
+                    pads: pads.clone(),
+                });
+                links.push(Link {
+                    from: format!("{pads}-demux"),
+                    to: format!("{pads}-token"),
+                    pads: (*track).to_owned(),
+                });
+            }
+        }
+        (line, links)
+    }
+}
+
+/// The tracks as dashdemux and qtdemux name their pads, what decodes them and where they end.
+const TRACKS: [(&str, &str, &str); 2] = [("video", PICTURE, "picture"), ("audio", SOUND, "sound")];
+
+/// Pads of an element that are linked whenever there are new ones.
+pub struct Link {
+    pub from: String,
+    /// How their names begin.
+    pub pads: String,
+    pub to: String,
+}
