@@ -206,6 +206,11 @@ impl Headend {
         self.shared.release();
     }
 
+    /// As [`release`](Self::release), for requests to the licence server alone.
+    pub fn release_licences(&self) {
+        self.shared.release_licences();
+    }
+
     /// The token that the auth services grant now; the licence server accepts this one alone,
     /// whether it has been granted yet or not.
     #[must_use]

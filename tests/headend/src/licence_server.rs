@@ -53,7 +53,7 @@ pub(crate) async fn answer(shared: &Shared, request: Request<Incoming>) -> Reply
     let body = body.to_bytes();
     let order = Order::parse(&body);
 
-    let ((ticket, licences, credential, refusal), release) = shared.update_and_queue(|state| {
+    let ((ticket, licences, credential, refusal), release) = shared.update_and_queue_for_licences(|state| {
         let credential = Credential::of(&head.headers, state);
         let ticket = state.record.add_licence_request(LicenceRequest {
             headers: header_list(&head.headers),

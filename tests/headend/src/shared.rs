@@ -24,6 +24,7 @@ pub(crate) struct Shared {
     state: Mutex<State>,
     changed: Condvar,
     released: watch::Sender<()>,
+    licences_released: watch::Sender<()>,
 }
 
 /// What changes in the life of a head-end.
@@ -68,6 +69,7 @@ impl Shared {
             }),
             changed: Condvar::new(),
             released: watch::Sender::new(()),
+            licences_released: watch::Sender::new(()),
         }
     }
 
@@ -94,6 +96,14 @@ impl Shared {
         self.update(|state| (change(state), Release(self.released.subscribe())))
     }
 
+    /// The same for those that wait for licences.
+    pub(crate) fn update_and_queue_for_licences<T>(
+        &self,
+        change: impl FnOnce(&mut State) -> T,
+    ) -> (T, Release) {
+        self.update(|state| (change(state), Release(self.licences_released.subscribe())))
+    }
+
     /// Lets all hanging requests go, and no later one hang.
     pub(crate) fn release(&self) {
         self.update(|state| {
@@ -101,11 +111,21 @@ impl Shared {
             if state.discovery == Discovery::Hang {
                 state.discovery = Discovery::Offer;
             }
-            if state.licences == Licences::Hang {
-                state.licences = Licences::Serve;
-            }
+            self.let_licences_go(state);
             self.released.send_replace(());
         });
+    }
+
+    /// The same for licences alone.
+    pub(crate) fn release_licences(&self) {
+        self.update(|state| self.let_licences_go(state));
+    }
+
+    fn let_licences_go(&self, state: &mut State) {
+        if state.licences == Licences::Hang {
+            state.licences = Licences::Serve;
+        }
+        self.licences_released.send_replace(());
     }
 
     /// Waits until the record is as the predicate wants it; `false` if that took too long.

@@ -5,7 +5,7 @@
 use std::time::{Duration, SystemTime};
 
 use crate::client::{Answer, Connection, PATIENCE, ask};
-use headend::{AUDIO_KEY_ID, Headend, Licences, NEXT_VIDEO_KEY_ID, VIDEO_KEY_ID, rotating_key_ids};
+use headend::{AUDIO_KEY_ID, Auth, Headend, Licences, NEXT_VIDEO_KEY_ID, VIDEO_KEY_ID, rotating_key_ids};
 
 const BOTH: &str =
     r#"{"kids":["ABEiM0RVZneImaq7zN3uAQ","ABEiM0RVZneImaq7zN3uAg"],"type":"temporary"}"#;
@@ -175,6 +175,26 @@ fn a_request_that_hangs_is_released() {
     headend.release();
     assert_eq!(hanging.receive(true).map(|answer| answer.status), Some(200));
     assert_eq!(order(&headend, "").status, 401);
+}
+
+#[test]
+fn licences_can_be_released_while_tokens_go_on_hanging() {
+    let headend = Headend::start().expect("a head-end");
+    headend.set_licences(Licences::Hang);
+    headend.set_auth(Auth::Hang);
+    let mut token = Connection::to(&headend);
+    token.send("GET /authService/getSessionToken", "");
+    let mut licence = Connection::to(&headend);
+    licence.send(&format!("POST /licence\n{}", bearer(&headend)), BOTH);
+    assert!(headend.wait_for(PATIENCE, |record| {
+        record.licence_requests().count() == 1 && record.token_requests().count() == 1
+    }));
+    headend.release_licences();
+    assert_eq!(licence.receive(true).map(|answer| answer.status), Some(200));
+    assert_eq!(order(&headend, "").status, 401);
+    assert_eq!(headend.token_requests()[0].status, None);
+    headend.release();
+    assert_eq!(token.receive(true).map(|answer| answer.status), Some(200));
 }
 
 #[test]
