@@ -2,6 +2,8 @@
 
 //! What the application is told on the bus, and by `stats`.
 
+use std::time::Duration;
+
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 
@@ -37,7 +39,8 @@ impl SessionToken {
                 .field("generation", token.generation())
                 .field("cached", report.cached)
                 .field("attempts", token.way().attempts)
-                .field("latency", clock_time(token.way().latency))
+                .field("latency", clock_time(report.latency))
+                .field("overlap", clock_time(report.overlap))
                 .field("waited", clock_time(report.waited))
                 .build(),
         );
@@ -68,15 +71,17 @@ impl SessionToken {
     pub(super) fn stats(&self) -> gst::Structure {
         let figures = self.hold.figures();
         let tune = lock(&self.tune);
+        let tune = tune.as_ref();
+        let report = tune.and_then(Tune::report);
+        let time = |of: fn(&Report) -> Duration| clock_time(report.map(of).unwrap_or_default());
         gst::Structure::builder("session-token-stats")
-            .field("events", tune.as_ref().map_or(0, |tune| tune.events))
-            .field(
-                "generation",
-                tune.as_ref().and_then(Tune::generation).unwrap_or(0),
-            )
+            .field("events", tune.map_or(0, |tune| tune.events))
+            .field("generation", tune.and_then(Tune::generation).unwrap_or(0))
+            .field("latency", time(|report| report.latency))
+            .field("overlap", time(|report| report.overlap))
             .field(
                 "waited",
-                clock_time(tune.as_ref().map(Tune::waited).unwrap_or_default()),
+                clock_time(tune.map(Tune::waited).unwrap_or_default()),
             )
             .field("holds", figures.holds)
             .field("held-bytes-peak", figures.peak_held_bytes as u64)

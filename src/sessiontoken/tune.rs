@@ -49,6 +49,8 @@ pub struct Tune {
     failed: Option<Failure>,
     /// Whose token of which generation the application knows of.
     announced: Option<(&'static str, u32)>,
+    /// What it was told of that.
+    report: Option<Report>,
     /// The application has been told of the failure.
     pub reported: bool,
     /// And of why a decryptor got no other token.
@@ -65,8 +67,14 @@ pub struct Tune {
 }
 
 /// What the application may know of a tune.
+#[derive(Clone, Copy)]
 pub struct Report {
+    /// How long this tune's events have been held for tokens.
     pub waited: Duration,
+    /// How long the request for this one took.
+    pub latency: Duration,
+    /// That part of it for which no event was held, because it ran beside other work, or before.
+    pub overlap: Duration,
     /// The token was there without a request by this tune.
     pub cached: bool,
     /// It takes the place of another one of this tune.
@@ -89,6 +97,7 @@ impl Tune {
             waited: Duration::ZERO,
             failed: None,
             announced: None,
+            report: None,
             reported: false,
             told_of_failure: false,
             refused: 0,
@@ -385,16 +394,27 @@ impl Tune {
         if let Source::Service(acquisition) = &self.policy.source {
             acquisition.session.come_after(token.generation());
         }
-        Some(Report {
+        let waited_before = self.report.map_or(Duration::ZERO, |report| report.waited);
+        let latency = token.way().latency;
+        let report = Report {
             waited: self.waited,
+            latency,
+            overlap: latency.saturating_sub(self.waited.saturating_sub(waited_before)),
             cached: !std::mem::take(&mut self.asked),
             refreshed: before.is_some(),
-        })
+        };
+        self.report = Some(report);
+        Some(report)
     }
 
     /// How long this tune's events were held for a token.
     pub fn waited(&self) -> Duration {
         self.waited
+    }
+
+    /// What the application was told of the token that was handed out last.
+    pub fn report(&self) -> Option<&Report> {
+        self.report.as_ref()
     }
 
     /// The generation of the token that was handed out last.
