@@ -56,7 +56,7 @@ pub struct Means<'a> {
 
 #[derive(Default)]
 pub struct Keys {
-    /// The newest last.
+    /// Key ids that have not been asked for, the newest last.
     named: Vec<KeyId>,
     /// The only one that the newest fragment names.
     of_fragment: Option<KeyId>,
@@ -78,7 +78,7 @@ struct Held {
     /// All that were asked for with it, whether it has them or not.
     key_ids: Vec<KeyId>,
     /// As long as we have that, other decryptors share the licence.
-    _flight: Arc<Flight<Outcome>>,
+    flight: Arc<Flight<Outcome>>,
 }
 
 impl Held {
@@ -121,7 +121,9 @@ impl Keys {
     }
 
     fn name(&mut self, key_id: KeyId) {
-        if !self.named.contains(&key_id) {
+        let is_pending = |pending: &Pending| pending.is_for(&key_id);
+        let is_known = self.is_asked(&key_id) || self.pending.as_ref().is_some_and(is_pending);
+        if !is_known && !self.named.contains(&key_id) {
             if self.named.len() == MAX_KEY_IDS {
                 self.named.remove(0);
             }
@@ -159,33 +161,39 @@ impl Keys {
     /// close to its end is asked for anew beside the stream, which goes on.
     pub fn obtain(&mut self, key_id: KeyId, means: &Means) -> Result<(), Missing> {
         let key_id = self.meant(key_id).ok_or(Missing::Unnamed)?;
+        let (life, key_ids) = match self.held_for(&key_id) {
+            Some(held) => (Some(held.granted.life), held.key_ids.clone()),
+            None => (None, vec![key_id]),
+        };
         self.held
             .retain(|held| held.granted.life.is_valid(means.now));
-        match self.held_for(&key_id) {
-            None => self.fetch(key_id, means),
-            Some(held) => {
-                if held.granted.life.is_stale(means.now) {
-                    let again = held.key_ids.clone();
-                    self.renew(key_id, &again, means);
+        match life {
+            Some(life) if life.is_valid(means.now) => {
+                if life.is_stale(means.now) {
+                    self.renew(key_id, &key_ids, means);
                 }
                 Ok(())
             }
+            _ => self.fetch(key_id, &key_ids, means),
         }
     }
 
-    fn fetch(&mut self, key_id: KeyId, means: &Means) -> Result<(), Missing> {
-        self.name(key_id);
+    /// Gets a key here that the stream waits for, and these with it.
+    fn fetch(&mut self, key_id: KeyId, with: &[KeyId], means: &Means) -> Result<(), Missing> {
         loop {
-            if self.pending.is_none() {
-                if self.is_asked(&key_id) {
-                    return Err(Missing::NotInLicence(key_id));
+            let is_for_it = match &self.pending {
+                Some(pending) => pending.is_for(&key_id),
+                None if self.is_asked(&key_id) => return Err(Missing::NotInLicence(key_id)),
+                None => {
+                    self.pending = Some(self.begin(with, means).map_err(Missing::Failed)?);
+                    true
                 }
-                self.pending = Some(self.begin(&[], means).map_err(Missing::Failed)?);
-            }
+            };
             match self.drive(means) {
                 Driven::Waits(until) => return Err(Missing::Wait(until)),
-                Driven::Failed(failure) => return Err(Missing::Failed(failure)),
-                // What was under way may have been for others.
+                Driven::Failed(failure) if is_for_it => return Err(Missing::Failed(failure)),
+                // That was for others, which will be asked for when they are needed.
+                Driven::Failed(failure) => self.renewal_failed(failure, means),
                 Driven::Granted if self.held_for(&key_id).is_none() => {}
                 Driven::Granted => return Ok(()),
             }
@@ -194,26 +202,29 @@ impl Keys {
 
     /// Does what can be done now for another licence. Whatever comes of it, the one at hand is still good.
     fn renew(&mut self, key_id: KeyId, again: &[KeyId], means: &Means) {
-        if self.pending.is_none() {
-            if self.pause.is_some_and(|until| means.now.steady < until) {
-                return;
-            }
-            match self.begin(again, means) {
-                Ok(pending) => self.pending = Some(pending),
+        let is_for_it = match &self.pending {
+            Some(pending) => pending.is_for(&key_id),
+            None if self.pause.is_some_and(|until| means.now.steady < until) => return,
+            None => match self.begin(again, means) {
+                Ok(pending) => {
+                    self.pending = Some(pending);
+                    true
+                }
                 Err(failure) => return self.renewal_failed(failure, means),
-            }
-        }
+            },
+        };
         match self.drive(means) {
-            Driven::Waits(_) => {}
             Driven::Failed(failure) => self.renewal_failed(failure, means),
-            Driven::Granted => {
+            Driven::Granted if is_for_it => {
                 let is_stale = |held: &Held| held.granted.life.is_stale(means.now);
                 if self.held_for(&key_id).is_some_and(is_stale) {
+                    // It came without the key.
                     self.pause_renewals(means);
                 } else {
                     self.failed_renewals = 0;
                 }
             }
+            Driven::Waits(_) | Driven::Granted => {}
         }
     }
 
@@ -258,7 +269,7 @@ impl Keys {
                         Held {
                             granted,
                             key_ids,
-                            _flight: flight,
+                            flight,
                         },
                         is_shared,
                     );
@@ -303,11 +314,12 @@ impl Keys {
                 ));
             }
         };
-        let named = self.named.iter().filter(|named| !self.is_asked(named));
-        let mut key_ids: Vec<_> = named.chain(again).copied().collect();
+        let mut key_ids: Vec<_> = self.named.iter().chain(again).copied().collect();
         key_ids.sort_unstable();
         key_ids.dedup();
+        self.named.clear();
         self.request.catch_up();
+        let ours: Vec<_> = self.held.iter().map(|held| held.flight.clone()).collect();
         Ok(Pending::licence(
             Order {
                 url,
@@ -316,6 +328,7 @@ impl Keys {
                 token: self.request.token().cloned(),
                 trust: policy.trust.clone(),
             },
+            &ours,
             means,
         ))
     }

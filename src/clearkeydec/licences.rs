@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use once_cell::sync::Lazy;
 use zeroize::Zeroizing;
@@ -47,11 +47,22 @@ type Orders = HashMap<Order, Weak<Flight<Outcome>>>;
 
 static ORDERS: Lazy<Mutex<Orders>> = Lazy::new(Mutex::default);
 
-/// The flight of that order: one that others began (and then true), or a new one.
-pub fn order(order: Order, patience: Patience, now: Moment) -> (Arc<Flight<Outcome>>, bool) {
+/// Keys are used for a second at the least, whatever the licence says: a server whose licences end before they come, or one with another idea of the
+/// time, would else be asked without a pause.
+const SHORTEST_LIFE: Duration = Duration::from_secs(1);
+
+/// The flight of that order: one that others began (and then true), or a new one. None of these in `not`.
+pub fn order(
+    order: Order,
+    not: &[Arc<Flight<Outcome>>],
+    patience: Patience,
+    now: Moment,
+) -> (Arc<Flight<Outcome>>, bool) {
     let (flight, landing) = {
         let mut orders = lock(&ORDERS);
-        if let Some(flight) = orders.get(&order).and_then(Weak::upgrade) {
+        if let Some(flight) = orders.get(&order).and_then(Weak::upgrade)
+            && !not.iter().any(|one| Arc::ptr_eq(one, &flight))
+        {
             let is_good = match flight.peek() {
                 None => true,
                 // Who asks now, ahead of its end, wants the next one.
@@ -77,7 +88,7 @@ pub fn order(order: Order, patience: Patience, now: Moment) -> (Arc<Flight<Outco
             return (flight, false);
         }
     };
-    let started = Instant::now();
+    let started = now.steady;
     drop(runtime.spawn(async move {
         let result = fetch(order, patience).await;
         let latency = started.elapsed();
@@ -87,7 +98,8 @@ pub fn order(order: Order, patience: Patience, now: Moment) -> (Arc<Flight<Outco
                 // Where it ended before it came, our clock is wrong more likely than the server.
                 let lifetime = licence
                     .ends
-                    .and_then(|end| end.duration_since(now.wall).ok());
+                    .and_then(|end| end.duration_since(now.wall).ok())
+                    .map(|lifetime| lifetime.max(SHORTEST_LIFE));
                 Ok(Arc::new(Granted {
                     licence,
                     life: Life::new(lifetime, now),

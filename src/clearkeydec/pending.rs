@@ -57,17 +57,22 @@ pub enum Step {
 }
 
 impl Pending {
-    /// A licence that is ordered now.
-    pub fn licence(of: Order, means: &Means) -> Self {
+    /// A licence that is ordered now, and is not one of those that the stream has already.
+    pub fn licence(of: Order, not: &[Arc<Flight<Outcome>>], means: &Means) -> Self {
         let policy = means.policy;
         let key_ids = of.key_ids.clone();
         let patience = Patience::new(policy.timeout, policy.retries);
-        let (flight, is_shared) = order(of, patience, means.now);
+        let (flight, is_shared) = order(of, not, patience, means.now);
         Self {
             key_ids,
             until: deadline(policy.timeout, means.now.steady),
             what: What::Licence { flight, is_shared },
         }
+    }
+
+    /// Whether it brings this key, if it brings anything.
+    pub fn is_for(&self, key_id: &KeyId) -> bool {
+        self.key_ids.contains(key_id)
     }
 
     /// When the wait is over.
@@ -156,8 +161,11 @@ fn overdue(what: &What, policy: &Policy) -> Failure {
         What::Licence { .. } => ("licence", "licence server"),
         What::Token { .. } => ("other session token", "auth service"),
     };
-    Failure::timed_out(format!(
+    let mut failure = Failure::timed_out(format!(
         "no {what} within {} ms: check that the {who} runs, or raise `timeout`",
         policy.timeout.as_millis()
-    ))
+    ));
+    failure.attempts = 1;
+    failure.elapsed = policy.timeout;
+    failure
 }

@@ -23,8 +23,8 @@ pub fn session(identity: Identity) -> Arc<Session> {
         let now = Moment::now();
         sessions.retain(|_, session| Arc::strong_count(session) > 1 || !session.is_idle(now));
         if sessions.len() >= MANY {
-            // All hold a token; those that nobody uses at the moment can be asked for again.
-            sessions.retain(|_, session| Arc::strong_count(session) > 1);
+            // All hold a token, or soon will; those that nobody uses at the moment can be asked for again.
+            sessions.retain(|_, session| Arc::strong_count(session) > 1 || session.is_flying());
         }
     }
     sessions

@@ -310,6 +310,10 @@ impl Session {
         state.flight.is_none() && state.valid_token(now).is_none()
     }
 
+    fn is_flying(&self) -> bool {
+        self.lock().flight.is_some()
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
     }

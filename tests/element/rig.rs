@@ -345,6 +345,24 @@ impl Rig {
         }
     }
 
+    /// Around these, one behind the other in a bin.
+    pub fn chain(elements: &[gst::Element]) -> Self {
+        let bin = gst::Bin::new();
+        bin.add_many(elements).expect("they are new");
+        gst::Element::link_many(elements).expect("they fit");
+        let ends = [(elements.first(), "sink"), (elements.last(), "src")];
+        for (element, name) in ends {
+            let pad = element.and_then(|element| element.static_pad(name));
+            let ghost = gst::GhostPad::builder_with_target(&pad.expect("a pad"))
+                .expect("a pad")
+                .name(name);
+            bin.add_pad(&ghost.build()).expect("it is new");
+        }
+        let bus = gst::Bus::new();
+        bin.set_bus(Some(&bus));
+        Self::around(bin.upcast(), bus)
+    }
+
     /// Pushes things that must be taken.
     pub fn send(&self, inputs: &[Input]) {
         for input in inputs {

@@ -1,0 +1,489 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! A licence ends, or another key comes into use, in the middle of a film, and nobody sees it.
+
+use std::time::{Duration, Instant};
+
+use gst::prelude::*;
+use headend::{AUDIO_KEY_ID, Headend, Licences, VIDEO_KEY_ID};
+
+use crate::rig::*;
+use crate::samples::*;
+
+/// Between two samples, where a test plays until something has happened.
+const TICK: Duration = Duration::from_millis(5);
+
+/// Of this a licence is renewed after one half, so a test has the other half for what is to happen before the end.
+const SHORT: Duration = Duration::from_secs(6);
+
+/// For what is to happen at the end itself.
+const SHORTER: Duration = Duration::from_secs(4);
+
+/// What tracks with rotating keys have as their default key id.
+const NO_KEY_ID: &str = "00000000000000000000000000000000";
+
+const FRAGMENT: &str = "isobmff/moof";
+
+/// Pushes a sample of the picture whose key is here: it must come out at once, and right.
+fn plays(rig: &mut Rig) {
+    assert_eq!(rig.push(picture()), Ok(gst::FlowSuccess::Ok));
+    let clear = rig.harness.try_pull();
+    let clear = clear.unwrap_or_else(|| panic!("it was held: {:#?}", rig.told()));
+    assert_eq!(contents(&clear), PLAINTEXT);
+}
+
+/// Pushes one whose key may have to be asked for.
+fn plays_when_the_key_is_here(rig: &mut Rig) {
+    assert_eq!(rig.push(picture()), Ok(gst::FlowSuccess::Ok));
+    assert_eq!(contents(&rig.harness.pull().expect("a buffer")), PLAINTEXT);
+}
+
+/// Plays until the licence server has so many requests.
+fn plays_until_asked(rig: &mut Rig, headend: &Headend, requests: usize) {
+    let begun = Instant::now();
+    while !headend.wait_for(TICK, |record| record.licence_requests().count() >= requests) {
+        plays(rig);
+        assert!(begun.elapsed() < PATIENCE, "request {requests} never came");
+    }
+}
+
+/// What the application has been told of licences since it was asked last; nothing may be wrong.
+fn news(rig: &Rig) -> Vec<gst::Structure> {
+    let told = rig.told();
+    assert_eq!((told.errors.len(), told.warnings.len()), (0, 0), "{told:?}");
+    let mut news = told.states;
+    news.retain(|state| state.name() == "clearkey-license");
+    news
+}
+
+fn state(news: &gst::StructureRef) -> String {
+    news.get("state").expect("a word")
+}
+
+fn states(news: &[gst::Structure]) -> Vec<String> {
+    news.iter().map(|news| state(news)).collect()
+}
+
+/// Plays until the application is told more.
+fn plays_until_told(rig: &mut Rig, headend: &Headend) -> Vec<gst::Structure> {
+    let begun = Instant::now();
+    loop {
+        plays(rig);
+        let news = news(rig);
+        if !news.is_empty() {
+            return news;
+        }
+        assert!(begun.elapsed() < PATIENCE, "nothing was told");
+        // Nothing to wait for there: only not as fast as can be.
+        let _ = headend.wait_for(TICK, |_| false);
+    }
+}
+
+fn kids(headend: &Headend) -> Vec<Vec<String>> {
+    let requests = headend.licence_requests();
+    requests.into_iter().map(|request| request.kids).collect()
+}
+
+fn statuses(headend: &Headend) -> Vec<Option<u16>> {
+    let requests = headend.licence_requests();
+    requests.iter().map(|request| request.status).collect()
+}
+
+fn flush(rig: &Rig) {
+    rig.send(&[
+        gst::event::FlushStart::new().into(),
+        gst::event::FlushStop::new(true).into(),
+        segment().into(),
+    ]);
+}
+
+/// A `sessiontoken` with a decryptor behind it, in the middle of a stream that has named these keys.
+fn behind_a_sessiontoken(headend: &Headend, key_ids: &[&str]) -> (Rig, gst::Element) {
+    let elements = [sessiontoken(headend), clearkeydec(headend)]
+        .map(|builder| builder.build().expect("an element"));
+    let rig = Rig::chain(&elements);
+    rig.send(&[
+        stream_start().into(),
+        caps_event().into(),
+        event(COMMON_SYSTEM, "isobmff/moov", pssh(key_ids)).into(),
+        segment().into(),
+    ]);
+    let [before, _] = elements;
+    (rig, before)
+}
+
+#[test]
+fn a_licence_is_renewed_ahead_of_its_end_and_no_sample_waits_for_that() {
+    let headend = serving(Licences::ServeFor(SHORT));
+    let mut rig = authorized(&headend, &[VIDEO_KEY_ID, AUDIO_KEY_ID]);
+    plays_when_the_key_is_here(&mut rig);
+    let told = news(&rig);
+    assert_eq!(states(&told), ["acquired"]);
+    assert_eq!(told[0].get::<u32>("keys"), Ok(2));
+    assert_eq!(told[0].get::<bool>("cached"), Ok(false));
+    assert_eq!(told[0].get::<u32>("attempts"), Ok(1));
+    let latency = told[0].get::<gst::ClockTime>("latency");
+    assert!(latency.expect("a time") > gst::ClockTime::ZERO);
+
+    headend.set_licences(Licences::Hang);
+    plays_until_asked(&mut rig, &headend, 2);
+    for _ in 0..50 {
+        plays(&mut rig);
+    }
+    assert_eq!(news(&rig).len(), 0);
+    headend.release();
+    assert_eq!(states(&plays_until_told(&mut rig, &headend)), ["renewed"]);
+    for _ in 0..50 {
+        plays(&mut rig);
+    }
+    let all = [AUDIO_KEY_ID, VIDEO_KEY_ID];
+    assert_eq!(kids(&headend), [all, all]);
+    assert_eq!(news(&rig).len(), 0);
+}
+
+#[test]
+fn a_renewal_that_comes_after_the_end_holds_the_stream_and_does_not_end_it() {
+    let headend = serving(Licences::ServeFor(SHORTER));
+    let mut rig = authorized(&headend, &[VIDEO_KEY_ID]);
+    plays_when_the_key_is_here(&mut rig);
+    headend.set_licences(Licences::Hang);
+    // The first sample of after the end is held.
+    let begun = Instant::now();
+    loop {
+        assert_eq!(rig.push(picture()), Ok(gst::FlowSuccess::Ok));
+        let Some(clear) = rig.harness.try_pull() else {
+            break;
+        };
+        assert_eq!(contents(&clear), PLAINTEXT);
+        assert!(begun.elapsed() < PATIENCE, "the licence never ended");
+        let _ = headend.wait_for(TICK, |_| false);
+    }
+    headend.release();
+    assert_eq!(contents(&rig.harness.pull().expect("a buffer")), PLAINTEXT);
+    plays_when_the_key_is_here(&mut rig);
+    assert_eq!(statuses(&headend), [Some(200), Some(200)]);
+    assert_eq!(news(&rig).len(), 2);
+}
+
+#[test]
+fn picture_and_sound_renew_the_licence_that_they_share_with_one_request() {
+    let headend = serving(Licences::ServeFor(SHORT));
+    let [mut first, mut second] = [[AUDIO_KEY_ID, VIDEO_KEY_ID], [VIDEO_KEY_ID, AUDIO_KEY_ID]]
+        .map(|key_ids| authorized(&headend, &key_ids));
+    for (rig, is_shared) in [(&mut first, false), (&mut second, true)] {
+        plays_when_the_key_is_here(rig);
+        let told = news(rig);
+        assert_eq!(states(&told), ["acquired"]);
+        assert_eq!(told[0].get::<bool>("cached"), Ok(is_shared));
+    }
+    headend.set_licences(Licences::Hang);
+    plays_until_asked(&mut first, &headend, 2);
+    // It finds the licence as close to its end as the first one did, and the request under way.
+    plays(&mut second);
+    headend.release();
+    for (rig, is_shared) in [(&mut first, false), (&mut second, true)] {
+        let told = plays_until_told(rig, &headend);
+        assert_eq!(states(&told), ["renewed"]);
+        assert_eq!(told[0].get::<bool>("cached"), Ok(is_shared));
+        plays(rig);
+    }
+    assert_eq!(headend.licence_requests().len(), 2);
+}
+
+#[test]
+fn a_renewal_that_fails_leaves_the_licence_until_it_really_ends_and_then_says_why() {
+    let headend = serving(Licences::ServeFor(SHORTER));
+    let builder = clearkeydec(&headend).property("retries", 0_u32);
+    let begun = Instant::now();
+    let mut rig = authorized_by(builder, &headend, &[VIDEO_KEY_ID]);
+    plays_when_the_key_is_here(&mut rig);
+    headend.set_licences(Licences::Refuse(500));
+    let mut told = Vec::new();
+    let mut played_since = 0;
+    while rig.push(picture()) == Ok(gst::FlowSuccess::Ok) {
+        let Some(clear) = rig.harness.try_pull() else {
+            // The licence has ended, and this one waits for the next.
+            break;
+        };
+        assert_eq!(contents(&clear), PLAINTEXT);
+        told.extend(news(&rig));
+        if told.len() > 1 {
+            played_since += 1;
+        }
+        assert!(begun.elapsed() < PATIENCE, "the licence never ended");
+        let _ = headend.wait_for(TICK, |_| false);
+    }
+    assert!(begun.elapsed() + TICK >= SHORTER, "it ended too early");
+    let complaint = the_end(&rig);
+    complaint
+        .is(gst::ResourceError::OpenRead)
+        .says(&["licence server", "HTTP 500"]);
+    assert_eq!(complaint.detail::<String>("reason"), "transient");
+    assert_eq!(complaint.detail::<u32>("http-status"), 500);
+
+    assert_eq!(state(&told[0]), "acquired");
+    assert!(told.len() > 1 && played_since > 0, "{told:?}");
+    for told in &told[1..] {
+        assert_eq!(state(told), "failed");
+        assert_eq!(told.get::<&str>("reason"), Ok("transient"));
+        assert_eq!(told.get::<u32>("http-status"), Ok(500));
+        assert_eq!(told.get::<u32>("attempts"), Ok(1));
+    }
+    // The first, one or two ahead of the end with a second at least between them, and one at the end.
+    let requests = headend.licence_requests().len();
+    assert!((3..=4).contains(&requests), "{requests} requests");
+}
+
+#[test]
+fn a_token_that_is_refused_at_the_renewal_is_replaced_and_no_sample_waits_for_that() {
+    let mut rigs = [401, 403, 412].map(|status| {
+        let headend = serving(Licences::ServeFor(SHORT));
+        let (mut rig, _) = behind_a_sessiontoken(&headend, &[VIDEO_KEY_ID]);
+        plays_when_the_key_is_here(&mut rig);
+        assert_eq!(states(&news(&rig)), ["acquired"]);
+        headend.revoke();
+        headend.set_refusal(status);
+        headend.set_licences(Licences::Serve);
+        (status, headend, rig)
+    });
+    for (status, headend, rig) in &mut rigs {
+        assert_eq!(states(&plays_until_told(rig, headend)), ["renewed"]);
+        plays(rig);
+        assert_eq!(statuses(headend), [Some(200), Some(*status), Some(200)]);
+        assert_eq!(headend.token_requests().len(), 2);
+    }
+}
+
+#[test]
+fn a_licence_that_is_asked_for_later_is_asked_for_with_the_newest_token() {
+    let headend = serving(Licences::Serve);
+    let (mut rig, before) = behind_a_sessiontoken(&headend, &[VIDEO_KEY_ID]);
+    plays_when_the_key_is_here(&mut rig);
+    headend.revoke();
+    before.emit_by_name::<()>("refresh-token", &[]);
+    // No event brings the new token: the decryptor has to look for it where this does.
+    let mut query = gst::query::Context::new("drm-session-token");
+    let pad = before.static_pad("src").expect("a pad");
+    assert!(pad.query(query.query_mut()), "nobody answers");
+    let context = query.context_owned().expect("an answer");
+    let store = context.structure().get::<gst::glib::Object>("store");
+    let store = store.expect("a store");
+    let begun = Instant::now();
+    while store.property::<u32>("generation") == 1 {
+        assert!(begun.elapsed() < PATIENCE, "the new token never came");
+        let _ = headend.wait_for(TICK, |_| false);
+    }
+    assert_eq!(rig.push(sound()), Ok(gst::FlowSuccess::Ok));
+    let clear = rig.harness.pull().expect("a buffer");
+    assert_eq!(contents(&clear), &PLAINTEXT[..64]);
+    assert_eq!(kids(&headend), [[VIDEO_KEY_ID], [AUDIO_KEY_ID]]);
+    assert_eq!(statuses(&headend), [Some(200), Some(200)]);
+    assert_eq!(headend.token_requests().len(), 2);
+}
+
+/// A sample of the picture, or of the sound, that does not say by which key.
+fn unnamed(mut sample: gst::Buffer) -> gst::Buffer {
+    let unshared = sample.get_mut().expect("not shared yet");
+    let meta = unshared.meta_mut::<gst::meta::ProtectionMeta>();
+    meta.expect("it is protected").remove().expect("removable");
+    gst::meta::ProtectionMeta::add(unshared, whole(NO_KEY_ID));
+    sample
+}
+
+#[test]
+fn samples_that_name_no_key_are_played_by_the_key_of_their_fragment() {
+    let headend = serving(Licences::ServeAnonymous);
+    let mut rig = started(clearkeydec(&headend));
+    let fragment = |key_id| event(COMMON_SYSTEM, FRAGMENT, pssh(&[key_id]));
+    let widevine = "edef8ba9-79d6-4ace-a3c8-27dcd51d21ed";
+    for _ in 0..3 {
+        for (key_id, sample, plain) in [
+            (VIDEO_KEY_ID, picture as fn() -> gst::Buffer, PLAINTEXT),
+            (AUDIO_KEY_ID, sound, &PLAINTEXT[..64]),
+        ] {
+            rig.send(&[fragment(key_id).into()]);
+            // That of another system says nothing to this decryptor.
+            rig.send(&[event(widevine, FRAGMENT, "").into()]);
+            for _ in 0..2 {
+                assert_eq!(rig.push(unnamed(sample())), Ok(gst::FlowSuccess::Ok));
+                assert_eq!(contents(&rig.harness.pull().expect("a buffer")), plain);
+            }
+        }
+    }
+    assert_eq!(kids(&headend), [[VIDEO_KEY_ID], [AUDIO_KEY_ID]]);
+}
+
+#[test]
+fn samples_that_name_no_key_are_told_from_those_whose_key_is_not_granted() {
+    let both = || pssh(&[VIDEO_KEY_ID, AUDIO_KEY_ID]);
+    let one = || pssh(&[VIDEO_KEY_ID]);
+    let events: [&dyn Fn() -> Vec<gst::Event>; 4] = [
+        &Vec::new,
+        // What a whole track names is not what a fragment names.
+        &|| vec![event(COMMON_SYSTEM, "isobmff/moov", one())],
+        &|| vec![event(COMMON_SYSTEM, FRAGMENT, both())],
+        &|| {
+            let fragments = [one(), both()];
+            fragments
+                .map(|data| event(COMMON_SYSTEM, FRAGMENT, data))
+                .to_vec()
+        },
+    ];
+    for events in events {
+        let headend = serving(Licences::ServeAnonymous);
+        let rig = started(clearkeydec(&headend));
+        rig.send(&events().into_iter().map(Input::from).collect::<Vec<_>>());
+        complaint_after(&rig, unnamed(picture()))
+            .is(gst::StreamError::DecryptNokey)
+            .says(&["samples name no key", "package each track by itself"]);
+        assert_eq!(headend.licence_requests(), []);
+    }
+}
+
+#[test]
+fn a_key_that_comes_into_use_after_a_seek_is_asked_for_though_another_one_was_under_way() {
+    let headend = serving(Licences::Hang);
+    let mut rig = authorized(&headend, &[AUDIO_KEY_ID]);
+    assert_eq!(rig.push(sound()), Ok(gst::FlowSuccess::Ok));
+    assert!(headend.wait_for(PATIENCE, |record| record.licence_requests().count() == 1));
+    flush(&rig);
+    let token = format!("Bearer {}", headend.token());
+    let headers = [("Authorization", &*token)];
+    rig.send(&[event_with_headers(&[VIDEO_KEY_ID], &headers).into()]);
+    assert_eq!(rig.push(picture()), Ok(gst::FlowSuccess::Ok));
+    headend.release();
+    assert_eq!(contents(&rig.harness.pull().expect("a buffer")), PLAINTEXT);
+    assert_eq!(kids(&headend), [[AUDIO_KEY_ID], [VIDEO_KEY_ID]]);
+    // Back again, and the first one is here too.
+    flush(&rig);
+    assert_eq!(rig.push(sound()), Ok(gst::FlowSuccess::Ok));
+    let clear = rig.harness.pull().expect("a buffer");
+    assert_eq!(contents(&clear), &PLAINTEXT[..64]);
+    assert_eq!(headend.licence_requests().len(), 2);
+    assert_eq!(states(&news(&rig)), ["acquired", "acquired"]);
+}
+
+#[test]
+fn a_key_whose_licence_is_granted_plays_though_the_renewal_of_another_one_is_refused() {
+    let headend = serving(Licences::ServeFor(SHORT));
+    let mut rig = authorized(&headend, &[VIDEO_KEY_ID]);
+    plays_when_the_key_is_here(&mut rig);
+    // The renewal comes with the old token, and its answer takes a while.
+    headend.revoke();
+    headend.set_licences(Licences::Hang);
+    plays_until_asked(&mut rig, &headend, 2);
+    let token = format!("Bearer {}", headend.token());
+    let headers = [("Authorization", &*token)];
+    rig.send(&[event_with_headers(&[AUDIO_KEY_ID], &headers).into()]);
+    assert_eq!(rig.push(sound()), Ok(gst::FlowSuccess::Ok));
+    headend.release();
+    rig.send(&[gst::event::Eos::new().into()]);
+    let clear = rig.harness.pull().expect("a buffer");
+    assert_eq!(contents(&clear), &PLAINTEXT[..64]);
+    assert_eq!(kids(&headend)[2], [AUDIO_KEY_ID]);
+    assert_eq!(statuses(&headend), [Some(200), Some(403), Some(200)]);
+}
+
+#[test]
+fn a_licence_is_not_renewed_with_keys_that_are_no_longer_in_use() {
+    let headend = serving(Licences::ServeFor(SHORTER));
+    let mut rig = authorized(&headend, &[VIDEO_KEY_ID]);
+    plays_when_the_key_is_here(&mut rig);
+    let token = format!("Bearer {}", headend.token());
+    let headers = [("Authorization", &*token)];
+    rig.send(&[event_with_headers(&[AUDIO_KEY_ID], &headers).into()]);
+    let begun = Instant::now();
+    while headend.licence_requests().len() < 4 {
+        assert_eq!(rig.push(sound()), Ok(gst::FlowSuccess::Ok));
+        let clear = rig.harness.pull().expect("a buffer");
+        assert_eq!(contents(&clear), &PLAINTEXT[..64]);
+        assert!(begun.elapsed() < PATIENCE, "it was not renewed");
+        let _ = headend.wait_for(TICK, |_| false);
+    }
+    assert_eq!(kids(&headend)[1..], [[AUDIO_KEY_ID]; 3]);
+}
+
+#[test]
+fn a_renewal_that_comes_without_the_key_is_asked_for_again_before_the_end() {
+    let headend = serving(Licences::ServeFor(SHORT));
+    let mut rig = authorized(&headend, &[VIDEO_KEY_ID]);
+    plays_when_the_key_is_here(&mut rig);
+    headend.set_licences(Licences::Reply {
+        status: 200,
+        body: r#"{"keys":[]}"#.to_owned(),
+    });
+    plays_until_asked(&mut rig, &headend, 2);
+    headend.set_licences(Licences::Serve);
+    plays_until_asked(&mut rig, &headend, 3);
+    let begun = Instant::now();
+    while begun.elapsed() < SHORT {
+        plays(&mut rig);
+        let _ = headend.wait_for(TICK, |_| false);
+    }
+    assert_eq!(headend.licence_requests().len(), 3);
+}
+
+#[test]
+fn a_licence_that_says_nothing_sensible_of_its_end_is_used_as_one_without() {
+    for end in [
+        "1",
+        "1700000000.5",
+        "-1",
+        "null",
+        r#""never""#,
+        r#""1700000000""#,
+        "true",
+        "[]",
+        "{}",
+        "1e300",
+    ] {
+        let body = format!(
+            r#"{{"keys":[{{"kty":"oct","kid":"ABEiM0RVZneImaq7zN3uAg","k":"ASNFZ4mrze8BI0VniavNAg","exp":{end}}}],"type":"temporary"}}"#
+        );
+        let headend = serving(Licences::Reply { status: 200, body });
+        let mut rig = authorized(&headend, &[VIDEO_KEY_ID]);
+        plays_when_the_key_is_here(&mut rig);
+        for _ in 0..20 {
+            plays(&mut rig);
+        }
+        assert_eq!(states(&news(&rig)), ["acquired"], "exp: {end}");
+        assert_eq!(headend.licence_requests().len(), 1, "exp: {end}");
+    }
+}
+
+#[test]
+fn a_licence_is_not_renewed_for_a_stream_that_is_paused() {
+    let headend = serving(Licences::ServeFor(SHORTER));
+    let token = format!("Bearer {}", headend.token());
+    // The header tells the requests of the two apart, and has them share no licence.
+    let mut rigs = ["paused", "playing"].map(|name| {
+        let rig = started(clearkeydec(&headend));
+        let headers = [("Authorization", &*token), ("X-Stream", name)];
+        rig.send(&[event_with_headers(&[VIDEO_KEY_ID], &headers).into()]);
+        rig
+    });
+    let requests = |name: &str| {
+        let requests = headend.licence_requests();
+        let header = ("x-stream".to_owned(), name.to_owned());
+        let ours = requests.iter();
+        ours.filter(|request| request.headers.contains(&header))
+            .count()
+    };
+    for rig in &mut rigs {
+        plays_when_the_key_is_here(rig);
+    }
+    let [paused, playing] = &mut rigs;
+    // Once the licence of the other one, which came later, has been renewed twice, ours has ended.
+    let begun = Instant::now();
+    while requests("playing") < 3 {
+        plays_when_the_key_is_here(playing);
+        paused.send(&[gap().into()]);
+        assert!(begun.elapsed() < PATIENCE, "it was not renewed");
+        let _ = headend.wait_for(TICK, |_| false);
+    }
+    assert_eq!(requests("paused"), 1);
+    // And who goes on has it again.
+    plays_when_the_key_is_here(paused);
+    assert_eq!(requests("paused"), 2);
+    assert_eq!(states(&news(paused)), ["acquired", "acquired"]);
+}
