@@ -9,7 +9,7 @@ use headend::{Auth, Licences};
 
 use crate::child::{launch, run};
 use crate::desk::Desk;
-use crate::operator::Operator;
+use crate::operator::{Operator, refusing};
 use crate::player::{Player, in_every_player};
 use crate::reference::assert_clear;
 use crate::show::{Complaint, KINDS, NEVER, Setup, Show};
@@ -19,14 +19,6 @@ const NOT_PROVISIONED: &str =
 
 /// Milliseconds. All media arrive in a tenth of this.
 const A_WHILE: u32 = 3000;
-
-fn refusal() -> Auth {
-    Auth::Reply {
-        status: 403,
-        content_type: "text/plain".to_owned(),
-        body: "no".to_owned(),
-    }
-}
 
 fn assert_complaint(
     complaint: &Complaint,
@@ -190,7 +182,7 @@ in_every_player! {
 
     fn free_content_plays_without_a_token_where_the_application_allows_it(player: Player) {
         let operator = Operator::start();
-        operator.set_auth(refusal());
+        operator.set_auth(refusing(403));
         operator.set_licences(Licences::ServeAnonymous);
         let (show, ended) = Setup::new(player, &operator)
             .config("on-failure", "anonymous")
@@ -218,7 +210,7 @@ in_every_player! {
 
     fn content_that_wants_a_token_and_gets_none_is_refused_by_the_licence_server(player: Player) {
         let operator = Operator::start_for_stopping(player);
-        operator.set_auth(refusal());
+        operator.set_auth(refusing(403));
         operator.set_licences(Licences::Hang);
         let show = Setup::new(player, &operator)
             .config("on-failure", "anonymous")

@@ -11,17 +11,6 @@ use crate::show::{Protection, Setup};
 const DASH_ORIGIN: &str = "dash/mpd";
 const INIT_ORIGIN: &str = "isobmff/moov";
 
-/// The key request on a protection event.
-fn key_request(event: &gst::event::Protection) -> Option<gst::Structure> {
-    let requests: Vec<_> = event
-        .buffer()
-        .iter_meta::<gst::meta::ProtectionMeta>()
-        .map(|meta| meta.info().to_owned())
-        .collect();
-    assert!(requests.len() <= 1, "more than one meta");
-    requests.into_iter().next()
-}
-
 /// All of a protection event that must not change.
 #[derive(Debug, PartialEq, Eq)]
 struct Given {
@@ -34,7 +23,7 @@ struct Given {
 
 impl Given {
     fn of(seen: &Protection) -> Self {
-        let event = protection(seen);
+        let event = seen.event();
         let (system, init_data, origin) = event.get();
         Self {
             system: system.to_owned(),
@@ -43,13 +32,6 @@ impl Given {
             seqnum: event.seqnum(),
             running_time_offset: event.running_time_offset(),
         }
-    }
-}
-
-fn protection(seen: &Protection) -> &gst::event::Protection {
-    match seen.event.view() {
-        gst::EventView::Protection(event) => event,
-        _ => panic!("only protection events are kept"),
     }
 }
 
@@ -78,10 +60,10 @@ in_every_player! {
                 }
             }
             for came in &seen.came {
-                assert_eq!(key_request(protection(came)), None, "the event of others was changed");
+                assert_eq!(came.key_request(), None, "the event of others was changed");
             }
             for reached in &seen.reached {
-                let request = key_request(protection(reached)).expect("a key request");
+                let request = reached.key_request().expect("a key request");
                 assert_eq!(request.name(), "drm-key-request");
                 assert_eq!(request.get("session-token"), Ok(token.as_str()));
                 assert_eq!(request.get("generation"), Ok(1u32));

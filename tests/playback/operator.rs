@@ -11,9 +11,10 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use headend::Headend;
+use headend::{Auth, Headend};
 
 use crate::player::Player;
+use crate::programme::Programme;
 use crate::scratch::{media, scratch};
 use crate::show::{KINDS, Kind};
 
@@ -21,10 +22,20 @@ use crate::show::{KINDS, Kind};
 /// that is busy with other things it may take longer, and a test that fails takes this long.
 const REQUEST: Duration = Duration::from_secs(30);
 
+/// An auth service that refuses with this status.
+pub fn refusing(status: u16) -> Auth {
+    Auth::Reply {
+        status,
+        content_type: "text/plain".to_owned(),
+        body: "no".to_owned(),
+    }
+}
+
 /// A head-end and the location of its auth service.
 pub struct Operator {
     headend: Headend,
     location: String,
+    programme: Programme,
     kinds: &'static [Kind],
 }
 
@@ -39,7 +50,13 @@ impl Deref for Operator {
 impl Operator {
     /// Starts one, and GStreamer with it.
     pub fn start() -> Self {
-        Self::start_with(Headend::start().expect("a head-end"), &KINDS)
+        Self::start_for(Programme::Usual)
+    }
+
+    /// Starts one that has something else on.
+    pub fn start_for(programme: Programme) -> Self {
+        let headend = Headend::start().expect("a head-end");
+        Self::start_with(headend, programme, programme.kinds())
     }
 
     /// Starts one whose media a player can be stopped in before they end.
@@ -53,12 +70,12 @@ impl Operator {
             Player::Playbin | Player::WrittenOut => Self::start(),
             Player::Playbin3 => {
                 let headend = Headend::start_with_media(0, without_sound());
-                Self::start_with(headend.expect("a head-end"), &KINDS[..1])
+                Self::start_with(headend.expect("a head-end"), Programme::Usual, &KINDS[..1])
             }
         }
     }
 
-    fn start_with(headend: Headend, kinds: &'static [Kind]) -> Self {
+    fn start_with(headend: Headend, programme: Programme, kinds: &'static [Kind]) -> Self {
         crate::player::init();
         static STARTED: AtomicU32 = AtomicU32::new(0);
         // Sessions are shared by location. The system may give the port of a test that has ended
@@ -68,8 +85,14 @@ impl Operator {
         Self {
             headend,
             location,
+            programme,
             kinds,
         }
+    }
+
+    /// What it has on.
+    pub fn programme(&self) -> Programme {
+        self.programme
     }
 
     /// The streams of the media.

@@ -4,6 +4,8 @@
 
 use headend::Headend;
 
+use crate::show::{KINDS, Kind};
+
 /// What stands behind the decryptors.
 pub const PICTURE: &str = "h264parse ! avdec_h264";
 pub const SOUND: &str = "aacparse ! avdec_aac";
@@ -31,16 +33,23 @@ impl Programme {
         }
     }
 
+    /// Its streams.
+    pub fn kinds(self) -> &'static [Kind] {
+        match self {
+            Programme::Usual | Programme::Periods => &KINDS,
+            Programme::Rotating => &KINDS[..1],
+        }
+    }
+
     /// A pipeline that plays it, but for the links to pads that come later.
     pub fn written_out(self, uri: &str) -> (String, Vec<Link>) {
-        let (tracks, periods) = match self {
-            Programme::Usual => (&TRACKS[..], 1),
-            Programme::Rotating => (&TRACKS[..1], 1),
-            Programme::Periods => (&TRACKS[..], 2),
+        let periods = match self {
+            Programme::Usual | Programme::Rotating => 1,
+            Programme::Periods => 2,
         };
         let mut line = format!("souphttpsrc location={uri} ! dashdemux name=dash");
         let mut links = Vec::new();
-        for (track, decoder, sink) in tracks {
+        for (track, decoder, sink) in &TRACKS[..self.kinds().len()] {
             line += &format!(" concat name={track} ! {decoder} ! fakesink name={sink}");
             for period in 0..periods {
                 // dashdemux has new pads in each period, and in each tune. The latter go on where the former began.

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use headend::{Auth, Licences};
 
-use crate::operator::Operator;
+use crate::operator::{Operator, refusing};
 use crate::player::{Player, in_every_player};
 use crate::reference::assert_played;
 use crate::show::{Ended, NEVER, Setup, Show};
@@ -264,15 +264,30 @@ in_every_player! {
 
     fn an_auth_service_that_has_no_other_token_is_asked_once_for_it(player: Player) {
         let operator = Operator::start_for_stopping(player);
-        let refusal = Auth::Reply {
-            status: 403,
-            content_type: "text/plain".to_owned(),
-            body: "no".to_owned(),
-        };
-        let auth = Auth::Sequence(vec![granting("the-only-one"), refusal]);
+        let auth = Auth::Sequence(vec![granting("the-only-one"), refusing(403)]);
         assert_given_up(player, auth, &operator);
         assert_eq!(operator.token_requests().len(), 2);
         assert_eq!(shown(&operator), [("Bearer the-only-one".to_owned(), 1)]);
+    }
+}
+
+in_every_player! {
+    fn four_decryptors_whose_first_licence_is_refused_at_once_get_one_new_token(player: Player) {
+        let operator = Operator::start();
+        play_and_revoke(player, &operator);
+        operator.set_licences(Licences::Hang);
+        let shows = [(); 2].map(|()| Setup::new(player, &operator).open());
+        for show in &shows {
+            show.start();
+            show.wait_until_every_stream_waits_for_the_licence(&operator);
+        }
+        operator.release();
+        for show in &shows {
+            assert_played(show, &show.end(), operator.kinds());
+        }
+        assert_eq!(operator.token_requests().len(), 2);
+        // All four ask with the same token for the same keys.
+        assert_licences(&operator, &[200, 403, 200]);
     }
 }
 

@@ -43,6 +43,16 @@ pub fn assert_clear(kind: Kind, samples: &Samples) {
     assert_same(kind, samples, self::samples(kind));
 }
 
+/// Asserts that these are the samples of the first segment of the clear media, byte for byte.
+#[track_caller]
+pub fn assert_first_segment(kind: Kind, samples: &Samples) {
+    let count = match kind {
+        Kind::Picture => 50,
+        Kind::Sound => 88,
+    };
+    assert_same(kind, samples, &self::samples(kind)[..count]);
+}
+
 /// Asserts that these are the samples of the last segment of the clear media, byte for byte.
 pub fn assert_last_segment(kind: Kind, samples: &Samples) {
     let count = match kind {

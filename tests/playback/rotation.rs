@@ -6,13 +6,13 @@ use crate::operator::Operator;
 use crate::player::{Player, in_every_player};
 use crate::programme::Programme;
 use crate::reference::assert_played;
-use crate::show::{KINDS, Kind, Setup};
+use crate::show::Setup;
 
 in_every_player! {
     fn a_track_whose_key_changes_with_every_fragment_plays_whole(player: Player) {
-        let operator = Operator::start();
-        let (show, ended) = Setup::new(player, &operator).programme(Programme::Rotating).play();
-        assert_played(&show, &ended, &[Kind::Picture]);
+        let operator = Operator::start_for(Programme::Rotating);
+        let (show, ended) = Setup::new(player, &operator).play();
+        assert_played(&show, &ended, operator.kinds());
         let keys = headend::rotating_key_ids();
         operator.assert_asked(1, keys.len());
         for (key_id, request) in keys.iter().zip(operator.licence_requests()) {
@@ -21,9 +21,9 @@ in_every_player! {
     }
 
     fn a_programme_of_two_periods_with_keys_of_their_own_plays_whole(player: Player) {
-        let operator = Operator::start();
-        let (show, ended) = Setup::new(player, &operator).programme(Programme::Periods).play();
-        assert_played(&show, &ended, &KINDS);
+        let operator = Operator::start_for(Programme::Periods);
+        let (show, ended) = Setup::new(player, &operator).play();
+        assert_played(&show, &ended, operator.kinds());
         operator.assert_asked(1, 2);
         for request in operator.licence_requests() {
             assert_eq!(request.kids.len(), 2, "the keys of picture and sound at once");

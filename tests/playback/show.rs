@@ -13,7 +13,6 @@ use gst::prelude::*;
 
 use crate::operator::Operator;
 use crate::player::{Pace, Player};
-use crate::programme::Programme;
 
 /// How long anything may take that does happen in the end. Six seconds of media play in less than
 /// one, or in six; the rest is for machines that are busy with other things.
@@ -49,7 +48,27 @@ struct Decrypted {
 pub struct Protection {
     /// Name of the `sessiontoken` of this stream.
     pub stream: String,
-    pub event: gst::Event,
+    event: gst::Event,
+}
+
+impl Protection {
+    pub fn event(&self) -> &gst::event::Protection {
+        match self.event.view() {
+            gst::EventView::Protection(event) => event,
+            _ => panic!("only protection events are kept"),
+        }
+    }
+
+    /// The key request on it.
+    pub fn key_request(&self) -> Option<gst::Structure> {
+        let metas = self
+            .event()
+            .buffer()
+            .iter_meta::<gst::meta::ProtectionMeta>();
+        let requests: Vec<_> = metas.map(|meta| meta.info().to_owned()).collect();
+        assert!(requests.len() <= 1, "more than one meta");
+        requests.into_iter().next()
+    }
 }
 
 /// What has been seen in a player so far.
@@ -158,7 +177,6 @@ pub struct Show {
 /// What a show is like, where it is not as usual.
 pub struct Setup<'a> {
     player: Player,
-    programme: Programme,
     uri: String,
     pace: Pace,
     config: gst::Structure,
@@ -166,12 +184,11 @@ pub struct Setup<'a> {
 }
 
 impl<'a> Setup<'a> {
-    /// The protected media of this operator, as fast as it goes.
+    /// What this operator has on, as fast as it goes.
     pub fn new(player: Player, operator: &'a Operator) -> Self {
         Self {
             player,
-            programme: Programme::Usual,
-            uri: Programme::Usual.uri(operator),
+            uri: operator.programme().uri(operator),
             pace: Pace::AtOnce,
             config: gst::Structure::builder("session-token-config")
                 .field("location", operator.location())
@@ -182,13 +199,6 @@ impl<'a> Setup<'a> {
 
     pub fn manifest(mut self, name: &str) -> Self {
         self.uri = self.operator.url(&format!("/dash/cenc/{name}"));
-        self
-    }
-
-    /// Plays another programme than the usual one.
-    pub fn programme(mut self, programme: Programme) -> Self {
-        self.programme = programme;
-        self.uri = programme.uri(self.operator);
         self
     }
 
@@ -204,7 +214,10 @@ impl<'a> Setup<'a> {
     }
 
     pub fn open(self) -> Show {
-        let pipeline = self.player.pipeline(self.programme, &self.uri, self.pace);
+        let pipeline = {
+            let programme = self.operator.programme();
+            self.player.pipeline(programme, &self.uri, self.pace)
+        };
         // Persistent: bins forget others on the way to READY.
         let mut context = gst::Context::new("session-token-config", true);
         let fields = context.get_mut().expect("a new one").structure_mut();

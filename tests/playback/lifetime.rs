@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Tokens and licences that end in mid-film. The viewer sees nothing of it, as long as there are others.
+
+use std::time::Duration;
+
+use headend::{Auth, Licences};
+
+use crate::operator::{Operator, refusing};
+use crate::player::{Player, in_every_player};
+use crate::programme::Programme;
+use crate::reference::assert_played;
+use crate::show::{Ended, Kind, NEVER, Setup, Show};
+
+/// What each file of a programme takes to arrive, so that its five or more files come one after the other for some seconds.
+const DELAY: Duration = Duration::from_millis(700);
+
+/// A film whose files come so slowly that what lives for a second ends while it plays.
+#[track_caller]
+fn play_slowly(operator: &Operator, setup: Setup) -> (Show, Ended) {
+    operator.set_media_delay(DELAY);
+    setup.config("timeout", NEVER).play()
+}
+
+/// The generations of the tokens on the events that reached the decryptors of a stream, in their order.
+fn generations(show: &Show) -> Vec<u32> {
+    show.seen(|seen| {
+        let requests = seen.reached.iter().map(|reached| reached.key_request());
+        requests
+            .map(|request| request.and_then(|request| request.get("generation").ok()))
+            .map(|generation| generation.expect("a key request on every event"))
+            .collect()
+    })
+}
+
+in_every_player! {
+    fn a_token_that_ends_in_mid_film_is_replaced_without_a_licence_request_and_without_a_wait(player: Player) {
+        let operator = Operator::start();
+        operator.set_auth(Auth::GrantFor(2));
+        let show = Setup::new(player, &operator).config("timeout", NEVER).in_time().open();
+        show.start();
+        // Three lives of two seconds, each of which is renewed at half.
+        operator.wait_for_token_requests(3);
+        let ended = show.end();
+        assert_played(&show, &ended, operator.kinds());
+        assert_eq!(operator.licence_requests().len(), 1);
+        for told in &ended.told {
+            assert_eq!(told.get("state"), Ok("acquired"));
+            assert_eq!(told.get("generation"), Ok(1u32));
+        }
+    }
+
+    fn keys_that_come_into_use_later_are_asked_for_with_the_newest_token(player: Player) {
+        let operator = Operator::start_for(Programme::Rotating);
+        operator.set_auth(Auth::GrantFor(1));
+        let setup = Setup::new(player, &operator);
+        let (show, ended) = play_slowly(&operator, setup);
+        assert_played(&show, &ended, operator.kinds());
+        let generations = generations(&show);
+        assert!(generations.is_sorted(), "{generations:?}");
+        assert!(generations.last() > generations.first(), "{generations:?}");
+        let licences = operator.licence_requests();
+        assert_eq!(licences.len(), headend::rotating_key_ids().len());
+        assert!(licences.iter().all(|request| request.token_valid));
+    }
+
+    fn a_service_that_fails_in_mid_film_is_noticed_when_its_last_token_has_ended(player: Player) {
+        let operator = Operator::start_for(Programme::Rotating);
+        operator.set_auth(Auth::GrantFor(1));
+        operator.set_media_delay(DELAY);
+        let show = Setup::new(player, &operator).open();
+        show.start();
+        show.wait_until("the first fragment", |seen| !seen.decrypted(Kind::Picture).is_empty());
+        operator.set_auth(refusing(403));
+        // The next file may have been asked for already; the one after it comes when the token has ended.
+        operator.set_media_delay(Duration::from_secs(3));
+        let ended = show.end();
+        let error = ended.error();
+        assert_eq!(error.from, "sessiontoken", "{ended:?}");
+        assert!(error.error.matches(gst::ResourceError::NotAuthorized), "{error:?}");
+        assert!(show.seen(|seen| seen.decrypted(Kind::Picture).len() >= 50));
+        // At most as the pauses between failures allow.
+        assert!(operator.token_requests().len() < 15, "{}", operator.token_requests().len());
+    }
+
+    fn a_licence_that_ends_in_mid_film_is_replaced(player: Player) {
+        let operator = Operator::start();
+        operator.set_licences(Licences::ServeFor(Duration::from_secs(1)));
+        let (show, ended) = play_slowly(&operator, Setup::new(player, &operator));
+        assert_played(&show, &ended, operator.kinds());
+        assert_eq!(operator.token_requests().len(), 1);
+        let licences = operator.licence_requests();
+        assert!(licences.len() > 1, "{licences:?}");
+        assert!(licences.iter().all(|request| request.kids.len() == 2));
+    }
+}

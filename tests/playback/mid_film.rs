@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! A session token is refused in mid-film, when a licence is renewed or another key comes into use. The viewer sees nothing of it, and
+//! does not wait while another token is under way.
+
+use std::time::Duration;
+
+use headend::{Auth, Licences};
+
+use crate::operator::Operator;
+use crate::player::{Player, in_every_player};
+use crate::programme::Programme;
+use crate::reference::{assert_first_segment, assert_played};
+use crate::show::{Kind, NEVER, Setup, Show};
+
+/// What a renewal of a licence takes: files that come slowly, so that data passes when it is due.
+const DELAY: Duration = Duration::from_millis(700);
+
+/// Plays in these players at once, whose licences live for a second, and has the token refused with this status from the first licence on.
+#[track_caller]
+fn play_and_revoke_at_renewal(shows: usize, player: Player, status: u16) {
+    let operator = Operator::start();
+    operator.set_refusal(status);
+    operator.set_licences(Licences::ServeFor(Duration::from_secs(1)));
+    operator.set_media_delay(DELAY);
+    let shows: Vec<_> = (0..shows)
+        .map(|_| {
+            Setup::new(player, &operator)
+                .config("timeout", NEVER)
+                .open()
+        })
+        .collect();
+    for show in &shows {
+        show.start();
+    }
+    for show in &shows {
+        show.wait_until("the first fragment of each stream", |seen| {
+            operator
+                .kinds()
+                .iter()
+                .all(|kind| !seen.decrypted(*kind).is_empty())
+        });
+    }
+    let before = operator.licence_requests().len();
+    operator.revoke();
+    for show in &shows {
+        let ended = show.end();
+        assert_played(show, &ended, operator.kinds());
+        // Beside the stream, so that it is told by those alone whose events or licences come later.
+        let refused = ended
+            .told
+            .iter()
+            .filter(|told| told.get("state") == Ok("rejected"));
+        assert!(refused.count() <= operator.kinds().len(), "{ended:?}");
+    }
+    assert_eq!(operator.token_requests().len(), 2);
+    let renewals = &operator.licence_requests()[before..];
+    let refused = renewals
+        .iter()
+        .filter(|one| one.status == Some(status))
+        .count();
+    // They share a request where they ask at the same time.
+    assert!(
+        (1..=shows.len() * operator.kinds().len()).contains(&refused),
+        "{renewals:?}"
+    );
+    assert!(
+        renewals.iter().any(|one| one.status == Some(200)),
+        "{renewals:?}"
+    );
+    assert!(
+        renewals
+            .iter()
+            .all(|one| [Some(200), Some(status)].contains(&one.status))
+    );
+}
+
+in_every_player! {
+    fn a_renewal_that_is_unauthorized_gets_a_new_token(player: Player) {
+        play_and_revoke_at_renewal(1, player, 401);
+    }
+
+    fn a_renewal_that_is_forbidden_gets_a_new_token_for_four_decryptors(player: Player) {
+        play_and_revoke_at_renewal(2, player, 403);
+    }
+
+    fn a_renewal_whose_precondition_fails_gets_a_new_token_for_four_decryptors(player: Player) {
+        play_and_revoke_at_renewal(2, player, 412);
+    }
+}
+
+/// Plays until the second fragment's key is refused, and everything behind the first one waits for a token that does not come.
+#[track_caller]
+fn open_and_wait_in_mid_film(player: Player, operator: &Operator) -> Show {
+    operator.set_licences(Licences::Hang);
+    let show = Setup::new(player, operator).config("timeout", NEVER).open();
+    show.start();
+    operator.wait_for_licence_requests(1);
+    operator.revoke();
+    operator.set_auth(Auth::Hang);
+    operator.release_licences();
+    operator.wait_for_token_requests(2);
+    show.wait_until("the end of what is held", |seen| {
+        seen.ends + seen.ends_at_decryptors > 0
+    });
+    operator.catch_up();
+    show.seen(|seen| assert_first_segment(Kind::Picture, &seen.decrypted(Kind::Picture)));
+    show
+}
+
+in_every_player! {
+    fn the_player_stops_in_mid_film_while_a_decryptor_waits_for_another_token(player: Player) {
+        let operator = Operator::start_for(Programme::Rotating);
+        let show = open_and_wait_in_mid_film(player, &operator);
+        show.stop(gst::State::Null);
+        assert_eq!(operator.token_requests().len(), 2);
+    }
+
+    fn a_viewer_who_seeks_while_a_decryptor_waits_for_another_token_does_not_wait_for_it(player: Player) {
+        let operator = Operator::start_for(Programme::Rotating);
+        let show = open_and_wait_in_mid_film(player, &operator);
+        show.forget();
+        show.seek(gst::ClockTime::ZERO);
+        // The events that come again need the other token as well.
+        show.wait_until_all_waits_for_the_token(&operator);
+        show.stop(gst::State::Ready);
+        assert_eq!(operator.token_requests().len(), 2);
+    }
+
+    fn playback_goes_on_from_where_the_viewer_sought_when_the_other_token_comes(player: Player) {
+        let operator = Operator::start_for(Programme::Rotating);
+        let show = open_and_wait_in_mid_film(player, &operator);
+        show.forget();
+        show.seek(gst::ClockTime::ZERO);
+        show.wait_until_all_waits_for_the_token(&operator);
+        operator.release();
+        assert_played(&show, &show.end(), operator.kinds());
+        assert_eq!(operator.token_requests().len(), 2);
+    }
+}
