@@ -438,6 +438,8 @@ impl Drop for Takeoff {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
     use super::*;
 
     fn grant(lifetime: u64) -> Result<Brought, Failure> {
@@ -744,6 +746,58 @@ mod tests {
         });
         drop(sender);
         assert_eq!(receiver.iter().count(), 1);
+    }
+
+    #[test]
+    fn in_a_storm_of_complaints_there_is_one_flight_at_a_time_and_no_refused_token_comes_back() {
+        const THREADS: usize = 16;
+        let session = Arc::new(Session::new());
+        let start = Moment::now();
+        let hours = AtomicU64::new(0);
+        // Tokens that were good for a while are no strikes.
+        let now = || later(start, 3600 * hours.fetch_add(1, Ordering::Relaxed));
+        let flying = AtomicU64::new(0);
+        let (sender, receiver) = std::sync::mpsc::channel::<Takeoff>();
+        std::thread::scope(|scope| {
+            for _ in 0..THREADS {
+                let sender = sender.clone();
+                let (session, now, flying) = (&session, &now, &flying);
+                scope.spawn(move || {
+                    let launch = |takeoff| {
+                        assert_eq!(flying.fetch_add(1, Ordering::SeqCst), 0);
+                        sender.send(takeoff).expect("somebody listens");
+                    };
+                    let mut refused = 0;
+                    for _ in 0..100 {
+                        let answer = match refused {
+                            0 => session.ask(now(), launch),
+                            generation => session.reject(generation, now(), launch),
+                        };
+                        let token = match answer {
+                            Answer::Token(token) => token,
+                            Answer::Wait(flight) => {
+                                while flight.peek().is_none() {
+                                    std::thread::yield_now();
+                                }
+                                granted(&flight)
+                            }
+                            Answer::Failed(failure) => panic!("{}", failure.what),
+                        };
+                        assert!(token.generation() > refused);
+                        refused = token.generation();
+                    }
+                });
+            }
+            drop(sender);
+            let (flying, now) = (&flying, &now);
+            scope.spawn(move || {
+                for (number, takeoff) in receiver.iter().enumerate() {
+                    flying.fetch_sub(1, Ordering::SeqCst);
+                    takeoff.land(for_ever(&number.to_string()), now());
+                }
+            });
+        });
+        assert!(session.granted() > 100);
     }
 
     /// Somebody who uses a session and keeps the requests that it makes.

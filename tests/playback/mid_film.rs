@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use headend::{Auth, Licences};
+use headend::Licences;
 
 use crate::operator::Operator;
 use crate::player::{Player, in_every_player};
@@ -92,18 +92,11 @@ in_every_player! {
 /// Plays until the second fragment's key is refused, and everything behind the first one waits for a token that does not come.
 #[track_caller]
 fn open_and_wait_in_mid_film(player: Player, operator: &Operator) -> Show {
-    operator.set_licences(Licences::Hang);
-    let show = Setup::new(player, operator).config("timeout", NEVER).open();
-    show.start();
-    operator.wait_for_licence_requests(1);
-    operator.revoke();
-    operator.set_auth(Auth::Hang);
-    operator.release_licences();
-    operator.wait_for_token_requests(2);
-    show.wait_until("the end of what is held", |seen| {
-        seen.ends + seen.ends_at_decryptors > 0
-    });
-    operator.catch_up();
+    let show = Setup::new(player, operator)
+        .config("timeout", NEVER)
+        .in_time()
+        .open();
+    show.start_and_wait_for_another_token_in_mid_film(operator);
     show.seen(|seen| assert_first_segment(Kind::Picture, &seen.decrypted(Kind::Picture)));
     show
 }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use gst::glib;
 use gst::prelude::*;
+use headend::{Auth, Licences};
 
 use crate::operator::Operator;
 use crate::player::{Pace, Player};
@@ -401,6 +402,22 @@ impl Show {
             seen.since_flush.is_some_and(|events| events > 0)
         });
         operator.catch_up();
+    }
+
+    /// Plays the programme whose keys change until the second key is refused, and everything behind the first fragment waits for another
+    /// token, which does not come.
+    #[track_caller]
+    pub fn start_and_wait_for_another_token_in_mid_film(&self, operator: &Operator) {
+        operator.set_licences(Licences::Hang);
+        self.start();
+        operator.wait_for_licence_requests(1);
+        operator.revoke();
+        operator.set_auth(Auth::Hang);
+        operator.release_licences();
+        operator.wait_for_token_requests(2);
+        self.wait_until_all_waits_for_the_token(operator);
+        // No player seeks before it plays.
+        self.wait_for_picture(gst::ClockTime::ZERO);
     }
 
     /// Waits until everything has been downloaded, and nothing is held.

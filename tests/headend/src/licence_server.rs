@@ -53,20 +53,21 @@ pub(crate) async fn answer(shared: &Shared, request: Request<Incoming>) -> Reply
     let body = body.to_bytes();
     let order = Order::parse(&body);
 
-    let ((ticket, licences, credential, refusal), release) = shared.update_and_queue_for_licences(|state| {
-        let credential = Credential::of(&head.headers, state);
-        let ticket = state.record.add_licence_request(LicenceRequest {
-            headers: header_list(&head.headers),
-            authorization: header(&head.headers, AUTHORIZATION.as_str()),
-            token_present: credential != Credential::None,
-            token_valid: credential == Credential::Good,
-            kids: order.iter().flat_map(Order::hex_key_ids).collect(),
-            content_type: header(&head.headers, CONTENT_TYPE.as_str()),
-            body: body.to_vec(),
-            status: None,
+    let ((ticket, licences, credential, refusal), release) =
+        shared.update_and_queue_for_licences(|state| {
+            let credential = Credential::of(&head.headers, state);
+            let ticket = state.record.add_licence_request(LicenceRequest {
+                headers: header_list(&head.headers),
+                authorization: header(&head.headers, AUTHORIZATION.as_str()),
+                token_present: credential != Credential::None,
+                token_valid: credential == Credential::Good,
+                kids: order.iter().flat_map(Order::hex_key_ids).collect(),
+                content_type: header(&head.headers, CONTENT_TYPE.as_str()),
+                body: body.to_vec(),
+                status: None,
+            });
+            (ticket, state.licences.clone(), credential, state.refusal)
         });
-        (ticket, state.licences.clone(), credential, state.refusal)
-    });
 
     let reply = match licences {
         Licences::Serve => serve(order, credential, refusal, &Terms::default()),

@@ -5,7 +5,9 @@
 use std::time::{Duration, SystemTime};
 
 use crate::client::{Answer, Connection, PATIENCE, ask};
-use headend::{AUDIO_KEY_ID, Auth, Headend, Licences, NEXT_VIDEO_KEY_ID, VIDEO_KEY_ID, rotating_key_ids};
+use headend::{
+    AUDIO_KEY_ID, Auth, Headend, Licences, NEXT_VIDEO_KEY_ID, VIDEO_KEY_ID, rotating_key_ids,
+};
 
 const BOTH: &str =
     r#"{"kids":["ABEiM0RVZneImaq7zN3uAQ","ABEiM0RVZneImaq7zN3uAg"],"type":"temporary"}"#;

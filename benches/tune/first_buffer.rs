@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! From PLAYING to the first decrypted buffer, with a token that takes its time and without any.
+
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::time::{Duration, Instant};
+
+use gst::prelude::*;
+use headend::{Auth, Headend, Licences};
+
+use crate::player::init;
+use crate::table::{Figures, head, milliseconds, row};
+
+/// What the auth service takes.
+const AUTH: Duration = Duration::from_millis(200);
+
+/// What each file takes to arrive: manifest, init segment and first segment come one after the other.
+const DELAYS: [Duration; 3] = [
+    Duration::ZERO,
+    Duration::from_millis(70),
+    Duration::from_millis(100),
+];
+
+const RUNS: usize = 15;
+
+/// Far longer than any run takes.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+#[derive(Clone, Copy, PartialEq)]
+enum Way {
+    /// No `sessiontoken`, and a licence server that wants no token.
+    WithoutToken,
+    /// As it comes: in a written-out pipeline the element asks when going to PAUSED.
+    Plain,
+    /// The application takes an element of its own to PAUSED when it opens the URI.
+    Warmed,
+}
+
+struct Contestant {
+    name: &'static str,
+    player: Player,
+    way: Way,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Player {
+    WrittenOut,
+    Playbin3,
+}
+
+const CONTESTANTS: [Contestant; 5] = [
+    Contestant {
+        name: "written out, no token",
+        player: Player::WrittenOut,
+        way: Way::WithoutToken,
+    },
+    Contestant {
+        name: "written out, token",
+        player: Player::WrittenOut,
+        way: Way::Plain,
+    },
+    Contestant {
+        name: "playbin3, no token",
+        player: Player::Playbin3,
+        way: Way::WithoutToken,
+    },
+    Contestant {
+        name: "playbin3, token, warmed",
+        player: Player::Playbin3,
+        way: Way::Warmed,
+    },
+    Contestant {
+        name: "playbin3, token, cold",
+        player: Player::Playbin3,
+        way: Way::Plain,
+    },
+];
+
+pub fn measure() {
+    init();
+    let title = format!(
+        "From PLAYING to the first decrypted buffer, first tune, auth service {} ms, ms: median of {RUNS} (least–most)",
+        milliseconds(AUTH)
+    );
+    let delays = DELAYS.map(|delay| format!("each file {} ms", milliseconds(delay)));
+    let cells: Vec<_> = std::iter::once("player")
+        .chain(delays.iter().map(String::as_str))
+        .collect();
+    let mut figures: [[Figures; DELAYS.len()]; CONTESTANTS.len()] = Default::default();
+    for (column, delay) in DELAYS.into_iter().enumerate() {
+        // In turns, so that what else the machine does strikes all alike.
+        for run in 0..=RUNS {
+            for (contestant, figures) in CONTESTANTS.iter().zip(&mut figures) {
+                let time = contestant.run(delay);
+                // The first one loads plugins.
+                if run > 0 {
+                    figures[column].add(time);
+                }
+            }
+        }
+    }
+    head(&title, &cells);
+    for (contestant, figures) in CONTESTANTS.iter().zip(&figures) {
+        let spreads = figures.each_ref().map(Figures::spread);
+        let cells: Vec<_> = std::iter::once(contestant.name)
+            .chain(spreads.iter().map(String::as_str))
+            .collect();
+        row(&cells);
+    }
+}
+
+impl Contestant {
+    fn run(&self, delay: Duration) -> Duration {
+        let headend = Headend::start().expect("a head-end");
+        headend.set_media_delay(delay);
+        headend.set_auth(Auth::GrantAfter(AUTH));
+        let is_plugged = self.way != Way::WithoutToken;
+        if !is_plugged {
+            headend.set_licences(Licences::ServeAnonymous);
+        }
+        gst::ElementFactory::find("sessiontoken")
+            .expect("the plugin has it")
+            .set_rank(match is_plugged {
+                true => gst::Rank::PRIMARY,
+                false => gst::Rank::NONE,
+            });
+        let mut config = gst::Context::new("session-token-config", true);
+        config
+            .make_mut()
+            .structure_mut()
+            .set("location", headend.auth_url());
+        let (arrived, arrival) = mpsc::channel();
+        let pipeline = self.pipeline(&headend, arrived);
+        pipeline.set_context(&config);
+
+        let start = Instant::now();
+        let warming = (self.way == Way::Warmed).then(|| {
+            let element = gst::ElementFactory::make("sessiontoken")
+                .build()
+                .expect("the plugin has it");
+            element.set_context(&config);
+            element.set_state(gst::State::Paused).expect("it warms");
+            element
+        });
+        pipeline.set_state(gst::State::Playing).expect("it plays");
+        let time = first(&pipeline, &arrival).duration_since(start);
+        // All has come when it ends; a stop in mid-download may crash GStreamer 1.22.
+        wait_for_end(&pipeline);
+        pipeline.set_state(gst::State::Null).expect("it stops");
+        if let Some(element) = warming {
+            element.set_state(gst::State::Null).expect("it stops");
+        }
+        let requests = headend.token_requests().len();
+        assert_eq!(requests, usize::from(is_plugged), "{}", self.name);
+        assert_eq!(headend.licence_requests().len(), 1, "{}", self.name);
+        time
+    }
+
+    fn pipeline(&self, headend: &Headend, arrived: Sender<Instant>) -> gst::Pipeline {
+        let uri = headend.manifest_url();
+        match self.player {
+            Player::WrittenOut => {
+                let token = match self.way {
+                    Way::WithoutToken => "",
+                    Way::Plain | Way::Warmed => "sessiontoken !",
+                };
+                let pipeline = gst::parse::launch(&format!(
+                    "souphttpsrc location={uri} ! dashdemux name=d \
+                     d.video_00 ! qtdemux ! {token} clearkeydec name=picture ! fakesink \
+                     d.audio_00 ! qtdemux ! {token} clearkeydec name=sound ! fakesink"
+                ))
+                .expect("the line parses");
+                let pipeline: gst::Pipeline = pipeline.downcast().expect("a pipeline");
+                for name in ["picture", "sound"] {
+                    let decryptor = pipeline.by_name(name).expect("the line names it");
+                    watch(&decryptor, arrived.clone());
+                }
+                pipeline
+            }
+            Player::Playbin3 => {
+                let sink = || {
+                    gst::ElementFactory::make("fakesink")
+                        .build()
+                        .expect("GStreamer has it")
+                };
+                let playbin = gst::ElementFactory::make("playbin3")
+                    .property("uri", uri)
+                    .property("video-sink", sink())
+                    .property("audio-sink", sink())
+                    .build()
+                    .expect("GStreamer has it");
+                let pipeline: gst::Pipeline = playbin.downcast().expect("a pipeline");
+                let arrived = std::sync::Mutex::new(arrived);
+                pipeline.connect_deep_element_added(move |_, _, element| {
+                    if element
+                        .factory()
+                        .is_some_and(|one| one.name() == "clearkeydec")
+                    {
+                        watch(element, arrived.lock().expect("no panic").clone());
+                    }
+                });
+                pipeline
+            }
+        }
+    }
+}
+
+/// Says when data leaves the decryptor.
+fn watch(decryptor: &gst::Element, arrived: Sender<Instant>) {
+    let data = gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST;
+    let arrived = std::sync::Mutex::new(arrived);
+    let source = decryptor.static_pad("src").expect("a source pad");
+    source.add_probe(data, move |_, _| {
+        // Nobody listens after the first one.
+        let _ = arrived.lock().expect("no panic").send(Instant::now());
+        gst::PadProbeReturn::Remove
+    });
+}
+
+fn first(pipeline: &gst::Pipeline, arrival: &Receiver<Instant>) -> Instant {
+    arrival.recv_timeout(PATIENCE).unwrap_or_else(|_| {
+        let error = pipeline
+            .bus()
+            .and_then(|bus| bus.pop_filtered(&[gst::MessageType::Error]));
+        panic!("nothing was decrypted: {error:?}")
+    })
+}
+
+fn wait_for_end(pipeline: &gst::Pipeline) {
+    let message = pipeline.bus().expect("a bus").timed_pop_filtered(
+        gst::ClockTime::try_from(PATIENCE).expect("seconds"),
+        &[gst::MessageType::Eos, gst::MessageType::Error],
+    );
+    let message = message.expect("its end");
+    assert_eq!(message.type_(), gst::MessageType::Eos, "{message:?}");
+}

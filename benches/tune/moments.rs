@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! How long the application waits when it stops, seeks or changes channels while something is under way that does not come.
+
+use std::time::{Duration, Instant};
+
+use headend::{Auth, Licences};
+
+use crate::operator::Operator;
+use crate::player::Player;
+use crate::programme::Programme;
+use crate::show::{NEVER, Setup, Show};
+use crate::table::{Figures, head, row};
+
+const RUNS: usize = 10;
+
+/// What hangs.
+#[derive(Clone, Copy)]
+enum Moment {
+    /// Nothing: for comparison.
+    Playing,
+    Token,
+    Licence,
+    /// Another token, after one was refused in mid-film.
+    OtherToken,
+}
+
+const MOMENTS: [(Moment, &str); 4] = [
+    (Moment::Playing, "nothing (for comparison)"),
+    (Moment::Token, "the token"),
+    (Moment::Licence, "the licence"),
+    (Moment::OtherToken, "another token, in mid-film"),
+];
+
+/// What the application does.
+#[derive(Clone, Copy)]
+enum Act {
+    Ready,
+    Null,
+    ChangeChannel,
+    Seek,
+}
+
+const ACTS: [(Act, &str); 4] = [
+    (Act::Ready, "to READY"),
+    (Act::Null, "to NULL"),
+    (Act::ChangeChannel, "change of channel"),
+    (Act::Seek, "flushing seek"),
+];
+
+const PLAYERS: [(Player, &str); 3] = [
+    (Player::WrittenOut, "written out"),
+    (Player::Playbin, "playbin"),
+    (Player::Playbin3, "playbin3"),
+];
+
+pub fn measure() {
+    let title =
+        format!("How long a call takes while a request hangs, ms: median of {RUNS} (least–most)");
+    let acts = ACTS.map(|(_, name)| name);
+    let cells = [&["player", "what hangs"][..], &acts].concat();
+    head(&title, &cells);
+    for (player, player_name) in PLAYERS {
+        for (moment, moment_name) in MOMENTS {
+            let spreads = ACTS.map(|(act, _)| {
+                // No player seeks before it plays.
+                if let (Act::Seek, Moment::Token | Moment::Licence) = (act, moment) {
+                    return "–".to_owned();
+                }
+                let mut figures = Figures::default();
+                for _ in 0..RUNS {
+                    figures.add(time(player, moment, act));
+                }
+                figures.spread()
+            });
+            let spreads = spreads.each_ref().map(String::as_str);
+            row(&[&[player_name, moment_name][..], &spreads].concat());
+        }
+    }
+}
+
+fn time(player: Player, moment: Moment, act: Act) -> Duration {
+    let operator = Operator::start_for(Programme::Rotating);
+    let show = Setup::new(player, &operator)
+        .config("timeout", NEVER)
+        .in_time()
+        .open();
+    moment.come(&show, &operator);
+    show.forget();
+    let start = Instant::now();
+    match act {
+        Act::Ready => show.stop(gst::State::Ready),
+        Act::Null => show.stop(gst::State::Null),
+        Act::ChangeChannel => {
+            show.stop(gst::State::Ready);
+            show.start();
+        }
+        Act::Seek => show.seek(gst::ClockTime::ZERO),
+    }
+    let time = start.elapsed();
+    // What was begun anew comes to rest before it is stopped, see `Operator::start_for_stopping`.
+    match act {
+        Act::Ready | Act::Null => {}
+        Act::ChangeChannel | Act::Seek => {
+            operator.release();
+            show.wait_until_all_has_come(&operator);
+        }
+    }
+    time
+}
+
+impl Moment {
+    /// Plays until it has come, and everything has been downloaded that comes before.
+    fn come(self, show: &Show, operator: &Operator) {
+        match self {
+            Moment::Playing => {
+                show.start();
+                show.wait_until_all_has_come(operator);
+                show.wait_for_picture(gst::ClockTime::ZERO);
+            }
+            Moment::Token => {
+                operator.set_auth(Auth::Hang);
+                show.start();
+                show.wait_until_all_waits_for_the_token(operator);
+            }
+            Moment::Licence => {
+                operator.set_licences(Licences::Hang);
+                show.start();
+                show.wait_until_all_waits_for_the_licence(operator);
+            }
+            Moment::OtherToken => show.start_and_wait_for_another_token_in_mid_film(operator),
+        }
+    }
+}
