@@ -2,14 +2,17 @@
 
 //! Common Encryption (ISO/IEC 23001-7) and ClearKey licences (W3C Encrypted Media Extensions, 9.1). No GStreamer here.
 
+mod cbcs;
+mod ctr;
 mod init_data;
 mod key;
 mod licence;
 mod pssh;
 mod sample;
 
+pub use cbcs::Pattern;
 pub use init_data::InitData;
 pub use key::{ContentKey, KeyId};
 pub use licence::{Licence, read_licence, request_body};
 pub use pssh::{CLEARKEY_SYSTEM, COMMON_SYSTEM};
-pub use sample::{SampleError, decrypt_ctr};
+pub use sample::{Scheme, decrypt};

@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Decrypting one sample in place, scheme `cenc` (ISO/IEC 23001-7, 10.1).
+//! Decrypting one sample in place, whatever its scheme (ISO/IEC 23001-7).
 
 use std::fmt;
 
-use cipher::{InnerIvInit, StreamCipher, StreamCipherError};
-use ctr::CtrCore;
-use ctr::flavors::Ctr64BE;
-
-use super::ContentKey;
+use super::cbcs::{self, Pattern};
+use super::{ContentKey, ctr};
 
 /// Bytes of one entry of the subsample table: 16 bits of clear size, 32 bits of protected size.
 const SUBSAMPLE_ENTRY: usize = 6;
@@ -22,6 +19,8 @@ pub enum SampleError {
     SubsampleTable(usize),
     /// The subsamples cover this many bytes of a sample that has fewer.
     SubsamplesBeyondSample { covered: u64, sample: usize },
+    /// A pattern that protects nothing, or that no file can have.
+    Pattern(Pattern),
     /// More data than one counter can encrypt.
     CounterExhausted,
 }
@@ -43,60 +42,85 @@ impl fmt::Display for SampleError {
                 f,
                 "the subsamples cover {covered} bytes of a sample that has {sample}"
             ),
+            SampleError::Pattern(Pattern { crypt, skip }) => write!(
+                f,
+                "the encryption pattern is {crypt} blocks of {}, which cannot be",
+                u64::from(*crypt) + u64::from(*skip)
+            ),
             SampleError::CounterExhausted => f.write_str("the sample is longer than its counter"),
         }
     }
 }
 
-/// Decrypts `sample` in place, AES-CTR. `subsamples` is the table as `senc` holds it; an empty one
+/// How protected bytes are encrypted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    Cenc,
+    Cbcs(Pattern),
+}
+
+/// Decrypts `sample` in place. `subsamples` is the table as `senc` holds it; an empty one
 /// means that the whole sample is protected.
-///
-/// The protected ranges of one sample form one key stream (9.5.2.2), and the low eight bytes of
-/// the counter block count alone, without a carry into the high ones (9.2).
 ///
 /// # Errors
 ///
 /// Where the stream contradicts itself; the sample is then unchanged, except after `CounterExhausted`.
-pub fn decrypt_ctr(
+pub fn decrypt(
     key: &ContentKey,
+    scheme: Scheme,
     iv: &[u8],
     subsamples: &[u8],
     sample: &mut [u8],
 ) -> Result<(), SampleError> {
-    let mut counter = [0; 16];
+    let mut whole_iv = [0; 16];
     match iv.len() {
-        8 => counter[..8].copy_from_slice(iv),
-        16 => counter.copy_from_slice(iv),
+        8 => whole_iv[..8].copy_from_slice(iv),
+        16 => whole_iv.copy_from_slice(iv),
         size => return Err(SampleError::IvSize(size)),
     }
     check(subsamples, sample.len())?;
+    let ranges = Ranges {
+        // Without a table all of it is one range.
+        whole: subsamples.is_empty(),
+        entries: subsamples.chunks_exact(SUBSAMPLE_ENTRY),
+        rest: sample,
+    };
+    match scheme {
+        Scheme::Cenc => ctr::decrypt(key, whole_iv, ranges),
+        Scheme::Cbcs(pattern) => cbcs::decrypt(key, whole_iv, pattern, ranges),
+    }
+}
 
-    let core = CtrCore::<_, Ctr64BE>::inner_iv_init(key.cipher().clone(), &counter.into());
-    let mut stream = cipher::StreamCipherCoreWrapper::from_core(core);
-    let exhausted = |_: StreamCipherError| SampleError::CounterExhausted;
-    if subsamples.is_empty() {
-        return stream.try_apply_keystream(sample).map_err(exhausted);
-    }
-    let mut rest = sample;
-    for (clear, protected) in entries(subsamples) {
+/// The protected ranges of a sample.
+struct Ranges<'a> {
+    whole: bool,
+    entries: std::slice::ChunksExact<'a, u8>,
+    rest: &'a mut [u8],
+}
+
+impl<'a> Iterator for Ranges<'a> {
+    type Item = &'a mut [u8];
+
+    fn next(&mut self) -> Option<&'a mut [u8]> {
+        let rest = std::mem::take(&mut self.rest);
+        if std::mem::take(&mut self.whole) {
+            return Some(rest);
+        }
+        let (clear, protected) = sizes(self.entries.next()?);
         // Cannot be beyond the end: `check` added up the same numbers.
-        let Some((range, after)) = rest
-            .get_mut(clear..)
-            .and_then(|from_range| from_range.split_at_mut_checked(protected))
-        else {
-            break;
-        };
-        stream.try_apply_keystream(range).map_err(exhausted)?;
-        rest = after;
+        let (range, after) = rest.get_mut(clear..)?.split_at_mut_checked(protected)?;
+        self.rest = after;
+        Some(range)
     }
-    Ok(())
 }
 
 fn check(subsamples: &[u8], sample: usize) -> Result<(), SampleError> {
     if !subsamples.len().is_multiple_of(SUBSAMPLE_ENTRY) {
         return Err(SampleError::SubsampleTable(subsamples.len()));
     }
-    let covered = entries(subsamples)
+    let covered = subsamples
+        .chunks_exact(SUBSAMPLE_ENTRY)
+        .map(sizes)
         .map(|(clear, protected)| clear as u64 + protected as u64)
         .sum::<u64>();
     if covered > sample as u64 {
@@ -105,13 +129,11 @@ fn check(subsamples: &[u8], sample: usize) -> Result<(), SampleError> {
     Ok(())
 }
 
-/// Clear and protected size of each subsample, big endian.
-fn entries(subsamples: &[u8]) -> impl Iterator<Item = (usize, usize)> {
-    subsamples.chunks_exact(SUBSAMPLE_ENTRY).map(|entry| {
-        let clear = u16::from_be_bytes([entry[0], entry[1]]);
-        let protected = u32::from_be_bytes([entry[2], entry[3], entry[4], entry[5]]);
-        (usize::from(clear), protected as usize)
-    })
+/// Clear and protected size of a subsample, big endian.
+fn sizes(entry: &[u8]) -> (usize, usize) {
+    let clear = u16::from_be_bytes([entry[0], entry[1]]);
+    let protected = u32::from_be_bytes([entry[2], entry[3], entry[4], entry[5]]);
+    (usize::from(clear), protected as usize)
 }
 
 #[cfg(test)]
@@ -135,6 +157,10 @@ mod tests {
         ContentKey::from_slice(&KEY).expect("sixteen bytes")
     }
 
+    fn decrypted(iv: &[u8], subsamples: &[u8], sample: &mut [u8]) -> Result<(), SampleError> {
+        decrypt(&key(), Scheme::Cenc, iv, subsamples, sample)
+    }
+
     fn entry(clear: u16, protected: u32) -> Vec<u8> {
         [&clear.to_be_bytes()[..], &protected.to_be_bytes()[..]].concat()
     }
@@ -142,7 +168,7 @@ mod tests {
     #[test]
     fn a_whole_sample_matches_the_standards_vector() {
         let mut sample = CIPHERTEXT.concat();
-        decrypt_ctr(&key(), &COUNTER, &[], &mut sample).expect("decrypted");
+        decrypted(&COUNTER, &[], &mut sample).expect("decrypted");
         assert_eq!(sample, PLAINTEXT.concat());
     }
 
@@ -156,7 +182,7 @@ mod tests {
         sample.extend(&ciphertext[27..]);
         sample.extend(b"yz");
         let table = [entry(5, 7), entry(0, 20), entry(3, 5)].concat();
-        decrypt_ctr(&key(), &COUNTER, &table, &mut sample).expect("decrypted");
+        decrypted(&COUNTER, &table, &mut sample).expect("decrypted");
         let plaintext = PLAINTEXT.concat();
         assert_eq!(&sample[..5], b"clear");
         assert_eq!(sample[5..32], plaintext[..27]);
@@ -169,12 +195,12 @@ mod tests {
     fn the_block_counter_wraps_without_a_carry_into_the_iv() {
         let iv = |low: u64| [7_u64.to_be_bytes(), low.to_be_bytes()].concat();
         let mut two_blocks = [0; 32];
-        decrypt_ctr(&key(), &iv(u64::MAX), &[], &mut two_blocks).expect("decrypted");
+        decrypted(&iv(u64::MAX), &[], &mut two_blocks).expect("decrypted");
         let mut after_the_wrap = [0; 16];
-        decrypt_ctr(&key(), &iv(0), &[], &mut after_the_wrap).expect("decrypted");
+        decrypted(&iv(0), &[], &mut after_the_wrap).expect("decrypted");
         assert_eq!(two_blocks[16..], after_the_wrap);
         let mut short_iv = [0; 16];
-        decrypt_ctr(&key(), &7_u64.to_be_bytes(), &[], &mut short_iv).expect("decrypted");
+        decrypted(&7_u64.to_be_bytes(), &[], &mut short_iv).expect("decrypted");
         assert_eq!(short_iv, after_the_wrap);
     }
 
@@ -203,7 +229,7 @@ mod tests {
             ),
         ] {
             let mut sample = untouched.clone();
-            assert_eq!(decrypt_ctr(&key(), iv, &table, &mut sample), Err(error));
+            assert_eq!(decrypted(iv, &table, &mut sample), Err(error));
             assert_eq!(sample, untouched);
         }
     }

@@ -4,7 +4,7 @@
  * SECTION:element-clearkeydec
  * @title: clearkeydec
  *
- * Decrypts Common Encryption streams (scheme `cenc`, AES-CTR) of the W3C common system and of DASH-IF
+ * Decrypts Common Encryption streams (schemes `cenc`, AES-CTR, and `cbcs`, AES-CBC with a pattern) of the W3C common system and of DASH-IF
  * ClearKey. The keys come from a licence server that speaks the JSON of W3C Encrypted Media Extensions; the request
  * carries the HTTP headers that #sessiontoken puts into the key request metadata.
  *
@@ -33,9 +33,7 @@ use super::key_request::KeyRequest;
 use super::keys::{Keys, Means, Missing};
 use super::protection_meta::{self, Protection};
 use super::settings::{Policy, Settings};
-use crate::cenc::{
-    CLEARKEY_SYSTEM, COMMON_SYSTEM, ContentKey, InitData, KeyId, SampleError, decrypt_ctr,
-};
+use crate::cenc::{self, CLEARKEY_SYSTEM, COMMON_SYSTEM, ContentKey, InitData, KeyId, Scheme};
 use crate::config::Slot;
 use crate::failure::Failure;
 use crate::hold::{Hold, Holding, Item, Prepared, build_pads};
@@ -53,6 +51,9 @@ pub(super) static CAT: Lazy<gst::DebugCategory> = Lazy::new(|| {
 
 /// What describes the encryption in the caps, and has no place behind it.
 const ENCRYPTION_FIELDS: [&str; 3] = ["protection-system", "original-media-type", "cipher-mode"];
+
+/// Schemes that can be decrypted.
+const CIPHER_MODES: [&str; 2] = ["cenc", "cbcs"];
 
 pub struct ClearKeyDec {
     sinkpad: gst::Pad,
@@ -109,10 +110,10 @@ impl ClearKeyDec {
             .structure_mut(0)
             .ok_or("the caps are empty")?;
         if let Ok(mode) = structure.get::<String>("cipher-mode")
-            && mode != "cenc"
+            && !CIPHER_MODES.contains(&mode.as_str())
         {
             return Err(format!(
-                "the cipher mode {mode} is not supported, only cenc is"
+                "the cipher mode {mode} is not supported, only cenc and cbcs are"
             ));
         }
         let media_type = structure
@@ -143,7 +144,8 @@ impl ClearKeyDec {
 
     /// Decrypts the buffer in place. Its key is here.
     fn decrypt(&self, buffer: &mut gst::BufferRef, protection: Protection) -> Result<(), Obstacle> {
-        if let Protection::Cenc {
+        if let Protection::Protected {
+            scheme,
             key_id,
             iv,
             subsamples,
@@ -153,7 +155,8 @@ impl ClearKeyDec {
             let key = keys
                 .get(key_id)
                 .ok_or_else(|| Obstacle::broken("a key that was here is gone"))?;
-            decrypt_in_place(buffer, key, &iv, subsamples.as_ref()).map_err(Obstacle::broken)?;
+            decrypt_in_place(buffer, key, scheme, &iv, subsamples.as_ref())
+                .map_err(Obstacle::broken)?;
         }
         protection_meta::remove(buffer);
         Ok(())
@@ -192,7 +195,7 @@ impl ClearKeyDec {
         protection: &Protection,
         now: &mut Option<Moment>,
     ) -> Result<(), Obstacle> {
-        let Protection::Cenc { key_id, .. } = protection else {
+        let Protection::Protected { key_id, .. } = protection else {
             return Ok(());
         };
         let mut keys = lock(&self.keys);
@@ -278,6 +281,7 @@ impl ClearKeyDec {
 fn decrypt_in_place(
     buffer: &mut gst::BufferRef,
     key: &ContentKey,
+    scheme: Scheme,
     iv: &gst::Buffer,
     subsamples: Option<&gst::Buffer>,
 ) -> Result<(), String> {
@@ -289,7 +293,7 @@ fn decrypt_in_place(
         .map_err(unreadable)?;
     let mut sample = buffer.map_writable().map_err(unreadable)?;
     let table = subsamples.as_deref().unwrap_or_default();
-    decrypt_ctr(key, &iv, table, &mut sample).map_err(|error: SampleError| error.to_string())
+    cenc::decrypt(key, scheme, &iv, table, &mut sample).map_err(|error| error.to_string())
 }
 
 /// Whether a structure may have that name (`gst_structure_validate_name`).
@@ -372,10 +376,12 @@ impl ElementImpl for ClearKeyDec {
             let sink = [COMMON_SYSTEM, CLEARKEY_SYSTEM]
                 .iter()
                 .flat_map(|system| [(*system).to_owned(), system.to_ascii_uppercase()])
-                .map(|system| {
-                    gst::Structure::builder("application/x-cenc")
-                        .field("protection-system", system)
-                        .build()
+                .flat_map(|system| {
+                    ["application/x-cenc", "application/x-cbcs"].map(|name| {
+                        gst::Structure::builder(name)
+                            .field("protection-system", &system)
+                            .build()
+                    })
                 })
                 .collect::<gst::Caps>();
             vec![

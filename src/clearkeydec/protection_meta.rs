@@ -5,13 +5,14 @@
 
 use gst::meta::ProtectionMeta;
 
-use crate::cenc::KeyId;
+use crate::cenc::{KeyId, Pattern, Scheme};
 
 /// How one sample is protected.
 pub enum Protection {
     /// Not at all.
     Clear,
-    Cenc {
+    Protected {
+        scheme: Scheme,
         key_id: KeyId,
         iv: gst::Buffer,
         /// The table as `senc` holds it; `None` where the whole sample is protected.
@@ -44,7 +45,9 @@ impl Protection {
         let iv = info
             .get::<gst::Buffer>("iv")
             .map_err(|_| "a sample's protection metadata has no initialization vector")?;
-        let size = info.get::<u32>("iv_size").ok();
+        let size = ["iv_size", "constant_iv_size"]
+            .into_iter()
+            .find_map(|name| info.get::<u32>(name).ok().filter(|size| *size > 0));
         if size.is_some_and(|size| iv.size() != size as usize) {
             return Err("a sample's initialization vector has another size than `iv_size` says");
         }
@@ -62,12 +65,25 @@ impl Protection {
                 Some(table)
             }
         };
-        Ok(Protection::Cenc {
+        Ok(Protection::Protected {
+            scheme: scheme(info),
             key_id,
             iv,
             subsamples,
         })
     }
+}
+
+/// A newer qtdemux says which scheme it is (GStreamer 1.22 does); an older one knows `cenc` alone.
+fn scheme(info: &gst::StructureRef) -> Scheme {
+    if info.get("cipher-mode") != Ok("cbcs") && info.name() != "application/x-cbcs" {
+        return Scheme::Cenc;
+    }
+    let blocks = |name| info.get(name).unwrap_or(0);
+    Scheme::Cbcs(Pattern {
+        crypt: blocks("crypt_byte_block"),
+        skip: blocks("skip_byte_block"),
+    })
 }
 
 /// Takes the meta off a sample that is in the clear now.

@@ -534,7 +534,7 @@ fn caps_that_it_cannot_decrypt_are_named() {
     let structure = unshared.structure_mut(0).expect("one structure");
     structure.remove_field("original-media-type");
     for (caps, says) in [
-        (with("cipher-mode", "cbcs"), "cbcs is not supported"),
+        (with("cipher-mode", "cens"), "cens is not supported"),
         (with("cipher-mode", "cbc1"), "cbc1 is not supported"),
         (
             with("original-media-type", "1 bad\\name"),

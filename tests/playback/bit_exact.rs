@@ -5,6 +5,7 @@
 use crate::child::{launch_with, run};
 use crate::operator::Operator;
 use crate::player::{Player, in_every_player};
+use crate::programme::Programme;
 use crate::reference::assert_played;
 use crate::show::{Ended, KINDS, Setup, Show};
 
@@ -14,6 +15,12 @@ fn assert_played_at_once(show: &Show, ended: &Ended, operator: &Operator) {
 }
 
 in_every_player! {
+    fn content_that_is_protected_by_a_pattern_plays_too(player: Player) {
+        let operator = Operator::start_for(Programme::Cbcs);
+        let (show, ended) = Setup::new(player, &operator).play();
+        assert_played_at_once(&show, &ended, &operator);
+    }
+
     fn protected_content_plays_as_if_it_were_not_protected(player: Player) {
         let operator = Operator::start();
         let (show, ended) = Setup::new(player, &operator).play();

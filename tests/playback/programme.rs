@@ -18,6 +18,8 @@ const QUEUE: &str = "queue max-size-buffers=0 max-size-bytes=0 max-size-time=0";
 pub enum Programme {
     /// Picture and sound, each with one key.
     Usual,
+    /// The same by the scheme `cbcs`.
+    Cbcs,
     /// Picture only, with another key in each fragment.
     Rotating,
     /// Picture and sound in two periods, with keys of their own.
@@ -28,6 +30,7 @@ impl Programme {
     pub fn uri(self, headend: &Headend) -> String {
         match self {
             Programme::Usual => headend.manifest_url(),
+            Programme::Cbcs => headend.url("/dash/cbcs/manifest.mpd"),
             Programme::Rotating => headend.rotating_manifest_url(),
             Programme::Periods => headend.periods_manifest_url(),
         }
@@ -36,7 +39,7 @@ impl Programme {
     /// Its streams.
     pub fn kinds(self) -> &'static [Kind] {
         match self {
-            Programme::Usual | Programme::Periods => &KINDS,
+            Programme::Usual | Programme::Cbcs | Programme::Periods => &KINDS,
             Programme::Rotating => &KINDS[..1],
         }
     }
@@ -44,7 +47,7 @@ impl Programme {
     /// A pipeline that plays it, but for the links to pads that come later.
     pub fn written_out(self, uri: &str) -> (String, Vec<Link>) {
         let periods = match self {
-            Programme::Usual | Programme::Rotating => 1,
+            Programme::Usual | Programme::Cbcs | Programme::Rotating => 1,
             Programme::Periods => 2,
         };
         let mut line = format!("souphttpsrc location={uri} ! dashdemux name=dash");

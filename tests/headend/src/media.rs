@@ -90,6 +90,7 @@ fn locate(media: &Path, path: &str) -> Option<PathBuf> {
 fn content_type(path: &str) -> &'static str {
     match path.rsplit_once('.') {
         Some((_, "mpd")) => "application/dash+xml",
+        Some((_, "m3u8")) => "application/vnd.apple.mpegurl",
         Some((_, "mp4")) => "video/mp4",
         Some((_, "m4s")) => "video/iso.segment",
         _ => "application/octet-stream",
@@ -128,8 +129,12 @@ mod tests {
     }
 
     #[test]
-    fn files_have_the_types_of_dash() {
+    fn files_have_the_types_of_dash_and_hls() {
         assert_eq!(content_type("/a/manifest.mpd"), "application/dash+xml");
+        assert_eq!(
+            content_type("/a/master.m3u8"),
+            "application/vnd.apple.mpegurl"
+        );
         assert_eq!(content_type("/a/v_init.mp4"), "video/mp4");
         assert_eq!(content_type("/a/v_1.m4s"), "video/iso.segment");
         assert_eq!(content_type("/a/other"), "application/octet-stream");

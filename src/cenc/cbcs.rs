@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Scheme `cbcs`: AES with chained blocks, of which a pattern leaves some in the clear (ISO/IEC 23001-7, 10.4).
+
+use cipher::array::Array;
+use cipher::{BlockModeDecrypt, InnerIvInit};
+
+use super::ContentKey;
+use super::sample::SampleError;
+
+const BLOCK: usize = 16;
+
+/// So many blocks are encrypted, then so many are not, and so on (9.6). Without any in the clear, all are encrypted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pattern {
+    pub crypt: u32,
+    pub skip: u32,
+}
+
+impl Pattern {
+    /// Sizes of the encrypted part and of the whole, in bytes.
+    fn sizes(self) -> Result<(usize, usize), SampleError> {
+        // Each has four bits in `tenc` (8.2).
+        match (self.crypt, self.skip) {
+            (0..16, 0) => Ok((BLOCK, BLOCK)),
+            (1..16, 1..16) => {
+                let crypt = BLOCK * self.crypt as usize;
+                Ok((crypt, crypt + BLOCK * self.skip as usize))
+            }
+            _ => Err(SampleError::Pattern(self)),
+        }
+    }
+}
+
+/// Decrypts the protected ranges of one sample in place. The chain and the pattern begin anew in each of them, and what does not fill a block at
+/// the end is in the clear (9.6.1).
+pub fn decrypt<'a>(
+    key: &ContentKey,
+    iv: [u8; 16],
+    pattern: Pattern,
+    ranges: impl Iterator<Item = &'a mut [u8]>,
+) -> Result<(), SampleError> {
+    let (crypt, whole) = pattern.sizes()?;
+    for range in ranges {
+        let mut chain = cbc::Decryptor::inner_iv_init(key.cipher(), &iv.into());
+        for part in range.chunks_mut(whole) {
+            let encrypted = part.len().min(crypt);
+            let (blocks, _) = Array::slice_as_chunks_mut(&mut part[..encrypted]);
+            chain.decrypt_blocks(blocks);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// NIST SP 800-38A, F.2.1, CBC-AES128.Encrypt.
+    const KEY: [u8; 16] = 0x2b7e151628aed2a6abf7158809cf4f3c_u128.to_be_bytes();
+    const IV: [u8; 16] = 0x000102030405060708090a0b0c0d0e0f_u128.to_be_bytes();
+    const CIPHERTEXT: [[u8; 16]; 4] = [
+        0x7649abac8119b246cee98e9b12e9197d_u128.to_be_bytes(),
+        0x5086cb9b507219ee95db113a917678b2_u128.to_be_bytes(),
+        0x73bed6b8e3c1743b7116e69e22229516_u128.to_be_bytes(),
+        0x3ff1caa1681fac09120eca307586e1a7_u128.to_be_bytes(),
+    ];
+    const PLAINTEXT: [[u8; 16]; 4] = [
+        0x6bc1bee22e409f96e93d7e117393172a_u128.to_be_bytes(),
+        0xae2d8a571e03ac9c9eb76fac45af8e51_u128.to_be_bytes(),
+        0x30c81c46a35ce411e5fbc1191a0a52ef_u128.to_be_bytes(),
+        0xf69f2445df4f9b17ad2b417be66c3710_u128.to_be_bytes(),
+    ];
+
+    fn decrypted(pattern: Pattern, mut ranges: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>, SampleError> {
+        let key = ContentKey::from_slice(&KEY).expect("sixteen bytes");
+        let slices = ranges.iter_mut().map(Vec::as_mut_slice);
+        decrypt(&key, IV, pattern, slices).map(|()| ranges)
+    }
+
+    #[test]
+    fn without_a_pattern_every_whole_block_matches_the_standards_vector() {
+        for pattern in [(0, 0), (1, 0), (10, 0)] {
+            let (crypt, skip) = pattern;
+            let sample = [&CIPHERTEXT.concat()[..], b"the rest"].concat();
+            let plain = [&PLAINTEXT.concat()[..], b"the rest"].concat();
+            let pattern = Pattern { crypt, skip };
+            assert_eq!(decrypted(pattern, vec![sample]), Ok(vec![plain]));
+        }
+    }
+
+    #[test]
+    fn blocks_that_the_pattern_leaves_out_stay_and_the_chain_goes_on_behind_them() {
+        // One encrypted, two in the clear: 0 - - 1 - - 2, and a rest of fifteen bytes where the fourth would be.
+        let clear = [[b'c'; 16]; 2].concat();
+        let interleave = |blocks: &[[u8; 16]; 4]| {
+            let parts = [
+                &blocks[0],
+                &clear[..],
+                &blocks[1],
+                &clear,
+                &blocks[2],
+                &clear,
+            ];
+            [&parts.concat()[..], &[b'r'; 15]].concat()
+        };
+        let pattern = Pattern { crypt: 1, skip: 2 };
+        assert_eq!(
+            decrypted(pattern, vec![interleave(&CIPHERTEXT)]),
+            Ok(vec![interleave(&PLAINTEXT)])
+        );
+    }
+
+    #[test]
+    fn each_range_has_a_chain_and_a_pattern_of_its_own() {
+        let range = |blocks: &[[u8; 16]; 4]| [&blocks[0], &[b'c'; 16][..], &[b'c'; 7]].concat();
+        let pattern = Pattern { crypt: 1, skip: 9 };
+        assert_eq!(
+            decrypted(pattern, vec![range(&CIPHERTEXT), range(&CIPHERTEXT)]),
+            Ok(vec![range(&PLAINTEXT), range(&PLAINTEXT)])
+        );
+    }
+
+    #[test]
+    fn a_pattern_that_no_file_can_have_is_refused() {
+        for (crypt, skip) in [(0, 1), (16, 0), (1, 16), (u32::MAX, u32::MAX)] {
+            let pattern = Pattern { crypt, skip };
+            let sample = CIPHERTEXT.concat();
+            let refused = decrypted(pattern, vec![sample]);
+            assert_eq!(refused, Err(SampleError::Pattern(pattern)));
+        }
+    }
+}
