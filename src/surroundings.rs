@@ -28,6 +28,30 @@ pub fn swallows_errors(element: &gst::Element) -> bool {
         })
 }
 
+/// How many elements upstream are looked at. A player has some ten between its demuxer and a decryptor.
+const FAR: usize = 64;
+
+/// The elements upstream of `element` and the bins around each of them, the nearest first: what a stream has come through.
+pub fn upstream(element: &gst::Element) -> impl Iterator<Item = gst::Element> {
+    std::iter::successors(Some(element.clone()), before)
+        .take(FAR)
+        .flat_map(|element| {
+            let around: Vec<_> = ancestors(&element).collect();
+            std::iter::once(element).chain(around)
+        })
+        .skip(1)
+}
+
+/// The element from which this one gets its stream.
+fn before(element: &gst::Element) -> Option<gst::Element> {
+    let mut peer = element.sink_pads().iter().find_map(gst::Pad::peer)?;
+    // At the edge of a bin the peer is a pad inside the bin's ghost pad, which goes on outside.
+    while let Some(ghost) = peer.parent().and_downcast::<gst::GhostPad>() {
+        peer = ghost.peer()?;
+    }
+    peer.parent_element()
+}
+
 fn klass(element: &gst::Element) -> Option<String> {
     element
         .factory()

@@ -15,7 +15,7 @@ use super::pssh;
 
 /// Largest init data that is read. A ContentProtection element with PlayReady's header takes a
 /// few kilobytes.
-const MAX_INIT_DATA: usize = 256 * 1024;
+pub const MAX_INIT_DATA: usize = 256 * 1024;
 
 /// DASH-IF's name space for `Laurl` (DASH-IF Guidelines for security), and the one of its
 /// Interoperability Points before version 5.

@@ -7,11 +7,12 @@ mod ctr;
 mod init_data;
 mod key;
 mod licence;
+pub mod playready;
 mod pssh;
 mod sample;
 
 pub use cbcs::Pattern;
-pub use init_data::InitData;
+pub use init_data::{InitData, MAX_INIT_DATA};
 pub use key::{ContentKey, KeyId};
 pub use licence::{Licence, read_licence, request_body};
 pub use pssh::{CLEARKEY_SYSTEM, COMMON_SYSTEM};

@@ -21,18 +21,39 @@ pub fn is_pssh(bytes: &[u8]) -> bool {
     bytes.get(4..8) == Some(b"pssh")
 }
 
+/// What a box says.
+pub struct Pssh<'a> {
+    pub system: u128,
+    /// Sixteen bytes each, in a box of version 1 or newer.
+    key_ids: &'a [u8],
+    pub data: &'a [u8],
+}
+
+/// The boxes at the beginning of `bytes`, up to what is no whole box.
+pub fn boxes(bytes: &[u8]) -> impl Iterator<Item = Pssh<'_>> {
+    let mut rest = bytes;
+    std::iter::from_fn(move || {
+        let (body, after) = split_box(rest)?;
+        rest = after;
+        Some(body)
+    })
+    // One that lies about what is in it says nothing.
+    .filter_map(read)
+}
+
 /// The key ids that the boxes of ClearKey's systems in `bytes` list, in order, each once.
 /// Boxes of other systems are passed over, and so is what follows the last whole box.
 pub fn key_ids(bytes: &[u8]) -> Vec<KeyId> {
     let mut found = Vec::new();
-    let mut rest = bytes;
-    while let Some((body, after)) = split_box(rest) {
-        for key_id in listed(body).unwrap_or_default() {
+    let ours =
+        boxes(bytes).filter(|one| [COMMON_SYSTEM_ID, CLEARKEY_SYSTEM_ID].contains(&one.system));
+    for one in ours {
+        let listed = one.key_ids.chunks_exact(16).take(MAX_KEY_IDS);
+        for key_id in listed.filter_map(KeyId::from_slice) {
             if !found.contains(&key_id) && found.len() < MAX_KEY_IDS {
                 found.push(key_id);
             }
         }
-        rest = after;
     }
     found
 }
@@ -45,29 +66,39 @@ fn split_box(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     is_pssh(whole).then(|| (&whole[8..], after))
 }
 
-/// The key ids of a version 1 box of ClearKey's systems.
-fn listed(body: &[u8]) -> Option<Vec<KeyId>> {
+fn read(body: &[u8]) -> Option<Pssh<'_>> {
     let (version_and_flags, body) = body.split_first_chunk::<4>()?;
     let (system, body) = body.split_first_chunk::<16>()?;
-    let system = u128::from_be_bytes(*system);
-    if version_and_flags[0] == 0 || ![COMMON_SYSTEM_ID, CLEARKEY_SYSTEM_ID].contains(&system) {
-        return None;
-    }
-    let (count, body) = body.split_first_chunk::<4>()?;
-    let count = usize::try_from(u32::from_be_bytes(*count)).ok()?;
-    let listed = body.get(..count.checked_mul(16)?)?;
-    Some(
-        listed
-            .chunks_exact(16)
-            .take(MAX_KEY_IDS)
-            .filter_map(KeyId::from_slice)
-            .collect(),
-    )
+    let (key_ids, body) = match version_and_flags[0] {
+        0 => (&[][..], body),
+        _ => {
+            let (count, body) = body.split_first_chunk::<4>()?;
+            let count = usize::try_from(u32::from_be_bytes(*count)).ok()?;
+            body.split_at_checked(count.checked_mul(16)?)?
+        }
+    };
+    let (size, data) = body.split_first_chunk::<4>()?;
+    let size = usize::try_from(u32::from_be_bytes(*size)).ok()?;
+    Some(Pssh {
+        system: u128::from_be_bytes(*system),
+        key_ids,
+        data: data.get(..size)?,
+    })
 }
 
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+
+    /// A box without key ids.
+    pub fn box_of(version: u8, system: u128, data: &[u8]) -> Vec<u8> {
+        let mut body = vec![version, 0, 0, 0];
+        body.extend(system.to_be_bytes());
+        body.extend((data.len() as u32).to_be_bytes());
+        body.extend(data);
+        let size = (8 + body.len()) as u32;
+        [&size.to_be_bytes()[..], b"pssh", &body].concat()
+    }
 
     pub fn pssh(version: u8, system: u128, key_ids: &[[u8; 16]]) -> Vec<u8> {
         let mut body = vec![version, 0, 0, 0];

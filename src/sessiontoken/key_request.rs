@@ -5,10 +5,14 @@
 
 use gst::glib;
 use gst::meta::ProtectionMeta;
+use gst::prelude::*;
 
-use crate::packing::HeaderTemplate;
+use crate::packing::{self, HeaderTemplate};
 use crate::secret::Secret;
 use crate::session::Token;
+
+use super::policy::Policy;
+use super::settings::Packing;
 
 /// Name of the structure.
 pub const NAME: &str = "drm-key-request";
@@ -24,14 +28,27 @@ pub enum Flow {
 }
 
 impl Flow {
-    /// By the event's origin. qtdemux's origins (`isobmff/…`) say nothing, so there the flow of the events before it stands.
-    pub fn after(self, origin: Option<&str>) -> Self {
+    /// By the event's origin, which qtdemux's (`isobmff/…`) does not tell.
+    pub fn of_origin(origin: Option<&str>) -> Self {
         match origin {
             Some("dash/mpd") => Flow::Dash,
             Some("hls/m3u8") => Flow::Hls,
             Some("smooth-streaming") => Flow::SmoothStreaming,
-            _ => self,
+            _ => Flow::Unknown,
         }
+    }
+
+    /// By the demuxer among the elements that the stream has come through (dashdemux and dashdemux2 alike, and so on).
+    pub fn of_elements(elements: impl Iterator<Item = gst::Element>) -> Self {
+        elements
+            .filter_map(|element| element.factory())
+            .find_map(|factory| match factory.name().as_str() {
+                "dashdemux" | "dashdemux2" => Some(Flow::Dash),
+                "hlsdemux" | "hlsdemux2" | "hlsdrmdemux" => Some(Flow::Hls),
+                "mssdemux" | "mssdemux2" => Some(Flow::SmoothStreaming),
+                _ => None,
+            })
+            .unwrap_or_default()
     }
 
     fn nick(self) -> &'static str {
@@ -85,18 +102,18 @@ pub fn token(request: &gst::StructureRef) -> Option<Secret> {
 
 /// The event with the key request on it: a new event with a new init data buffer, because the ones that came in are
 /// shared with other pads. Everything else stays as it was, the bytes are not copied.
-pub fn put_on(
-    event: &gst::Event,
-    token: &Token,
-    flow: Flow,
-    header: &HeaderTemplate,
-) -> gst::Event {
+pub fn put_on(event: &gst::Event, token: &Token, flow: Flow, policy: &Policy) -> gst::Event {
     let mut event = event.copy();
     let gst::EventView::Protection(protection) = event.view() else {
         return event;
     };
-    let mut data = protection.buffer().to_owned();
-    ProtectionMeta::add(data.make_mut(), structure(token, flow, header));
+    let (system, data, _) = protection.get();
+    let mut request = structure(token, flow, &policy.header);
+    if let Some(custom_data) = custom_data(token, flow, policy.packing, system, data) {
+        request.set("custom-data", custom_data.expose());
+    }
+    let mut data = data.to_owned();
+    ProtectionMeta::add(data.make_mut(), request);
     event.make_mut().structure_mut().set("data", &data);
     event
 }
@@ -116,6 +133,27 @@ fn structure(token: &Token, flow: Flow, header: &HeaderTemplate) -> gst::Structu
         request.set("expires-at", expires_at);
     }
     request
+}
+
+/// What to pack into the key request for this init data.
+fn custom_data(
+    token: &Token,
+    flow: Flow,
+    packing: Packing,
+    system: &str,
+    init_data: &gst::BufferRef,
+) -> Option<Secret> {
+    match (packing, flow) {
+        (Packing::None, _) => None,
+        (Packing::Ave, _) | (Packing::Auto, Flow::Hls) => {
+            Some(packing::client_access(token.text()))
+        }
+        (Packing::SecClient | Packing::Auto, _) => {
+            let init_data = init_data.map_readable();
+            let init_data = init_data.as_deref().unwrap_or_default();
+            Some(packing::key_request(token.text(), system, init_data))
+        }
+    }
 }
 
 pub fn date_time(at: std::time::SystemTime) -> Option<gst::DateTime> {

@@ -15,7 +15,7 @@ use crate::secret::Secret;
 use crate::session::{Identity, MAX_TOKEN_LEN, session};
 
 use super::acquisition::Acquisition;
-use super::settings::{AuthService, OnFailure, Pairs, Settings};
+use super::settings::{AuthService, OnFailure, Packing, Pairs, Settings};
 
 /// What the element does from READY on.
 pub struct Policy {
@@ -24,6 +24,7 @@ pub struct Policy {
     pub on_failure: OnFailure,
     pub prefetch: bool,
     pub header: HeaderTemplate,
+    pub packing: Packing,
     pub correlation_id: Option<String>,
     pub max_held_bytes: u64,
     /// What the user should know and what stops nothing.
@@ -73,6 +74,7 @@ pub fn policy(settings: &Settings) -> Result<Policy, Failure> {
         on_failure: settings.on_failure,
         prefetch: settings.prefetch,
         header,
+        packing: settings.packing,
         correlation_id,
         max_held_bytes: settings.common.max_held_bytes,
         warnings: warnings(settings),

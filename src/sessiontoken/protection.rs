@@ -5,14 +5,16 @@
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use gst::prelude::*;
 use gst::subclass::prelude::*;
 
 use crate::hold::{Holding, Item, Prepared};
 use crate::session::{Moment, Token};
+use crate::surroundings::upstream;
 use crate::wait::lock;
 
 use super::imp::{CAT, SessionToken};
-use super::key_request;
+use super::key_request::{self, Flow};
 use super::settings::OnFailure;
 use super::tune::Verdict;
 
@@ -80,9 +82,7 @@ impl SessionToken {
             }
             return Prepared::Push(Item::Event(event));
         }
-        if let Some(tune) = lock(&self.tune).as_mut() {
-            tune.flow = tune.flow.after(protection.origin());
-        }
+        self.see_flow(protection.origin());
         let token = match self.decide() {
             Decision::Go(token) => token,
             Decision::Wait(until) => return Prepared::NotYet(Item::Event(event), until),
@@ -104,6 +104,21 @@ impl SessionToken {
             token.generation()
         );
         Prepared::Push(Item::Event(with_token))
+    }
+
+    /// Where the event does not say what it is from, the one before it may have, or the elements do.
+    fn see_flow(&self, origin: Option<&str>) {
+        let mut flow = Flow::of_origin(origin);
+        if flow == Flow::Unknown {
+            let known = lock(&self.tune).as_ref().map(|tune| tune.flow);
+            flow = match known {
+                Some(Flow::Unknown) => Flow::of_elements(upstream(self.obj().upcast_ref())),
+                _ => return,
+            };
+        }
+        if let Some(tune) = lock(&self.tune).as_mut() {
+            tune.flow = flow;
+        }
     }
 
     pub(super) fn event(&self, event: gst::Event) -> Prepared {

@@ -44,6 +44,25 @@ pub enum OnFailure {
     Anonymous,
 }
 
+/// How the token is packed for the key request, beside the HTTP header.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
+#[enum_type(name = "GstSessionTokenPacking")]
+#[repr(i32)]
+pub enum Packing {
+    #[default]
+    #[enum_value(name = "Auto: AVE for HLS, SecClient otherwise", nick = "auto")]
+    Auto,
+    #[enum_value(name = "None: no custom data", nick = "none")]
+    None,
+    #[enum_value(name = "AVE: the message clientAccess", nick = "ave")]
+    Ave,
+    #[enum_value(
+        name = "SecClient: key system, media usage, access token and content metadata",
+        nick = "secclient"
+    )]
+    SecClient,
+}
+
 /// Names and values out of a structure, or why they cannot be had.
 pub type Pairs = Result<Vec<(String, Secret)>, Failure>;
 
@@ -66,6 +85,7 @@ pub struct Settings {
     pub session_token_file: Option<String>,
     pub token_lifetime: u32,
     pub on_failure: OnFailure,
+    pub packing: Packing,
     pub prefetch: bool,
     pub key_request_header: Option<Secret>,
     pub common: Common,
@@ -92,6 +112,7 @@ impl Default for Settings {
             session_token_file: None,
             token_lifetime: 0,
             on_failure: OnFailure::default(),
+            packing: Packing::default(),
             prefetch: true,
             key_request_header: None,
             common: Common::default(),
@@ -187,6 +208,11 @@ impl Settings {
                 .blurb("Seconds for which a service's token is good at the most (0: as long as the service and the token itself say)")
                 .mutable_ready()
                 .build(),
+            glib::ParamSpecEnum::builder::<Packing>("packing")
+                .nick("Packing")
+                .blurb("How the token is packed for the key request, beside the HTTP header")
+                .mutable_ready()
+                .build(),
             glib::ParamSpecEnum::builder::<OnFailure>("on-failure")
                 .nick("On failure")
                 .blurb("What to do with the stream when there is no token")
@@ -233,6 +259,7 @@ impl Settings {
             "session-token-file" => self.session_token_file = text(value),
             "token-lifetime" => self.token_lifetime = value.get().unwrap_or(0),
             "on-failure" => self.on_failure = value.get().unwrap_or_default(),
+            "packing" => self.packing = value.get().unwrap_or_default(),
             "prefetch" => self.prefetch = value.get().unwrap_or(true),
             "key-request-header" => self.key_request_header = text(value).map(Secret::new),
             name => self.common.apply(name, value),
@@ -254,6 +281,7 @@ impl Settings {
             "session-token-file" => self.session_token_file.to_value(),
             "token-lifetime" => self.token_lifetime.to_value(),
             "on-failure" => self.on_failure.to_value(),
+            "packing" => self.packing.to_value(),
             "prefetch" => self.prefetch.to_value(),
             name => self.common.get(name),
         }

@@ -382,7 +382,7 @@ impl Tune {
     pub fn put_on(&mut self, event: &gst::Event, token: &Token) -> gst::Event {
         self.events += 1;
         self.sent = token.generation();
-        key_request::put_on(event, token, self.flow, &self.policy.header)
+        key_request::put_on(event, token, self.flow, &self.policy)
     }
 
     /// What to tell the application of this token from `service`; `None` where it knows already.

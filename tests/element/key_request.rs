@@ -105,6 +105,7 @@ fn a_decryptor_finds_the_token_and_all_that_goes_with_it() {
         fields(&request),
         [
             "correlation-id",
+            "custom-data",
             "expires-at",
             "flow",
             "generation",
@@ -143,6 +144,7 @@ fn a_token_whose_end_nobody_knows_claims_none() {
         fields(&request),
         [
             "correlation-id",
+            "custom-data",
             "flow",
             "generation",
             "http-headers",
@@ -361,6 +363,7 @@ fn a_player_with_a_token_of_its_own_asks_nobody_and_may_change_it_in_mid_stream(
         fields(&first),
         [
             "correlation-id",
+            "custom-data",
             "flow",
             "generation",
             "http-headers",
@@ -417,4 +420,30 @@ fn a_file_with_a_new_token_is_read_at_the_next_tune() {
     }
     assert_eq!(found, ["old", "new"]);
     assert_eq!(headend.token_requests(), []);
+}
+
+/// What a decryptor finds to pack into its key request, with this packing.
+fn custom_data(packing: &'static str, origin: &str) -> Option<String> {
+    let headend = headend(granting(r#"{"token":"a-token","status":0}"#));
+    let rig = Rig::new(sessiontoken(&headend).property_from_str("packing", packing));
+    rig.send(&[stream_start().into(), caps_event().into()]);
+    request_for(&rig, Some(origin)).get("custom-data").ok()
+}
+
+#[test]
+fn the_token_is_packed_as_the_flow_wants_it_or_as_the_operator_says() {
+    let ave = r#""message:type":"clientAccess""#;
+    let secclient = r#"{"mediaUsage":"stream","accessToken":"a-token"}"#;
+    for (packing, origin, holds) in [
+        ("auto", "hls/m3u8", ave),
+        ("auto", "dash/mpd", secclient),
+        ("auto", "isobmff/moov", secclient),
+        ("ave", "dash/mpd", ave),
+        ("secclient", "hls/m3u8", secclient),
+    ] {
+        let packed = custom_data(packing, origin).expect("custom data");
+        assert!(packed.contains(holds), "{packing}, {origin}: {packed}");
+        assert!(packed.contains("a-token"), "{packed}");
+    }
+    assert_eq!(custom_data("none", "hls/m3u8"), None);
 }

@@ -8,6 +8,7 @@ mod child;
 mod desk;
 mod failure;
 mod hanging;
+mod hls;
 mod lifetime;
 mod metadata;
 mod mid_film;

@@ -20,6 +20,8 @@ pub enum Programme {
     Usual,
     /// The same by the scheme `cbcs`.
     Cbcs,
+    /// For HLS, in playlists without key tags.
+    HlsWithoutKeyTags,
     /// Picture only, with another key in each fragment.
     Rotating,
     /// Picture and sound in two periods, with keys of their own.
@@ -31,6 +33,7 @@ impl Programme {
         match self {
             Programme::Usual => headend.manifest_url(),
             Programme::Cbcs => headend.url("/dash/cbcs/manifest.mpd"),
+            Programme::HlsWithoutKeyTags => headend.url("/hls/cenc/master-no-keys.m3u8"),
             Programme::Rotating => headend.rotating_manifest_url(),
             Programme::Periods => headend.periods_manifest_url(),
         }
@@ -39,14 +42,15 @@ impl Programme {
     /// Its streams.
     pub fn kinds(self) -> &'static [Kind] {
         match self {
-            Programme::Usual | Programme::Cbcs | Programme::Periods => &KINDS,
             Programme::Rotating => &KINDS[..1],
+            _ => &KINDS,
         }
     }
 
     /// A pipeline that plays it, but for the links to pads that come later.
     pub fn written_out(self, uri: &str) -> (String, Vec<Link>) {
         let periods = match self {
+            Programme::HlsWithoutKeyTags => unimplemented!("dashdemux plays DASH"),
             Programme::Usual | Programme::Cbcs | Programme::Rotating => 1,
             Programme::Periods => 2,
         };

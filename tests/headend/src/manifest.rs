@@ -24,6 +24,8 @@ pub(crate) enum Variant {
     UpperCase,
     /// With the namespace of the licence URL declared at the root, not at the element.
     AncestorNamespace,
+    /// A playlist without key tags, whose playlists have none either.
+    NoKeys,
 }
 
 impl Variant {
@@ -33,6 +35,9 @@ impl Variant {
             "manifest-no-laurl.mpd" => ("manifest.mpd", Self::NoLaurl),
             "manifest-upper-case.mpd" => ("manifest.mpd", Self::UpperCase),
             "manifest-ancestor-ns.mpd" => ("manifest.mpd", Self::AncestorNamespace),
+            "master-no-keys.m3u8" => ("master.m3u8", Self::NoKeys),
+            "audio-no-keys.m3u8" => ("audio.m3u8", Self::NoKeys),
+            "video-no-keys.m3u8" => ("video.m3u8", Self::NoKeys),
             _ => (name, Self::AsMade),
         }
     }
@@ -49,6 +54,11 @@ impl Variant {
             }),
             Self::AncestorNamespace => without_comment(manifest.replace(LAURL_NAMESPACE, ""))
                 .replacen("<MPD", &format!("<MPD{LAURL_NAMESPACE}"), 1),
+            Self::NoKeys => manifest
+                .lines()
+                .filter(|line| !line.starts_with("#EXT-X-KEY:"))
+                .map(|line| line.replace(".m3u8", "-no-keys.m3u8") + "\n")
+                .collect(),
         }
     }
 }
@@ -120,6 +130,24 @@ mod tests {
             let attribute = format!(r#"schemeIdUri="urn:uuid:{}""#, id.to_uppercase());
             assert_eq!(count(&manifest, &attribute), 2);
         }
+    }
+
+    #[test]
+    fn playlists_can_be_without_key_tags() {
+        let playlist = |name| {
+            let (file, variant) = Variant::of(name);
+            let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../media/dash/cenc/");
+            let text = std::fs::read_to_string(format!("{folder}{file}")).expect("the test media");
+            (variant.write(&text, URL), text)
+        };
+        let (video, before) = playlist("video-no-keys.m3u8");
+        assert_eq!(count(&before, "#EXT-X-KEY:"), 2);
+        assert_eq!(count(&video, "#EXT-X-KEY:"), 0);
+        assert_eq!(video.lines().count(), before.lines().count() - 2);
+        let (master, before) = playlist("master-no-keys.m3u8");
+        assert_eq!(count(&master, "\nvideo-no-keys.m3u8\n"), 1);
+        assert_eq!(count(&master, "\"audio-no-keys.m3u8\""), 1);
+        assert_eq!(master.replace("-no-keys", ""), before);
     }
 
     #[test]

@@ -62,7 +62,7 @@ fn read(shared: &Shared, path: &str) -> Option<Bytes> {
     let (folder, name) = path.rsplit_once('/')?;
     let (name, variant) = Variant::of(name);
     let contents = fs::read(locate(&shared.media, &format!("{folder}/{name}"))?).ok()?;
-    if !name.ends_with(".mpd") {
+    if !name.ends_with(".mpd") && variant == Variant::AsMade {
         return Some(contents.into());
     }
     let manifest = String::from_utf8(contents).ok()?;
@@ -80,6 +80,11 @@ fn locate(media: &Path, path: &str) -> Option<PathBuf> {
             && name
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+    };
+    // HLS and DASH have the same segments, and lie in the same folders.
+    let path = match path.strip_prefix("/hls/") {
+        Some(name) => &format!("/dash/{name}"),
+        None => path,
     };
     let mut names = path.strip_prefix('/')?.split('/');
     names.try_fold(media.to_path_buf(), |folder, name| {
@@ -105,6 +110,10 @@ mod tests {
     fn a_file_is_found_in_the_media_folder() {
         assert_eq!(
             locate(Path::new("/media"), "/dash/cenc/v_1.m4s").as_deref(),
+            Some(Path::new("/media/dash/cenc/v_1.m4s"))
+        );
+        assert_eq!(
+            locate(Path::new("/media"), "/hls/cenc/v_1.m4s").as_deref(),
             Some(Path::new("/media/dash/cenc/v_1.m4s"))
         );
     }

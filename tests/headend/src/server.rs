@@ -92,7 +92,9 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Result<Reply, No
         }
         (&Method::GET, DISCOVERY_PATH) => discovery::answer(shared, request).await,
         (&Method::POST, "/licence") => licence_server::answer(shared, request).await,
-        (&Method::GET | &Method::HEAD, path) if path.starts_with("/dash/") => {
+        (&Method::GET | &Method::HEAD, path)
+            if path.starts_with("/dash/") || path.starts_with("/hls/") =>
+        {
             media::answer(shared, path, request.headers()).await
         }
         (&Method::GET, "/record") => reply::text(200, shared.state().record.to_string()),

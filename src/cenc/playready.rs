@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! PlayReady's header, as far as a key request needs it ("PlayReady Header Object" in Microsoft's documentation of PlayReady). Whether
+//! a licence is granted is PlayReady's own affair.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use quick_xml::NsReader;
+use quick_xml::events::Event;
+use quick_xml::name::ResolveResult;
+
+use super::MAX_INIT_DATA;
+use super::pssh;
+
+pub const PLAYREADY_SYSTEM: &str = "9a04f079-9840-4286-ab92-e65be0885f95";
+const PLAYREADY_SYSTEM_ID: u128 = 0x9a04f079_9840_4286_ab92_e65be0885f95;
+
+/// Type of the record that holds the header.
+const HEADER_RECORD: u16 = 1;
+
+/// Where the operator's policy for the content stands in the header (AAMP's `DRM_METADATA_TAG_START`).
+const POLICY_NAMESPACE: &str = "urn:ccp:ckm";
+const POLICY: &str = "policy";
+
+/// The text of `ckm:policy` in the header of a PlayReady init data, if there is one: in a `pssh` box, in the ContentProtection element of
+/// an MPD, in what dashdemux2 leaves of that (base64), or in a header object as it stands.
+pub fn policy(init_data: &[u8]) -> Option<String> {
+    if init_data.len() > MAX_INIT_DATA {
+        return None;
+    }
+    if pssh::is_pssh(init_data) {
+        return policy_in_boxes(init_data);
+    }
+    let text = std::str::from_utf8(init_data).ok().map(str::trim);
+    match text {
+        Some(xml) if xml.starts_with('<') => policy_in_xml(xml).or_else(|| {
+            packed_in(xml)
+                .iter()
+                .find_map(|packed| policy_in_base64(packed))
+        }),
+        Some(packed) if !packed.is_empty() => {
+            policy_in_base64(packed).or_else(|| policy_in_object(init_data))
+        }
+        _ => policy_in_object(init_data),
+    }
+}
+
+fn policy_in_base64(packed: &str) -> Option<String> {
+    let packed = packed.split_ascii_whitespace().collect::<String>();
+    let bytes = STANDARD.decode(packed).ok()?;
+    match pssh::is_pssh(&bytes) {
+        true => policy_in_boxes(&bytes),
+        false => policy_in_object(&bytes),
+    }
+}
+
+fn policy_in_boxes(bytes: &[u8]) -> Option<String> {
+    pssh::boxes(bytes)
+        .filter(|one| one.system == PLAYREADY_SYSTEM_ID)
+        .find_map(|one| policy_in_object(one.data))
+}
+
+/// A header object: its size, the number of records, and the records, each with type and size; all of it little endian.
+fn policy_in_object(object: &[u8]) -> Option<String> {
+    let mut rest = object.get(6..)?;
+    while let Some((head, after)) = rest.split_first_chunk::<4>() {
+        let kind = u16::from_le_bytes([head[0], head[1]]);
+        let size = usize::from(u16::from_le_bytes([head[2], head[3]]));
+        let (record, after) = after.split_at_checked(size)?;
+        if kind == HEADER_RECORD {
+            let units = record.chunks_exact(2);
+            let units = units.map(|unit| u16::from_le_bytes([unit[0], unit[1]]));
+            let header = char::decode_utf16(units)
+                .collect::<Result<String, _>>()
+                .ok()?;
+            return policy_in_xml(&header);
+        }
+        rest = after;
+    }
+    None
+}
+
+/// What stands in the first element of that name, as it is written.
+fn policy_in_xml(xml: &str) -> Option<String> {
+    let mut reader = NsReader::from_str(xml);
+    loop {
+        match reader.read_resolved_event().ok()? {
+            (ResolveResult::Bound(namespace), Event::Start(element))
+                if element.local_name().as_ref() == POLICY
+                    && namespace.as_ref() == POLICY_NAMESPACE =>
+            {
+                let text = reader.read_text(element.name()).ok()?;
+                return Some(text.to_string());
+            }
+            (_, Event::Eof) => return None,
+            _ => {}
+        }
+    }
+}
+
+/// The texts of all elements `pro` and `pssh`.
+fn packed_in(xml: &str) -> Vec<String> {
+    let mut reader = NsReader::from_str(xml);
+    let mut found = Vec::new();
+    loop {
+        match reader.read_resolved_event() {
+            Ok((_, Event::Start(element)))
+                if ["pro", "pssh"].contains(&element.local_name().as_ref()) =>
+            {
+                match reader.read_text(element.name()) {
+                    Ok(text) => found.push(text.to_string()),
+                    Err(_) => return found,
+                }
+            }
+            Ok((_, Event::Eof)) | Err(_) => return found,
+            Ok(_) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cenc::pssh::tests::box_of;
+
+    const HEADER: &str = r#"<WRMHEADER xmlns="http://schemas.microsoft.com/DRM/2007/03/PlayReadyHeader" version="4.0.0.0"><DATA><KID>AAAAAAAAAAAAAAAAAAAAAA==</KID><ckm:policy xmlns:ckm="urn:ccp:ckm">policy &amp; more</ckm:policy></DATA></WRMHEADER>"#;
+
+    fn object(header: &str) -> Vec<u8> {
+        let text: Vec<u8> = header.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let other = [2_u16.to_le_bytes(), 2_u16.to_le_bytes(), [7, 7]].concat();
+        let head = [
+            HEADER_RECORD.to_le_bytes(),
+            (text.len() as u16).to_le_bytes(),
+        ]
+        .concat();
+        let records = [other, head, text].concat();
+        let size = (6 + records.len() as u32).to_le_bytes();
+        [&size[..], &2_u16.to_le_bytes(), &records].concat()
+    }
+
+    #[test]
+    fn the_policy_is_found_in_every_form_in_which_demuxers_hand_the_header_over() {
+        let object = object(HEADER);
+        let boxed = box_of(0, PLAYREADY_SYSTEM_ID, &object);
+        let packed = STANDARD.encode(&object);
+        let (first, second) = packed.split_at(20);
+        let forms = [
+            object.clone(),
+            boxed.clone(),
+            packed.clone().into_bytes(),
+            HEADER.as_bytes().to_vec(),
+            format!(
+                "<ContentProtection xmlns:mspr='urn:microsoft:playready'><mspr:pro>{first}\n {second}</mspr:pro></ContentProtection>"
+            )
+            .into_bytes(),
+            format!(
+                "<ContentProtection><cenc:pssh>{}</cenc:pssh></ContentProtection>",
+                STANDARD.encode(boxed)
+            )
+            .into_bytes(),
+        ];
+        for form in forms {
+            assert_eq!(
+                policy(&form).as_deref(),
+                Some("policy &amp; more"),
+                "{form:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_has_no_policy_or_is_damaged_gives_none() {
+        let elsewhere = HEADER.replace("urn:ccp:ckm", "urn:other");
+        let without = object("<WRMHEADER/>");
+        let whole = object(HEADER);
+        let widevine = box_of(0, 0xedef8ba9_79d6_4ace_a3c8_27dcd51d21ed, &whole);
+        for form in [
+            elsewhere.as_bytes(),
+            &without,
+            &widevine,
+            b"MSPR 2.0",
+            b"<",
+            b"",
+        ] {
+            assert_eq!(policy(form), None);
+        }
+        for cut in 0..whole.len() {
+            assert_eq!(policy(&whole[..cut]), None, "cut at {cut}");
+        }
+    }
+}
