@@ -191,7 +191,7 @@ fn check_channel_change(options: &[&str]) {
     let second = lines_with(&output, "channel 2: plays");
     assert!(second[0].ends_with("no token request"), "{output}");
     assert!(
-        output.contains("channels watched: 2; tokens requested: 1;"),
+        output.contains("channels watched: 2; tokens used: 1;"),
         "{output}"
     );
     assert_discreet(&headend, &output);
@@ -271,7 +271,7 @@ fn a_channel_that_fails_leaves_the_others() {
     let (status, output) = player.end();
     assert_ended(status, 0, &output);
     assert!(output.contains("channel 2: plays"), "{output}");
-    let summary = "channels watched: 1; tokens requested: 0;";
+    let summary = "channels watched: 1; tokens used: 0;";
     assert!(output.contains(summary), "{output}");
 }
 

@@ -163,6 +163,7 @@ impl Report {
         let source = message.src().and_then(|one| one.downcast_ref());
         let source = source.and_then(gst::Element::factory);
         let source = source.map_or_else(|| "player".into(), |factory| factory.name());
+        let is_licence = source == "clearkeydec";
         self.line(&format!("{kind}: {source}: {}", error.message()));
         let details = details.filter(|one| one.name() == "session-token-error");
         let Some(details) = details else {
@@ -173,7 +174,11 @@ impl Report {
                 self.line(&format!("  the server says: {words}"));
             }
         }
-        if let Some(hint) = details.get("reason").ok().and_then(hint) {
+        if let Some(hint) = details
+            .get("reason")
+            .ok()
+            .and_then(|reason| hint(reason, is_licence))
+        {
             self.line(&format!("  {hint}"));
         }
     }
@@ -181,7 +186,7 @@ impl Report {
     /// What there was, at the end.
     pub fn summary(&mut self) {
         self.line(&format!(
-            "channels watched: {}; tokens requested: {}; tokens refused by the licence server: {}; times without a token: {}",
+            "channels watched: {}; tokens used: {}; tokens refused by the licence server: {}; times without a token: {}",
             self.channels.len(),
             self.fetched.len(),
             self.refused.len(),
@@ -202,13 +207,16 @@ fn none(message: &gst::StructureRef) -> String {
 }
 
 /// What the user can do, by the `reason` of an error.
-fn hint(reason: &str) -> Option<&'static str> {
+fn hint(reason: &str, is_licence: bool) -> Option<&'static str> {
     Some(match reason {
         "denied" => {
             "not for this box or this account: check credentials and subscription, or press n for another channel"
         }
         "transient" | "timed-out" => {
             "the server may be back soon: press n and p to try this channel again"
+        }
+        "malformed" if is_licence => {
+            "check --set license-url=…: something else seems to answer there"
         }
         "malformed" => "check --auth-service and --location: something else seems to answer there",
         "misconfigured" => "correct the setting and start again",

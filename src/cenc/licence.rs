@@ -3,7 +3,7 @@
 //! ClearKey licence requests and licences as JSON (W3C Encrypted Media Extensions, 9.1.3 and 9.1.4).
 
 use std::collections::HashMap;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use base64::Engine;
 use base64::alphabet;
@@ -28,9 +28,19 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
 #[derive(Debug, Default)]
 pub struct Licence {
     pub keys: HashMap<KeyId, ContentKey>,
-    /// When the first of the keys ends, where the server says so. EME's ClearKey has nothing for that, but JSON Web Keys
+    /// When keys end, where the server says so. EME's ClearKey has nothing for that, but JSON Web Keys
     /// have `exp` (IANA's registry of their parameters, from OpenID Federation 1.0), which servers may add.
-    pub ends: Option<SystemTime>,
+    ends: HashMap<KeyId, SystemTime>,
+}
+
+impl Licence {
+    /// How long all of these keys are good for, where anybody says so. One that has ended before it came says nothing: our clock is wrong more
+    /// likely than the server.
+    pub fn lifetime(&self, key_ids: &[KeyId], wall: SystemTime) -> Option<Duration> {
+        let ends = key_ids.iter().filter_map(|key_id| self.ends.get(key_id));
+        let lifetimes = ends.filter_map(|end| end.duration_since(wall).ok());
+        lifetimes.filter(|lifetime| !lifetime.is_zero()).min()
+    }
 }
 
 /// The body of the request for these keys.
@@ -117,8 +127,9 @@ fn read_body(body: &[u8]) -> Result<Licence, Failure> {
             .map_err(|_| unusable())?;
         let key = ContentKey::from_slice(&bytes).ok_or_else(unusable)?;
         licence.keys.insert(key_id, key);
-        let end = jwk.exp.as_ref().and_then(Scalar::date);
-        licence.ends = licence.ends.into_iter().chain(end).min();
+        if let Some(end) = jwk.exp.as_ref().and_then(Scalar::date) {
+            licence.ends.insert(key_id, end);
+        }
         if keys
             .insert(key_id, bytes.clone())
             .is_some_and(|other| other != bytes)
@@ -159,7 +170,7 @@ mod tests {
             let licence =
                 read_licence(&HttpReply::new(200, key("oct", KEY_ID, k).as_bytes())).expect(k);
             assert!(licence.keys.contains_key(&id));
-            assert_eq!(licence.ends, None);
+            assert_eq!(licence.lifetime(&[id], SystemTime::UNIX_EPOCH), None);
         }
         assert!(
             read_licence(&HttpReply::new(200, br#"{"keys":[]}"#))
@@ -170,30 +181,31 @@ mod tests {
     }
 
     #[test]
-    fn a_licence_ends_with_the_first_of_its_keys() {
+    fn a_licence_is_good_until_the_first_of_the_keys_that_are_of_use_ends() {
+        const AG: u128 = 0x00112233445566778899aabbccddee02;
         let jwk = |id: &str, exp: &str| {
             format!(
                 r#"{{"kty":"oct","kid":"ABEiM0RVZneImaq7zN3u{id}","k":"AAAAAAAAAAAAAAAAAAAAAA"{exp}}}"#
             )
         };
-        let ends = |jwks: &[String]| {
-            let body = format!(r#"{{"keys":[{}]}}"#, jwks.join(","));
-            read_licence(&HttpReply::new(200, body.as_bytes()))
-                .expect(&body)
-                .ends
+        let lifetime = |ag: &str, aw: &str, key_ids: &[u128]| {
+            let body = format!(r#"{{"keys":[{},{}]}}"#, jwk("Ag", ag), jwk("Aw", aw));
+            let licence = read_licence(&HttpReply::new(200, body.as_bytes())).expect(&body);
+            let key_ids: Vec<_> = key_ids.iter().map(|id| KeyId(id.to_be_bytes())).collect();
+            let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1000);
+            licence
+                .lifetime(&key_ids, now)
+                .map(|lifetime| lifetime.as_secs())
         };
-        let at = |seconds| Some(SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(seconds));
-        assert_eq!(
-            ends(&[jwk("Ag", r#","exp":2000"#), jwk("Aw", r#","exp":1000"#)]),
-            at(1000)
-        );
-        assert_eq!(
-            ends(&[jwk("Ag", ""), jwk("Aw", r#","exp":1000"#)]),
-            at(1000)
-        );
+        let (early, late, past) = (r#","exp":1500"#, r#","exp":3000"#, r#","exp":1000"#);
+        assert_eq!(lifetime(early, late, &[AG, AG + 1]), Some(500));
+        assert_eq!(lifetime(early, late, &[AG + 1]), Some(2000));
+        assert_eq!(lifetime(early, "", &[AG, AG + 1]), Some(500));
+        assert_eq!(lifetime(past, late, &[AG, AG + 1]), Some(2000));
+        assert_eq!(lifetime(past, past, &[AG, AG + 1]), None);
         // What says nothing that we understand costs nobody the key.
         assert_eq!(
-            ends(&[jwk("Ag", r#","exp":"never""#), jwk("Aw", r#","exp":null"#)]),
+            lifetime(r#","exp":"never""#, r#","exp":null"#, &[AG, AG + 1]),
             None
         );
     }

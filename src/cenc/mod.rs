@@ -8,7 +8,7 @@ mod init_data;
 mod key;
 mod licence;
 pub mod playready;
-mod pssh;
+pub mod pssh;
 mod sample;
 
 pub use cbcs::Pattern;

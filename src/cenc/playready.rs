@@ -13,7 +13,7 @@ use super::MAX_INIT_DATA;
 use super::pssh;
 
 pub const PLAYREADY_SYSTEM: &str = "9a04f079-9840-4286-ab92-e65be0885f95";
-const PLAYREADY_SYSTEM_ID: u128 = 0x9a04f079_9840_4286_ab92_e65be0885f95;
+pub const PLAYREADY_SYSTEM_ID: u128 = 0x9a04f079_9840_4286_ab92_e65be0885f95;
 
 /// Type of the record that holds the header.
 const HEADER_RECORD: u16 = 1;

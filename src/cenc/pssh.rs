@@ -6,7 +6,7 @@ use super::KeyId;
 
 /// The W3C common system, whose boxes only list key ids.
 pub const COMMON_SYSTEM: &str = "1077efec-c0b2-4d02-ace3-3c1e52e2fb4b";
-const COMMON_SYSTEM_ID: u128 = 0x1077efec_c0b2_4d02_ace3_3c1e52e2fb4b;
+pub const COMMON_SYSTEM_ID: u128 = 0x1077efec_c0b2_4d02_ace3_3c1e52e2fb4b;
 
 /// DASH-IF's ClearKey.
 pub const CLEARKEY_SYSTEM: &str = "e2719d58-a985-b3c9-781a-b030af78d30e";
@@ -87,7 +87,7 @@ fn read(body: &[u8]) -> Option<Pssh<'_>> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
 
     /// A box without key ids.

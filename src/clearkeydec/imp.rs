@@ -465,6 +465,10 @@ impl Holding for ClearKeyDec {
                     Prepared::Consumed
                 }
                 gst::EventView::Caps(caps) => self.caps(caps),
+                gst::EventView::Segment(_) => {
+                    lock(&self.keys).begin_segment();
+                    Prepared::Push(Item::Event(event))
+                }
                 _ => Prepared::Push(Item::Event(event)),
             },
         }

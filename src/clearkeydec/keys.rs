@@ -6,11 +6,10 @@ use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use crate::cenc::{ContentKey, InitData, KeyId};
-use crate::chance::chance;
 use crate::failure::Failure;
 use crate::flight::{Flight, Wake};
 use crate::http::Endpoint;
-use crate::session::{Moment, backoff};
+use crate::session::{Moment, pause_after};
 
 use super::key_request::KeyRequest;
 use super::licences::{Granted, Order, Outcome, forget_unused};
@@ -56,20 +55,36 @@ pub struct Means<'a> {
 
 #[derive(Default)]
 pub struct Keys {
-    /// Key ids that have not been asked for, the newest last.
+    /// Key ids that the init data names and that have not been asked for, the newest last.
     named: Vec<KeyId>,
-    /// The only one that the newest fragment names.
-    of_fragment: Option<KeyId>,
+    /// All that the newest init data names: that between which no data came.
+    current: Vec<KeyId>,
+    /// Those of them that come from the newest fragment.
+    of_fragment: Vec<KeyId>,
+    /// Data, or a new segment, has come since the last init data.
+    data_came: bool,
+    /// Init data names the id that means none otherwise.
+    zero_is_an_id: bool,
     licence_url: Option<String>,
     request: KeyRequest,
     /// The newest last.
     held: Vec<Held>,
+    /// What the stream waits for.
     pending: Option<Pending>,
+    /// What comes beside the stream.
+    beside: Option<Beside>,
     failed_renewals: u32,
     /// Until then no licence is asked for ahead of another one's end.
     pause: Option<Instant>,
     news: Vec<News>,
     stopping: bool,
+}
+
+/// A licence that the stream does not wait for.
+struct Beside {
+    pending: Pending,
+    /// It is to take the place of one at hand. Otherwise it was waited for before a seek.
+    is_renewal: bool,
 }
 
 /// A licence that has come.
@@ -90,18 +105,32 @@ impl Held {
 impl Keys {
     /// Takes in what a protection event of that origin says.
     pub fn learn(&mut self, init_data: InitData, origin: Option<&str>) {
-        if origin == Some(FRAGMENT) {
-            self.of_fragment = match init_data.key_ids[..] {
-                [only] => Some(only),
-                _ => None,
-            };
-        }
-        for key_id in init_data.key_ids {
-            self.name(key_id);
-        }
         if init_data.licence_url.is_some() {
             self.licence_url = init_data.licence_url;
         }
+        if init_data.key_ids.is_empty() {
+            return;
+        }
+        if std::mem::take(&mut self.data_came) {
+            self.current.clear();
+            self.of_fragment.clear();
+        }
+        for key_id in init_data.key_ids {
+            remember(&mut self.current, key_id);
+            match origin {
+                Some(FRAGMENT) => remember(&mut self.of_fragment, key_id),
+                _ => self.zero_is_an_id |= key_id == NO_KEY_ID,
+            }
+            let is_pending = |pending: &Pending| pending.is_for(&key_id);
+            if self.held_for(&key_id).is_none() && !self.pending.as_ref().is_some_and(is_pending) {
+                remember(&mut self.named, key_id);
+            }
+        }
+    }
+
+    /// What comes now is no part of what came before: a seek may have taken the data away that stood between one fragment and another.
+    pub fn begin_segment(&mut self) {
+        self.data_came = true;
     }
 
     /// What `sessiontoken` wants on licence requests from now on.
@@ -120,22 +149,12 @@ impl Keys {
         std::mem::take(&mut self.news)
     }
 
-    fn name(&mut self, key_id: KeyId) {
-        let is_pending = |pending: &Pending| pending.is_for(&key_id);
-        let is_known = self.is_asked(&key_id) || self.pending.as_ref().is_some_and(is_pending);
-        if !is_known && !self.named.contains(&key_id) {
-            if self.named.len() == MAX_KEY_IDS {
-                self.named.remove(0);
-            }
-            self.named.push(key_id);
-        }
-    }
-
     /// The id of the key that a sample of this key id needs.
     fn meant(&self, key_id: KeyId) -> Option<KeyId> {
-        match key_id {
-            NO_KEY_ID => self.of_fragment,
-            other => Some(other),
+        match (key_id, &self.of_fragment[..]) {
+            (NO_KEY_ID, [only]) => Some(*only),
+            (NO_KEY_ID, _) if !self.zero_is_an_id => None,
+            (key_id, _) => Some(key_id),
         }
     }
 
@@ -150,8 +169,9 @@ impl Keys {
         held.granted.licence.keys.get(&key_id)
     }
 
-    /// Whether the key is here for good, so that there is no need to look at the clock.
-    pub fn is_settled(&self, key_id: KeyId) -> bool {
+    /// A sample that needs this key has come. Whether the key is here for good, so that there is no need to look at the clock.
+    pub fn is_settled(&mut self, key_id: KeyId) -> bool {
+        self.data_came = true;
         self.meant(key_id)
             .and_then(|key_id| self.held_for(&key_id))
             .is_some_and(|held| held.granted.life.ends_at().is_none())
@@ -161,102 +181,119 @@ impl Keys {
     /// close to its end is asked for anew beside the stream, which goes on.
     pub fn obtain(&mut self, key_id: KeyId, means: &Means) -> Result<(), Missing> {
         let key_id = self.meant(key_id).ok_or(Missing::Unnamed)?;
-        let (life, key_ids) = match self.held_for(&key_id) {
-            Some(held) => (Some(held.granted.life), held.key_ids.clone()),
-            None => (None, vec![key_id]),
+        let Some(held) = self.held_for(&key_id) else {
+            return self.fetch(key_id, &[key_id], means);
         };
+        let life = held.granted.life;
+        if life.is_valid(means.now) && !life.is_stale(means.now) {
+            return Ok(());
+        }
+        // With those that came with it and are in use too, but for keys that are no longer.
+        let is_wanted = |one: &&KeyId| **one == key_id || self.current.contains(one);
+        let again: Vec<_> = held.key_ids.iter().filter(is_wanted).copied().collect();
+        if life.is_valid(means.now) {
+            self.renew(key_id, &again, means);
+            return Ok(());
+        }
         self.held
             .retain(|held| held.granted.life.is_valid(means.now));
-        match life {
-            Some(life) if life.is_valid(means.now) => {
-                if life.is_stale(means.now) {
-                    self.renew(key_id, &key_ids, means);
-                }
-                Ok(())
-            }
-            _ => self.fetch(key_id, &key_ids, means),
-        }
+        self.fetch(key_id, &again, means)
     }
 
     /// Gets a key here that the stream waits for, and these with it.
     fn fetch(&mut self, key_id: KeyId, with: &[KeyId], means: &Means) -> Result<(), Missing> {
-        loop {
-            let is_for_it = match &self.pending {
-                Some(pending) => pending.is_for(&key_id),
-                None if self.is_asked(&key_id) => return Err(Missing::NotInLicence(key_id)),
-                None => {
-                    self.pending = Some(self.begin(with, means).map_err(Missing::Failed)?);
-                    true
-                }
-            };
-            match self.drive(means) {
-                Driven::Waits(until) => return Err(Missing::Wait(until)),
-                Driven::Failed(failure) if is_for_it => return Err(Missing::Failed(failure)),
-                // That was for others, which will be asked for when they are needed.
-                Driven::Failed(failure) => self.renewal_failed(failure, means),
-                Driven::Granted if self.held_for(&key_id).is_none() => {}
-                Driven::Granted => return Ok(()),
+        let is_for_it = |pending: &mut Pending| pending.is_for(&key_id);
+        let waited_for = self.pending.take_if(is_for_it).or_else(|| {
+            let beside = self.beside.take_if(|beside| beside.pending.is_for(&key_id));
+            beside.map(|beside| beside.pending)
+        });
+        if let Some(pending) = self.pending.take() {
+            // Somebody may seek back to it.
+            self.beside.get_or_insert(Beside {
+                pending,
+                is_renewal: false,
+            });
+        }
+        let pending = match waited_for {
+            Some(pending) => pending,
+            None => self.begin(with, means).map_err(Missing::Failed)?,
+        };
+        match self.drive(pending, false, means) {
+            Driven::Waits(pending) => {
+                let until = pending.until();
+                self.pending = Some(pending);
+                Err(Missing::Wait(until))
+            }
+            Driven::Failed(failure) => Err(Missing::Failed(failure)),
+            Driven::Granted if self.held_for(&key_id).is_none() => {
+                Err(Missing::NotInLicence(key_id))
+            }
+            Driven::Granted => {
+                self.renewals_may_go_on();
+                Ok(())
             }
         }
     }
 
     /// Does what can be done now for another licence. Whatever comes of it, the one at hand is still good.
     fn renew(&mut self, key_id: KeyId, again: &[KeyId], means: &Means) {
-        let is_for_it = match &self.pending {
-            Some(pending) => pending.is_for(&key_id),
+        let Beside {
+            pending,
+            is_renewal,
+        } = match self.beside.take() {
+            Some(beside) => beside,
             None if self.pause.is_some_and(|until| means.now.steady < until) => return,
             None => match self.begin(again, means) {
-                Ok(pending) => {
-                    self.pending = Some(pending);
-                    true
-                }
+                Ok(pending) => Beside {
+                    pending,
+                    is_renewal: true,
+                },
                 Err(failure) => return self.renewal_failed(failure, means),
             },
         };
-        match self.drive(means) {
-            Driven::Failed(failure) => self.renewal_failed(failure, means),
+        let is_for_it = pending.is_for(&key_id);
+        match self.drive(pending, is_renewal, means) {
+            Driven::Waits(pending) => {
+                self.beside = Some(Beside {
+                    pending,
+                    is_renewal,
+                });
+            }
+            Driven::Failed(failure) if is_renewal => self.renewal_failed(failure, means),
             Driven::Granted if is_for_it => {
                 let is_stale = |held: &Held| held.granted.life.is_stale(means.now);
                 if self.held_for(&key_id).is_some_and(is_stale) {
-                    // It came without the key.
-                    self.pause_renewals(means);
+                    let left_out = format!("the licence server left out the key id {key_id}");
+                    self.renewal_failed(Failure::denied(left_out), means);
                 } else {
-                    self.failed_renewals = 0;
+                    self.renewals_may_go_on();
                 }
             }
-            Driven::Waits(_) | Driven::Granted => {}
+            Driven::Granted | Driven::Failed(_) => {}
         }
     }
 
+    fn renewals_may_go_on(&mut self) {
+        self.failed_renewals = 0;
+        self.pause = None;
+    }
+
     fn renewal_failed(&mut self, failure: Failure, means: &Means) {
-        self.pause_renewals(means);
+        self.failed_renewals = self.failed_renewals.saturating_add(1);
+        let pause = pause_after(&failure, self.failed_renewals);
+        self.pause = means.now.steady.checked_add(pause);
         self.news.push(News::RenewalFailed(failure));
     }
 
-    fn pause_renewals(&mut self, means: &Means) {
-        self.failed_renewals = self.failed_renewals.saturating_add(1);
-        let pause = backoff(self.failed_renewals, chance());
-        self.pause = means.now.steady.checked_add(pause);
-    }
-
-    /// Whether a licence that is here was asked for it.
-    fn is_asked(&self, key_id: &KeyId) -> bool {
-        self.held.iter().any(|held| held.key_ids.contains(key_id))
-    }
-
     /// Takes what is under way as far as it goes.
-    fn drive(&mut self, means: &Means) -> Driven {
-        while let Some(pending) = self.pending.take() {
-            // Each turn is an answer of the licence server's or of the store's, and the store gives up after some.
-            match pending.step(&mut self.request, self.stopping, means) {
-                Step::Wait(pending) => {
-                    let until = pending.until();
-                    self.pending = Some(pending);
-                    return Driven::Waits(until);
-                }
-                Step::Refused(pending) => self.pending = Some(pending),
+    fn drive(&mut self, mut pending: Pending, is_renewal: bool, means: &Means) -> Driven {
+        // Each turn is an answer of the licence server's or of the store's, and the store gives up after some.
+        loop {
+            pending = match pending.step(&mut self.request, self.stopping, means) {
+                Step::Wait(pending) => return Driven::Waits(pending),
+                Step::Refused(pending) => pending,
                 Step::AnotherToken(key_ids) => match self.begin(&key_ids, means) {
-                    Ok(pending) => self.pending = Some(pending),
+                    Ok(pending) => pending,
                     Err(failure) => return Driven::Failed(failure),
                 },
                 Step::Granted {
@@ -265,41 +302,48 @@ impl Keys {
                     key_ids,
                     is_shared,
                 } => {
-                    self.take(
-                        Held {
-                            granted,
-                            key_ids,
-                            flight,
-                        },
-                        is_shared,
-                    );
+                    self.take(granted, flight, key_ids);
+                    self.tell_of_grant(is_shared, is_renewal);
                     return Driven::Granted;
                 }
                 Step::Failed(failure) => return Driven::Failed(failure),
-            }
+            };
         }
-        Driven::Granted
     }
 
-    fn take(&mut self, new: Held, is_shared: bool) {
-        let is_replaced = |old: &Held| {
-            old.granted
+    fn take(&mut self, granted: Arc<Granted>, flight: Arc<Flight<Outcome>>, key_ids: Vec<KeyId>) {
+        let new = Held {
+            granted,
+            key_ids,
+            flight,
+        };
+        let keys_of = |held: &Held| {
+            held.granted
                 .licence
                 .keys
                 .keys()
-                .all(|key_id| new.has(key_id))
+                .copied()
+                .collect::<Vec<_>>()
         };
-        let before = self.held.len();
-        self.held.retain(|old| !is_replaced(old));
-        self.news.push(News::Granted {
-            granted: new.granted.clone(),
-            is_shared,
-            is_renewal: self.held.len() < before,
-        });
+        self.held
+            .retain(|old| !keys_of(old).iter().all(|key_id| new.has(key_id)));
         if self.held.len() == MAX_LICENCES {
             self.held.remove(0);
         }
         self.held.push(new);
+    }
+
+    fn tell_of_grant(&mut self, is_shared: bool, is_renewal: bool) {
+        if let Some(held) = self.held.last()
+            // One without a key is told of as what it is: a failed renewal, or an error.
+            && !held.granted.licence.keys.is_empty()
+        {
+            self.news.push(News::Granted {
+                granted: held.granted.clone(),
+                is_shared,
+                is_renewal,
+            });
+        }
     }
 
     /// Asks for all keys that were named and not asked for, and for these `again`.
@@ -314,10 +358,9 @@ impl Keys {
                 ));
             }
         };
-        let mut key_ids: Vec<_> = self.named.iter().chain(again).copied().collect();
+        let mut key_ids: Vec<_> = self.named.drain(..).chain(again.iter().copied()).collect();
         key_ids.sort_unstable();
         key_ids.dedup();
-        self.named.clear();
         self.request.catch_up();
         let ours: Vec<_> = self.held.iter().map(|held| held.flight.clone()).collect();
         Ok(Pending::licence(
@@ -334,10 +377,18 @@ impl Keys {
     }
 }
 
+fn remember(key_ids: &mut Vec<KeyId>, key_id: KeyId) {
+    if !key_ids.contains(&key_id) {
+        if key_ids.len() == MAX_KEY_IDS {
+            key_ids.remove(0);
+        }
+        key_ids.push(key_id);
+    }
+}
+
 /// How far it went.
 enum Driven {
-    /// At the latest until then.
-    Waits(Instant),
+    Waits(Pending),
     Granted,
     Failed(Failure),
 }
@@ -346,6 +397,7 @@ impl Drop for Keys {
     fn drop(&mut self) {
         self.held.clear();
         self.pending = None;
+        self.beside = None;
         forget_unused();
     }
 }

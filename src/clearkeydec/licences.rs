@@ -47,8 +47,7 @@ type Orders = HashMap<Order, Weak<Flight<Outcome>>>;
 
 static ORDERS: Lazy<Mutex<Orders>> = Lazy::new(Mutex::default);
 
-/// Keys are used for a second at the least, whatever the licence says: a server whose licences end before they come, or one with another idea of the
-/// time, would else be asked without a pause.
+/// Keys are used for a second at the least, whatever the licence says: a server whose licences end as they come would else be asked without a pause.
 const SHORTEST_LIFE: Duration = Duration::from_secs(1);
 
 /// The flight of that order: one that others began (and then true), or a new one. None of these in `not`.
@@ -89,17 +88,15 @@ pub fn order(
         }
     };
     let started = now.steady;
+    let key_ids = order.key_ids.clone();
     drop(runtime.spawn(async move {
         let result = fetch(order, patience).await;
         let latency = started.elapsed();
         landing.land(match result {
             Ok((licence, attempts)) => {
                 let now = Moment::now();
-                // Where it ended before it came, our clock is wrong more likely than the server.
-                let lifetime = licence
-                    .ends
-                    .and_then(|end| end.duration_since(now.wall).ok())
-                    .map(|lifetime| lifetime.max(SHORTEST_LIFE));
+                let lifetime = licence.lifetime(&key_ids, now.wall);
+                let lifetime = lifetime.map(|lifetime| lifetime.max(SHORTEST_LIFE));
                 Ok(Arc::new(Granted {
                     licence,
                     life: Life::new(lifetime, now),

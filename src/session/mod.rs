@@ -10,11 +10,11 @@ mod freshness;
 mod life;
 mod token;
 
+use std::any::Any;
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::{Duration, Instant};
 
 pub use cache::session;
-pub use freshness::backoff;
 pub use life::{Life, Moment};
 pub use token::{Grant, MAX_TOKEN_LEN, Token, Way, checked};
 
@@ -35,6 +35,12 @@ const STRIKES: usize = 3;
 /// A token that is refused within this time of its arrival was no good from the start; one that is refused later was, and a
 /// service that takes sessions away now and then is not one that takes none.
 const NO_GOOD: Duration = Duration::from_secs(60);
+
+/// How long a server is left alone after so many failures in a row, of which this is the last: longer each time, and as long as it wishes.
+pub fn pause_after(failure: &Failure, in_a_row: u32) -> Duration {
+    let wish = failure.retry_after.unwrap_or_default().min(LONGEST_WISH);
+    freshness::backoff(in_a_row, chance()).max(wish)
+}
 
 /// What makes two elements share a token: everything that the service's answer depends on.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -87,6 +93,8 @@ struct State {
     users: Vec<Weak<dyn Launch>>,
     /// When somebody will look whether a new token is due.
     look: Option<Instant>,
+    /// What makes them look, which ends with the session.
+    looking: Option<Box<dyn Any + Send>>,
 }
 
 /// The failures since the last token.
@@ -117,11 +125,11 @@ impl State {
 
     fn fail(&mut self, failure: Failure, now: Moment) {
         let in_a_row = self.failed.as_ref().map_or(0, |failed| failed.in_a_row) + 1;
-        let wish = failure.retry_after.unwrap_or_default().min(LONGEST_WISH);
+        let until = now.steady + pause_after(&failure, in_a_row);
         self.failed = Some(Failed {
             failure,
             in_a_row,
-            until: now.steady + freshness::backoff(in_a_row, chance()).max(wish),
+            until,
         });
     }
 
@@ -230,6 +238,18 @@ impl Session {
         }
         state.look = Some(next);
         Some(next)
+    }
+
+    /// Keeps what will call [`look`](Self::look) at that time as long as the session lives. Where it has done so already, there may be another one.
+    pub fn keep_for_look(&self, due: Instant, looking: Box<dyn Any + Send>) {
+        let mut state = self.lock();
+        let dropped = match state.look == Some(due) {
+            true => state.looking.replace(looking),
+            false => Some(looking),
+        };
+        drop(state);
+        // Without the lock: whatever it is does as it likes.
+        drop(dropped);
     }
 
     /// Whether a new token is due, ahead of the end of the one at hand: who can fetch it, and the request to be made.

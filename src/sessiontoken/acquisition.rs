@@ -51,19 +51,30 @@ fn look_when_due(session: &Arc<Session>) {
     let Some(due) = session.next_look(Moment::now()) else {
         return;
     };
-    let session = Arc::downgrade(session);
     // Without a runtime the next event finds the token stale, or ended.
-    if let Ok(runtime) = runtime::get() {
-        drop(runtime.spawn(async move {
-            tokio::time::sleep_until(due.into()).await;
-            let Some(session) = session.upgrade() else {
-                return;
-            };
-            match session.look(Moment::now()) {
-                Some((user, takeoff)) => user.launch(takeoff),
-                None => look_when_due(&session),
-            }
-        }));
+    let Ok(runtime) = runtime::get() else {
+        return;
+    };
+    let weak = Arc::downgrade(session);
+    let looking = runtime.spawn(async move {
+        tokio::time::sleep_until(due.into()).await;
+        let Some(session) = weak.upgrade() else {
+            return;
+        };
+        match session.look(Moment::now()) {
+            Some((user, takeoff)) => user.launch(takeoff),
+            None => look_when_due(&session),
+        }
+    });
+    // A session that is let go takes the wait with it, which may else last for hours.
+    session.keep_for_look(due, Box::new(EndedWhenDropped(looking.abort_handle())));
+}
+
+struct EndedWhenDropped(tokio::task::AbortHandle);
+
+impl Drop for EndedWhenDropped {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 

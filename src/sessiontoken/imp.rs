@@ -80,7 +80,7 @@ pub struct SessionToken {
     pub(super) waiters: Mutex<Vec<Weak<dyn Wake>>>,
     /// A token was refused: the protection events go again, before the next item.
     pub(super) resend: AtomicBool,
-    /// Data has passed since the last protection event.
+    /// Data, or a new segment, has passed since the last protection event.
     pub(super) data_passed: AtomicBool,
     /// On the way down to READY.
     pub(super) stopping: AtomicBool,

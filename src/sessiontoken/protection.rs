@@ -131,6 +131,11 @@ impl SessionToken {
                 self.resend.store(false, Ordering::Release);
                 Prepared::Push(Item::Event(event))
             }
+            gst::EventType::Segment => {
+                // A seek may have taken the data away that stood between one fragment and another.
+                self.data_passed.store(true, Ordering::Relaxed);
+                Prepared::Push(Item::Event(event))
+            }
             _ => Prepared::Push(Item::Event(event)),
         }
     }

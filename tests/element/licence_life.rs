@@ -317,8 +317,15 @@ fn samples_that_name_no_key_are_played_by_the_key_of_their_fragment() {
 fn samples_that_name_no_key_are_told_from_those_whose_key_is_not_granted() {
     let both = || pssh(&[VIDEO_KEY_ID, AUDIO_KEY_ID]);
     let one = || pssh(&[VIDEO_KEY_ID]);
-    let events: [&dyn Fn() -> Vec<gst::Event>; 4] = [
+    let other = || pssh(&[AUDIO_KEY_ID]);
+    let events: [&dyn Fn() -> Vec<gst::Event>; 5] = [
         &Vec::new,
+        // qtdemux sends an event for each box.
+        &|| {
+            [one(), other()]
+                .map(|data| event(COMMON_SYSTEM, FRAGMENT, data))
+                .to_vec()
+        },
         // What a whole track names is not what a fragment names.
         &|| vec![event(COMMON_SYSTEM, "isobmff/moov", one())],
         &|| vec![event(COMMON_SYSTEM, FRAGMENT, both())],
@@ -351,6 +358,8 @@ fn a_key_that_comes_into_use_after_a_seek_is_asked_for_though_another_one_was_un
     let headers = [("Authorization", &*token)];
     rig.send(&[event_with_headers(&[VIDEO_KEY_ID], &headers).into()]);
     assert_eq!(rig.push(picture()), Ok(gst::FlowSuccess::Ok));
+    // While the other one hangs.
+    assert!(headend.wait_for(PATIENCE, |record| record.licence_requests().count() == 2));
     headend.release();
     assert_eq!(contents(&rig.harness.pull().expect("a buffer")), PLAINTEXT);
     assert_eq!(kids(&headend), [[AUDIO_KEY_ID], [VIDEO_KEY_ID]]);
@@ -376,6 +385,8 @@ fn a_key_whose_licence_is_granted_plays_though_the_renewal_of_another_one_is_ref
     let headers = [("Authorization", &*token)];
     rig.send(&[event_with_headers(&[AUDIO_KEY_ID], &headers).into()]);
     assert_eq!(rig.push(sound()), Ok(gst::FlowSuccess::Ok));
+    // While the renewal hangs.
+    assert!(headend.wait_for(PATIENCE, |record| record.licence_requests().count() == 3));
     headend.release();
     rig.send(&[gst::event::Eos::new().into()]);
     let clear = rig.harness.pull().expect("a buffer");
@@ -486,4 +497,17 @@ fn a_licence_is_not_renewed_for_a_stream_that_is_paused() {
     plays_when_the_key_is_here(paused);
     assert_eq!(requests("paused"), 2);
     assert_eq!(states(&news(paused)), ["acquired", "acquired"]);
+}
+
+#[test]
+fn a_key_that_a_licence_left_out_is_asked_for_when_it_comes_into_use() {
+    let headend = serving(Licences::ServeWithout(AUDIO_KEY_ID.to_owned()));
+    let mut rig = authorized(&headend, &[VIDEO_KEY_ID, AUDIO_KEY_ID]);
+    plays_when_the_key_is_here(&mut rig);
+    // Its time has come.
+    headend.set_licences(Licences::Serve);
+    assert_eq!(rig.push(sound()), Ok(gst::FlowSuccess::Ok));
+    let clear = rig.harness.pull().expect("a buffer");
+    assert_eq!(contents(&clear), &PLAINTEXT[..64]);
+    assert_eq!(kids(&headend)[1], [AUDIO_KEY_ID]);
 }

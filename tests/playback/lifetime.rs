@@ -36,10 +36,10 @@ fn generations(show: &Show) -> Vec<u32> {
 in_every_player! {
     fn a_token_that_ends_in_mid_film_is_replaced_without_a_licence_request_and_without_a_wait(player: Player) {
         let operator = Operator::start();
-        operator.set_auth(Auth::GrantFor(2));
+        // The first one lasts until all streams have begun, however busy the machine; the others are renewed after a second.
+        operator.set_auth(Auth::Sequence(vec![Auth::GrantFor(4), Auth::GrantFor(2)]));
         let show = Setup::new(player, &operator).config("timeout", NEVER).in_time().open();
         show.start();
-        // Three lives of two seconds, each of which is renewed at half.
         operator.wait_for_token_requests(3);
         let ended = show.end();
         assert_played(&show, &ended, operator.kinds());
@@ -50,7 +50,7 @@ in_every_player! {
         }
     }
 
-    fn keys_that_come_into_use_later_are_asked_for_with_the_newest_token(player: Player) {
+    fn protection_events_that_come_later_bring_the_newest_token(player: Player) {
         let operator = Operator::start_for(Programme::Rotating);
         operator.set_auth(Auth::GrantFor(1));
         let setup = Setup::new(player, &operator);
