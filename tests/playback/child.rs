@@ -38,7 +38,13 @@ pub fn launch_with(
     token_element: &str,
     options: &[&str],
 ) -> Command {
-    let line = player.launch_line(&operator.manifest_url(), token_element);
+    let decryption = format!("{token_element} ! clearkeydec !");
+    let line = player.launch_line(&operator.manifest_url(), &decryption);
+    launch_line(operator, ranks, &line, options)
+}
+
+/// `gst-launch-1.0` with this line.
+pub fn launch_line(operator: &Operator, ranks: &str, line: &str, options: &[&str]) -> Command {
     let mut command = tool("gst-launch-1.0");
     command
         .args(options)

@@ -9,6 +9,7 @@ mod desk;
 mod failure;
 mod hanging;
 mod hls;
+mod leaks;
 mod lifetime;
 mod metadata;
 mod mid_film;

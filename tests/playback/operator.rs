@@ -22,6 +22,18 @@ use crate::show::{KINDS, Kind};
 /// that is busy with other things it may take longer, and a test that fails takes this long.
 const REQUEST: Duration = Duration::from_secs(30);
 
+/// An auth service that grants this token.
+pub fn granting(token: impl AsRef<str>) -> Auth {
+    Auth::Reply {
+        status: 200,
+        content_type: "application/json".to_owned(),
+        body: format!(
+            r#"{{"token":"{}","status":0,"expires":3600}}"#,
+            token.as_ref()
+        ),
+    }
+}
+
 /// An auth service that refuses with this status.
 pub fn refusing(status: u16) -> Auth {
     Auth::Reply {

@@ -110,9 +110,8 @@ impl Player {
         element.downcast().expect("a pipeline")
     }
 
-    /// What `gst-launch-1.0` is given to play the URI. `token_element` is what a written-out line
-    /// has before the decryptors.
-    pub fn launch_line(self, uri: &str, token_element: &str) -> String {
+    /// What `gst-launch-1.0` is given to play the URI. `decryption` is what a written-out line has before the parsers.
+    pub fn launch_line(self, uri: &str, decryption: &str) -> String {
         match self {
             Player::Playbin | Player::Playbin3 => format!(
                 "{} uri={uri} video-sink=fakesink audio-sink=fakesink",
@@ -120,8 +119,8 @@ impl Player {
             ),
             Player::WrittenOut => format!(
                 "souphttpsrc location={uri} ! dashdemux name=d \
-                 d.video_00 ! qtdemux ! {token_element} ! clearkeydec ! {PICTURE} ! fakesink \
-                 d.audio_00 ! qtdemux ! {token_element} ! clearkeydec ! {SOUND} ! fakesink"
+                 d.video_00 ! qtdemux ! {decryption} {PICTURE} ! fakesink \
+                 d.audio_00 ! qtdemux ! {decryption} {SOUND} ! fakesink"
             ),
         }
     }

@@ -6,25 +6,13 @@ use std::collections::HashMap;
 
 use headend::{Auth, Licences};
 
-use crate::operator::{Operator, refusing};
+use crate::operator::{Operator, granting, refusing};
 use crate::player::{Player, in_every_player};
 use crate::reference::assert_played;
 use crate::show::{Ended, NEVER, Setup, Show};
 
 /// Tokens that a session has before it is given up.
 const STRIKES: usize = 3;
-
-/// An auth service that grants this token.
-fn granting(token: impl AsRef<str>) -> Auth {
-    Auth::Reply {
-        status: 200,
-        content_type: "application/json".to_owned(),
-        body: format!(
-            r#"{{"token":"{}","status":0,"expires":3600}}"#,
-            token.as_ref()
-        ),
-    }
-}
 
 /// Plays once, with a token that is good, and has it refused from then on.
 #[track_caller]
