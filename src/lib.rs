@@ -14,6 +14,8 @@ mod files;
 mod flight;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
+mod hls;
+mod hlsdrmdemux;
 mod hold;
 mod http;
 mod json;
@@ -35,12 +37,14 @@ fn element_types() -> Vec<glib::Type> {
     vec![
         sessiontoken::SessionToken::static_type(),
         clearkeydec::ClearKeyDec::static_type(),
+        hlsdrmdemux::HlsDrmDemux::static_type(),
     ]
 }
 
 fn plugin_init(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
     sessiontoken::register(plugin)?;
-    clearkeydec::register(plugin)
+    clearkeydec::register(plugin)?;
+    hlsdrmdemux::register(plugin)
 }
 
 // What the plugin loader and applications that link statically call.

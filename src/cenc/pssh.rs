@@ -41,6 +41,21 @@ pub fn boxes(bytes: &[u8]) -> impl Iterator<Item = Pssh<'_>> {
     .filter_map(read)
 }
 
+/// A box that lists these key ids (then of version 1) and holds these data.
+pub fn write(system: u128, key_ids: &[KeyId], data: &[u8]) -> Vec<u8> {
+    // Neither comes near what 32 bits can count: both stood in one line of a playlist.
+    let size = |count: usize| (count as u32).to_be_bytes();
+    let mut body = vec![u8::from(!key_ids.is_empty()), 0, 0, 0];
+    body.extend(system.to_be_bytes());
+    if !key_ids.is_empty() {
+        body.extend(size(key_ids.len()));
+        body.extend(key_ids.iter().flat_map(|key_id| key_id.0));
+    }
+    body.extend(size(data.len()));
+    body.extend(data);
+    [&size(8 + body.len())[..], b"pssh", &body].concat()
+}
+
 /// The key ids that the boxes of ClearKey's systems in `bytes` list, in order, each once.
 /// Boxes of other systems are passed over, and so is what follows the last whole box.
 pub fn key_ids(bytes: &[u8]) -> Vec<KeyId> {

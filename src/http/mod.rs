@@ -6,6 +6,7 @@
 
 mod broken;
 mod client;
+mod download;
 mod endpoint;
 pub mod headers;
 mod reply;
@@ -20,6 +21,7 @@ use reqwest::header::{
 use reqwest::{Method, Response};
 use zeroize::Zeroizing;
 
+pub use download::{Wanted, download};
 pub use endpoint::Endpoint;
 pub use reply::Reply;
 pub use tls::{Trust, TrustSettings};

@@ -22,6 +22,13 @@ pub enum Programme {
     Cbcs,
     /// For HLS, in playlists without key tags.
     HlsWithoutKeyTags,
+    /// For HLS as the packager writes it, by either scheme.
+    HlsCenc,
+    HlsCbcs,
+    /// One playlist of these, with nothing above it.
+    HlsPictureAlone,
+    /// As `HlsCenc`, with nothing about keys in the init segments.
+    HlsWithoutBoxes,
     /// Picture only, with another key in each fragment.
     Rotating,
     /// Picture and sound in two periods, with keys of their own.
@@ -34,6 +41,10 @@ impl Programme {
             Programme::Usual => headend.manifest_url(),
             Programme::Cbcs => headend.url("/dash/cbcs/manifest.mpd"),
             Programme::HlsWithoutKeyTags => headend.url("/hls/cenc/master-no-keys.m3u8"),
+            Programme::HlsCenc => headend.url("/hls/cenc/master.m3u8"),
+            Programme::HlsCbcs => headend.url("/hls/cbcs/master.m3u8"),
+            Programme::HlsPictureAlone => headend.url("/hls/cenc/video.m3u8"),
+            Programme::HlsWithoutBoxes => headend.url("/hls/cenc/master-no-pssh.m3u8"),
             Programme::Rotating => headend.rotating_manifest_url(),
             Programme::Periods => headend.periods_manifest_url(),
         }
@@ -42,7 +53,7 @@ impl Programme {
     /// Its streams.
     pub fn kinds(self) -> &'static [Kind] {
         match self {
-            Programme::Rotating => &KINDS[..1],
+            Programme::Rotating | Programme::HlsPictureAlone => &KINDS[..1],
             _ => &KINDS,
         }
     }
@@ -50,9 +61,9 @@ impl Programme {
     /// A pipeline that plays it, but for the links to pads that come later.
     pub fn written_out(self, uri: &str) -> (String, Vec<Link>) {
         let periods = match self {
-            Programme::HlsWithoutKeyTags => unimplemented!("dashdemux plays DASH"),
             Programme::Usual | Programme::Cbcs | Programme::Rotating => 1,
             Programme::Periods => 2,
+            _ => unimplemented!("dashdemux plays DASH"),
         };
         let mut line = format!("souphttpsrc location={uri} ! dashdemux name=dash");
         let mut links = Vec::new();

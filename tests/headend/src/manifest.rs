@@ -26,6 +26,8 @@ pub(crate) enum Variant {
     AncestorNamespace,
     /// A playlist without key tags, whose playlists have none either.
     NoKeys,
+    /// A playlist whose init segments have no `pssh` boxes.
+    NoPssh,
 }
 
 impl Variant {
@@ -38,6 +40,11 @@ impl Variant {
             "master-no-keys.m3u8" => ("master.m3u8", Self::NoKeys),
             "audio-no-keys.m3u8" => ("audio.m3u8", Self::NoKeys),
             "video-no-keys.m3u8" => ("video.m3u8", Self::NoKeys),
+            "master-no-pssh.m3u8" => ("master.m3u8", Self::NoPssh),
+            "audio-no-pssh.m3u8" => ("audio.m3u8", Self::NoPssh),
+            "video-no-pssh.m3u8" => ("video.m3u8", Self::NoPssh),
+            "a_init-no-pssh.mp4" => ("a_init.mp4", Self::NoPssh),
+            "v_init-no-pssh.mp4" => ("v_init.mp4", Self::NoPssh),
             _ => (name, Self::AsMade),
         }
     }
@@ -59,8 +66,19 @@ impl Variant {
                 .filter(|line| !line.starts_with("#EXT-X-KEY:"))
                 .map(|line| line.replace(".m3u8", "-no-keys.m3u8") + "\n")
                 .collect(),
+            Self::NoPssh => manifest
+                .replace(".m3u8", "-no-pssh.m3u8")
+                .replace("_init.mp4", "_init-no-pssh.mp4"),
         }
     }
+}
+
+/// An init segment whose `pssh` boxes are free space.
+pub(crate) fn without_pssh(mut init: Vec<u8>) -> Vec<u8> {
+    while let Some(place) = init.windows(4).position(|kind| kind == b"pssh") {
+        init[place..place + 4].copy_from_slice(b"free");
+    }
+    init
 }
 
 /// Cuts out the packager's comment. With it the longer root element would end beyond the first 512 bytes, and GStreamer's typefinder, which sees no

@@ -9,7 +9,7 @@ use hyper::HeaderMap;
 use hyper::body::Bytes;
 use hyper::header::{ACCEPT_RANGES, CONTENT_RANGE, HeaderValue, RANGE};
 
-use crate::manifest::Variant;
+use crate::manifest::{Variant, without_pssh};
 use crate::range::Wanted;
 use crate::reply::{self, Reply};
 use crate::shared::Shared;
@@ -62,6 +62,9 @@ fn read(shared: &Shared, path: &str) -> Option<Bytes> {
     let (folder, name) = path.rsplit_once('/')?;
     let (name, variant) = Variant::of(name);
     let contents = fs::read(locate(&shared.media, &format!("{folder}/{name}"))?).ok()?;
+    if name.ends_with(".mp4") && variant == Variant::NoPssh {
+        return Some(without_pssh(contents).into());
+    }
     if !name.ends_with(".mpd") && variant == Variant::AsMade {
         return Some(contents.into());
     }

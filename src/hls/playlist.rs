@@ -1,0 +1,431 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Playlists, rewritten line by line so that a stock demuxer plays them from another place: key tags of DRM systems are taken out, what they say
+//! goes with the init segments, URIs become absolute. Every other line stays as it is.
+
+use url::Url;
+
+use crate::cenc::KeyId;
+
+use super::attributes::{attributes, text, with_texts};
+use super::key_tag::{KeyTag, Kind, common_box};
+use super::variables::Variables;
+
+/// Where what a playlist names is to be had from now on.
+pub trait Places {
+    /// A URL for the playlist that is at this one.
+    fn playlist(&mut self, url: &Url) -> String;
+
+    /// A URL for an init segment with boxes added.
+    fn init_segment(&mut self, segment: InitSegment) -> String;
+}
+
+/// An init segment, and what belongs into it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct InitSegment {
+    pub url: Url,
+    pub range: Option<ByteRange>,
+    pub boxes: Vec<Vec<u8>>,
+}
+
+/// Part of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ByteRange {
+    pub offset: u64,
+    pub length: u64,
+}
+
+/// What came of a playlist.
+#[derive(Debug)]
+pub struct Rewritten {
+    pub text: String,
+    /// It lists playlists and not segments.
+    pub is_multivariant: bool,
+    pub variables: Variables,
+    /// There are keys of DRM systems for segments without an init segment, which no box can carry.
+    pub has_lost_keys: bool,
+}
+
+/// Rewrites a playlist that is at `url`. `imported` are the variables of the multivariant playlist that names it.
+///
+/// # Errors
+///
+/// What is wrong with it, to go on after "the playlist".
+pub fn rewrite(
+    playlist: &str,
+    url: &Url,
+    imported: &Variables,
+    places: &mut impl Places,
+) -> Result<Rewritten, &'static str> {
+    let playlist = playlist.strip_prefix('\u{feff}').unwrap_or(playlist);
+    if playlist.lines().next().map(str::trim_end) != Some("#EXTM3U") {
+        return Err("does not begin with #EXTM3U: it is none");
+    }
+    let mut rewriting = Rewriting {
+        url,
+        imported,
+        places,
+        out: String::with_capacity(playlist.len() + playlist.len() / 2),
+        variables: Variables::default(),
+        is_multivariant: false,
+        map: None,
+        written_map: None,
+        keys: Vec::new(),
+        has_demuxers_key: false,
+        has_lost_keys: false,
+        next_is_playlist: false,
+    };
+    for line in playlist.lines() {
+        rewriting.line(line.trim_end_matches('\r'));
+    }
+    Ok(Rewritten {
+        text: rewriting.out,
+        is_multivariant: rewriting.is_multivariant,
+        variables: rewriting.variables,
+        has_lost_keys: rewriting.has_lost_keys,
+    })
+}
+
+struct Rewriting<'a, P> {
+    url: &'a Url,
+    imported: &'a Variables,
+    places: &'a mut P,
+    out: String,
+    variables: Variables,
+    is_multivariant: bool,
+    /// The attributes of the EXT-X-MAP in force.
+    map: Option<String>,
+    /// What the demuxer was told last of it.
+    written_map: Option<InitSegment>,
+    /// The key tags of DRM systems in force, one of each format.
+    keys: Vec<KeyTag>,
+    /// The demuxer was told of a key of its own.
+    has_demuxers_key: bool,
+    has_lost_keys: bool,
+    next_is_playlist: bool,
+}
+
+impl<P: Places> Rewriting<'_, P> {
+    fn line(&mut self, line: &str) {
+        let tag = line
+            .strip_prefix('#')
+            .map(|tag| tag.split_once(':').unwrap_or((tag, "")));
+        match tag {
+            Some(("EXT-X-KEY", list)) => self.key(list, line),
+            Some(("EXT-X-MAP", list)) => {
+                self.map = Some(list.to_owned());
+                self.written_map = None;
+            }
+            Some(("EXT-X-DEFINE", list)) => {
+                self.variables.define(list, self.imported, self.url);
+                self.write(line);
+            }
+            Some(("EXT-X-STREAM-INF", _)) => {
+                self.is_multivariant = true;
+                self.next_is_playlist = true;
+                self.write(line);
+            }
+            Some((name @ ("EXT-X-MEDIA" | "EXT-X-I-FRAME-STREAM-INF"), list)) => {
+                self.is_multivariant = true;
+                let list = self.with_playlist(list);
+                self.write(&format!("#{name}:{list}"));
+            }
+            Some((name @ "EXT-X-RENDITION-REPORT", list)) => {
+                let list = self.with_playlist(list);
+                self.write(&format!("#{name}:{list}"));
+            }
+            // What the demuxer would ask a DRM system for is none of its business.
+            Some(("EXT-X-SESSION-KEY", list))
+                if !matches!(KeyTag::read(list).kind, Kind::Demuxers) => {}
+            Some((name, list)) if name.starts_with("EXT-X-") && list.contains("URI=\"") => {
+                if ["EXT-X-PART", "EXT-X-PRELOAD-HINT"].contains(&name) {
+                    self.before_segment();
+                }
+                let list = self.with_absolute_uris(list);
+                self.write(&format!("#{name}:{list}"));
+            }
+            Some(_) => self.write(line),
+            None if line.trim().is_empty() => self.write(line),
+            None => self.uri(line.trim()),
+        }
+    }
+
+    fn write(&mut self, line: &str) {
+        self.out.push_str(line);
+        self.out.push('\n');
+    }
+
+    /// The URI of a segment or, behind EXT-X-STREAM-INF, of a playlist.
+    fn uri(&mut self, uri: &str) {
+        if std::mem::take(&mut self.next_is_playlist) {
+            let place = match self.absolute(uri) {
+                Some(url) => self.places.playlist(&url),
+                None => uri.to_owned(),
+            };
+            return self.write(&place);
+        }
+        self.before_segment();
+        let uri = match self.absolute(uri) {
+            Some(url) => url.into(),
+            None => uri.to_owned(),
+        };
+        self.write(&uri);
+    }
+
+    fn key(&mut self, list: &str, line: &str) {
+        let tag = KeyTag::read(list);
+        match tag.kind {
+            Kind::None => {
+                self.keys.clear();
+                self.has_demuxers_key = false;
+                self.write(line);
+            }
+            Kind::Demuxers => {
+                self.keys.retain(|known| known.key_format != tag.key_format);
+                self.has_demuxers_key = true;
+                let list = self.with_absolute_uris(list);
+                self.write(&format!("#EXT-X-KEY:{list}"));
+            }
+            Kind::Drm { .. } => {
+                self.keys.retain(|known| known.key_format != tag.key_format);
+                self.keys.push(tag);
+                if std::mem::take(&mut self.has_demuxers_key) {
+                    // It ends the one before, which the demuxer would else go on with.
+                    self.write("#EXT-X-KEY:METHOD=NONE");
+                }
+            }
+        }
+    }
+
+    /// Tells the demuxer of the init segment for what comes now: a new one where there are other keys.
+    fn before_segment(&mut self) {
+        let boxes = self.boxes();
+        let Some(map) = &self.map else {
+            self.has_lost_keys |= !self.keys.is_empty();
+            return;
+        };
+        let uri = text(map, "URI").unwrap_or_default();
+        let Some(url) = self.absolute(uri) else {
+            return;
+        };
+        let segment = InitSegment {
+            url,
+            range: text(map, "BYTERANGE").and_then(byte_range),
+            boxes,
+        };
+        if self.written_map.as_ref() == Some(&segment) {
+            return;
+        }
+        let line = match segment.boxes.is_empty() {
+            true => format!("#EXT-X-MAP:{}", self.with_absolute_uris(map)),
+            false => {
+                let place = self.places.init_segment(segment.clone());
+                // The place has the part alone.
+                let others = attributes(map)
+                    .filter(|one| !["URI", "BYTERANGE"].contains(&one.name))
+                    .map(|one| format!(",{}={}", one.name, one.value));
+                format!("#EXT-X-MAP:URI=\"{place}\"{}", others.collect::<String>())
+            }
+        };
+        self.written_map = Some(segment);
+        self.write(&line);
+    }
+
+    /// What the key tags in force say.
+    fn boxes(&self) -> Vec<Vec<u8>> {
+        let mut found: Vec<Vec<u8>> = Vec::new();
+        let mut key_ids: Vec<KeyId> = Vec::new();
+        for tag in &self.keys {
+            if let Kind::Drm { boxes, key_id } = &tag.kind {
+                found.extend(boxes.iter().cloned());
+                key_ids.extend(key_id);
+            }
+        }
+        key_ids.sort_unstable();
+        key_ids.dedup();
+        if !key_ids.is_empty() {
+            found.push(common_box(&key_ids));
+        }
+        found
+    }
+
+    fn with_playlist(&mut self, list: &str) -> String {
+        with_texts(list, |attribute| {
+            let url = (attribute.name == "URI").then(|| {
+                let uri = self.variables.substitute(attribute.text());
+                self.url.join(&uri).ok()
+            })??;
+            Some(self.places.playlist(&url))
+        })
+    }
+
+    fn with_absolute_uris(&self, list: &str) -> String {
+        with_texts(list, |attribute| {
+            let is_uri = attribute.name == "URI" || attribute.name.ends_with("-URI");
+            let is_text = attribute.value.starts_with('"');
+            (is_uri && is_text).then(|| self.absolute(attribute.text()).map(String::from))?
+        })
+    }
+
+    fn absolute(&self, uri: &str) -> Option<Url> {
+        self.url.join(&self.variables.substitute(uri)).ok()
+    }
+}
+
+/// `length@offset`; without an offset it begins at the beginning (RFC 8216, 4.3.2.5).
+fn byte_range(text: &str) -> Option<ByteRange> {
+    let (length, offset) = text.split_once('@').unwrap_or((text, "0"));
+    Some(ByteRange {
+        offset: offset.parse().ok()?,
+        length: length.parse().ok()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Default)]
+    struct Desk {
+        playlists: Vec<String>,
+        segments: Vec<InitSegment>,
+    }
+
+    impl Places for Desk {
+        fn playlist(&mut self, url: &Url) -> String {
+            self.playlists.push(url.to_string());
+            format!("http://here/p{}", self.playlists.len())
+        }
+
+        fn init_segment(&mut self, segment: InitSegment) -> String {
+            let known = self.segments.iter().position(|one| *one == segment);
+            let number = known.unwrap_or_else(|| {
+                self.segments.push(segment);
+                self.segments.len() - 1
+            });
+            format!("http://here/i{number}")
+        }
+    }
+
+    fn rewritten(playlist: &str) -> (Rewritten, Desk) {
+        let mut desk = Desk::default();
+        let url = Url::parse("https://cdn/a/b/list.m3u8?x=1").expect("a URL");
+        let rewritten = rewrite(playlist, &url, &Variables::default(), &mut desk);
+        (rewritten.expect("a playlist"), desk)
+    }
+
+    const WIDEVINE: &str = r#"#EXT-X-KEY:METHOD=SAMPLE-AES-CTR,URI="data:text/plain;base64,AAAAIHBzc2gAAAAA7e+LqXnWSs6jyCfc1R0h7QAAAAA=",KEYID=0x00112233445566778899aabbccddee01,KEYFORMAT="urn:uuid:edef8ba9-79d6-4ace-a3c8-27dcd51d21ed""#;
+
+    #[test]
+    fn a_playlist_without_drm_stays_but_for_its_uris() {
+        let playlist = "#EXTM3U\n#EXT-X-VERSION:6\n# a comment\n\n#EXT-X-KEY:METHOD=AES-128,URI=\"key.bin\",IV=0x01\n#EXT-X-MAP:URI=\"init.mp4\",BYTERANGE=\"7@1\"\n#EXTINF:2.000,title, with comma\n#EXT-X-BYTERANGE:10@0\n../1.m4s\n#EXT-X-DISCONTINUITY\n#EXT-X-PROGRAM-DATE-TIME:2026-01-01T00:00:00Z\n#EXTINF:2,\nhttps://other/2.m4s\n#EXT-X-ENDLIST\n";
+        let (result, desk) = rewritten(playlist);
+        let expected = playlist
+            .replace("\"key.bin\"", "\"https://cdn/a/b/key.bin\"")
+            .replace("../1.m4s", "https://cdn/a/1.m4s")
+            .replace("\n#EXT-X-MAP:URI=\"init.mp4\",BYTERANGE=\"7@1\"", "")
+            .replace(
+                "#EXT-X-BYTERANGE:10@0\n",
+                "#EXT-X-BYTERANGE:10@0\n#EXT-X-MAP:URI=\"https://cdn/a/b/init.mp4\",BYTERANGE=\"7@1\"\n",
+            );
+        assert_eq!(result.text, expected);
+        assert!(!result.is_multivariant && !result.has_lost_keys);
+        assert!(desk.playlists.is_empty() && desk.segments.is_empty());
+    }
+
+    #[test]
+    fn key_tags_of_drm_systems_go_with_the_init_segment() {
+        let playlist = format!(
+            "#EXTM3U\n#EXT-X-MAP:URI=\"init.mp4\",BYTERANGE=\"700@100\"\n{WIDEVINE}\n#EXTINF:2,\n1.m4s\n#EXTINF:2,\n2.m4s\n"
+        );
+        let (result, desk) = rewritten(&playlist);
+        assert_eq!(
+            result.text,
+            "#EXTM3U\n#EXTINF:2,\n#EXT-X-MAP:URI=\"http://here/i0\"\nhttps://cdn/a/b/1.m4s\n#EXTINF:2,\nhttps://cdn/a/b/2.m4s\n"
+        );
+        let [segment] = &desk.segments[..] else {
+            panic!("{:?}", desk.segments);
+        };
+        assert_eq!(segment.url.as_str(), "https://cdn/a/b/init.mp4");
+        let range = ByteRange {
+            offset: 100,
+            length: 700,
+        };
+        assert_eq!(segment.range, Some(range));
+        // Widevine's own, and one that lists the key's id.
+        assert_eq!(segment.boxes.len(), 2);
+    }
+
+    #[test]
+    fn another_key_for_the_same_init_segment_is_another_init_segment() {
+        let other = WIDEVINE.replace("ee01", "ee02");
+        let playlist = format!(
+            "#EXTM3U\n{WIDEVINE}\n#EXT-X-MAP:URI=\"init.mp4\"\n#EXTINF:2,\n1.m4s\n{other}\n#EXTINF:2,\n2.m4s\n#EXT-X-KEY:METHOD=NONE\n#EXTINF:2,\n3.m4s\n"
+        );
+        let (result, desk) = rewritten(&playlist);
+        assert_eq!(desk.segments.len(), 2);
+        let maps: Vec<_> = result
+            .text
+            .lines()
+            .filter(|line| line.starts_with("#EXT-X-MAP"))
+            .collect();
+        assert_eq!(
+            maps,
+            [
+                "#EXT-X-MAP:URI=\"http://here/i0\"",
+                "#EXT-X-MAP:URI=\"http://here/i1\"",
+                "#EXT-X-MAP:URI=\"https://cdn/a/b/init.mp4\"",
+            ]
+        );
+    }
+
+    #[test]
+    fn playlists_of_a_multivariant_playlist_are_had_from_another_place() {
+        let playlist = "#EXTM3U\n#EXT-X-DEFINE:NAME=\"v\",VALUE=\"video\"\n#EXT-X-MEDIA:TYPE=AUDIO,URI=\"audio.m3u8\",GROUP-ID=\"a\"\n#EXT-X-MEDIA:TYPE=CLOSED-CAPTIONS,GROUP-ID=\"c\"\n#EXT-X-STREAM-INF:BANDWIDTH=1,AUDIO=\"a\"\n{$v}.m3u8\n#EXT-X-I-FRAME-STREAM-INF:URI=\"i.m3u8\",BANDWIDTH=1\n#EXT-X-SESSION-KEY:METHOD=SAMPLE-AES,URI=\"skd://k\",KEYFORMAT=\"com.apple.streamingkeydelivery\"\n#EXT-X-SESSION-DATA:DATA-ID=\"d\",URI=\"d.json\"\n";
+        let (result, desk) = rewritten(playlist);
+        assert!(result.is_multivariant);
+        assert_eq!(
+            desk.playlists,
+            [
+                "https://cdn/a/b/audio.m3u8",
+                "https://cdn/a/b/video.m3u8",
+                "https://cdn/a/b/i.m3u8"
+            ]
+        );
+        assert_eq!(
+            result.text,
+            "#EXTM3U\n#EXT-X-DEFINE:NAME=\"v\",VALUE=\"video\"\n#EXT-X-MEDIA:TYPE=AUDIO,URI=\"http://here/p1\",GROUP-ID=\"a\"\n#EXT-X-MEDIA:TYPE=CLOSED-CAPTIONS,GROUP-ID=\"c\"\n#EXT-X-STREAM-INF:BANDWIDTH=1,AUDIO=\"a\"\nhttp://here/p2\n#EXT-X-I-FRAME-STREAM-INF:URI=\"http://here/p3\",BANDWIDTH=1\n#EXT-X-SESSION-DATA:DATA-ID=\"d\",URI=\"https://cdn/a/b/d.json\"\n"
+        );
+    }
+
+    #[test]
+    fn a_drm_key_ends_the_demuxers_own_and_keys_without_an_init_segment_are_noticed() {
+        let playlist = format!(
+            "#EXTM3U\n#EXT-X-KEY:METHOD=AES-128,URI=\"k\"\n#EXTINF:2,\n1.ts\n{WIDEVINE}\n#EXTINF:2,\n2.ts\n"
+        );
+        let (result, _) = rewritten(&playlist);
+        assert!(result.has_lost_keys);
+        let keys: Vec<_> = result
+            .text
+            .lines()
+            .filter(|line| line.starts_with("#EXT-X-KEY"))
+            .collect();
+        assert_eq!(
+            keys,
+            [
+                "#EXT-X-KEY:METHOD=AES-128,URI=\"https://cdn/a/b/k\"",
+                "#EXT-X-KEY:METHOD=NONE"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_no_playlist_is_refused() {
+        let url = Url::parse("https://cdn/").expect("a URL");
+        for text in ["", "<html>", "#EXTM3", "\n#EXTM3U"] {
+            let mut desk = Desk::default();
+            let result = rewrite(text, &url, &Variables::default(), &mut desk);
+            assert!(result.is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,381 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+/**
+ * SECTION:element-hlsdrmdemux
+ * @title: hlsdrmdemux
+ *
+ * Plays HLS playlists with key tags of DRM systems, which no stock demuxer takes, with the stock demuxer inside. That one gets its playlists
+ * from a server in this process: the key tags are taken out, and what they say is put as `pssh` boxes into the init segments, so that a decryptor
+ * gets it as protection events. Media segments come straight from their origin.
+ *
+ * Since: 0.1.0
+ */
+use std::sync::Mutex;
+
+use gst::glib;
+use gst::prelude::*;
+use gst::subclass::prelude::*;
+use once_cell::sync::Lazy;
+use url::Url;
+
+use super::playlist_server::{MAX_PLAYLIST, PlaylistServer};
+use crate::failure::Failure;
+use crate::messages;
+use crate::secret::Secret;
+use crate::surroundings::ancestors;
+use crate::wait::lock;
+
+static CAT: Lazy<gst::DebugCategory> = Lazy::new(|| {
+    gst::DebugCategory::new(
+        "hlsdrmdemux",
+        gst::DebugColorFlags::empty(),
+        Some("HLS with DRM key tags"),
+    )
+});
+
+#[derive(Default)]
+struct State {
+    inner: Option<gst::Element>,
+    connection_speed: u32,
+    manifest: Vec<u8>,
+    headers: Vec<(String, Secret)>,
+    server: Option<PlaylistServer>,
+}
+
+pub struct HlsDrmDemux {
+    sinkpad: gst::GhostPad,
+    state: Mutex<State>,
+}
+
+impl HlsDrmDemux {
+    fn sink_chain(&self, buffer: gst::Buffer) -> Result<gst::FlowSuccess, gst::FlowError> {
+        let Ok(bytes) = buffer.map_readable() else {
+            return Err(gst::FlowError::Error);
+        };
+        let mut state = lock(&self.state);
+        if state.manifest.len() + bytes.len() > MAX_PLAYLIST {
+            drop(state);
+            self.fail(&Failure::malformed(format!(
+                "the playlist has more than {MAX_PLAYLIST} bytes"
+            )));
+            return Err(gst::FlowError::Error);
+        }
+        state.manifest.extend_from_slice(&bytes);
+        Ok(gst::FlowSuccess::Ok)
+    }
+
+    fn sink_event(&self, pad: &gst::GhostPad, event: gst::Event) -> bool {
+        let obj = self.obj();
+        match event.view() {
+            gst::EventView::Eos(_) => {
+                if let Err(failure) = self.pass_manifest(pad) {
+                    self.fail(&failure);
+                }
+            }
+            gst::EventView::CustomDownstreamSticky(custom) => {
+                if let Some(headers) = custom.structure()
+                    && headers.name() == "http-headers"
+                {
+                    lock(&self.state).headers = request_headers(headers);
+                }
+            }
+            gst::EventView::FlushStop(_) => lock(&self.state).manifest.clear(),
+            _ => {}
+        }
+        gst::Pad::event_default(pad, Some(&*obj), event)
+    }
+
+    /// The first playlist is whole: the demuxer gets another one.
+    fn pass_manifest(&self, pad: &gst::GhostPad) -> Result<(), Failure> {
+        let url = manifest_url(pad)?;
+        let (manifest, headers) = {
+            let mut state = lock(&self.state);
+            (std::mem::take(&mut state.manifest), state.headers.clone())
+        };
+        let weak = self.obj().downgrade();
+        let server = PlaylistServer::start(headers, move |failure| {
+            if let Some(obj) = weak.upgrade() {
+                obj.imp().fail(failure);
+            }
+        })?;
+        let playlist = server.first(&manifest, &url)?;
+        lock(&self.state).server = Some(server);
+        gst::debug!(
+            CAT,
+            imp = self,
+            "playlist of {} bytes goes on",
+            playlist.len()
+        );
+        let buffer = gst::Buffer::from_slice(playlist);
+        let obj = self.obj();
+        // What the demuxer says of it, it says on the bus.
+        let _ = gst::ProxyPad::chain_default(pad, Some(&*obj), buffer);
+        Ok(())
+    }
+
+    fn fail(&self, failure: &Failure) {
+        gst::error!(CAT, imp = self, "{}", failure.what);
+        messages::post_error(self.obj().upcast_ref(), failure);
+    }
+
+    /// The demuxer for this place: the newer one where whoever is around takes streams.
+    fn factory(&self) -> &'static str {
+        let takes_streams = ancestors(self.obj().upcast_ref())
+            .next()
+            .and_downcast::<gst::Bin>()
+            .is_some_and(|bin| bin.bin_flags().contains(gst::BinFlags::STREAMS_AWARE));
+        match takes_streams && gst::ElementFactory::find("hlsdemux2").is_some() {
+            true => "hlsdemux2",
+            false => "hlsdemux",
+        }
+    }
+
+    fn build_inner(&self) -> Result<(), gst::StateChangeError> {
+        if lock(&self.state).inner.is_some() {
+            return Ok(());
+        }
+        let obj = self.obj();
+        let factory = self.factory();
+        let inner = gst::ElementFactory::make(factory).build().map_err(|_| {
+            self.fail(&Failure::misconfigured(format!(
+                "GStreamer has no `{factory}`: install the plugin that it is in"
+            )));
+            gst::StateChangeError
+        })?;
+        inner.set_property("connection-speed", lock(&self.state).connection_speed);
+        let weak = obj.downgrade();
+        inner.connect_pad_added(move |_, pad| {
+            if let Some(obj) = weak.upgrade() {
+                obj.imp().add_stream(pad);
+            }
+        });
+        let weak = obj.downgrade();
+        inner.connect_pad_removed(move |_, pad| {
+            if let Some(obj) = weak.upgrade() {
+                obj.imp().remove_stream(pad);
+            }
+        });
+        let weak = obj.downgrade();
+        inner.connect_no_more_pads(move |_| {
+            if let Some(obj) = weak.upgrade() {
+                obj.no_more_pads();
+            }
+        });
+        let linked = obj.add(&inner).and_then(|()| {
+            let sink = inner.static_pad("sink");
+            self.sinkpad.set_target(sink.as_ref())
+        });
+        if linked.is_err() {
+            return Err(gst::StateChangeError);
+        }
+        lock(&self.state).inner = Some(inner);
+        Ok(())
+    }
+
+    fn add_stream(&self, pad: &gst::Pad) {
+        if pad.direction() != gst::PadDirection::Src {
+            return;
+        }
+        let obj = self.obj();
+        let Some(template) = obj.pad_template("src_%u") else {
+            return;
+        };
+        let ghost = gst::GhostPad::builder_from_template_with_target(&template, pad);
+        let Ok(ghost) = ghost.map(|builder| builder.name(pad.name()).build()) else {
+            return;
+        };
+        // Fails only where it is there already.
+        let _ = ghost.set_active(true);
+        pad.sticky_events_foreach(|event| {
+            let _ = ghost.store_sticky_event(event);
+            std::ops::ControlFlow::Continue(gst::EventForeachAction::Keep)
+        });
+        let _ = obj.add_pad(&ghost);
+    }
+
+    fn remove_stream(&self, pad: &gst::Pad) {
+        let obj = self.obj();
+        // By its name: it has no target any more.
+        let ours = obj.static_pad(&pad.name());
+        if let Some(ghost) = ours.filter(|ghost| ghost.direction() == gst::PadDirection::Src) {
+            let _ = ghost.set_active(false);
+            let _ = obj.remove_pad(&ghost);
+        }
+    }
+}
+
+/// Where the first playlist came from: in the end, if it was elsewhere first.
+fn manifest_url(pad: &gst::GhostPad) -> Result<Url, Failure> {
+    let unknown = || {
+        Failure::misconfigured(
+            "nobody upstream says where the playlist is from: play it from a source such as souphttpsrc",
+        )
+    };
+    let mut query = gst::query::Uri::new();
+    if !pad.peer_query(&mut query) {
+        return Err(unknown());
+    }
+    let (redirection, _) = query.redirection();
+    let uri = redirection.or_else(|| query.uri()).ok_or_else(unknown)?;
+    Url::parse(&uri).map_err(|_| unknown())
+}
+
+/// What the source sent with its own request, for ours (souphttpsrc's event `http-headers`).
+fn request_headers(event: &gst::StructureRef) -> Vec<(String, Secret)> {
+    const OF_THE_CONNECTION: [&str; 7] = [
+        "accept-encoding",
+        "connection",
+        "content-length",
+        "host",
+        "icy-metadata",
+        "range",
+        "transfer-encoding",
+    ];
+    let Ok(headers) = event.get::<gst::Structure>("request-headers") else {
+        return Vec::new();
+    };
+    headers
+        .iter()
+        .filter(|(name, _)| !OF_THE_CONNECTION.contains(&name.to_ascii_lowercase().as_str()))
+        .filter_map(|(name, value)| Some((name.to_string(), Secret::new(value.get().ok()?))))
+        .collect()
+}
+
+#[glib::object_subclass]
+impl ObjectSubclass for HlsDrmDemux {
+    const NAME: &'static str = "GstHlsDrmDemux";
+    type Type = super::HlsDrmDemux;
+    type ParentType = gst::Bin;
+
+    fn with_class(klass: &Self::Class) -> Self {
+        let template = klass
+            .pad_template("sink")
+            .expect("it is in `pad_templates`");
+        let sinkpad = gst::GhostPad::builder_from_template(&template)
+            .chain_function(|_, parent, buffer| {
+                Self::catch_panic_pad_function(
+                    parent,
+                    || Err(gst::FlowError::Error),
+                    |imp| imp.sink_chain(buffer),
+                )
+            })
+            .event_function(|pad, parent, event| {
+                Self::catch_panic_pad_function(parent, || false, |imp| imp.sink_event(pad, event))
+            })
+            .build();
+        Self {
+            sinkpad,
+            state: Mutex::default(),
+        }
+    }
+}
+
+impl ObjectImpl for HlsDrmDemux {
+    fn properties() -> &'static [glib::ParamSpec] {
+        static PROPERTIES: Lazy<Vec<glib::ParamSpec>> = Lazy::new(|| {
+            vec![
+                glib::ParamSpecUInt::builder("connection-speed")
+                    .nick("Connection speed")
+                    .blurb("Network connection speed to use in kbit/s (0: measure it)")
+                    .maximum(u32::MAX / 1000)
+                    .mutable_playing()
+                    .build(),
+            ]
+        });
+        PROPERTIES.as_ref()
+    }
+
+    fn set_property(&self, _id: usize, value: &glib::Value, _pspec: &glib::ParamSpec) {
+        let speed: u32 = value.get().unwrap_or_default();
+        let inner = {
+            let mut state = lock(&self.state);
+            state.connection_speed = speed;
+            state.inner.clone()
+        };
+        if let Some(inner) = inner {
+            inner.set_property("connection-speed", speed);
+        }
+    }
+
+    fn property(&self, _id: usize, _pspec: &glib::ParamSpec) -> glib::Value {
+        lock(&self.state).connection_speed.to_value()
+    }
+
+    fn constructed(&self) {
+        self.parent_constructed();
+        let obj = self.obj();
+        obj.add_pad(&self.sinkpad)
+            .expect("a new element has no pad of that name");
+        obj.set_bin_flags(gst::BinFlags::STREAMS_AWARE);
+        obj.set_suppressed_flags(gst::ElementFlags::SINK | gst::ElementFlags::SOURCE);
+    }
+}
+
+impl GstObjectImpl for HlsDrmDemux {}
+
+impl ElementImpl for HlsDrmDemux {
+    fn metadata() -> Option<&'static gst::subclass::ElementMetadata> {
+        static METADATA: Lazy<gst::subclass::ElementMetadata> = Lazy::new(|| {
+            gst::subclass::ElementMetadata::new(
+                "HLS demuxer for DRM",
+                "Codec/Demuxer/Adaptive",
+                "Plays HLS playlists with key tags of DRM systems by the stock demuxer",
+                "The gst-plugin-sessiontoken developers",
+            )
+        });
+        Some(&*METADATA)
+    }
+
+    fn pad_templates() -> &'static [gst::PadTemplate] {
+        static TEMPLATES: Lazy<Vec<gst::PadTemplate>> = Lazy::new(|| {
+            vec![
+                gst::PadTemplate::new(
+                    "sink",
+                    gst::PadDirection::Sink,
+                    gst::PadPresence::Always,
+                    &gst::Caps::new_empty_simple("application/x-hls"),
+                )
+                .expect("a valid template"),
+                gst::PadTemplate::new(
+                    "src_%u",
+                    gst::PadDirection::Src,
+                    gst::PadPresence::Sometimes,
+                    &gst::Caps::new_any(),
+                )
+                .expect("a valid template"),
+            ]
+        });
+        TEMPLATES.as_ref()
+    }
+
+    fn change_state(
+        &self,
+        transition: gst::StateChange,
+    ) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
+        if transition == gst::StateChange::NullToReady {
+            self.build_inner()?;
+        }
+        let success = self.parent_change_state(transition)?;
+        if transition == gst::StateChange::PausedToReady {
+            let (server, manifest) = {
+                let mut state = lock(&self.state);
+                (state.server.take(), std::mem::take(&mut state.manifest))
+            };
+            drop((server, manifest));
+        }
+        Ok(success)
+    }
+
+    fn query(&self, query: &mut gst::QueryRef) -> bool {
+        let inner = lock(&self.state).inner.clone();
+        let is_answered = inner.is_some_and(|inner| inner.query(query));
+        if !is_answered && let gst::QueryViewMut::Buffering(buffering) = query.view_mut() {
+            // urisourcebin looks for a demuxer that buffers by itself before there is anything to play.
+            buffering.set_percent(false, 100);
+            return true;
+        }
+        is_answered
+    }
+}
+
+impl BinImpl for HlsDrmDemux {}
