@@ -50,9 +50,10 @@ fn read(file: &str) -> String {
 /// The lines of all documents.
 fn lines() -> Vec<String> {
     let documents = [
-        ("README.md", 6),
+        ("README.md", 7),
         ("src/sessiontoken/imp.rs", 2),
         ("src/clearkeydec/imp.rs", 1),
+        ("src/hlsdrmdemux/imp.rs", 1),
     ];
     let mut lines = Vec::new();
     for (document, count) in documents {

@@ -8,6 +8,15 @@
  * from a server in this process: the key tags are taken out, and what they say is put as `pssh` boxes into the init segments, so that a decryptor
  * gets it as protection events. Media segments come straight from their origin.
  *
+ * Key tags are those of METHOD SAMPLE-AES and SAMPLE-AES-CTR, and any whose KEYFORMAT is not `identity`; AES-128 is left to the demuxer. They
+ * have to be for fragmented MP4 (EXT-X-MAP).
+ *
+ * ## Example pipeline
+ *
+ * |[
+ * GST_PLUGIN_FEATURE_RANK=hlsdrmdemux:MAX,sessiontoken:PRIMARY GST_SESSION_TOKEN_CONFIG='session-token-config,license-url=(string)"http://localhost:50050/licence"' gst-launch-1.0 playbin3 uri=http://localhost:50050/hls/cbcs/master.m3u8 video-sink=fakevideosink audio-sink=fakeaudiosink
+ * ]| Plays a protected HLS presentation. `scripts/demo --serve` provides it.
+ *
  * Since: 0.1.0
  */
 use std::sync::Mutex;

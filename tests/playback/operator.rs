@@ -71,6 +71,12 @@ impl Operator {
         Self::start_with(headend, programme, programme.kinds())
     }
 
+    /// Starts one that serves other media.
+    pub fn start_with_media(folder: PathBuf) -> Self {
+        let headend = Headend::start_with_media(0, folder).expect("a head-end");
+        Self::start_with(headend, Programme::Usual, &KINDS)
+    }
+
     /// Starts one whose media a player can be stopped in before they end.
     ///
     /// GStreamer 1.22 with libsoup 3.2 crashes now and then when it is stopped or sought in the middle of a download (a segmentation

@@ -203,6 +203,12 @@ impl<'a> Setup<'a> {
         self
     }
 
+    /// Plays something of one's own instead.
+    pub fn uri(mut self, uri: String) -> Self {
+        self.uri = uri;
+        self
+    }
+
     pub fn in_time(mut self) -> Self {
         self.pace = Pace::InTime;
         self
