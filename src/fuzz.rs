@@ -2,11 +2,14 @@
 
 //! What must hold whatever a server sends: for `cargo fuzz`, and for its corpus as a test.
 //!
-//! Each function takes a body as it comes from the network and reads it under every HTTP status that counts.
+//! Each function takes bytes as they come from the network or the stream; those of services are read under every HTTP status that counts.
 
 use crate::auth_service::{Ags, Service, Thunder, ags, discovery, rdk, thunder};
-use crate::cenc::{Licence, read_licence};
+use url::Url;
+
+use crate::cenc::{InitData, KeyId, Licence, playready, pssh, read_licence};
 use crate::failure::Failure;
+use crate::hls::{InitSegment, Places, Rewritten, Variables, rewrite, splice};
 use crate::http::Reply;
 use crate::problem::Problem;
 use crate::secret::Secret;
@@ -111,6 +114,82 @@ pub fn licence(body: &[u8]) {
     }
 }
 
+/// Keeps what a playlist names, and gives all of it the same place.
+#[derive(Default)]
+struct Desk(Vec<InitSegment>);
+
+impl Places for Desk {
+    fn playlist(&mut self, url: &Url) -> String {
+        format!("http://127.0.0.1/p?{}", url.as_str().len())
+    }
+
+    fn init_segment(&mut self, segment: InitSegment) -> String {
+        self.0.push(segment);
+        "http://127.0.0.1/i".to_owned()
+    }
+}
+
+fn rewritten(playlist: &str) -> Option<(Rewritten, Desk)> {
+    let mut desk = Desk::default();
+    let url = Url::parse("https://host/path/list.m3u8?a=b").ok()?;
+    let rewritten = rewrite(playlist, &url, &Variables::default(), &mut desk).ok()?;
+    Some((rewritten, desk))
+}
+
+/// What the demuxer must see of a playlist stays: all but key tags of DRM systems, maps, and how URIs are written.
+pub fn playlist(text: &[u8]) {
+    let text = String::from_utf8_lossy(text);
+    let Some((once, desk)) = rewritten(&text) else {
+        return;
+    };
+    for segment in &desk.0 {
+        assert!(!segment.boxes.is_empty());
+    }
+    let names = |text: &str| -> Vec<String> {
+        let kept = text.trim_start_matches('\u{feff}').lines().filter(|line| {
+            ["#EXT-X-KEY:", "#EXT-X-MAP:", "#EXT-X-SESSION-KEY:"]
+                .iter()
+                .all(|tag| !line.starts_with(tag))
+        });
+        let name = |line: &str| match line.strip_prefix('#') {
+            Some(tag) if tag.starts_with("EXT") => tag
+                .split(':')
+                .next()
+                .unwrap_or(tag)
+                .trim_end_matches('\r')
+                .to_owned(),
+            Some(_) => "a comment".to_owned(),
+            None if line.trim().is_empty() => "nothing".to_owned(),
+            None => "a URI".to_owned(),
+        };
+        kept.map(name).collect()
+    };
+    assert_eq!(names(&once.text), names(&text));
+    // Nothing is left to be done, and what was done is not done again.
+    let (twice, desk) = rewritten(&once.text).expect("it is one still");
+    if !once.is_multivariant && !once.text.contains("{$") && !once.text.contains("RENDITION-REPORT")
+    {
+        assert!(desk.0.is_empty(), "a key tag of a DRM system was left");
+        assert_eq!(twice.text, once.text);
+    }
+}
+
+/// Boxes can be added to whatever reads as an init segment, and once is enough.
+pub fn init_segment(bytes: &[u8]) {
+    let common = pssh::write(pssh::COMMON_SYSTEM_ID, &[KeyId([7; 16])], &[]);
+    if let Ok(once) = splice(bytes, std::slice::from_ref(&common)) {
+        assert!(once.len() <= bytes.len() + common.len());
+        assert_eq!(splice(&once, &[common]).as_deref(), Ok(&once[..]));
+    }
+}
+
+/// Init data comes from the stream.
+pub fn init_data(bytes: &[u8]) {
+    let read = InitData::read(bytes);
+    assert!(read.key_ids.len() <= 1024);
+    drop(playready::policy(bytes));
+}
+
 /// Requests hold what the user set, whatever that is: it comes back out of the JSON as it went in.
 pub fn requests(text: &[u8]) {
     let text = String::from_utf8_lossy(text);
@@ -139,10 +218,13 @@ mod tests {
     fn no_reply_of_the_corpus_breaks_a_parser() {
         let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
         type Target = fn(&[u8]);
-        let targets: [(&str, Target); 7] = [
+        let targets: [(&str, Target); 10] = [
             ("ags", super::ags),
             ("discovery", super::discovery),
+            ("init_data", super::init_data),
+            ("init_segment", super::init_segment),
             ("licence", super::licence),
+            ("playlist", super::playlist),
             ("problem", super::problem),
             ("rdk", super::rdk),
             ("requests", super::requests),

@@ -375,6 +375,9 @@ impl fmt::Display for Readings {
     }
 }
 
+/// GLib's own (2.78 and newer): it starts the threads of its pools, and stays.
+const SPAWNER: &str = "pool-spawner";
+
 /// The names of this process's threads.
 fn threads() -> Vec<String> {
     let tasks = fs::read_dir("/proc/self/task").expect("Linux");
@@ -383,6 +386,7 @@ fn threads() -> Vec<String> {
         // It may have ended meanwhile.
         .filter_map(|name| fs::read_to_string(name).ok())
         .map(|name| name.trim().to_owned())
+        .filter(|name| name != SPAWNER)
         .collect()
 }
 

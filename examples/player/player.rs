@@ -255,13 +255,7 @@ impl Player {
     }
 
     fn seek(&mut self, target: impl FnOnce(gst::ClockTime) -> gst::ClockTime) {
-        let Some(pipeline) = &self.pipeline else {
-            return;
-        };
-        let (Some(position), Some(duration)) = (
-            pipeline.query_position::<gst::ClockTime>(),
-            pipeline.query_duration::<gst::ClockTime>(),
-        ) else {
+        let (Some(pipeline), Some((position, duration))) = (&self.pipeline, self.progress()) else {
             return;
         };
         let flags = gst::SeekFlags::FLUSH | gst::SeekFlags::KEY_UNIT;
@@ -299,14 +293,14 @@ impl Player {
         }
     }
 
+    /// Where it is, and where it ends.
+    fn progress(&self) -> Option<(gst::ClockTime, gst::ClockTime)> {
+        let pipeline = self.pipeline.as_ref()?;
+        Some((pipeline.query_position()?, pipeline.query_duration()?))
+    }
+
     fn show_progress(&mut self) {
-        let Some(pipeline) = &self.pipeline else {
-            return;
-        };
-        let (Some(position), Some(duration)) = (
-            pipeline.query_position::<gst::ClockTime>(),
-            pipeline.query_duration::<gst::ClockTime>(),
-        ) else {
+        let Some((position, duration)) = self.progress() else {
             return;
         };
         let state = match self.is_paused {

@@ -24,18 +24,27 @@ impl<'a> Attribute<'a> {
 pub fn attributes(list: &str) -> impl Iterator<Item = Attribute<'_>> {
     let mut rest = list;
     std::iter::from_fn(move || {
-        let (name, after) = rest.split_once('=')?;
-        let end = match after.strip_prefix('"') {
-            Some(quoted) => quoted.find('"')? + 2,
-            None => after.find(',').unwrap_or(after.len()),
-        };
-        let (value, after) = after.split_at(end);
-        rest = after.strip_prefix(',').unwrap_or("");
-        Some(Attribute {
-            name: name.trim(),
-            value,
-        })
+        let (attribute, after) = split_first(rest)?;
+        rest = after;
+        Some(attribute)
     })
+}
+
+/// The first attribute, and what comes behind it and its comma.
+fn split_first(list: &str) -> Option<(Attribute<'_>, &str)> {
+    let (name, after) = list.split_once('=')?;
+    let end = match after.strip_prefix('"') {
+        Some(quoted) => quoted.find('"')? + 2,
+        None => after.find(',').unwrap_or(after.len()),
+    };
+    let (value, after) = after.split_at(end);
+    let rest = match after.is_empty() {
+        true => after,
+        // What stands between a quote and the next comma belongs to neither.
+        false => after.strip_prefix(',')?,
+    };
+    let name = name.trim();
+    Some((Attribute { name, value }, rest))
 }
 
 /// The text of the attribute of that name.
@@ -45,13 +54,24 @@ pub fn text<'a>(list: &'a str, name: &str) -> Option<&'a str> {
         .map(Attribute::text)
 }
 
-/// The list with some values changed: `change` gives the new text, which gets quotes, or `None` for what stays.
+/// The list with some values changed: `change` gives the new text, which gets quotes, or `None` for what stays. What is damaged stays
+/// as it is.
 pub fn with_texts(list: &str, mut change: impl FnMut(Attribute) -> Option<String>) -> String {
-    let changed = attributes(list).map(|attribute| match change(attribute) {
-        Some(text) => format!("{}=\"{text}\"", attribute.name),
-        None => format!("{}={}", attribute.name, attribute.value),
-    });
-    changed.collect::<Vec<_>>().join(",")
+    let mut changed = String::with_capacity(list.len());
+    let mut rest = list;
+    while let Some((attribute, after)) = split_first(rest) {
+        match change(attribute) {
+            Some(text) => {
+                changed.push_str(&format!("{}=\"{text}\"", attribute.name));
+                // The comma, if there is one.
+                let written = &rest[..rest.len() - after.len()];
+                changed.push_str(if written.ends_with(',') { "," } else { "" });
+            }
+            None => changed.push_str(&rest[..rest.len() - after.len()]),
+        }
+        rest = after;
+    }
+    changed + rest
 }
 
 #[cfg(test)]
@@ -86,6 +106,7 @@ mod tests {
             ("=,=", 2),
         ] {
             assert_eq!(attributes(list).count(), count, "{list}");
+            assert_eq!(with_texts(list, |_| None), list);
         }
     }
 

@@ -13,15 +13,15 @@ use crate::cenc::pssh;
 ///
 /// What is wrong with it, to go on after "the init segment".
 pub fn splice(init: &[u8], boxes: &[Vec<u8>]) -> Result<Vec<u8>, &'static str> {
-    let moov = children(init)
+    let moov = boxes_of(init, true)
         .find(|(kind, _, _)| kind == b"moov")
         .ok_or("has no `moov` box: it is no fragmented MP4")?;
     let (_, whole, content) = moov;
-    let there: Vec<&[u8]> = children(&init[content.clone()])
+    let there: Vec<&[u8]> = boxes_of(&init[content.clone()], false)
         .filter(|(kind, _, _)| kind == b"pssh")
         .map(|(_, whole, _)| &init[content.clone()][whole])
         .collect();
-    let listed = pssh::key_ids(&there.concat());
+    let listed: Vec<_> = there.iter().flat_map(|one| pssh::key_ids(one)).collect();
     let mut new = Vec::new();
     for one in boxes {
         let key_ids = pssh::key_ids(one);
@@ -38,25 +38,32 @@ pub fn splice(init: &[u8], boxes: &[Vec<u8>]) -> Result<Vec<u8>, &'static str> {
     let mut spliced = Vec::with_capacity(init.len() + added);
     spliced.extend_from_slice(&init[..whole.start]);
     spliced.extend_from_slice(&size.to_be_bytes());
-    spliced.extend_from_slice(&init[whole.start + 4..whole.end]);
+    // Behind the last whole box, lest they be lost behind what is none.
+    let end = boxes_of(&init[content.clone()], false)
+        .last()
+        .map_or(content.start, |(_, whole, _)| content.start + whole.end);
+    spliced.extend_from_slice(&init[whole.start + 4..end]);
     new.iter().for_each(|one| spliced.extend_from_slice(one));
-    spliced.extend_from_slice(&init[whole.end..]);
+    spliced.extend_from_slice(&init[end..]);
     Ok(spliced)
 }
 
 /// Size and type.
 const HEAD: usize = 8;
 
-/// Type, place and place of the content of each box in `bytes`, up to what is no whole box.
-fn children(bytes: &[u8]) -> impl Iterator<Item = ([u8; 4], Range<usize>, Range<usize>)> {
+/// Type, place and place of the content of each box in `bytes`, up to what is no whole box. `is_file` says that these are the boxes of a file, the last
+/// of which may have no size.
+fn boxes_of(
+    bytes: &[u8],
+    is_file: bool,
+) -> impl Iterator<Item = ([u8; 4], Range<usize>, Range<usize>)> {
     let mut start = 0;
     std::iter::from_fn(move || {
         let rest = bytes.get(start..)?;
         let (head, after) = rest.split_first_chunk::<HEAD>()?;
         let kind = [head[4], head[5], head[6], head[7]];
         let (head, size) = match u32::from_be_bytes([head[0], head[1], head[2], head[3]]) {
-            // To the end of the file.
-            0 => (HEAD, rest.len()),
+            0 if is_file => (HEAD, rest.len()),
             1 => {
                 let size = u64::from_be_bytes(*after.first_chunk()?);
                 (2 * HEAD, usize::try_from(size).ok()?)

@@ -11,6 +11,15 @@ use super::attributes::{attributes, text, with_texts};
 use super::key_tag::{KeyTag, Kind, common_box};
 use super::variables::Variables;
 
+/// Formats whose key tags are in force at a time. Packagers write four.
+const MAX_FORMATS: usize = 16;
+
+/// Longest line of a key or map tag. A PlayReady header takes some kilobytes.
+const MAX_TAG: usize = 256 * 1024;
+
+/// What a playlist may grow by, beside four times its length: URIs become longer, maps more.
+const GROWTH: usize = 1024 * 1024;
+
 /// Where what a playlist names is to be had from now on.
 pub trait Places {
     /// A URL for the playlist that is at this one.
@@ -66,6 +75,8 @@ pub fn rewrite(
         imported,
         places,
         out: String::with_capacity(playlist.len() + playlist.len() / 2),
+        room: playlist.len().saturating_mul(4).saturating_add(GROWTH),
+        is_stale: false,
         variables: Variables::default(),
         is_multivariant: false,
         map: None,
@@ -76,7 +87,15 @@ pub fn rewrite(
         next_is_playlist: false,
     };
     for line in playlist.lines() {
-        rewriting.line(line.trim_end_matches('\r'));
+        let line = line.trim_end_matches('\r');
+        let is_ours = line.starts_with("#EXT-X-KEY:") || line.starts_with("#EXT-X-MAP:");
+        if is_ours && line.len() > MAX_TAG {
+            return Err("has a key or map tag of a length that nobody writes");
+        }
+        rewriting.line(line);
+        if rewriting.out.len() > rewriting.room {
+            return Err("grows beyond all measure when its URIs are written out");
+        }
     }
     Ok(Rewritten {
         text: rewriting.out,
@@ -91,6 +110,10 @@ struct Rewriting<'a, P> {
     imported: &'a Variables,
     places: &'a mut P,
     out: String,
+    /// The most that may come of it.
+    room: usize,
+    /// The demuxer has not been told of the newest map and keys.
+    is_stale: bool,
     variables: Variables,
     is_multivariant: bool,
     /// The attributes of the EXT-X-MAP in force.
@@ -115,6 +138,7 @@ impl<P: Places> Rewriting<'_, P> {
             Some(("EXT-X-MAP", list)) => {
                 self.map = Some(list.to_owned());
                 self.written_map = None;
+                self.is_stale = true;
             }
             Some(("EXT-X-DEFINE", list)) => {
                 self.variables.define(list, self.imported, self.url);
@@ -174,6 +198,7 @@ impl<P: Places> Rewriting<'_, P> {
 
     fn key(&mut self, list: &str, line: &str) {
         let tag = KeyTag::read(list);
+        self.is_stale = true;
         match tag.kind {
             Kind::None => {
                 self.keys.clear();
@@ -188,6 +213,9 @@ impl<P: Places> Rewriting<'_, P> {
             }
             Kind::Drm { .. } => {
                 self.keys.retain(|known| known.key_format != tag.key_format);
+                if self.keys.len() == MAX_FORMATS {
+                    self.keys.remove(0);
+                }
                 self.keys.push(tag);
                 if std::mem::take(&mut self.has_demuxers_key) {
                     // It ends the one before, which the demuxer would else go on with.
@@ -199,6 +227,9 @@ impl<P: Places> Rewriting<'_, P> {
 
     /// Tells the demuxer of the init segment for what comes now: a new one where there are other keys.
     fn before_segment(&mut self) {
+        if !std::mem::take(&mut self.is_stale) {
+            return;
+        }
         let boxes = self.boxes();
         let Some(map) = &self.map else {
             self.has_lost_keys |= !self.keys.is_empty();
@@ -417,6 +448,28 @@ mod tests {
                 "#EXT-X-KEY:METHOD=NONE"
             ]
         );
+    }
+
+    #[test]
+    fn a_playlist_made_to_fill_the_memory_is_refused() {
+        let url = Url::parse("https://cdn/").expect("a URL");
+        let refused = |text: &str| {
+            let mut desk = Desk::default();
+            rewrite(text, &url, &Variables::default(), &mut desk).expect_err("refused")
+        };
+        let long = "x".repeat(100_000);
+        let other = WIDEVINE.replace("ee01", "ee02");
+        let turn = format!("{WIDEVINE}\n1.m4s\n{other}\n2.m4s\n");
+        let growing = format!(
+            "#EXTM3U\n#EXT-X-MAP:URI=\"i\",X=\"{long}\"\n{}",
+            turn.repeat(100)
+        );
+        assert!(refused(&growing).starts_with("grows"));
+        let tag = format!(
+            "#EXTM3U\n#EXT-X-KEY:METHOD=SAMPLE-AES,URI=\"{}\"",
+            long.repeat(3)
+        );
+        assert!(refused(&tag).starts_with("has a key or map tag"));
     }
 
     #[test]
