@@ -123,6 +123,10 @@ impl Places for Desk {
         format!("http://127.0.0.1/p?{}", url.as_str().len())
     }
 
+    fn known_playlist(&mut self, _: &Url) -> Option<String> {
+        None
+    }
+
     fn init_segment(&mut self, segment: InitSegment) -> String {
         self.0.push(segment);
         "http://127.0.0.1/i".to_owned()

@@ -41,6 +41,18 @@ pub fn boxes(bytes: &[u8]) -> impl Iterator<Item = Pssh<'_>> {
     .filter_map(read)
 }
 
+/// The bytes of each box at the beginning of `bytes` that can be read.
+pub fn whole_boxes(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = bytes;
+    let split = std::iter::from_fn(move || {
+        let (body, after) = split_box(rest)?;
+        let whole = &rest[..rest.len() - after.len()];
+        rest = after;
+        Some((whole, body))
+    });
+    split.filter_map(|(whole, body)| read(body).map(|_| whole))
+}
+
 /// A box that lists these key ids (then of version 1) and holds these data.
 pub fn write(system: u128, key_ids: &[KeyId], data: &[u8]) -> Vec<u8> {
     // Neither comes near what 32 bits can count: both stood in one line of a playlist.

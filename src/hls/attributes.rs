@@ -14,9 +14,10 @@ impl<'a> Attribute<'a> {
     /// The value without quotes.
     pub fn text(self) -> &'a str {
         self.value
+            .trim()
             .strip_prefix('"')
             .and_then(|value| value.strip_suffix('"'))
-            .unwrap_or(self.value)
+            .unwrap_or(self.value.trim())
     }
 }
 

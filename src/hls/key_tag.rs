@@ -64,8 +64,7 @@ fn boxes(key_format: &str, uri: &str) -> Vec<Vec<u8>> {
         return Vec::new();
     };
     if pssh::is_pssh(&data) {
-        let is_whole = pssh::boxes(&data).next().is_some();
-        return if is_whole { vec![data] } else { Vec::new() };
+        return pssh::whole_boxes(&data).map(<[u8]>::to_vec).collect();
     }
     match system_id(key_format) {
         Some(system) => vec![pssh::write(system, &[], &data)],

@@ -14,16 +14,22 @@ use super::variables::Variables;
 /// Formats whose key tags are in force at a time. Packagers write four.
 const MAX_FORMATS: usize = 16;
 
-/// Longest line of a key or map tag. A PlayReady header takes some kilobytes.
-const MAX_TAG: usize = 256 * 1024;
+/// Longest line. A PlayReady header takes some kilobytes.
+const MAX_LINE: usize = 64 * 1024;
 
-/// What a playlist may grow by, beside four times its length: URIs become longer, maps more.
-const GROWTH: usize = 1024 * 1024;
+/// Most that the boxes of the key tags in force may take.
+const MAX_BOXES: usize = 64 * 1024;
+
+/// What a playlist may become. It grows as its URIs are written out.
+const MAX_REWRITTEN: usize = 64 * 1024 * 1024;
 
 /// Where what a playlist names is to be had from now on.
 pub trait Places {
     /// A URL for the playlist that is at this one.
     fn playlist(&mut self, url: &Url) -> String;
+
+    /// The same for one that other playlists name, if they do.
+    fn known_playlist(&mut self, url: &Url) -> Option<String>;
 
     /// A URL for an init segment with boxes added.
     fn init_segment(&mut self, segment: InitSegment) -> String;
@@ -75,8 +81,9 @@ pub fn rewrite(
         imported,
         places,
         out: String::with_capacity(playlist.len() + playlist.len() / 2),
-        room: playlist.len().saturating_mul(4).saturating_add(GROWTH),
         is_stale: false,
+        segment_at: None,
+        objection: None,
         variables: Variables::default(),
         is_multivariant: false,
         map: None,
@@ -87,14 +94,15 @@ pub fn rewrite(
         next_is_playlist: false,
     };
     for line in playlist.lines() {
-        let line = line.trim_end_matches('\r');
-        let is_ours = line.starts_with("#EXT-X-KEY:") || line.starts_with("#EXT-X-MAP:");
-        if is_ours && line.len() > MAX_TAG {
-            return Err("has a key or map tag of a length that nobody writes");
+        if line.len() > MAX_LINE {
+            return Err("has a line of a length that nobody writes");
         }
-        rewriting.line(line);
-        if rewriting.out.len() > rewriting.room {
+        rewriting.line(line.trim_end_matches('\r'));
+        if rewriting.out.len() > MAX_REWRITTEN {
             return Err("grows beyond all measure when its URIs are written out");
+        }
+        if let Some(objection) = rewriting.objection {
+            return Err(objection);
         }
     }
     Ok(Rewritten {
@@ -110,10 +118,12 @@ struct Rewriting<'a, P> {
     imported: &'a Variables,
     places: &'a mut P,
     out: String,
-    /// The most that may come of it.
-    room: usize,
     /// The demuxer has not been told of the newest map and keys.
     is_stale: bool,
+    /// Where in `out` the tags of the current segment begin.
+    segment_at: Option<usize>,
+    /// Why there is no going on.
+    objection: Option<&'static str>,
     variables: Variables,
     is_multivariant: bool,
     /// The attributes of the EXT-X-MAP in force.
@@ -130,38 +140,51 @@ struct Rewriting<'a, P> {
 
 impl<P: Places> Rewriting<'_, P> {
     fn line(&mut self, line: &str) {
-        let tag = line
-            .strip_prefix('#')
-            .map(|tag| tag.split_once(':').unwrap_or((tag, "")));
-        match tag {
-            Some(("EXT-X-KEY", list)) => self.key(list, line),
-            Some(("EXT-X-MAP", list)) => {
+        let tag = line.strip_prefix('#');
+        match tag.map(|tag| tag.split_once(':')) {
+            Some(Some(("EXT-X-KEY", list))) => {
+                let list = self.variables.substitute(list);
+                self.key(&list, line);
+            }
+            Some(Some(("EXT-X-MAP", list))) => {
                 self.map = Some(list.to_owned());
                 self.written_map = None;
                 self.is_stale = true;
             }
-            Some(("EXT-X-DEFINE", list)) => {
+            Some(Some(("EXT-X-DEFINE", list))) => {
                 self.variables.define(list, self.imported, self.url);
                 self.write(line);
             }
-            Some(("EXT-X-STREAM-INF", _)) => {
+            Some(Some(("EXT-X-STREAM-INF", _))) => {
                 self.is_multivariant = true;
                 self.next_is_playlist = true;
                 self.write(line);
             }
-            Some((name @ ("EXT-X-MEDIA" | "EXT-X-I-FRAME-STREAM-INF"), list)) => {
+            Some(Some((name @ ("EXT-X-MEDIA" | "EXT-X-I-FRAME-STREAM-INF"), list))) => {
                 self.is_multivariant = true;
                 let list = self.with_playlist(list);
                 self.write(&format!("#{name}:{list}"));
             }
-            Some((name @ "EXT-X-RENDITION-REPORT", list)) => {
-                let list = self.with_playlist(list);
+            Some(Some((name @ "EXT-X-RENDITION-REPORT", list))) => {
+                let list = with_texts(list, |attribute| {
+                    let url =
+                        (attribute.name == "URI").then(|| self.absolute(attribute.text()))??;
+                    Some(
+                        self.places
+                            .known_playlist(&url)
+                            .unwrap_or_else(|| url.into()),
+                    )
+                });
                 self.write(&format!("#{name}:{list}"));
             }
+            Some(Some(("EXTINF" | "EXT-X-BYTERANGE", _))) => {
+                self.segment_at.get_or_insert(self.out.len());
+                self.write(line);
+            }
             // What the demuxer would ask a DRM system for is none of its business.
-            Some(("EXT-X-SESSION-KEY", list))
+            Some(Some(("EXT-X-SESSION-KEY", list)))
                 if !matches!(KeyTag::read(list).kind, Kind::Demuxers) => {}
-            Some((name, list)) if name.starts_with("EXT-X-") && list.contains("URI=\"") => {
+            Some(Some((name, list))) if name.starts_with("EXT-X-") && list.contains("URI=\"") => {
                 if ["EXT-X-PART", "EXT-X-PRELOAD-HINT"].contains(&name) {
                     self.before_segment();
                 }
@@ -189,6 +212,7 @@ impl<P: Places> Rewriting<'_, P> {
             return self.write(&place);
         }
         self.before_segment();
+        self.segment_at = None;
         let uri = match self.absolute(uri) {
             Some(url) => url.into(),
             None => uri.to_owned(),
@@ -231,10 +255,11 @@ impl<P: Places> Rewriting<'_, P> {
             return;
         }
         let boxes = self.boxes();
-        let Some(map) = &self.map else {
+        let Some(map) = self.map.clone() else {
             self.has_lost_keys |= !self.keys.is_empty();
             return;
         };
+        let map = map.as_str();
         let uri = text(map, "URI").unwrap_or_default();
         let Some(url) = self.absolute(uri) else {
             return;
@@ -259,11 +284,13 @@ impl<P: Places> Rewriting<'_, P> {
             }
         };
         self.written_map = Some(segment);
-        self.write(&line);
+        // Not between a segment's tags: to some demuxers a byte range is that of whatever comes next.
+        let at = self.segment_at.unwrap_or(self.out.len());
+        self.out.insert_str(at, &(line + "\n"));
     }
 
     /// What the key tags in force say.
-    fn boxes(&self) -> Vec<Vec<u8>> {
+    fn boxes(&mut self) -> Vec<Vec<u8>> {
         let mut found: Vec<Vec<u8>> = Vec::new();
         let mut key_ids: Vec<KeyId> = Vec::new();
         for tag in &self.keys {
@@ -277,20 +304,22 @@ impl<P: Places> Rewriting<'_, P> {
         if !key_ids.is_empty() {
             found.push(common_box(&key_ids));
         }
+        // In one order, however the packager changes that of the tags.
+        found.sort_unstable();
+        if found.iter().map(Vec::len).sum::<usize>() > MAX_BOXES {
+            self.objection = Some("has key tags of a size that nobody writes");
+        }
         found
     }
 
     fn with_playlist(&mut self, list: &str) -> String {
         with_texts(list, |attribute| {
-            let url = (attribute.name == "URI").then(|| {
-                let uri = self.variables.substitute(attribute.text());
-                self.url.join(&uri).ok()
-            })??;
+            let url = (attribute.name == "URI").then(|| self.absolute(attribute.text()))??;
             Some(self.places.playlist(&url))
         })
     }
 
-    fn with_absolute_uris(&self, list: &str) -> String {
+    fn with_absolute_uris(&mut self, list: &str) -> String {
         with_texts(list, |attribute| {
             let is_uri = attribute.name == "URI" || attribute.name.ends_with("-URI");
             let is_text = attribute.value.starts_with('"');
@@ -298,8 +327,13 @@ impl<P: Places> Rewriting<'_, P> {
         })
     }
 
-    fn absolute(&self, uri: &str) -> Option<Url> {
-        self.url.join(&self.variables.substitute(uri)).ok()
+    fn absolute(&mut self, uri: &str) -> Option<Url> {
+        let url = self.url.join(&self.variables.substitute(uri)).ok()?;
+        if !["http", "https", "data"].contains(&url.scheme()) && url.scheme() != self.url.scheme() {
+            self.objection =
+                Some("names something that is neither on a web server nor where it is itself");
+        }
+        Some(url)
     }
 }
 
@@ -326,6 +360,11 @@ mod tests {
         fn playlist(&mut self, url: &Url) -> String {
             self.playlists.push(url.to_string());
             format!("http://here/p{}", self.playlists.len())
+        }
+
+        fn known_playlist(&mut self, url: &Url) -> Option<String> {
+            let known = self.playlists.iter().position(|one| one == url.as_str())?;
+            Some(format!("http://here/p{}", known + 1))
         }
 
         fn init_segment(&mut self, segment: InitSegment) -> String {
@@ -356,8 +395,8 @@ mod tests {
             .replace("../1.m4s", "https://cdn/a/1.m4s")
             .replace("\n#EXT-X-MAP:URI=\"init.mp4\",BYTERANGE=\"7@1\"", "")
             .replace(
-                "#EXT-X-BYTERANGE:10@0\n",
-                "#EXT-X-BYTERANGE:10@0\n#EXT-X-MAP:URI=\"https://cdn/a/b/init.mp4\",BYTERANGE=\"7@1\"\n",
+                "#EXTINF:2.000,title",
+                "#EXT-X-MAP:URI=\"https://cdn/a/b/init.mp4\",BYTERANGE=\"7@1\"\n#EXTINF:2.000,title",
             );
         assert_eq!(result.text, expected);
         assert!(!result.is_multivariant && !result.has_lost_keys);
@@ -372,7 +411,7 @@ mod tests {
         let (result, desk) = rewritten(&playlist);
         assert_eq!(
             result.text,
-            "#EXTM3U\n#EXTINF:2,\n#EXT-X-MAP:URI=\"http://here/i0\"\nhttps://cdn/a/b/1.m4s\n#EXTINF:2,\nhttps://cdn/a/b/2.m4s\n"
+            "#EXTM3U\n#EXT-X-MAP:URI=\"http://here/i0\"\n#EXTINF:2,\nhttps://cdn/a/b/1.m4s\n#EXTINF:2,\nhttps://cdn/a/b/2.m4s\n"
         );
         let [segment] = &desk.segments[..] else {
             panic!("{:?}", desk.segments);
@@ -457,19 +496,37 @@ mod tests {
             let mut desk = Desk::default();
             rewrite(text, &url, &Variables::default(), &mut desk).expect_err("refused")
         };
-        let long = "x".repeat(100_000);
         let other = WIDEVINE.replace("ee01", "ee02");
         let turn = format!("{WIDEVINE}\n1.m4s\n{other}\n2.m4s\n");
-        let growing = format!(
-            "#EXTM3U\n#EXT-X-MAP:URI=\"i\",X=\"{long}\"\n{}",
-            turn.repeat(100)
+        let map = format!(
+            "#EXTM3U\n#EXT-X-MAP:URI=\"i\",X=\"{}\"\n",
+            "x".repeat(60_000)
         );
-        assert!(refused(&growing).starts_with("grows"));
-        let tag = format!(
-            "#EXTM3U\n#EXT-X-KEY:METHOD=SAMPLE-AES,URI=\"{}\"",
-            long.repeat(3)
-        );
-        assert!(refused(&tag).starts_with("has a key or map tag"));
+        assert!(refused(&(map + &turn.repeat(600))).starts_with("grows"));
+        let long = "x".repeat(70_000);
+        assert!(refused(&format!("#EXTM3U\n{long}\n")).starts_with("has a line"));
+        let tag = |format: u8| {
+            let data = "A".repeat(40_000);
+            format!(
+                "#EXT-X-KEY:METHOD=SAMPLE-AES,URI=\"data:;base64,{data}\",KEYFORMAT=\"urn:uuid:0000000{format}-0000-0000-0000-000000000000\"\n"
+            )
+        };
+        let tags = format!("#EXTM3U\n{}{}{}1.m4s\n", tag(1), tag(2), tag(3));
+        assert!(refused(&tags).starts_with("has key tags"));
+    }
+
+    #[test]
+    fn a_playlist_cannot_have_files_of_this_machine_read() {
+        let url = Url::parse("https://cdn/").expect("a URL");
+        for line in [
+            "file:///etc/passwd",
+            "#EXT-X-KEY:METHOD=AES-128,URI=\"file:///etc/passwd\"",
+        ] {
+            let text = format!("#EXTM3U\n#EXTINF:2,\n{line}\n");
+            let mut desk = Desk::default();
+            let refused = rewrite(&text, &url, &Variables::default(), &mut desk);
+            assert!(refused.expect_err(line).starts_with("names something"));
+        }
     }
 
     #[test]

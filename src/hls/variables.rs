@@ -11,6 +11,9 @@ use super::attributes::text;
 /// Most text that substitution may make of a line.
 const MAX_LINE: usize = 64 * 1024;
 
+/// Longest name that is looked for.
+const MAX_NAME: usize = 256;
+
 /// Names and values.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Variables(HashMap<String, String>);
@@ -40,9 +43,14 @@ impl Variables {
         let mut rest = text;
         while let Some((before, reference)) = rest.split_once("{$") {
             result.push_str(before);
-            let known = reference
-                .split_once('}')
-                .and_then(|(name, after)| Some((self.0.get(name)?, after)));
+            let end = reference
+                .bytes()
+                .take(MAX_NAME)
+                .position(|byte| byte == b'}');
+            let known = end.and_then(|end| {
+                let value = self.0.get(&reference[..end])?;
+                Some((value, &reference[end + 1..]))
+            });
             match known {
                 Some((value, after)) if result.len() + value.len() <= MAX_LINE => {
                     result.push_str(value);

@@ -29,6 +29,7 @@ use url::Url;
 
 use super::playlist_server::{MAX_PLAYLIST, PlaylistServer};
 use crate::failure::Failure;
+use crate::http::SourceHeaders;
 use crate::messages;
 use crate::secret::Secret;
 use crate::surroundings::ancestors;
@@ -96,10 +97,18 @@ impl HlsDrmDemux {
 
     /// The first playlist is whole: the demuxer gets another one.
     fn pass_manifest(&self, pad: &gst::GhostPad) -> Result<(), Failure> {
-        let url = manifest_url(pad)?;
         let (manifest, headers) = {
             let mut state = lock(&self.state);
             (std::mem::take(&mut state.manifest), state.headers.clone())
+        };
+        if manifest.is_empty() {
+            // The source has said why, and the demuxer will say so.
+            return Ok(());
+        }
+        let (url, base) = manifest_urls(pad)?;
+        let headers = SourceHeaders {
+            origin: base.origin(),
+            headers,
         };
         let weak = self.obj().downgrade();
         let server = PlaylistServer::start(headers, move |failure| {
@@ -107,7 +116,7 @@ impl HlsDrmDemux {
                 obj.imp().fail(failure);
             }
         })?;
-        let playlist = server.first(&manifest, &url)?;
+        let playlist = server.first(&manifest, &url, &base)?;
         lock(&self.state).server = Some(server);
         gst::debug!(
             CAT,
@@ -213,8 +222,8 @@ impl HlsDrmDemux {
     }
 }
 
-/// Where the first playlist came from: in the end, if it was elsewhere first.
-fn manifest_url(pad: &gst::GhostPad) -> Result<Url, Failure> {
+/// Where the first playlist is to be asked for, and where it was in the end.
+fn manifest_urls(pad: &gst::GhostPad) -> Result<(Url, Url), Failure> {
     let unknown = || {
         Failure::misconfigured(
             "nobody upstream says where the playlist is from: play it from a source such as souphttpsrc",
@@ -224,12 +233,18 @@ fn manifest_url(pad: &gst::GhostPad) -> Result<Url, Failure> {
     if !pad.peer_query(&mut query) {
         return Err(unknown());
     }
-    let (redirection, _) = query.redirection();
-    let uri = redirection.or_else(|| query.uri()).ok_or_else(unknown)?;
-    Url::parse(&uri).map_err(|_| unknown())
+    let (redirection, is_permanent) = query.redirection();
+    let asked_for = query.uri().ok_or_else(unknown)?;
+    let found = redirection.unwrap_or_else(|| asked_for.clone());
+    let read = |uri: &str| Url::parse(uri).map_err(|_| unknown());
+    let base = read(&found)?;
+    match is_permanent {
+        true => Ok((base.clone(), base)),
+        false => Ok((read(&asked_for)?, base)),
+    }
 }
 
-/// What the source sent with its own request, for ours (souphttpsrc's event `http-headers`).
+/// What the source sent with its own request, and the cookies that it got, for ours (souphttpsrc's event `http-headers`).
 fn request_headers(event: &gst::StructureRef) -> Vec<(String, Secret)> {
     const OF_THE_CONNECTION: [&str; 7] = [
         "accept-encoding",
@@ -240,14 +255,38 @@ fn request_headers(event: &gst::StructureRef) -> Vec<(String, Secret)> {
         "range",
         "transfer-encoding",
     ];
-    let Ok(headers) = event.get::<gst::Structure>("request-headers") else {
-        return Vec::new();
+    let fields = |name| {
+        let fields = event.get::<gst::Structure>(name).ok();
+        let fields = fields.iter().flat_map(|fields| fields.iter());
+        fields
+            .flat_map(|(name, value)| {
+                texts(value)
+                    .into_iter()
+                    .map(move |text| (name.to_string(), text))
+            })
+            .collect::<Vec<_>>()
     };
-    headers
-        .iter()
-        .filter(|(name, _)| !OF_THE_CONNECTION.contains(&name.to_ascii_lowercase().as_str()))
-        .filter_map(|(name, value)| Some((name.to_string(), Secret::new(value.get().ok()?))))
-        .collect()
+    let mut headers = fields("request-headers");
+    headers.retain(|(name, _)| !OF_THE_CONNECTION.contains(&name.to_ascii_lowercase().as_str()));
+    for (name, value) in fields("response-headers") {
+        if name.eq_ignore_ascii_case("set-cookie") {
+            let pair = value.split(';').next().unwrap_or_default();
+            headers.push(("Cookie".to_owned(), pair.to_owned()));
+        }
+    }
+    let secret = |(name, value)| (name, Secret::new(value));
+    headers.into_iter().map(secret).collect()
+}
+
+/// A text, or an array of them.
+fn texts(value: &glib::SendValue) -> Vec<String> {
+    match value.get::<String>() {
+        Ok(text) => vec![text],
+        Err(_) => value
+            .get::<gst::Array>()
+            .map(|array| array.iter().filter_map(|one| one.get().ok()).collect())
+            .unwrap_or_default(),
+    }
 }
 
 #[glib::object_subclass]
@@ -366,11 +405,15 @@ impl ElementImpl for HlsDrmDemux {
         }
         let success = self.parent_change_state(transition)?;
         if transition == gst::StateChange::PausedToReady {
-            let (server, manifest) = {
+            let before = {
                 let mut state = lock(&self.state);
-                (state.server.take(), std::mem::take(&mut state.manifest))
+                (
+                    state.server.take(),
+                    std::mem::take(&mut state.manifest),
+                    std::mem::take(&mut state.headers),
+                )
             };
-            drop((server, manifest));
+            drop(before);
         }
         Ok(success)
     }

@@ -3,10 +3,11 @@
 //! Playlists and init segments for the demuxer inside, over HTTP on 127.0.0.1: fetched from where they are when they are asked for, and rewritten.
 //! Only what the presentation names is there, each at a path that nobody can guess, as long as the element has the server.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
 
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
@@ -17,11 +18,10 @@ use hyper_util::rt::TokioIo;
 use url::Url;
 use uuid::Uuid;
 
-use crate::failure::Failure;
-use crate::hls::{InitSegment, Places, Variables, rewrite, splice};
-use crate::http::{Wanted, download};
+use crate::failure::{Failure, Kind};
+use crate::hls::{ByteRange, InitSegment, Places, Rewritten, Variables, rewrite, splice};
+use crate::http::{SourceHeaders, Wanted, download};
 use crate::runtime;
-use crate::secret::Secret;
 use crate::wait::lock;
 
 /// Largest playlist: a day in segments of two seconds, with long names and key tags.
@@ -30,8 +30,17 @@ pub const MAX_PLAYLIST: usize = 16 * 1024 * 1024;
 /// Largest init segment. They have some kilobytes.
 const MAX_INIT_SEGMENT: usize = 1024 * 1024;
 
-/// Places that are kept. A presentation has some dozens; live ones name new init segments for ever.
-const MAX_PLACES: usize = 4096;
+/// Places that one playlist may name. A presentation has some dozens.
+const MAX_NAMED: usize = 1000;
+
+/// Init segments that are kept. Live presentations name new ones for ever.
+const MAX_INIT_SEGMENTS: usize = 2 * MAX_NAMED;
+
+/// Playlists that are kept.
+const MAX_PLAYLISTS: usize = 2 * MAX_NAMED;
+
+/// After an error that is no connection's (out of descriptors, say).
+const PAUSE: Duration = Duration::from_millis(50);
 
 const PLAYLIST_TYPE: &str = "application/vnd.apple.mpegurl";
 
@@ -49,8 +58,7 @@ impl Drop for PlaylistServer {
 
 struct Shared {
     origin: String,
-    /// Those of the source's requests.
-    headers: Vec<(String, Secret)>,
+    headers: SourceHeaders,
     places: Mutex<Directory>,
     /// Told what is wrong and stays so.
     complain: Box<dyn Fn(&Failure) + Send + Sync>,
@@ -59,13 +67,17 @@ struct Shared {
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Place {
     Playlist(Url),
-    InitSegment(InitSegment),
+    InitSegment(Arc<InitSegment>),
 }
 
 #[derive(Default)]
 struct Directory {
     places: HashMap<String, Place>,
     paths: HashMap<Place, String>,
+    /// Paths of init segments in the order in which they were named first.
+    init_segments: VecDeque<String>,
+    /// Paths of playlists that have been fine once. What goes wrong with one of them may be over when the demuxer asks again.
+    good: HashSet<String>,
     /// Those of the multivariant playlist.
     variables: Variables,
 }
@@ -77,7 +89,7 @@ impl PlaylistServer {
     ///
     /// `Transient` where the system has no thread, socket or port left.
     pub fn start(
-        headers: Vec<(String, Secret)>,
+        headers: SourceHeaders,
         complain: impl Fn(&Failure) + Send + Sync + 'static,
     ) -> Result<Self, Failure> {
         let runtime = runtime::get()?;
@@ -107,15 +119,17 @@ impl PlaylistServer {
     /// # Errors
     ///
     /// `Malformed`, with what is wrong.
-    pub fn first(&self, playlist: &[u8], url: &Url) -> Result<String, Failure> {
+    ///
+    /// It was asked for at `url`, and is at `base` in the end.
+    pub fn first(&self, playlist: &[u8], url: &Url, base: &Url) -> Result<String, Failure> {
         let text = utf8(playlist)?;
-        let rewritten = self.shared.rewrite(text, url)?;
+        let rewritten = self.shared.rewrite(text, base)?;
         if rewritten.is_multivariant {
             lock(&self.shared.places).variables = rewritten.variables;
             return Ok(rewritten.text);
         }
         // The demuxer would ask the origin for a media playlist again, so it gets one that names it.
-        let place = self.shared.place(Place::Playlist(url.clone()));
+        let place = self.shared.place(Place::Playlist(url.clone()))?;
         Ok(format!("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\n{place}\n"))
     }
 }
@@ -126,12 +140,11 @@ fn utf8(playlist: &[u8]) -> Result<&str, Failure> {
 }
 
 async fn accept(listener: tokio::net::TcpListener, shared: Weak<Shared>) {
-    // An error of one connection (out of descriptors, say) is none of the others'.
     while let Some(shared) = Weak::upgrade(&shared) {
         let weak = Arc::downgrade(&shared);
         drop(shared);
         let Ok((connection, _)) = listener.accept().await else {
-            tokio::task::yield_now().await;
+            tokio::time::sleep(PAUSE).await;
             continue;
         };
         tokio::spawn(async move {
@@ -161,18 +174,31 @@ async fn answer(shared: Weak<Shared>, request: Request<Incoming>) -> Response<Fu
     if ![Method::GET, Method::HEAD].contains(request.method()) {
         return status(405);
     }
+    let path = request.uri().path().to_owned();
     let answer = match place {
         Place::Playlist(url) => {
-            shared
-                .playlist(with_directives(url, request.uri().query()))
-                .await
+            let url = with_directives(url, request.uri().query());
+            shared.clone().playlist(url).await
         }
         Place::InitSegment(segment) => shared.init_segment(&segment).await,
     };
     match answer {
-        Ok(response) => response,
+        Ok(response) => {
+            if response.status().is_success() {
+                lock(&shared.places).good.insert(path);
+            }
+            response
+        }
         Err(failure) => {
-            (shared.complain)(&failure);
+            let lasts = match failure.kind {
+                Kind::Misconfigured => true,
+                Kind::Malformed => !lock(&shared.places).good.contains(&path),
+                // The demuxer asks again, and says so when it gives up.
+                Kind::Denied | Kind::Transient | Kind::TimedOut => false,
+            };
+            if lasts {
+                (shared.complain)(&failure);
+            }
             status(502)
         }
     }
@@ -208,31 +234,52 @@ fn body(content_type: &'static str, body: impl Into<Bytes>) -> Response<Full<Byt
 
 impl Shared {
     /// The URL of a place.
-    fn place(&self, place: Place) -> String {
+    fn place(&self, place: Place) -> Result<String, Failure> {
         let mut directory = lock(&self.places);
         let path = match directory.paths.get(&place) {
             Some(known) => known.clone(),
             None => {
-                if directory.places.len() >= MAX_PLACES {
-                    directory.forget_init_segments();
-                }
                 let path = format!("/{}", Uuid::new_v4().simple());
+                match &place {
+                    Place::InitSegment(_) => {
+                        if directory.init_segments.len() >= MAX_INIT_SEGMENTS {
+                            directory.forget_oldest();
+                        }
+                        directory.init_segments.push_back(path.clone());
+                    }
+                    Place::Playlist(_) => {
+                        let playlists = directory.places.len() - directory.init_segments.len();
+                        if playlists >= MAX_PLAYLISTS {
+                            return Err(Failure::malformed(format!(
+                                "the presentation has more than {MAX_PLAYLISTS} playlists"
+                            )));
+                        }
+                    }
+                }
                 directory.places.insert(path.clone(), place.clone());
                 directory.paths.insert(place, path.clone());
                 path
             }
         };
-        format!("{}{path}", self.origin)
+        Ok(format!("{}{path}", self.origin))
     }
 
-    fn rewrite(&self, playlist: &str, url: &Url) -> Result<crate::hls::Rewritten, Failure> {
+    fn rewrite(&self, playlist: &str, url: &Url) -> Result<Rewritten, Failure> {
         let imported = lock(&self.places).variables.clone();
-        let mut desk = Desk(self);
-        rewrite(playlist, url, &imported, &mut desk)
-            .map_err(|what| Failure::malformed(format!("the playlist {what}")))
+        let mut desk = Desk {
+            shared: self,
+            named: 0,
+            failure: None,
+        };
+        let rewritten = rewrite(playlist, url, &imported, &mut desk)
+            .map_err(|what| Failure::malformed(format!("the playlist {what}")))?;
+        match desk.failure {
+            Some(failure) => Err(failure),
+            None => Ok(rewritten),
+        }
     }
 
-    async fn playlist(&self, url: Url) -> Result<Response<Full<Bytes>>, Failure> {
+    async fn playlist(self: Arc<Self>, url: Url) -> Result<Response<Full<Bytes>>, Failure> {
         let downloaded = download(Wanted {
             url: &url,
             headers: &self.headers,
@@ -244,7 +291,13 @@ impl Shared {
             // The demuxer says what that means, or asks again.
             return Ok(status(downloaded.status));
         }
-        let rewritten = self.rewrite(utf8(&downloaded.body)?, &downloaded.url)?;
+        // A long one takes a while, and tokens are fetched on this thread too.
+        let rewriting = tokio::task::spawn_blocking(move || {
+            self.rewrite(utf8(&downloaded.body)?, &downloaded.url)
+        });
+        let rewritten = rewriting
+            .await
+            .map_err(|_| Failure::malformed("the playlist could not be rewritten"))??;
         if rewritten.has_lost_keys {
             return Err(Failure::malformed(
                 "the playlist has DRM keys for segments without an init segment (EXT-X-MAP), which this element cannot play: package them as fragmented MP4",
@@ -254,9 +307,7 @@ impl Shared {
     }
 
     async fn init_segment(&self, segment: &InitSegment) -> Result<Response<Full<Bytes>>, Failure> {
-        let last = |range: crate::hls::ByteRange| {
-            range.offset.saturating_add(range.length).saturating_sub(1)
-        };
+        let last = |range: ByteRange| range.offset.saturating_add(range.length).saturating_sub(1);
         let downloaded = download(Wanted {
             url: &segment.url,
             headers: &self.headers,
@@ -286,21 +337,51 @@ impl Shared {
 
 impl Directory {
     /// Of a live presentation old ones are of no use.
-    fn forget_init_segments(&mut self) {
-        let is_playlist = |place: &Place| matches!(place, Place::Playlist(_));
-        self.places.retain(|_, place| is_playlist(place));
-        self.paths.retain(|place, _| is_playlist(place));
+    fn forget_oldest(&mut self) {
+        if let Some(path) = self.init_segments.pop_front() {
+            self.good.remove(&path);
+            if let Some(place) = self.places.remove(&path) {
+                self.paths.remove(&place);
+            }
+        }
     }
 }
 
-struct Desk<'a>(&'a Shared);
+/// Where one playlist finds places.
+struct Desk<'a> {
+    shared: &'a Shared,
+    named: usize,
+    failure: Option<Failure>,
+}
+
+impl Desk<'_> {
+    fn place(&mut self, place: Place) -> String {
+        self.named += 1;
+        let found = match self.named > MAX_NAMED {
+            true => Err(Failure::malformed(format!(
+                "the playlist names more than {MAX_NAMED} playlists and init segments"
+            ))),
+            false => self.shared.place(place),
+        };
+        found.unwrap_or_else(|failure| {
+            self.failure.get_or_insert(failure);
+            String::new()
+        })
+    }
+}
 
 impl Places for Desk<'_> {
     fn playlist(&mut self, url: &Url) -> String {
-        self.0.place(Place::Playlist(url.clone()))
+        self.place(Place::Playlist(url.clone()))
+    }
+
+    fn known_playlist(&mut self, url: &Url) -> Option<String> {
+        let directory = lock(&self.shared.places);
+        let path = directory.paths.get(&Place::Playlist(url.clone()))?;
+        Some(format!("{}{path}", self.shared.origin))
     }
 
     fn init_segment(&mut self, segment: InitSegment) -> String {
-        self.0.place(Place::InitSegment(segment))
+        self.place(Place::InitSegment(Arc::new(segment)))
     }
 }

@@ -5,15 +5,15 @@
 use std::time::Duration;
 
 use once_cell::sync::OnceCell;
-use reqwest::header::RANGE;
-use reqwest::{Client, redirect};
+use reqwest::header::{HeaderMap, LOCATION, RANGE};
+use reqwest::{Client, Response, redirect};
 use url::Url;
 
 use crate::failure::Failure;
 use crate::secret::Secret;
 
 use super::endpoint::is_loopback;
-use super::{Trust, header_map};
+use super::{Trust, header_map, text};
 
 /// How often a server may send us on.
 const REDIRECTS: usize = 10;
@@ -21,11 +21,39 @@ const REDIRECTS: usize = 10;
 /// For the whole of a file. Demuxers ask again.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
+/// What goes to every host that a presentation names. Credentials go to its own alone.
+const FOR_ALL: [&str; 1] = ["user-agent"];
+
+/// The headers of a player's source.
+#[derive(Clone)]
+pub struct SourceHeaders {
+    /// Where the source had the presentation from.
+    pub origin: url::Origin,
+    pub headers: Vec<(String, Secret)>,
+}
+
+impl SourceHeaders {
+    fn for_url(&self, url: &Url) -> HeaderMap {
+        let mut map = HeaderMap::new();
+        for (name, value) in &self.headers {
+            let is_public = FOR_ALL
+                .iter()
+                .any(|public| public.eq_ignore_ascii_case(name));
+            // One that no request of ours can carry is not worth the others.
+            if (is_public || url.origin() == self.origin)
+                && let Ok(one) = header_map(&[(name.clone(), value.clone())])
+            {
+                map.extend(one);
+            }
+        }
+        map
+    }
+}
+
 /// What is wanted.
 pub struct Wanted<'a> {
     pub url: &'a Url,
-    /// Those of the player's source.
-    pub headers: &'a [(String, Secret)],
+    pub headers: &'a SourceHeaders,
     /// First and last byte.
     pub range: Option<(u64, u64)>,
     /// The most that is read.
@@ -44,34 +72,73 @@ pub struct Downloaded {
 ///
 /// # Errors
 ///
-/// `Transient` and `TimedOut` where nothing came, `Malformed` for what is too large, `Misconfigured` for a URL that is none for this. They name the
-/// server and no more of the URL.
+/// `Transient` and `TimedOut` where nothing came, `Malformed` for what is too large or leads nowhere, `Misconfigured` for a URL that is none for this. They
+/// name the server and no more of the URL.
 pub async fn download(wanted: Wanted<'_>) -> Result<Downloaded, Failure> {
     let place = place_of(wanted.url)?;
-    let mut request = client(wanted.url)?.get(wanted.url.clone());
-    request = request.headers(header_map(wanted.headers)?);
+    let late = || Failure::timed_out(format!("{place} did not send a file in time"));
+    tokio::time::timeout(TIMEOUT, follow(&wanted, &place))
+        .await
+        .map_err(|_| late())?
+}
+
+async fn follow(wanted: &Wanted<'_>, place: &str) -> Result<Downloaded, Failure> {
+    let mut url = wanted.url.clone();
+    for _ in 0..=REDIRECTS {
+        let mut response = send(wanted, &url).await?;
+        let target = response
+            .status()
+            .is_redirection()
+            .then(|| text(response.headers(), LOCATION).and_then(|to| url.join(to).ok()));
+        if let Some(Some(target)) = target {
+            place_of(&target)?;
+            if url.scheme() == "https" && target.scheme() != "https" {
+                return Err(Failure::malformed(format!(
+                    "{place} leads away from TLS, which is not followed"
+                )));
+            }
+            url = target;
+            continue;
+        }
+        let status = response.status().as_u16();
+        let mut body = Vec::new();
+        while let Some(chunk) = response
+            .chunk()
+            .await
+            .map_err(|error| broken(place, &error))?
+        {
+            if body.len() + chunk.len() > wanted.max {
+                return Err(Failure::malformed(format!(
+                    "{place} sent a file of more than {} bytes",
+                    wanted.max
+                )));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        return Ok(Downloaded { url, status, body });
+    }
+    Err(Failure::malformed(format!(
+        "{place} leads from one place to the next, more than {REDIRECTS} times"
+    )))
+}
+
+async fn send(wanted: &Wanted<'_>, url: &Url) -> Result<Response, Failure> {
+    let mut request = client(url).await?.get(url.clone());
+    request = request.headers(wanted.headers.for_url(url));
     if let Some((first, last)) = wanted.range {
         request = request.header(RANGE, format!("bytes={first}-{last}"));
     }
-    let broken = |error: reqwest::Error| match error.is_timeout() {
+    let place = place_of(url)?;
+    request.send().await.map_err(|error| broken(&place, &error))
+}
+
+fn broken(place: &str, error: &reqwest::Error) -> Failure {
+    match error.is_timeout() {
         true => Failure::timed_out(format!("{place} did not send a file in time")),
         false => Failure::transient(format!(
             "no answer from {place}: check that it can be reached"
         )),
-    };
-    let mut response = request.send().await.map_err(broken)?;
-    let (url, status) = (response.url().clone(), response.status().as_u16());
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(broken)? {
-        if body.len() + chunk.len() > wanted.max {
-            return Err(Failure::malformed(format!(
-                "{place} sent a file of more than {} bytes",
-                wanted.max
-            )));
-        }
-        body.extend_from_slice(&chunk);
     }
-    Ok(Downloaded { url, status, body })
 }
 
 /// Scheme, host and port.
@@ -84,27 +151,34 @@ fn place_of(url: &Url) -> Result<String, Failure> {
     }
 }
 
-fn client(url: &Url) -> Result<Client, Failure> {
+async fn client(url: &Url) -> Result<Client, Failure> {
     static CLIENTS: [OnceCell<Client>; 2] = [OnceCell::new(), OnceCell::new()];
     let is_loopback = is_loopback(url);
-    let build = || {
-        let mut builder = Client::builder()
-            .http1_only()
-            .redirect(redirect::Policy::limited(REDIRECTS))
-            .referer(false)
-            .timeout(TIMEOUT)
-            .tls_backend_preconfigured(Trust::default().config()?);
-        if is_loopback {
-            builder = builder.no_proxy();
-        }
-        builder.build().map_err(|error| {
-            Failure::misconfigured(format!(
-                "the HTTP client cannot be set up: {}",
-                error.without_url()
-            ))
-        })
-    };
-    CLIENTS[usize::from(is_loopback)]
-        .get_or_try_init(build)
-        .cloned()
+    let kept = &CLIENTS[usize::from(is_loopback)];
+    if let Some(known) = kept.get() {
+        return Ok(known.clone());
+    }
+    // Reads the system's roots, which takes long enough to hold up the other requests.
+    let built =
+        tokio::task::spawn_blocking(move || kept.get_or_try_init(|| build(is_loopback)).cloned());
+    built
+        .await
+        .map_err(|_| Failure::transient("the HTTP client could not be set up"))?
+}
+
+fn build(is_loopback: bool) -> Result<Client, Failure> {
+    let mut builder = Client::builder()
+        .http1_only()
+        .redirect(redirect::Policy::none())
+        .referer(false)
+        .tls_backend_preconfigured(Trust::default().config()?);
+    if is_loopback {
+        builder = builder.no_proxy();
+    }
+    builder.build().map_err(|error| {
+        Failure::misconfigured(format!(
+            "the HTTP client cannot be set up: {}",
+            error.without_url()
+        ))
+    })
 }

@@ -3,6 +3,7 @@
 //! HLS. Stock demuxers play protected playlists as long as these have no key tags of DRM systems; hlsdrmdemux plays the others.
 
 use std::fs;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, Once};
 
 use gst::prelude::*;
@@ -12,8 +13,8 @@ use crate::operator::Operator;
 use crate::player::Player;
 use crate::programme::Programme;
 use crate::reference::assert_played;
-use crate::scratch::scratch_folder;
-use crate::show::{Complaint, Samples, Setup, Show, bytes_of};
+use crate::scratch::{media, scratch_folder};
+use crate::show::{Complaint, Kind, Samples, Setup, Show, bytes_of};
 
 /// A decryptor of AAMP's HLS flow finds what it expects, though stock demuxers send no `hls/m3u8` events.
 #[track_caller]
@@ -176,7 +177,7 @@ fn assert_told(player: Player) {
     for (media, says) in [
         ("<html></html>", "does not begin with #EXTM3U"),
         (ts.as_str(), "without an init segment"),
-        (file.as_str(), "a `file` URL"),
+        (file.as_str(), "neither on a web server"),
     ] {
         let complaint = complaint_about(player, Some(media));
         assert_eq!(complaint.from, "hlsdrmdemux", "{complaint:?}");
@@ -195,4 +196,51 @@ fn a_playlist_that_cannot_be_played_is_told_with_its_reason_in_playbin() {
 #[test]
 fn a_playlist_that_cannot_be_played_is_told_with_its_reason_in_playbin3() {
     assert_told(Player::Playbin3);
+}
+
+/// The picture in one file, its parts named by their place in it.
+fn in_one_file() -> PathBuf {
+    let folder = scratch_folder();
+    let to = folder.join("dash/ranges");
+    fs::create_dir_all(&to).expect("a scratch folder");
+    let from = media().join("dash/cenc");
+    let read = |name: &str| fs::read(from.join(name)).expect("the test media");
+    let playlist = String::from_utf8(read("video.m3u8")).expect("text");
+    let mut file = b"something before".to_vec();
+    let mut place = |name: &str| {
+        let (offset, bytes) = (file.len(), read(name));
+        file.extend(&bytes);
+        format!("{}@{offset}", bytes.len())
+    };
+    let init = format!("URI=\"all.mp4\",BYTERANGE=\"{}\"", place("v_init.mp4"));
+    let mut playlist = playlist.replace("URI=\"v_init.mp4\"", &init);
+    for number in 1..=3 {
+        let name = format!("v_{number}.m4s");
+        let range = format!("#EXT-X-BYTERANGE:{}\nall.mp4", place(&name));
+        playlist = playlist.replace(&name, &range);
+    }
+    fs::write(to.join("video.m3u8"), playlist).expect("a scratch file");
+    fs::write(to.join("all.mp4"), file).expect("a scratch file");
+    folder
+}
+
+#[track_caller]
+fn assert_plays_in_one_file(player: Player) {
+    raise();
+    let operator = Operator::start_with_media(in_one_file());
+    let (show, ended) = Setup::new(player, &operator)
+        .uri(operator.url("/hls/ranges/video.m3u8"))
+        .config("license-url", operator.licence_url())
+        .play();
+    assert_played(&show, &ended, &[Kind::Picture]);
+}
+
+#[test]
+fn a_presentation_in_one_file_plays_in_playbin() {
+    assert_plays_in_one_file(Player::Playbin);
+}
+
+#[test]
+fn a_presentation_in_one_file_plays_in_playbin3() {
+    assert_plays_in_one_file(Player::Playbin3);
 }
