@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, Once};
 
 use gst::prelude::*;
-use headend::Headend;
+use headend::{Headend, NEXT_VIDEO_KEY_ID, VIDEO_KEY_ID};
 
 use crate::operator::Operator;
 use crate::player::Player;
@@ -243,4 +243,46 @@ fn a_presentation_in_one_file_plays_in_playbin() {
 #[test]
 fn a_presentation_in_one_file_plays_in_playbin3() {
     assert_plays_in_one_file(Player::Playbin3);
+}
+
+/// The picture with another key, in another init segment, from the second fragment on.
+fn with_another_key() -> PathBuf {
+    let folder = scratch_folder();
+    let to = folder.join("dash/other");
+    fs::create_dir_all(&to).expect("a scratch folder");
+    let copy = |from: &str, name: &str| {
+        let bytes = fs::read(media().join("dash").join(from)).expect("the test media");
+        fs::write(to.join(name), bytes).expect("a scratch file");
+    };
+    copy("cenc/v_init.mp4", "one.mp4");
+    copy("cenc/v_1.m4s", "1.m4s");
+    copy("periods/v_init.mp4", "two.mp4");
+    copy("periods/v_2.m4s", "2.m4s");
+    copy("periods/v_3.m4s", "3.m4s");
+    // A box of Widevine's with nothing in it, and the key's id.
+    let key = |key_id: &str| {
+        format!(
+            "#EXT-X-KEY:METHOD=SAMPLE-AES-CTR,URI=\"data:;base64,AAAAIHBzc2gAAAAA7e+LqXnWSs6jyCfc1R0h7QAAAAA=\",KEYID=0x{key_id},KEYFORMAT=\"urn:uuid:edef8ba9-79d6-4ace-a3c8-27dcd51d21ed\"\n"
+        )
+    };
+    let playlist = format!(
+        "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-TARGETDURATION:2\n#EXT-X-MAP:URI=\"one.mp4\"\n{}#EXTINF:2,\n1.m4s\n#EXT-X-DISCONTINUITY\n#EXT-X-MAP:URI=\"two.mp4\"\n{}#EXTINF:2,\n2.m4s\n#EXTINF:2,\n3.m4s\n#EXT-X-ENDLIST\n",
+        key(VIDEO_KEY_ID),
+        key(NEXT_VIDEO_KEY_ID)
+    );
+    fs::write(to.join("video.m3u8"), playlist).expect("a scratch file");
+    folder
+}
+
+// The older demuxer reads one init segment a rendition, whatever the playlist says.
+#[test]
+fn a_key_that_changes_in_the_middle_of_a_rendition_is_noticed_in_playbin3() {
+    raise();
+    let operator = Operator::start_with_media(with_another_key());
+    let (show, ended) = Setup::new(Player::Playbin3, &operator)
+        .uri(operator.url("/hls/other/video.m3u8"))
+        .config("license-url", operator.licence_url())
+        .play();
+    assert_played(&show, &ended, &[Kind::Picture]);
+    operator.assert_asked(1, 2);
 }
