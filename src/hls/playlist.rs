@@ -146,7 +146,7 @@ impl<P: Places> Rewriting<'_, P> {
                 let list = self.variables.substitute(list);
                 self.key(&list, line);
             }
-            Some(Some(("EXT-X-MAP", list))) => {
+            Some(Some(("EXT-X-MAP", list))) if text(list, "URI").is_some() => {
                 self.map = Some(list.to_owned());
                 self.written_map = None;
                 self.is_stale = true;
@@ -286,7 +286,9 @@ impl<P: Places> Rewriting<'_, P> {
         self.written_map = Some(segment);
         // Not between a segment's tags: to some demuxers a byte range is that of whatever comes next.
         let at = self.segment_at.unwrap_or(self.out.len());
-        self.out.insert_str(at, &(line + "\n"));
+        let line = line + "\n";
+        self.out.insert_str(at, &line);
+        self.segment_at = self.segment_at.map(|at| at + line.len());
     }
 
     /// What the key tags in force say.
