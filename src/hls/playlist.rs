@@ -150,6 +150,8 @@ impl<P: Places> Rewriting<'_, P> {
                 self.map = Some(list.to_owned());
                 self.written_map = None;
                 self.is_stale = true;
+                // Where the packager has it, at the earliest.
+                self.segment_at = None;
             }
             Some(Some(("EXT-X-DEFINE", list))) => {
                 self.variables.define(list, self.imported, self.url);
@@ -187,6 +189,7 @@ impl<P: Places> Rewriting<'_, P> {
             Some(Some((name, list))) if name.starts_with("EXT-X-") && list.contains("URI=\"") => {
                 if ["EXT-X-PART", "EXT-X-PRELOAD-HINT"].contains(&name) {
                     self.before_segment();
+                    self.segment_at = None;
                 }
                 let list = self.with_absolute_uris(list);
                 self.write(&format!("#{name}:{list}"));
