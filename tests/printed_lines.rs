@@ -3,10 +3,12 @@
 //! What a newcomer types first: the gst-launch lines of the README and of the element docs, run as printed.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use headend::{Headend, OPERATOR_TOKEN, SECURITY_TOKEN, Service, secret_forms};
 
@@ -71,14 +73,32 @@ struct Place {
     _turn: MutexGuard<'static, ()>,
 }
 
+/// How long a connection of another test's, which the system happened to give this port, can keep it after its end (TIME_WAIT), and a
+/// half more.
+const LINGERING: Duration = Duration::from_secs(90);
+
+fn start() -> Headend {
+    let begun = Instant::now();
+    loop {
+        match Headend::start_on(PORT) {
+            Ok(headend) => return headend,
+            // Nothing tells when that is over.
+            Err(error) if error.kind() == ErrorKind::AddrInUse && begun.elapsed() < LINGERING => {
+                thread::sleep(Duration::from_secs(1));
+            }
+            Err(error) => {
+                panic!("port {PORT}, where the printed lines find the head-end, is taken: {error}")
+            }
+        }
+    }
+}
+
 impl Place {
     /// `folder` is where the lines are typed, with the files that they name.
     fn take(folder: &str) -> Self {
         static TURN: Mutex<()> = Mutex::new(());
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        let headend = Headend::start_on(PORT).unwrap_or_else(|error| {
-            panic!("port {PORT}, where the printed lines find the head-end, is taken: {error}")
-        });
+        let headend = start();
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(folder);
         fs::create_dir_all(&folder).expect("a folder to work in");
         // As `scripts/demo --serve` does it.
