@@ -104,6 +104,7 @@ mod tests {
             ("A", 0),
             ("A=1,B", 1),
             (r#"A=1,B="x"#, 1),
+            (r#"A="1"2,B=3"#, 0),
             ("=,=", 2),
         ] {
             assert_eq!(attributes(list).count(), count, "{list}");
