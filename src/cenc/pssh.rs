@@ -31,18 +31,16 @@ pub struct Pssh<'a> {
 
 /// The boxes at the beginning of `bytes`, up to what is no whole box.
 pub fn boxes(bytes: &[u8]) -> impl Iterator<Item = Pssh<'_>> {
-    let mut rest = bytes;
-    std::iter::from_fn(move || {
-        let (body, after) = split_box(rest)?;
-        rest = after;
-        Some(body)
-    })
-    // One that lies about what is in it says nothing.
-    .filter_map(read)
+    readable(bytes).map(|(_, read)| read)
 }
 
-/// The bytes of each box at the beginning of `bytes` that can be read.
+/// The bytes of each of them.
 pub fn whole_boxes(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    readable(bytes).map(|(whole, _)| whole)
+}
+
+/// Each box as it stands, and what it says. One that lies about what is in it says nothing.
+fn readable(bytes: &[u8]) -> impl Iterator<Item = (&[u8], Pssh<'_>)> {
     let mut rest = bytes;
     let split = std::iter::from_fn(move || {
         let (body, after) = split_box(rest)?;
@@ -50,7 +48,7 @@ pub fn whole_boxes(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
         rest = after;
         Some((whole, body))
     });
-    split.filter_map(|(whole, body)| read(body).map(|_| whole))
+    split.filter_map(|(whole, body)| Some((whole, read(body)?)))
 }
 
 /// A box that lists these key ids (then of version 1) and holds these data.

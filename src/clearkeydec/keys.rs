@@ -317,16 +317,11 @@ impl Keys {
             key_ids,
             flight,
         };
-        let keys_of = |held: &Held| {
-            held.granted
-                .licence
-                .keys
-                .keys()
-                .copied()
-                .collect::<Vec<_>>()
+        let is_replaced = |old: &Held| {
+            let mut keys = old.granted.licence.keys.keys();
+            keys.all(|key_id| new.has(key_id))
         };
-        self.held
-            .retain(|old| !keys_of(old).iter().all(|key_id| new.has(key_id)));
+        self.held.retain(|old| !is_replaced(old));
         if self.held.len() == MAX_LICENCES {
             self.held.remove(0);
         }

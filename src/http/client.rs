@@ -5,7 +5,8 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use reqwest::{Client, redirect};
+use reqwest::{Client, ClientBuilder, redirect};
+use rustls::ClientConfig;
 
 use crate::failure::Failure;
 use crate::wait::lock;
@@ -57,10 +58,11 @@ pub async fn client(url: &Endpoint, trust: &Trust, patience: &Patience) -> Resul
 }
 
 fn build(kind: &Kind) -> Result<Client, Failure> {
-    let mut builder = Client::builder()
-        .http1_only()
-        .redirect(redirect::Policy::none())
-        .referer(false)
+    let config = match &kind.trust {
+        Some(trust) => trust.config()?,
+        None => Trust::nobody()?,
+    };
+    let builder = builder(config, kind.is_loopback)
         .connect_timeout(kind.connect)
         // No connection is kept: a tune makes one request, and on a connection that a server has closed meanwhile
         // (restarted, say) that one would fail.
@@ -70,13 +72,23 @@ fn build(kind: &Kind) -> Result<Client, Failure> {
             "/",
             env!("CARGO_PKG_VERSION")
         ));
-    builder = builder.tls_backend_preconfigured(match &kind.trust {
-        Some(trust) => trust.config()?,
-        None => Trust::nobody()?,
-    });
-    if kind.is_loopback {
-        builder = builder.no_proxy();
+    built(builder)
+}
+
+/// What all our clients have in common.
+pub fn builder(config: ClientConfig, is_loopback: bool) -> ClientBuilder {
+    let builder = Client::builder()
+        .http1_only()
+        .redirect(redirect::Policy::none())
+        .referer(false)
+        .tls_backend_preconfigured(config);
+    match is_loopback {
+        true => builder.no_proxy(),
+        false => builder,
     }
+}
+
+pub fn built(builder: ClientBuilder) -> Result<Client, Failure> {
     builder.build().map_err(|error| {
         Failure::misconfigured(format!(
             "the HTTP client cannot be set up: {}",

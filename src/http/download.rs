@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use once_cell::sync::OnceCell;
 use reqwest::header::{HeaderMap, LOCATION, RANGE};
-use reqwest::{Client, Response, redirect};
+use reqwest::{Client, Response};
 use url::Url;
 
 use crate::failure::Failure;
 use crate::secret::Secret;
 
+use super::client::{builder, built};
 use super::endpoint::is_loopback;
 use super::{Trust, header_map, text};
 
@@ -76,10 +77,9 @@ pub struct Downloaded {
 /// name the server and no more of the URL.
 pub async fn download(wanted: Wanted<'_>) -> Result<Downloaded, Failure> {
     let place = place_of(wanted.url)?;
-    let late = || Failure::timed_out(format!("{place} did not send a file in time"));
     tokio::time::timeout(TIMEOUT, follow(&wanted, &place))
         .await
-        .map_err(|_| late())?
+        .map_err(|_| late(&place))?
 }
 
 async fn follow(wanted: &Wanted<'_>, place: &str) -> Result<Downloaded, Failure> {
@@ -134,11 +134,15 @@ async fn send(wanted: &Wanted<'_>, url: &Url) -> Result<Response, Failure> {
 
 fn broken(place: &str, error: &reqwest::Error) -> Failure {
     match error.is_timeout() {
-        true => Failure::timed_out(format!("{place} did not send a file in time")),
+        true => late(place),
         false => Failure::transient(format!(
             "no answer from {place}: check that it can be reached"
         )),
     }
+}
+
+fn late(place: &str) -> Failure {
+    Failure::timed_out(format!("{place} did not send a file in time"))
 }
 
 /// Scheme, host and port.
@@ -159,26 +163,11 @@ async fn client(url: &Url) -> Result<Client, Failure> {
         return Ok(known.clone());
     }
     // Reads the system's roots, which takes long enough to hold up the other requests.
-    let built =
-        tokio::task::spawn_blocking(move || kept.get_or_try_init(|| build(is_loopback)).cloned());
+    let built = tokio::task::spawn_blocking(move || {
+        kept.get_or_try_init(|| built(builder(Trust::default().config()?, is_loopback)))
+            .cloned()
+    });
     built
         .await
         .map_err(|_| Failure::transient("the HTTP client could not be set up"))?
-}
-
-fn build(is_loopback: bool) -> Result<Client, Failure> {
-    let mut builder = Client::builder()
-        .http1_only()
-        .redirect(redirect::Policy::none())
-        .referer(false)
-        .tls_backend_preconfigured(Trust::default().config()?);
-    if is_loopback {
-        builder = builder.no_proxy();
-    }
-    builder.build().map_err(|error| {
-        Failure::misconfigured(format!(
-            "the HTTP client cannot be set up: {}",
-            error.without_url()
-        ))
-    })
 }

@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, Once};
+use std::sync::Once;
 
 use gst::prelude::*;
 use headend::{Headend, NEXT_VIDEO_KEY_ID, VIDEO_KEY_ID};
@@ -12,20 +12,34 @@ use headend::{Headend, NEXT_VIDEO_KEY_ID, VIDEO_KEY_ID};
 use crate::operator::Operator;
 use crate::player::Player;
 use crate::programme::Programme;
-use crate::reference::assert_played;
+use crate::reference::{assert_played, samples_of};
 use crate::scratch::{media, scratch_folder};
-use crate::show::{Complaint, Kind, Samples, Setup, Show, bytes_of};
+use crate::show::{Complaint, Kind, Samples, Setup, Show};
 
-/// A decryptor of AAMP's HLS flow finds what it expects, though stock demuxers send no `hls/m3u8` events.
+/// Asserts that all of it plays, with so many licence requests, and that every event brings what a decryptor of AAMP's HLS flow expects.
 #[track_caller]
-fn assert_hls_flow(player: Player) {
-    let operator = Operator::start_for(Programme::HlsWithoutKeyTags);
-    let (show, ended) = Setup::new(player, &operator)
-        .config("license-url", operator.licence_url())
-        .play();
+fn assert_plays(player: Player, programme: Programme, licences: usize) {
+    let operator = Operator::start_for(programme);
+    let (show, ended) = with_licences(Setup::new(player, &operator), &operator).play();
     assert_played(&show, &ended, operator.kinds());
-    operator.assert_asked(1, 1);
+    operator.assert_asked(1, licences);
     assert_flow(&show, &operator);
+}
+
+/// HLS does not say where the licence server is.
+fn with_licences<'a>(setup: Setup<'a>, operator: &Operator) -> Setup<'a> {
+    setup.config("license-url", operator.licence_url())
+}
+
+/// Plays the picture that is all there is in this folder, from the playlist of that path, with hlsdrmdemux.
+#[track_caller]
+fn assert_picture_plays(player: Player, folder: PathBuf, path: &str) -> Operator {
+    raise();
+    let operator = Operator::start_with_media(folder);
+    let setup = Setup::new(player, &operator).uri(operator.url(path));
+    let (show, ended) = with_licences(setup, &operator).play();
+    assert_played(&show, &ended, &[Kind::Picture]);
+    operator
 }
 
 #[track_caller]
@@ -44,12 +58,12 @@ fn assert_flow(show: &Show, operator: &Operator) {
 
 #[test]
 fn the_flow_of_playlists_without_key_tags_is_known_by_the_demuxer_in_playbin() {
-    assert_hls_flow(Player::Playbin);
+    assert_plays(Player::Playbin, Programme::HlsWithoutKeyTags, 1);
 }
 
 #[test]
 fn the_flow_of_playlists_without_key_tags_is_known_by_the_demuxer_in_playbin3() {
-    assert_hls_flow(Player::Playbin3);
+    assert_plays(Player::Playbin3, Programme::HlsWithoutKeyTags, 1);
 }
 
 /// Has players plug hlsdrmdemux. For the whole process, which plays all HLS by it from then on.
@@ -63,19 +77,6 @@ fn raise() {
     });
 }
 
-/// Asserts that all of it plays, with so many licence requests, and that every event brings what the HLS flow wants.
-#[track_caller]
-fn assert_plays(player: Player, programme: Programme, licences: usize) {
-    raise();
-    let operator = Operator::start_for(programme);
-    let (show, ended) = Setup::new(player, &operator)
-        .config("license-url", operator.licence_url())
-        .play();
-    assert_played(&show, &ended, operator.kinds());
-    operator.assert_asked(1, licences);
-    assert_flow(&show, &operator);
-}
-
 /// Makes a test in both players.
 macro_rules! in_both_players {
     ($(fn $name:ident: $programme:ident, $licences:literal;)*) => {$(
@@ -84,11 +85,13 @@ macro_rules! in_both_players {
 
             #[test]
             fn in_playbin() {
+                raise();
                 assert_plays(Player::Playbin, Programme::$programme, $licences);
             }
 
             #[test]
             fn in_playbin3() {
+                raise();
                 assert_plays(Player::Playbin3, Programme::$programme, $licences);
             }
         }
@@ -105,28 +108,7 @@ in_both_players! {
 
 /// The samples of a playlist that is not encrypted, as this demuxer and qtdemux hand them over.
 fn samples_through(demuxer: &str, uri: &str) -> Samples {
-    crate::player::init();
-    let line = format!("souphttpsrc location={uri} ! {demuxer} ! qtdemux ! fakesink name=sink");
-    let pipeline = gst::parse::launch(&line).expect("the line parses");
-    let pipeline: gst::Pipeline = pipeline.downcast().expect("a pipeline");
-    let samples = Arc::new(Mutex::new(Samples::new()));
-    let collected = samples.clone();
-    let sink = pipeline.by_name("sink").expect("the line names it");
-    let data = gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST;
-    let pad = sink.static_pad("sink").expect("a sink pad");
-    pad.add_probe(data, move |_, info| {
-        collected.lock().expect("no panic").extend(bytes_of(info));
-        gst::PadProbeReturn::Ok
-    });
-    pipeline.set_state(gst::State::Playing).expect("it plays");
-    let message = pipeline.bus().expect("a bus").timed_pop_filtered(
-        gst::ClockTime::from_seconds(60),
-        &[gst::MessageType::Eos, gst::MessageType::Error],
-    );
-    pipeline.set_state(gst::State::Null).expect("it stops");
-    let message = message.expect("its end");
-    assert_eq!(message.type_(), gst::MessageType::Eos, "{message:?}");
-    std::mem::take(&mut *samples.lock().expect("no panic"))
+    samples_of(&format!("souphttpsrc location={uri} ! {demuxer}"))
 }
 
 #[test]
@@ -224,25 +206,14 @@ fn in_one_file() -> PathBuf {
     folder
 }
 
-#[track_caller]
-fn assert_plays_in_one_file(player: Player) {
-    raise();
-    let operator = Operator::start_with_media(in_one_file());
-    let (show, ended) = Setup::new(player, &operator)
-        .uri(operator.url("/hls/ranges/video.m3u8"))
-        .config("license-url", operator.licence_url())
-        .play();
-    assert_played(&show, &ended, &[Kind::Picture]);
-}
-
 #[test]
 fn a_presentation_in_one_file_plays_in_playbin() {
-    assert_plays_in_one_file(Player::Playbin);
+    assert_picture_plays(Player::Playbin, in_one_file(), "/hls/ranges/video.m3u8");
 }
 
 #[test]
 fn a_presentation_in_one_file_plays_in_playbin3() {
-    assert_plays_in_one_file(Player::Playbin3);
+    assert_picture_plays(Player::Playbin3, in_one_file(), "/hls/ranges/video.m3u8");
 }
 
 /// The picture with another key, in another init segment, from the second fragment on.
@@ -277,12 +248,7 @@ fn with_another_key() -> PathBuf {
 // The older demuxer reads one init segment a rendition, whatever the playlist says.
 #[test]
 fn a_key_that_changes_in_the_middle_of_a_rendition_is_noticed_in_playbin3() {
-    raise();
-    let operator = Operator::start_with_media(with_another_key());
-    let (show, ended) = Setup::new(Player::Playbin3, &operator)
-        .uri(operator.url("/hls/other/video.m3u8"))
-        .config("license-url", operator.licence_url())
-        .play();
-    assert_played(&show, &ended, &[Kind::Picture]);
+    let folder = with_another_key();
+    let operator = assert_picture_plays(Player::Playbin3, folder, "/hls/other/video.m3u8");
     operator.assert_asked(1, 2);
 }

@@ -75,7 +75,6 @@ fn assert_same(kind: Kind, samples: &[Vec<u8>], clear: &[Vec<u8>]) {
 }
 
 fn demux(track: &str) -> Samples {
-    init();
     let media = media().join("dash/clear");
     let mut file = fs::read(media.join(format!("{track}_init.mp4"))).expect("the test media");
     for segment in 1..=3 {
@@ -84,13 +83,16 @@ fn demux(track: &str) -> Samples {
     let whole = scratch().join(format!("clear-{track}.mp4"));
     fs::write(&whole, file).expect("a scratch file");
 
-    let pipeline = gst::parse::launch(&format!(
-        "filesrc location={} ! qtdemux ! fakesink name=sink",
-        whole.display()
-    ))
-    .expect("the line parses")
-    .downcast::<gst::Pipeline>()
-    .expect("a pipeline");
+    samples_of(&format!("filesrc location={}", whole.display()))
+}
+
+/// The samples that a source and a demuxer hand to qtdemux and that one hands on.
+pub fn samples_of(source: &str) -> Samples {
+    init();
+    let pipeline = gst::parse::launch(&format!("{source} ! qtdemux ! fakesink name=sink"))
+        .expect("the line parses")
+        .downcast::<gst::Pipeline>()
+        .expect("a pipeline");
     let samples = Arc::new(Mutex::new(Samples::new()));
     let collected = samples.clone();
     pipeline
@@ -111,6 +113,6 @@ fn demux(track: &str) -> Samples {
     );
     pipeline.set_state(gst::State::Null).expect("it stops");
     let message = message.expect("the end of the clear media");
-    assert_eq!(message.type_(), gst::MessageType::Eos);
+    assert_eq!(message.type_(), gst::MessageType::Eos, "{message:?}");
     std::mem::take(&mut *samples.lock().expect("no panic"))
 }
