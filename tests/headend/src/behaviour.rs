@@ -90,3 +90,15 @@ pub enum Licences {
     /// Takes the request and answers nothing until [`Headend::release`](crate::Headend::release).
     Hang,
 }
+
+/// Which playlists the origin compresses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Gzip {
+    /// None.
+    #[default]
+    Never,
+    /// Those that are asked for with `gzip` in `Accept-Encoding`.
+    WhereAccepted,
+    /// All, whatever the client says it can read. There are such servers.
+    Always,
+}

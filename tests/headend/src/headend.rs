@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyper::header::HeaderName;
 use tokio::net::TcpListener;
@@ -14,9 +14,9 @@ use tokio::runtime;
 use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 
-use crate::behaviour::{Auth, Discovery, Licences};
+use crate::behaviour::{Auth, Discovery, Gzip, Licences};
 use crate::credentials;
-use crate::record::{DiscoveryRequest, LicenceRequest, Record, TokenRequest};
+use crate::record::{DiscoveryRequest, LicenceRequest, MediaRequest, Record, TokenRequest};
 use crate::script::Script;
 use crate::server;
 use crate::shared::Shared;
@@ -160,6 +160,21 @@ impl Headend {
         self.url("/dash/clear/manifest.mpd")
     }
 
+    /// The playlist of the encrypted media as a live channel: the film again and again, with keys
+    /// that rotate twice in each turn of six seconds. Every other turn begins with a discontinuity.
+    ///
+    /// It begins with the first request for one of its media playlists, six segments long already.
+    #[must_use]
+    pub fn live_url(&self) -> String {
+        self.url("/hls/live/master.m3u8")
+    }
+
+    /// The same channel at the same moment, but without discontinuities.
+    #[must_use]
+    pub fn steady_live_url(&self) -> String {
+        self.url("/hls/live-steady/master.m3u8")
+    }
+
     /// Says how the auth services, all three, answer the requests that arrive from now on.
     pub fn set_auth(&self, auth: Auth) {
         self.shared.update(|state| state.auth = Script::new(auth));
@@ -185,6 +200,29 @@ impl Headend {
     /// network. No other connection waits for that.
     pub fn set_media_delay(&self, delay: Duration) {
         self.shared.update(|state| state.media_delay = delay);
+    }
+
+    /// Lets the origin answer the next so many requests for exactly this path, whatever their query,
+    /// with this HTTP status and no file; `usize::MAX` stands for all requests from now on, and 0 for
+    /// none. What was said before of the same path no longer counts.
+    ///
+    /// The path is that of the request: the same file has one under `/dash/` and one under `/hls/`.
+    pub fn set_media_status(&self, path: &str, status: u16, times: usize) {
+        self.shared
+            .update(|state| state.media_statuses.set(path, status, times));
+    }
+
+    /// Says which playlists the origin compresses in its answers from now on.
+    pub fn set_gzip(&self, gzip: Gzip) {
+        self.shared.update(|state| state.gzip = gzip);
+    }
+
+    /// Lets the live channel end after so many segments, counted from its first,
+    /// number 0: its playlists say so when they have the last of them. Those that are there already
+    /// stay, so after 0 segments is at once.
+    pub fn end_live_after(&self, segments: u64) {
+        self.shared
+            .update(|state| state.live.end_after(segments, Instant::now()));
     }
 
     /// Lets the licence server accept the token in this header too, where it is the whole value.
@@ -264,6 +302,18 @@ impl Headend {
             .state()
             .record
             .licence_requests()
+            .cloned()
+            .collect()
+    }
+
+    /// The requests to the origin so far, in order of arrival: GET and HEAD of whatever is under
+    /// `/dash/` and `/hls/`, there or not. Of very many the last 10 000.
+    #[must_use]
+    pub fn media_requests(&self) -> Vec<MediaRequest> {
+        self.shared
+            .state()
+            .record
+            .media_requests()
             .cloned()
             .collect()
     }

@@ -96,7 +96,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 
 /// The bytes behind 32 lower case hexadecimal digits. It runs when this crate is compiled, so a
 /// mistake in a constant is a compile error.
-const fn from_hex(digits: &str) -> [u8; 16] {
+pub(crate) const fn from_hex(digits: &str) -> [u8; 16] {
     const fn value(digit: u8) -> u8 {
         match digit {
             b'0'..=b'9' => digit - b'0',

@@ -4,9 +4,13 @@
 //!
 //! A [`Headend`] is several servers on one port of the loopback interface: the auth services that
 //! grant session tokens, the licence server that gives content keys to whoever presents one
-//! (W3C EME ClearKey), and the origin that serves the DASH media of `tests/media`. All of them
-//! speak real HTTP to a real client, over TLS if a test wants it ([`Tls`]), so a test that passes
-//! here has passed through the whole stack.
+//! (W3C EME ClearKey), and the origin that serves the media of `tests/media` for DASH and HLS. All
+//! of them speak real HTTP to a real client, over TLS if a test wants it ([`Tls`]), so a test that
+//! passes here has passed through the whole stack.
+//!
+//! For HLS the origin makes more of the same media than lies there: `/hls/live/` and
+//! `/hls/live-steady/` have them without end, with keys that rotate, `/hls/variants/` the picture twice, with two keys, and
+//! `/hls/aes128/` and `/hls/aes128-no-map/` all of it encrypted as a whole, without DRM.
 //!
 //! The auth services are RDK's own, the same behind Thunder, and OpenTV's Authentication Gateway
 //! Service (AGS) with its discovery. They differ in how they are asked and what they want to see
@@ -27,6 +31,7 @@
 //! # }
 //! ```
 
+mod aes128;
 mod ags;
 mod auth_service;
 mod bearer;
@@ -34,11 +39,16 @@ mod behaviour;
 pub mod certificates;
 mod credentials;
 mod discovery;
+mod film;
+mod gzip;
 mod headend;
 mod keys;
 mod licence_server;
+mod live;
 mod manifest;
 mod media;
+mod mp4;
+mod playlist;
 mod range;
 mod rdk;
 mod record;
@@ -46,16 +56,18 @@ mod reply;
 mod script;
 mod server;
 mod shared;
+mod statuses;
 mod thunder;
 mod tls;
 mod tokens;
+mod variants;
 
-pub use behaviour::{Auth, Discovery, Licences};
+pub use behaviour::{Auth, Discovery, Gzip, Licences};
 pub use credentials::{AUTH_SERVICE_ID, OPERATOR_TOKEN, SECURITY_TOKEN};
 pub use headend::Headend;
 pub use keys::{
     AUDIO_KEY, AUDIO_KEY_ID, NEXT_AUDIO_KEY, NEXT_AUDIO_KEY_ID, NEXT_VIDEO_KEY, NEXT_VIDEO_KEY_ID,
     VIDEO_KEY, VIDEO_KEY_ID, rotating_key_ids, secret_forms,
 };
-pub use record::{DiscoveryRequest, LicenceRequest, Record, Service, TokenRequest};
+pub use record::{DiscoveryRequest, LicenceRequest, MediaRequest, Record, Service, TokenRequest};
 pub use tls::Tls;

@@ -31,22 +31,24 @@ pub(crate) enum Variant {
 }
 
 impl Variant {
-    /// The file on disk and the variant of it that a name stands for.
-    pub(crate) fn of(name: &str) -> (&str, Self) {
+    /// The file, and the variant of it, that a name stands for.
+    pub(crate) fn of(name: &str) -> (String, Self) {
         match name {
-            "manifest-no-laurl.mpd" => ("manifest.mpd", Self::NoLaurl),
-            "manifest-upper-case.mpd" => ("manifest.mpd", Self::UpperCase),
-            "manifest-ancestor-ns.mpd" => ("manifest.mpd", Self::AncestorNamespace),
-            "master-no-keys.m3u8" => ("master.m3u8", Self::NoKeys),
-            "audio-no-keys.m3u8" => ("audio.m3u8", Self::NoKeys),
-            "video-no-keys.m3u8" => ("video.m3u8", Self::NoKeys),
-            "master-no-pssh.m3u8" => ("master.m3u8", Self::NoPssh),
-            "audio-no-pssh.m3u8" => ("audio.m3u8", Self::NoPssh),
-            "video-no-pssh.m3u8" => ("video.m3u8", Self::NoPssh),
-            "a_init-no-pssh.mp4" => ("a_init.mp4", Self::NoPssh),
-            "v_init-no-pssh.mp4" => ("v_init.mp4", Self::NoPssh),
-            _ => (name, Self::AsMade),
+            "manifest-no-laurl.mpd" => return ("manifest.mpd".into(), Self::NoLaurl),
+            "manifest-upper-case.mpd" => return ("manifest.mpd".into(), Self::UpperCase),
+            "manifest-ancestor-ns.mpd" => return ("manifest.mpd".into(), Self::AncestorNamespace),
+            _ => {}
         }
+        for (suffix, end, variant) in [
+            ("-no-keys.m3u8", ".m3u8", Self::NoKeys),
+            ("-no-pssh.m3u8", ".m3u8", Self::NoPssh),
+            ("_init-no-pssh.mp4", "_init.mp4", Self::NoPssh),
+        ] {
+            if let Some(stem) = name.strip_suffix(suffix) {
+                return (format!("{stem}{end}"), variant);
+            }
+        }
+        (name.to_owned(), Self::AsMade)
     }
 
     /// The manifest in this variant, with this licence URL.

@@ -1,27 +1,42 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The origin: manifests and segments from the media folder.
+//! The origin: manifests and segments from the media folder, and what is made of them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
-use hyper::HeaderMap;
 use hyper::body::Bytes;
 use hyper::header::{ACCEPT_RANGES, CONTENT_RANGE, HeaderValue, RANGE};
+use hyper::{HeaderMap, Uri};
 
+use crate::live::Timeline;
 use crate::manifest::{Variant, without_pssh};
 use crate::range::Wanted;
+use crate::record::{MediaRequest, header_list};
 use crate::reply::{self, Reply};
 use crate::shared::Shared;
+use crate::{aes128, gzip, live, variants};
 
 /// Answers a request for a file, when the delay is over that the test has chosen.
-pub(crate) async fn answer(shared: &Shared, path: &str, headers: &HeaderMap) -> Reply {
-    let delay = shared.state().media_delay;
+pub(crate) async fn answer(shared: &Shared, uri: &Uri, headers: &HeaderMap) -> Reply {
+    let path = uri.path();
+    let request = MediaRequest {
+        path: uri.to_string(),
+        headers: header_list(headers),
+    };
+    let (status, delay) = shared.update(|state| {
+        state.record.add_media_request(request);
+        (state.media_statuses.turn(path), state.media_delay)
+    });
     // Even a sleep of no length would last until the timer's next millisecond.
     if !delay.is_zero() {
         tokio::time::sleep(delay).await;
     }
-    serve(shared, path, headers)
+    match status {
+        Some(status) => reply::text(status, "The test wants it so.\n"),
+        None => serve(shared, path, headers),
+    }
 }
 
 /// The file, or the part of it that is wanted. A HEAD request gets the same answer as a GET
@@ -30,6 +45,12 @@ fn serve(shared: &Shared, path: &str, headers: &HeaderMap) -> Reply {
     let Some(contents) = read(shared, path) else {
         return reply::text(404, "There is no such file.\n");
     };
+    if path.ends_with(".m3u8") {
+        let gzip = shared.state().gzip;
+        if gzip::wanted(gzip, headers) {
+            return gzip::reply(gzip, content_type(path), &contents);
+        }
+    }
     let length = contents.len();
     let wanted = match headers.get(RANGE).map(HeaderValue::to_str) {
         Some(Ok(header)) => Wanted::of(header, length),
@@ -61,7 +82,28 @@ fn serve(shared: &Shared, path: &str, headers: &HeaderMap) -> Reply {
 fn read(shared: &Shared, path: &str) -> Option<Bytes> {
     let (folder, name) = path.rsplit_once('/')?;
     let (name, variant) = Variant::of(name);
-    let contents = fs::read(locate(&shared.media, &format!("{folder}/{name}"))?).ok()?;
+    let media = shared.media.join("dash");
+    let contents = match folder {
+        "/hls/aes128" => aes128::read(&media, &name, aes128::Init::Apart)?,
+        "/hls/aes128-no-map" => aes128::read(&media, &name, aes128::Init::InFront)?,
+        "/hls/live" | "/hls/live-steady" => {
+            // What else lies there does not start the clock.
+            let edge = shared.update(|state| {
+                let now = Instant::now();
+                if live::is_media_playlist(&name) {
+                    state.live.begin(now);
+                }
+                state.live.edge(now)
+            });
+            let timeline = match folder {
+                "/hls/live" => Timeline::Renewed,
+                _ => Timeline::Steady,
+            };
+            live::read(&media, &name, edge, timeline)?
+        }
+        "/hls/variants" => variants::read(&media, &name)?,
+        _ => fs::read(locate(&shared.media, &format!("{folder}/{name}"))?).ok()?,
+    };
     if name.ends_with(".mp4") && variant == Variant::NoPssh {
         return Some(without_pssh(contents).into());
     }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What was asked of the auth services, of discovery and of the licence server.
+//! What was asked of the auth services, of discovery, of the licence server and of the origin.
 
+use std::collections::VecDeque;
 use std::fmt;
 
 use hyper::HeaderMap;
@@ -67,14 +68,29 @@ pub struct LicenceRequest {
     pub status: Option<u16>,
 }
 
-/// Every request to the auth services, to discovery and to the licence server, in order of arrival.
+/// One request to the origin, for a manifest, a playlist or a segment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MediaRequest {
+    /// The path, with the query if there was one.
+    pub path: String,
+    /// The headers in order of arrival, their names in lower case.
+    pub headers: Vec<(String, String)>,
+}
+
+/// More than a test looks at, and not much memory: a head-end that plays for days keeps no more.
+const MOST_MEDIA_REQUESTS: usize = 10_000;
+
+/// Every request to the auth services, to discovery, to the licence server and to the origin, in
+/// order of arrival.
 ///
 /// A request is in the record before its answer is under way: a client that has the answer can
-/// rely on finding its request here. Printed with `{}` it is a line a request, without any token.
+/// rely on finding its request here. Printed with `{}` it is a line a request, without any token,
+/// and without the requests to the origin, of which there are too many to read.
 #[derive(Debug, Default)]
 pub struct Record {
     entries: Vec<(Ticket, Entry)>,
     issued: u64,
+    media_requests: VecDeque<MediaRequest>,
 }
 
 /// What finds an entry of the record again when its answer is known, even if the record has been
@@ -114,6 +130,18 @@ impl Record {
         })
     }
 
+    /// The requests to the origin, the last 10 000 of them.
+    pub fn media_requests(&self) -> impl Iterator<Item = &MediaRequest> {
+        self.media_requests.iter()
+    }
+
+    pub(crate) fn add_media_request(&mut self, request: MediaRequest) {
+        if self.media_requests.len() == MOST_MEDIA_REQUESTS {
+            self.media_requests.pop_front();
+        }
+        self.media_requests.push_back(request);
+    }
+
     pub(crate) fn add_token_request(&mut self, request: TokenRequest) -> Ticket {
         self.add(Entry::Token(request))
     }
@@ -140,6 +168,7 @@ impl Record {
 
     pub(crate) fn clear(&mut self) {
         self.entries.clear();
+        self.media_requests.clear();
     }
 
     fn add(&mut self, entry: Entry) -> Ticket {
@@ -263,6 +292,23 @@ mod tests {
              licence 1 key id, token not valid -> no answer\n\
              discovery GET /ags/servicediscovery -> 404\n"
         );
+    }
+
+    #[test]
+    fn no_more_requests_to_the_origin_are_kept_than_anyone_reads() {
+        let mut record = Record::default();
+        for number in 0..=MOST_MEDIA_REQUESTS {
+            record.add_media_request(MediaRequest {
+                path: number.to_string(),
+                headers: Vec::new(),
+            });
+        }
+        assert_eq!(record.media_requests().count(), MOST_MEDIA_REQUESTS);
+        let first = record.media_requests().next().expect("a request");
+        assert_eq!(first.path, "1");
+        assert_eq!(record.to_string(), "");
+        record.clear();
+        assert_eq!(record.media_requests().count(), 0);
     }
 
     #[test]

@@ -95,7 +95,7 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Result<Reply, No
         (&Method::GET | &Method::HEAD, path)
             if path.starts_with("/dash/") || path.starts_with("/hls/") =>
         {
-            media::answer(shared, path, request.headers()).await
+            media::answer(shared, request.uri(), request.headers()).await
         }
         (&Method::GET, "/record") => reply::text(200, shared.state().record.to_string()),
         (&Method::POST, "/record/clear") => {

@@ -9,9 +9,11 @@ use std::time::Duration;
 use hyper::header::HeaderName;
 use tokio::sync::watch;
 
-use crate::behaviour::{Auth, Discovery, Licences};
+use crate::behaviour::{Auth, Discovery, Gzip, Licences};
+use crate::live::Live;
 use crate::record::Record;
 use crate::script::Script;
+use crate::statuses::Statuses;
 use crate::tokens::Tokens;
 
 /// The state of a head-end, and the means to wait for it to change.
@@ -37,6 +39,12 @@ pub(crate) struct State {
     pub(crate) refusal: u16,
     /// For how long the origin thinks.
     pub(crate) media_delay: Duration,
+    /// What the origin answers instead of files.
+    pub(crate) media_statuses: Statuses,
+    /// Which playlists the origin compresses.
+    pub(crate) gzip: Gzip,
+    /// How far the live channel is.
+    pub(crate) live: Live,
     pub(crate) tokens: Tokens,
     pub(crate) token_header: Option<HeaderName>,
     pub(crate) record: Record,
@@ -63,6 +71,9 @@ impl Shared {
                 licences: Licences::default(),
                 refusal: 403,
                 media_delay: Duration::ZERO,
+                media_statuses: Statuses::default(),
+                gzip: Gzip::default(),
+                live: Live::default(),
                 tokens: Tokens::new(),
                 token_header: None,
                 record: Record::default(),
