@@ -9,7 +9,7 @@ use url::Url;
 
 use crate::cenc::{InitData, KeyId, Licence, playready, pssh, read_licence};
 use crate::failure::Failure;
-use crate::hls::{InitSegment, Places, Rewritten, Variables, rewrite, splice};
+use crate::hls::{InitSegment, Places, Rewritten, Variables, moved, rewrite, splice};
 use crate::http::Reply;
 use crate::problem::Problem;
 use crate::secret::Secret;
@@ -131,6 +131,10 @@ impl Places for Desk {
         self.0.push(segment);
         "http://127.0.0.1/i".to_owned()
     }
+
+    fn whole_segment(&mut self, _: &InitSegment, _: &Url, _: bool) -> Option<String> {
+        None
+    }
 }
 
 fn rewritten(playlist: &str) -> Option<(Rewritten, Desk)> {
@@ -183,7 +187,13 @@ pub fn init_segment(bytes: &[u8]) {
     let common = pssh::write(pssh::COMMON_SYSTEM_ID, &[KeyId([7; 16])], &[]);
     if let Ok(once) = splice(bytes, std::slice::from_ref(&common)) {
         assert!(once.len() <= bytes.len() + common.len());
-        assert_eq!(splice(&once, &[common]).as_deref(), Ok(&once[..]));
+        let further = moved(&once, 24);
+        assert_eq!(further.len(), once.len() + 24);
+        // Once is enough, wherever they are.
+        for init in [once, further] {
+            let twice = splice(&init, std::slice::from_ref(&common));
+            assert_eq!(twice.as_deref(), Ok(&init[..]));
+        }
     }
 }
 

@@ -48,6 +48,22 @@ pub fn splice(init: &[u8], boxes: &[Vec<u8>]) -> Result<Vec<u8>, &'static str> {
     Ok(spliced)
 }
 
+/// The init segment with its `moov` so many bytes further on, behind free space, of which there has to be at least a box.
+///
+/// qtdemux passes over a `moov` that is where the one before it was (`last_moov_offset` in `qtdemux.c`), so that two init segments of one stream have to
+/// differ in that.
+pub fn moved(init: &[u8], bytes: u32) -> Vec<u8> {
+    let moov = boxes_of(init, true).find(|(kind, _, _)| kind == b"moov");
+    let start = moov.map_or(init.len(), |(_, whole, _)| whole.start);
+    let mut moved = Vec::with_capacity(init.len() + bytes as usize);
+    moved.extend_from_slice(&init[..start]);
+    moved.extend_from_slice(&bytes.to_be_bytes());
+    moved.extend_from_slice(b"free");
+    moved.resize(start + bytes as usize, 0);
+    moved.extend_from_slice(&init[start..]);
+    moved
+}
+
 /// Size and type.
 const HEAD: usize = 8;
 
@@ -120,6 +136,18 @@ mod tests {
         let new = pssh::write(COMMON, &[KeyId([3; 16])], &[]);
         let spliced = splice(&init, std::slice::from_ref(&new)).expect("spliced");
         assert_eq!(spliced, a_box(b"moov", &[both, new].concat()));
+    }
+
+    #[test]
+    fn what_comes_before_is_free_space_and_the_rest_stays() {
+        let (first, moov, last) = (
+            a_box(b"ftyp", b"iso5"),
+            a_box(b"moov", b"..."),
+            a_box(b"sidx", b"."),
+        );
+        let init = [first.clone(), moov.clone(), last.clone()].concat();
+        let free = a_box(b"free", &[0; 16]);
+        assert_eq!(moved(&init, 24), [first, free, moov, last].concat());
     }
 
     #[test]

@@ -14,6 +14,10 @@ use super::attributes::text;
 /// KEYFORMAT of keys that the playlist hands out itself.
 const IDENTITY: &str = "identity";
 
+/// KEYFORMAT of FairPlay Streaming (Apple, "FairPlay Streaming Programming Guide"), and the protection system that DASH-IF has registered for it.
+const FAIRPLAY: &str = "com.apple.streamingkeydelivery";
+const FAIRPLAY_SYSTEM_ID: u128 = 0x94ce86fb_07ff_4f43_adb8_93d2fa968ca2;
+
 /// What a tag says, as far as it is a matter of DRM.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyTag {
@@ -27,10 +31,13 @@ pub enum Kind {
     None,
     /// Whole segments are, with a key that the demuxer fetches itself.
     Demuxers,
-    /// Samples are, with a key from a DRM system. These are the boxes that it needs.
+    /// Samples are, with a key from a DRM system.
     Drm {
+        /// What that system needs.
         boxes: Vec<Vec<u8>>,
         key_id: Option<KeyId>,
+        /// Not samples but whole segments are (METHOD=AES-128).
+        is_whole: bool,
     },
 }
 
@@ -44,6 +51,7 @@ impl KeyTag {
             _ => Kind::Drm {
                 boxes: boxes(key_format, text(list, "URI").unwrap_or_default()),
                 key_id: text(list, "KEYID").and_then(key_id),
+                is_whole: text(list, "METHOD") == Some("AES-128"),
             },
         };
         Self {
@@ -58,8 +66,11 @@ pub fn common_box(key_ids: &[KeyId]) -> Vec<u8> {
     pssh::write(COMMON_SYSTEM_ID, key_ids, &[])
 }
 
-/// `data:` URIs hold a whole box, or for PlayReady the header object that belongs in one.
+/// `data:` URIs hold a whole box, or for PlayReady the header object that belongs in one. FairPlay's `skd:` URI is itself what the system needs.
 fn boxes(key_format: &str, uri: &str) -> Vec<Vec<u8>> {
+    if key_format == FAIRPLAY && uri.starts_with("skd:") {
+        return vec![pssh::write(FAIRPLAY_SYSTEM_ID, &[], uri.as_bytes())];
+    }
     let Some(data) = data_of(uri) else {
         return Vec::new();
     };
@@ -113,7 +124,7 @@ mod tests {
 
     fn drm(list: &str) -> (Vec<Vec<u8>>, Option<KeyId>) {
         match KeyTag::read(list).kind {
-            Kind::Drm { boxes, key_id } => (boxes, key_id),
+            Kind::Drm { boxes, key_id, .. } => (boxes, key_id),
             other => panic!("{list}: {other:?}"),
         }
     }
@@ -143,6 +154,13 @@ mod tests {
     }
 
     #[test]
+    fn fairplay_gets_the_uri_by_which_it_asks_for_a_key() {
+        let list = r#"METHOD=SAMPLE-AES,URI="skd://key?a=1",KEYFORMAT="com.apple.streamingkeydelivery",KEYFORMATVERSIONS="1""#;
+        let expected = box_of(0, FAIRPLAY_SYSTEM_ID, b"skd://key?a=1");
+        assert_eq!(drm(list), (vec![expected], None));
+    }
+
+    #[test]
     fn what_the_demuxer_decrypts_itself_is_left_to_it() {
         for list in [
             r#"METHOD=AES-128,URI="k""#,
@@ -156,8 +174,8 @@ mod tests {
     #[test]
     fn a_tag_that_no_box_can_carry_is_a_drm_systems_all_the_same() {
         for list in [
-            r#"METHOD=SAMPLE-AES,URI="skd://key",KEYFORMAT="com.apple.streamingkeydelivery""#,
             r#"METHOD=SAMPLE-AES,URI="key.bin""#,
+            r#"METHOD=SAMPLE-AES,URI="key.bin",KEYFORMAT="com.apple.streamingkeydelivery""#,
             r#"METHOD=AES-128,URI="data:;base64,AA==",KEYFORMAT="x""#,
             r#"METHOD=SAMPLE-AES,URI="data:;base64,%",KEYFORMAT="urn:uuid:edef8ba9-79d6-4ace-a3c8-27dcd51d21ed""#,
             "",

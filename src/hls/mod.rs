@@ -6,9 +6,11 @@
 mod attributes;
 mod init_segment;
 mod key_tag;
+mod keys;
 mod playlist;
 mod variables;
 
-pub use init_segment::splice;
+pub use init_segment::{moved, splice};
+pub use keys::Lost;
 pub use playlist::{ByteRange, InitSegment, Places, Rewritten, rewrite};
 pub use variables::Variables;

@@ -5,20 +5,13 @@
 
 use url::Url;
 
-use crate::cenc::KeyId;
-
 use super::attributes::{attributes, text, with_texts};
-use super::key_tag::{KeyTag, Kind, common_box};
+use super::key_tag::{KeyTag, Kind};
+use super::keys::{Keys, Lost, Shown};
 use super::variables::Variables;
-
-/// Formats whose key tags are in force at a time. Packagers write four.
-const MAX_FORMATS: usize = 16;
 
 /// Longest line. A PlayReady header takes some kilobytes.
 const MAX_LINE: usize = 64 * 1024;
-
-/// Most that the boxes of the key tags in force may take.
-const MAX_BOXES: usize = 64 * 1024;
 
 /// What a playlist may become. It grows as its URIs are written out.
 const MAX_REWRITTEN: usize = 64 * 1024 * 1024;
@@ -33,6 +26,10 @@ pub trait Places {
 
     /// A URL for an init segment with boxes added.
     fn init_segment(&mut self, segment: InitSegment) -> String;
+
+    /// A URL for a media segment behind its init segment, or `None` where the demuxer reads an init segment wherever there is a new one.
+    /// `is_new` says that the one before it in the playlist has another init segment; else it is only asked whether there is such a URL already.
+    fn whole_segment(&mut self, init: &InitSegment, url: &Url, is_new: bool) -> Option<String>;
 }
 
 /// An init segment, and what belongs into it.
@@ -57,8 +54,8 @@ pub struct Rewritten {
     /// It lists playlists and not segments.
     pub is_multivariant: bool,
     pub variables: Variables,
-    /// There are keys of DRM systems for segments without an init segment, which no box can carry.
-    pub has_lost_keys: bool,
+    /// Why some of it cannot be played.
+    pub lost: Option<Lost>,
 }
 
 /// Rewrites a playlist that is at `url`. `imported` are the variables of the multivariant playlist that names it.
@@ -88,9 +85,11 @@ pub fn rewrite(
         is_multivariant: false,
         map: None,
         written_map: None,
-        keys: Vec::new(),
-        has_demuxers_key: false,
-        has_lost_keys: false,
+        keys: Keys::default(),
+        last_map: None,
+        fresh_map: None,
+        has_byte_range: false,
+        lost: None,
         next_is_playlist: false,
     };
     for line in playlist.lines() {
@@ -109,7 +108,7 @@ pub fn rewrite(
         text: rewriting.out,
         is_multivariant: rewriting.is_multivariant,
         variables: rewriting.variables,
-        has_lost_keys: rewriting.has_lost_keys,
+        lost: rewriting.lost,
     })
 }
 
@@ -130,11 +129,14 @@ struct Rewriting<'a, P> {
     map: Option<String>,
     /// What the demuxer was told last of it.
     written_map: Option<InitSegment>,
-    /// The key tags of DRM systems in force, one of each format.
-    keys: Vec<KeyTag>,
-    /// The demuxer was told of a key of its own.
-    has_demuxers_key: bool,
-    has_lost_keys: bool,
+    /// The init segment of the segment before.
+    last_map: Option<InitSegment>,
+    /// The demuxer has just been told of an init segment. It is another one than that of the segment before.
+    fresh_map: Option<bool>,
+    /// The current segment is part of a file.
+    has_byte_range: bool,
+    keys: Keys,
+    lost: Option<Lost>,
     next_is_playlist: bool,
 }
 
@@ -179,7 +181,8 @@ impl<P: Places> Rewriting<'_, P> {
                 });
                 self.write(&format!("#{name}:{list}"));
             }
-            Some(Some(("EXTINF" | "EXT-X-BYTERANGE", _))) => {
+            Some(Some((name @ ("EXTINF" | "EXT-X-BYTERANGE"), _))) => {
+                self.has_byte_range |= name == "EXT-X-BYTERANGE";
                 self.segment_at.get_or_insert(self.out.len());
                 self.write(line);
             }
@@ -217,38 +220,35 @@ impl<P: Places> Rewriting<'_, P> {
         self.before_segment();
         self.segment_at = None;
         let uri = match self.absolute(uri) {
-            Some(url) => url.into(),
+            Some(url) => self.whole_segment(&url).unwrap_or_else(|| url.into()),
             None => uri.to_owned(),
         };
+        self.fresh_map = None;
+        self.has_byte_range = false;
         self.write(&uri);
     }
 
+    /// Where the segment is to be had with its init segment, if that is new to a demuxer that else would not notice.
+    fn whole_segment(&mut self, url: &Url) -> Option<String> {
+        let is_new = self.fresh_map?;
+        // What is decrypted as a whole, or is a part, has to come as it is.
+        if self.keys.has_demuxers() || self.has_byte_range {
+            return None;
+        }
+        self.places
+            .whole_segment(self.last_map.as_ref()?, url, is_new)
+    }
+
     fn key(&mut self, list: &str, line: &str) {
-        let tag = KeyTag::read(list);
         self.is_stale = true;
-        match tag.kind {
-            Kind::None => {
-                self.keys.clear();
-                self.has_demuxers_key = false;
-                self.write(line);
-            }
-            Kind::Demuxers => {
-                self.keys.retain(|known| known.key_format != tag.key_format);
-                self.has_demuxers_key = true;
+        match self.keys.take(KeyTag::read(list)) {
+            Shown::AsItIs if list.contains("URI=\"") => {
                 let list = self.with_absolute_uris(list);
                 self.write(&format!("#EXT-X-KEY:{list}"));
             }
-            Kind::Drm { .. } => {
-                self.keys.retain(|known| known.key_format != tag.key_format);
-                if self.keys.len() == MAX_FORMATS {
-                    self.keys.remove(0);
-                }
-                self.keys.push(tag);
-                if std::mem::take(&mut self.has_demuxers_key) {
-                    // It ends the one before, which the demuxer would else go on with.
-                    self.write("#EXT-X-KEY:METHOD=NONE");
-                }
-            }
+            Shown::AsItIs => self.write(line),
+            Shown::None => self.write("#EXT-X-KEY:METHOD=NONE"),
+            Shown::Nothing => {}
         }
     }
 
@@ -257,9 +257,16 @@ impl<P: Places> Rewriting<'_, P> {
         if !std::mem::take(&mut self.is_stale) {
             return;
         }
-        let boxes = self.boxes();
+        let boxes = match self.keys.boxes() {
+            Ok(boxes) => boxes,
+            Err(objection) => {
+                self.objection = Some(objection);
+                return;
+            }
+        };
+        let lost = self.keys.lost(self.map.is_some(), &boxes);
+        self.lost = self.lost.or(lost);
         let Some(map) = self.map.clone() else {
-            self.has_lost_keys |= !self.keys.is_empty();
             return;
         };
         let map = map.as_str();
@@ -286,35 +293,18 @@ impl<P: Places> Rewriting<'_, P> {
                 format!("#EXT-X-MAP:URI=\"{place}\"{}", others.collect::<String>())
             }
         };
+        // Of what is not protected a demuxer makes what it always does.
+        let is_new = |last: &InitSegment| {
+            *last != segment && !(last.boxes.is_empty() && segment.boxes.is_empty())
+        };
+        self.fresh_map = Some(self.last_map.as_ref().is_some_and(is_new));
+        self.last_map = Some(segment.clone());
         self.written_map = Some(segment);
         // Not between a segment's tags: to some demuxers a byte range is that of whatever comes next.
         let at = self.segment_at.unwrap_or(self.out.len());
         let line = line + "\n";
         self.out.insert_str(at, &line);
         self.segment_at = self.segment_at.map(|at| at + line.len());
-    }
-
-    /// What the key tags in force say.
-    fn boxes(&mut self) -> Vec<Vec<u8>> {
-        let mut found: Vec<Vec<u8>> = Vec::new();
-        let mut key_ids: Vec<KeyId> = Vec::new();
-        for tag in &self.keys {
-            if let Kind::Drm { boxes, key_id } = &tag.kind {
-                found.extend(boxes.iter().cloned());
-                key_ids.extend(key_id);
-            }
-        }
-        key_ids.sort_unstable();
-        key_ids.dedup();
-        if !key_ids.is_empty() {
-            found.push(common_box(&key_ids));
-        }
-        // In one order, however the packager changes that of the tags.
-        found.sort_unstable();
-        if found.iter().map(Vec::len).sum::<usize>() > MAX_BOXES {
-            self.objection = Some("has key tags of a size that nobody writes");
-        }
-        found
     }
 
     fn with_playlist(&mut self, list: &str) -> String {
@@ -359,6 +349,8 @@ mod tests {
     struct Desk {
         playlists: Vec<String>,
         segments: Vec<InitSegment>,
+        reads_one_map: bool,
+        whole: Vec<Url>,
     }
 
     impl Places for Desk {
@@ -379,6 +371,17 @@ mod tests {
                 self.segments.len() - 1
             });
             format!("http://here/i{number}")
+        }
+
+        fn whole_segment(&mut self, init: &InitSegment, url: &Url, is_new: bool) -> Option<String> {
+            let known = self.whole.iter().any(|one| one == url);
+            if is_new && self.reads_one_map && !known {
+                self.whole.push(url.clone());
+            }
+            let number = self.segments.iter().position(|one| one == init);
+            let name = number.map_or("clear".to_owned(), |number| format!("i{number}"));
+            (known || is_new && self.reads_one_map)
+                .then(|| format!("http://here/{name}{}", url.path()))
         }
     }
 
@@ -404,7 +407,7 @@ mod tests {
                 "#EXT-X-MAP:URI=\"https://cdn/a/b/init.mp4\",BYTERANGE=\"7@1\"\n#EXTINF:2.000,title",
             );
         assert_eq!(result.text, expected);
-        assert!(!result.is_multivariant && !result.has_lost_keys);
+        assert!(!result.is_multivariant && result.lost.is_none());
         assert!(desk.playlists.is_empty() && desk.segments.is_empty());
     }
 
@@ -479,7 +482,7 @@ mod tests {
             "#EXTM3U\n#EXT-X-KEY:METHOD=AES-128,URI=\"k\"\n#EXTINF:2,\n1.ts\n{WIDEVINE}\n#EXTINF:2,\n2.ts\n"
         );
         let (result, _) = rewritten(&playlist);
-        assert!(result.has_lost_keys);
+        assert_eq!(result.lost, Some(Lost::WithoutInitSegment));
         let keys: Vec<_> = result
             .text
             .lines()
@@ -492,6 +495,36 @@ mod tests {
                 "#EXT-X-KEY:METHOD=NONE"
             ]
         );
+    }
+
+    #[test]
+    fn a_demuxer_that_reads_one_init_segment_gets_another_with_the_segment() {
+        let url = Url::parse("https://cdn/list.m3u8").expect("a URL");
+        let mut desk = Desk {
+            reads_one_map: true,
+            ..Desk::default()
+        };
+        let mut uris = |playlist: &str| -> Vec<String> {
+            let rewritten = rewrite(playlist, &url, &Variables::default(), &mut desk);
+            let text = rewritten.expect("a playlist").text;
+            let uris = text.lines().filter(|line| line.starts_with("http"));
+            uris.map(str::to_owned).collect()
+        };
+        let other = WIDEVINE.replace("ee01", "ee02");
+        let first = format!("{WIDEVINE}\n#EXT-X-MAP:URI=\"i\"\n1\n");
+        let then = format!("{other}\n2\n#EXT-X-DISCONTINUITY\n#EXT-X-MAP:URI=\"i\"\n3\n");
+        let playlist = format!("#EXTM3U\n{first}{then}");
+        assert_eq!(
+            uris(&playlist),
+            ["https://cdn/1", "http://here/i1/2", "https://cdn/3"]
+        );
+        // When it has come to the top of a live playlist it is where it was.
+        let slid = format!("#EXTM3U\n#EXT-X-MAP:URI=\"i\"\n{other}\n2\n3\n");
+        assert_eq!(uris(&slid), ["http://here/i1/2", "https://cdn/3"]);
+        let ranges = playlist.replace("\n2\n", "\n#EXT-X-BYTERANGE:1@0\n2\n");
+        assert_eq!(uris(&ranges)[1], "https://cdn/2");
+        let clear = "#EXTM3U\n#EXT-X-MAP:URI=\"i\"\n8\n#EXT-X-MAP:URI=\"j\"\n9\n";
+        assert_eq!(uris(clear), ["https://cdn/8", "https://cdn/9"]);
     }
 
     #[test]

@@ -25,11 +25,13 @@ use gst::glib;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 use once_cell::sync::Lazy;
-use url::Url;
 
 use super::playlist_server::{MAX_PLAYLIST, PlaylistServer};
+use super::settings::Settings;
+use super::source;
+use crate::config::Slot;
 use crate::failure::Failure;
-use crate::http::SourceHeaders;
+use crate::http::Source;
 use crate::messages;
 use crate::secret::Secret;
 use crate::surroundings::ancestors;
@@ -46,7 +48,6 @@ static CAT: Lazy<gst::DebugCategory> = Lazy::new(|| {
 #[derive(Default)]
 struct State {
     inner: Option<gst::Element>,
-    connection_speed: u32,
     manifest: Vec<u8>,
     headers: Vec<(String, Secret)>,
     server: Option<PlaylistServer>,
@@ -54,6 +55,8 @@ struct State {
 
 pub struct HlsDrmDemux {
     sinkpad: gst::GhostPad,
+    settings: Mutex<Settings>,
+    context: Slot,
     state: Mutex<State>,
 }
 
@@ -86,7 +89,7 @@ impl HlsDrmDemux {
                 if let Some(headers) = custom.structure()
                     && headers.name() == "http-headers"
                 {
-                    lock(&self.state).headers = request_headers(headers);
+                    lock(&self.state).headers = source::request_headers(headers);
                 }
             }
             gst::EventView::FlushStop(_) => lock(&self.state).manifest.clear(),
@@ -105,13 +108,14 @@ impl HlsDrmDemux {
             // The source has said why, and the demuxer will say so.
             return Ok(());
         }
-        let (url, base) = manifest_urls(pad)?;
-        let headers = SourceHeaders {
+        let (url, base) = source::manifest_urls(pad)?;
+        let source = Source {
             origin: base.origin(),
             headers,
+            trust: source::trust(self.obj().upcast_ref())?,
         };
         let weak = self.obj().downgrade();
-        let server = PlaylistServer::start(headers, move |failure| {
+        let server = PlaylistServer::start(source, self.reads_one_map(), move |failure| {
             if let Some(obj) = weak.upgrade() {
                 obj.imp().fail(failure);
             }
@@ -131,36 +135,70 @@ impl HlsDrmDemux {
         Ok(())
     }
 
+    /// Why the demuxer fails, where we know more than it.
+    fn reason(&self) -> Option<Failure> {
+        let state = lock(&self.state);
+        let server = state.server.as_ref()?;
+        let past_us = || {
+            Failure::misconfigured(
+                "the demuxer's requests to 127.0.0.1 went to the proxy that the environment names: set `no_proxy=127.0.0.1`, or for hlsdemux, which knows no exception, no `http_proxy`",
+            )
+        };
+        let complaint = server.complaint();
+        complaint.or_else(|| (!server.was_asked() && has_proxy()).then(past_us))
+    }
+
     fn fail(&self, failure: &Failure) {
         gst::error!(CAT, imp = self, "{}", failure.what);
         messages::post_error(self.obj().upcast_ref(), failure);
     }
 
+    /// Whether the demuxer inside reads an init segment only at the beginning of a rendition and after a seek (`need_header` in
+    /// `gstadaptivedemux.c`).
+    fn reads_one_map(&self) -> bool {
+        let inner = lock(&self.state).inner.clone();
+        let factory = inner.and_then(|inner| inner.factory());
+        factory.is_some_and(|factory| factory.name() == "hlsdemux")
+    }
+
     /// The demuxer for this place: the newer one where whoever is around takes streams.
-    fn factory(&self) -> &'static str {
+    fn factory(&self, settings: &Settings) -> &'static str {
         let takes_streams = ancestors(self.obj().upcast_ref())
             .next()
             .and_downcast::<gst::Bin>()
             .is_some_and(|bin| bin.bin_flags().contains(gst::BinFlags::STREAMS_AWARE));
-        match takes_streams && gst::ElementFactory::find("hlsdemux2").is_some() {
-            true => "hlsdemux2",
-            false => "hlsdemux",
-        }
+        settings.demuxer.factory(takes_streams)
     }
 
     fn build_inner(&self) -> Result<(), gst::StateChangeError> {
-        if lock(&self.state).inner.is_some() {
-            return Ok(());
-        }
         let obj = self.obj();
-        let factory = self.factory();
+        self.context.ask(obj.upcast_ref());
+        let settings = lock(&self.settings).clone();
+        let settings = settings.completed(obj.upcast_ref(), self.context.get().as_ref());
+        let settings = settings.map_err(|failure| {
+            self.fail(&failure);
+            gst::StateChangeError
+        })?;
+        let factory = self.factory(&settings);
+        let before = lock(&self.state).inner.take();
+        if let Some(before) = before {
+            let is_same = before.factory().is_some_and(|one| one.name() == factory);
+            if is_same {
+                before.set_property("connection-speed", settings.connection_speed);
+                lock(&self.state).inner = Some(before);
+                return Ok(());
+            }
+            // Fails only where it is not ours. The bin stops it.
+            let _ = before.set_state(gst::State::Null);
+            let _ = obj.remove(&before);
+        }
         let inner = gst::ElementFactory::make(factory).build().map_err(|_| {
             self.fail(&Failure::misconfigured(format!(
                 "GStreamer has no `{factory}`: install the plugin that it is in"
             )));
             gst::StateChangeError
         })?;
-        inner.set_property("connection-speed", lock(&self.state).connection_speed);
+        inner.set_property("connection-speed", settings.connection_speed);
         let weak = obj.downgrade();
         inner.connect_pad_added(move |_, pad| {
             if let Some(obj) = weak.upgrade() {
@@ -222,71 +260,11 @@ impl HlsDrmDemux {
     }
 }
 
-/// Where the first playlist is to be asked for, and where it was in the end.
-fn manifest_urls(pad: &gst::GhostPad) -> Result<(Url, Url), Failure> {
-    let unknown = || {
-        Failure::misconfigured(
-            "nobody upstream says where the playlist is from: play it from a source such as souphttpsrc",
-        )
-    };
-    let mut query = gst::query::Uri::new();
-    if !pad.peer_query(&mut query) {
-        return Err(unknown());
-    }
-    let (redirection, is_permanent) = query.redirection();
-    let asked_for = query.uri().ok_or_else(unknown)?;
-    let found = redirection.unwrap_or_else(|| asked_for.clone());
-    let read = |uri: &str| Url::parse(uri).map_err(|_| unknown());
-    let base = read(&found)?;
-    match is_permanent {
-        true => Ok((base.clone(), base)),
-        false => Ok((read(&asked_for)?, base)),
-    }
-}
-
-/// What the source sent with its own request, and the cookies that it got, for ours (souphttpsrc's event `http-headers`).
-fn request_headers(event: &gst::StructureRef) -> Vec<(String, Secret)> {
-    const OF_THE_CONNECTION: [&str; 7] = [
-        "accept-encoding",
-        "connection",
-        "content-length",
-        "host",
-        "icy-metadata",
-        "range",
-        "transfer-encoding",
-    ];
-    let fields = |name| {
-        let fields = event.get::<gst::Structure>(name).ok();
-        let fields = fields.iter().flat_map(|fields| fields.iter());
-        fields
-            .flat_map(|(name, value)| {
-                texts(value)
-                    .into_iter()
-                    .map(move |text| (name.to_string(), text))
-            })
-            .collect::<Vec<_>>()
-    };
-    let mut headers = fields("request-headers");
-    headers.retain(|(name, _)| !OF_THE_CONNECTION.contains(&name.to_ascii_lowercase().as_str()));
-    for (name, value) in fields("response-headers") {
-        if name.eq_ignore_ascii_case("set-cookie") {
-            let pair = value.split(';').next().unwrap_or_default();
-            headers.push(("Cookie".to_owned(), pair.to_owned()));
-        }
-    }
-    let secret = |(name, value)| (name, Secret::new(value));
-    headers.into_iter().map(secret).collect()
-}
-
-/// A text, or an array of them.
-fn texts(value: &glib::SendValue) -> Vec<String> {
-    match value.get::<String>() {
-        Ok(text) => vec![text],
-        Err(_) => value
-            .get::<gst::Array>()
-            .map(|array| array.iter().filter_map(|one| one.get().ok()).collect())
-            .unwrap_or_default(),
-    }
+/// Whether requests of others in this process go to a proxy.
+fn has_proxy() -> bool {
+    ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"]
+        .iter()
+        .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
 }
 
 #[glib::object_subclass]
@@ -313,6 +291,8 @@ impl ObjectSubclass for HlsDrmDemux {
             .build();
         Self {
             sinkpad,
+            settings: Mutex::default(),
+            context: Slot::default(),
             state: Mutex::default(),
         }
     }
@@ -320,33 +300,19 @@ impl ObjectSubclass for HlsDrmDemux {
 
 impl ObjectImpl for HlsDrmDemux {
     fn properties() -> &'static [glib::ParamSpec] {
-        static PROPERTIES: Lazy<Vec<glib::ParamSpec>> = Lazy::new(|| {
-            vec![
-                glib::ParamSpecUInt::builder("connection-speed")
-                    .nick("Connection speed")
-                    .blurb("Network connection speed to use in kbit/s (0: measure it)")
-                    .maximum(u32::MAX / 1000)
-                    .mutable_playing()
-                    .build(),
-            ]
-        });
-        PROPERTIES.as_ref()
+        Settings::properties()
     }
 
-    fn set_property(&self, _id: usize, value: &glib::Value, _pspec: &glib::ParamSpec) {
-        let speed: u32 = value.get().unwrap_or_default();
-        let inner = {
-            let mut state = lock(&self.state);
-            state.connection_speed = speed;
-            state.inner.clone()
-        };
-        if let Some(inner) = inner {
-            inner.set_property("connection-speed", speed);
+    fn set_property(&self, _id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
+        lock(&self.settings).set(pspec.name(), value);
+        let inner = lock(&self.state).inner.clone();
+        if let Some(inner) = inner.filter(|_| pspec.name() == "connection-speed") {
+            inner.set_property_from_value("connection-speed", value);
         }
     }
 
-    fn property(&self, _id: usize, _pspec: &glib::ParamSpec) -> glib::Value {
-        lock(&self.state).connection_speed.to_value()
+    fn property(&self, _id: usize, pspec: &glib::ParamSpec) -> glib::Value {
+        lock(&self.settings).get(pspec.name())
     }
 
     fn constructed(&self) {
@@ -418,6 +384,11 @@ impl ElementImpl for HlsDrmDemux {
         Ok(success)
     }
 
+    fn set_context(&self, context: &gst::Context) {
+        self.context.offer(context);
+        self.parent_set_context(context);
+    }
+
     fn query(&self, query: &mut gst::QueryRef) -> bool {
         let inner = lock(&self.state).inner.clone();
         let is_answered = inner.is_some_and(|inner| inner.query(query));
@@ -430,4 +401,13 @@ impl ElementImpl for HlsDrmDemux {
     }
 }
 
-impl BinImpl for HlsDrmDemux {}
+impl BinImpl for HlsDrmDemux {
+    fn handle_message(&self, message: gst::Message) {
+        if message.type_() == gst::MessageType::Error
+            && let Some(reason) = self.reason()
+        {
+            self.fail(&reason);
+        }
+        self.parent_handle_message(message);
+    }
+}

@@ -6,7 +6,10 @@ use gst::glib;
 use gst::prelude::*;
 
 mod imp;
+mod places;
 mod playlist_server;
+mod settings;
+mod source;
 
 glib::wrapper! {
     pub struct HlsDrmDemux(ObjectSubclass<imp::HlsDrmDemux>)

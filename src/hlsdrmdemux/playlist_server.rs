@@ -1,26 +1,28 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
 //! Playlists and init segments for the demuxer inside, over HTTP on 127.0.0.1: fetched from where they are when they are asked for, and rewritten.
-//! Only what the presentation names is there, each at a path that nobody can guess, as long as the element has the server.
+//! Nothing else is there, and nothing of it any longer than the element has the server.
 
-use std::collections::{HashMap, HashSet, VecDeque};
 use std::convert::Infallible;
+use std::io;
 use std::net::{Ipv4Addr, TcpListener};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
-use http_body_util::Full;
+use http_body_util::channel::Sender;
+use http_body_util::{Channel, Either, Full};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::CONTENT_TYPE;
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use url::Url;
-use uuid::Uuid;
 
+use super::places::{Directory, Place};
 use crate::failure::{Failure, Kind};
-use crate::hls::{ByteRange, InitSegment, Places, Rewritten, Variables, rewrite, splice};
-use crate::http::{SourceHeaders, Wanted, download};
+use crate::hls::{ByteRange, InitSegment, Lost, moved, splice};
+use crate::http::{Opened, Source, Wanted, download, open};
 use crate::runtime;
 use crate::wait::lock;
 
@@ -30,21 +32,31 @@ pub const MAX_PLAYLIST: usize = 16 * 1024 * 1024;
 /// Largest init segment. They have some kilobytes.
 const MAX_INIT_SEGMENT: usize = 1024 * 1024;
 
-/// Places that one playlist may name. A presentation has some dozens.
-const MAX_NAMED: usize = 1000;
+/// A box with nothing in it.
+const SMALLEST_BOX: u32 = 8;
 
-/// Init segments that are kept. Live presentations name new ones for ever.
-const MAX_INIT_SEGMENTS: usize = 2 * MAX_NAMED;
+/// Connections at a time. A demuxer has two, or one for each stream.
+const MAX_CONNECTIONS: usize = 64;
 
-/// Playlists that are kept.
-const MAX_PLAYLISTS: usize = 2 * MAX_NAMED;
+/// Pieces of a segment that are on their way. One has some kilobytes.
+const PIECES: usize = 8;
+
+/// How long the demuxer may take to put away an answer that ends it, before the application hears of it and stops the demuxer.
+const GRACE: Duration = Duration::from_millis(100);
 
 /// After an error that is no connection's (out of descriptors, say).
 const PAUSE: Duration = Duration::from_millis(50);
 
 const PLAYLIST_TYPE: &str = "application/vnd.apple.mpegurl";
+const SEGMENT_TYPE: &str = "video/mp4";
 
-/// A running server. It ends when this is dropped.
+/// What ends a live presentation (RFC 8216, 4.3.3.4).
+const END: &str = "#EXT-X-ENDLIST";
+
+type Body = Either<Full<Bytes>, Channel<Bytes, io::Error>>;
+
+/// A running server. It ends when this is dropped. Connections that are open then get no more from it; they are left to the demuxer to close, because
+/// libsoup before 3.4 crashes now and then when that is done under a download that it has not put away yet.
 pub struct PlaylistServer {
     shared: Arc<Shared>,
     accepting: tokio::task::AbortHandle,
@@ -57,43 +69,29 @@ impl Drop for PlaylistServer {
 }
 
 struct Shared {
-    origin: String,
-    headers: SourceHeaders,
-    places: Mutex<Directory>,
+    source: Source,
+    directory: Directory,
+    was_asked: AtomicBool,
+    /// What is wrong, as long as nobody has been told.
+    complaint: Mutex<Option<Failure>>,
     /// Told what is wrong and stays so.
     complain: Box<dyn Fn(&Failure) + Send + Sync>,
 }
 
-#[derive(Clone, PartialEq, Eq, Hash)]
-enum Place {
-    Playlist(Url),
-    InitSegment(Arc<InitSegment>),
-}
-
-#[derive(Default)]
-struct Directory {
-    places: HashMap<String, Place>,
-    paths: HashMap<Place, String>,
-    /// Paths of init segments in the order in which they were named first.
-    init_segments: VecDeque<String>,
-    /// Paths of playlists that have been fine once. What goes wrong with one of them may be over when the demuxer asks again.
-    good: HashSet<String>,
-    /// Those of the multivariant playlist.
-    variables: Variables,
-}
-
 impl PlaylistServer {
-    /// Starts one on a port of the system's choice.
+    /// Starts one on a port of the system's choice. `reads_one_map` says that the demuxer reads an init segment only where it begins with a
+    /// rendition.
     ///
     /// # Errors
     ///
     /// `Transient` where the system has no thread, socket or port left.
     pub fn start(
-        headers: SourceHeaders,
+        source: Source,
+        reads_one_map: bool,
         complain: impl Fn(&Failure) + Send + Sync + 'static,
     ) -> Result<Self, Failure> {
         let runtime = runtime::get()?;
-        let no_socket = |error: std::io::Error| {
+        let no_socket = |error: io::Error| {
             Failure::transient(format!("no socket for playlists on this machine: {error}"))
         };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(no_socket)?;
@@ -104,14 +102,17 @@ impl PlaylistServer {
             tokio::net::TcpListener::from_std(listener).map_err(no_socket)?
         };
         let shared = Arc::new(Shared {
-            origin: format!("http://127.0.0.1:{port}"),
-            headers,
-            places: Mutex::default(),
+            source,
+            directory: Directory::new(format!("http://127.0.0.1:{port}"), reads_one_map),
+            was_asked: AtomicBool::new(false),
+            complaint: Mutex::default(),
             complain: Box::new(complain),
         });
-        let weak = Arc::downgrade(&shared);
-        let accepting = runtime.spawn(accept(listener, weak)).abort_handle();
-        Ok(Self { shared, accepting })
+        let accepting = runtime.spawn(accept(listener, Arc::downgrade(&shared)));
+        Ok(Self {
+            shared,
+            accepting: accepting.abort_handle(),
+        })
     }
 
     /// What the demuxer gets in the place of the presentation's first playlist.
@@ -122,85 +123,104 @@ impl PlaylistServer {
     ///
     /// It was asked for at `url`, and is at `base` in the end.
     pub fn first(&self, playlist: &[u8], url: &Url, base: &Url) -> Result<String, Failure> {
-        let text = utf8(playlist)?;
-        let rewritten = self.shared.rewrite(text, base)?;
+        let directory = &self.shared.directory;
+        let rewritten = directory.rewrite(playlist, base)?;
         if rewritten.is_multivariant {
-            lock(&self.shared.places).variables = rewritten.variables;
+            directory.set_variables(rewritten.variables);
             return Ok(rewritten.text);
         }
+        refuse(rewritten.lost)?;
         // The demuxer would ask the origin for a media playlist again, so it gets one that names it.
-        let place = self.shared.place(Place::Playlist(url.clone()))?;
+        let place = directory.url(Place::Playlist(url.clone()))?;
         Ok(format!("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\n{place}\n"))
+    }
+
+    /// What is wrong with what the demuxer was to get, if that has not been told yet.
+    pub fn complaint(&self) -> Option<Failure> {
+        lock(&self.shared.complaint).take()
+    }
+
+    /// Whether any request has come.
+    pub fn was_asked(&self) -> bool {
+        self.shared.was_asked.load(Ordering::Relaxed)
     }
 }
 
-fn utf8(playlist: &[u8]) -> Result<&str, Failure> {
-    std::str::from_utf8(playlist)
-        .map_err(|_| Failure::malformed("the playlist is no text in UTF-8"))
+fn refuse(lost: Option<Lost>) -> Result<(), Failure> {
+    match lost {
+        Some(lost) => Err(Failure::malformed(format!("the playlist {}", lost.what()))),
+        None => Ok(()),
+    }
 }
 
 async fn accept(listener: tokio::net::TcpListener, shared: Weak<Shared>) {
-    while let Some(shared) = Weak::upgrade(&shared) {
-        let weak = Arc::downgrade(&shared);
-        drop(shared);
+    let connections = Arc::new(());
+    loop {
         let Ok((connection, _)) = listener.accept().await else {
             tokio::time::sleep(PAUSE).await;
             continue;
         };
+        if Arc::strong_count(&connections) > MAX_CONNECTIONS {
+            continue;
+        }
+        let (shared, counted) = (shared.clone(), connections.clone());
         tokio::spawn(async move {
             let service = service_fn(|request| {
-                let weak = weak.clone();
-                async move { Ok::<_, Infallible>(answer(weak, request).await) }
+                let shared = shared.clone();
+                async move { Ok::<_, Infallible>(answer(shared, request).await) }
             });
             // The demuxer may go away at any time.
             let _ = hyper::server::conn::http1::Builder::new()
                 .serve_connection(TokioIo::new(connection), service)
                 .await;
+            drop(counted);
         });
     }
 }
 
-async fn answer(shared: Weak<Shared>, request: Request<Incoming>) -> Response<Full<Bytes>> {
-    let place = shared.upgrade().and_then(|shared| {
-        let place = lock(&shared.places)
-            .places
-            .get(request.uri().path())
-            .cloned();
-        place.map(|place| (shared, place))
+async fn answer(shared: Weak<Shared>, request: Request<Incoming>) -> Response<Body> {
+    let path = request.uri().path();
+    let found = shared.upgrade().and_then(|shared| {
+        let place = shared.directory.at(path)?;
+        Some((shared, place))
     });
-    let Some((shared, place)) = place else {
+    let Some((shared, place)) = found else {
         return status(404);
     };
     if ![Method::GET, Method::HEAD].contains(request.method()) {
         return status(405);
     }
-    let path = request.uri().path().to_owned();
+    shared.was_asked.store(true, Ordering::Relaxed);
     let answer = match place {
         Place::Playlist(url) => {
             let url = with_directives(url, request.uri().query());
-            shared.clone().playlist(url).await
+            shared.playlist(path, url).await
         }
-        Place::InitSegment(segment) => shared.init_segment(&segment).await,
+        Place::InitSegment(segment) => shared.init_segment(path, &segment).await,
+        Place::Segment(init, url) => shared.segment(path, &init, &url).await,
     };
-    match answer {
-        Ok(response) => {
-            if response.status().is_success() {
-                lock(&shared.places).good.insert(path);
-            }
-            response
+    answer.unwrap_or_else(|failure| {
+        let lasts = match failure.kind {
+            Kind::Misconfigured => true,
+            Kind::Malformed => !shared.directory.is_good(path),
+            // The demuxer asks again, and says so when it gives up.
+            Kind::Denied | Kind::Transient | Kind::TimedOut => false,
+        };
+        if lasts {
+            *lock(&shared.complaint) = Some(failure);
+            tokio::spawn(complain(Arc::downgrade(&shared)));
         }
-        Err(failure) => {
-            let lasts = match failure.kind {
-                Kind::Misconfigured => true,
-                Kind::Malformed => !lock(&shared.places).good.contains(&path),
-                // The demuxer asks again, and says so when it gives up.
-                Kind::Denied | Kind::Transient | Kind::TimedOut => false,
-            };
-            if lasts {
-                (shared.complain)(&failure);
-            }
-            status(502)
-        }
+        status(502)
+    })
+}
+
+/// The demuxer will say that it has got nothing. Then, or where it does not, the application is told why.
+async fn complain(shared: Weak<Shared>) {
+    tokio::time::sleep(GRACE).await;
+    if let Some(shared) = shared.upgrade()
+        && let Some(failure) = { lock(&shared.complaint).take() }
+    {
+        (shared.complain)(&failure);
     }
 }
 
@@ -217,100 +237,79 @@ fn with_directives(mut url: Url, query: Option<&str>) -> Url {
     url
 }
 
-fn status(code: u16) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::default());
+fn status(code: u16) -> Response<Body> {
+    let mut response = Response::new(Either::Left(Full::default()));
     *response.status_mut() = StatusCode::from_u16(code).unwrap_or(StatusCode::BAD_GATEWAY);
     response
 }
 
-fn body(content_type: &'static str, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(body.into()));
-    response.headers_mut().insert(
-        CONTENT_TYPE,
-        hyper::header::HeaderValue::from_static(content_type),
-    );
+fn reply(content_type: &'static str, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    let content_type = HeaderValue::from_static(content_type);
+    response.headers_mut().insert(CONTENT_TYPE, content_type);
     response
 }
 
+fn whole(content_type: &'static str, body: impl Into<Bytes>) -> Response<Body> {
+    reply(content_type, Either::Left(Full::new(body.into())))
+}
+
 impl Shared {
-    /// The URL of a place.
-    fn place(&self, place: Place) -> Result<String, Failure> {
-        let mut directory = lock(&self.places);
-        let path = match directory.paths.get(&place) {
-            Some(known) => known.clone(),
-            None => {
-                let path = format!("/{}", Uuid::new_v4().simple());
-                match &place {
-                    Place::InitSegment(_) => {
-                        if directory.init_segments.len() >= MAX_INIT_SEGMENTS {
-                            directory.forget_oldest();
-                        }
-                        directory.init_segments.push_back(path.clone());
-                    }
-                    Place::Playlist(_) => {
-                        let playlists = directory.places.len() - directory.init_segments.len();
-                        if playlists >= MAX_PLAYLISTS {
-                            return Err(Failure::malformed(format!(
-                                "the presentation has more than {MAX_PLAYLISTS} playlists"
-                            )));
-                        }
-                    }
-                }
-                directory.places.insert(path.clone(), place.clone());
-                directory.paths.insert(place, path.clone());
-                path
-            }
-        };
-        Ok(format!("{}{path}", self.origin))
-    }
-
-    fn rewrite(&self, playlist: &str, url: &Url) -> Result<Rewritten, Failure> {
-        let imported = lock(&self.places).variables.clone();
-        let mut desk = Desk {
-            shared: self,
-            named: 0,
-            failure: None,
-        };
-        let rewritten = rewrite(playlist, url, &imported, &mut desk)
-            .map_err(|what| Failure::malformed(format!("the playlist {what}")))?;
-        match desk.failure {
-            Some(failure) => Err(failure),
-            None => Ok(rewritten),
-        }
-    }
-
-    async fn playlist(self: Arc<Self>, url: Url) -> Result<Response<Full<Bytes>>, Failure> {
+    async fn playlist(self: &Arc<Self>, path: &str, url: Url) -> Result<Response<Body>, Failure> {
         let downloaded = download(Wanted {
             url: &url,
-            headers: &self.headers,
+            source: &self.source,
             range: None,
             max: MAX_PLAYLIST,
         })
-        .await?;
-        if downloaded.status != 200 {
-            // The demuxer says what that means, or asks again.
-            return Ok(status(downloaded.status));
-        }
+        .await;
+        let downloaded = match downloaded {
+            Ok(downloaded) if downloaded.status == 200 => downloaded,
+            other => {
+                return match (self.directory.repeated(path), other) {
+                    (Some(playlist), _) => Ok(whole(PLAYLIST_TYPE, playlist)),
+                    // The demuxer says what that means, or asks again.
+                    (None, Ok(downloaded)) => Ok(status(downloaded.status)),
+                    (None, Err(failure)) => Err(failure),
+                };
+            }
+        };
         // A long one takes a while, and tokens are fetched on this thread too.
+        let shared = self.clone();
         let rewriting = tokio::task::spawn_blocking(move || {
-            self.rewrite(utf8(&downloaded.body)?, &downloaded.url)
+            shared.directory.rewrite(&downloaded.body, &downloaded.url)
         });
         let rewritten = rewriting
             .await
             .map_err(|_| Failure::malformed("the playlist could not be rewritten"))??;
-        if rewritten.has_lost_keys {
-            return Err(Failure::malformed(
-                "the playlist has DRM keys for segments without an init segment (EXT-X-MAP), which this element cannot play: package them as fragmented MP4",
-            ));
-        }
-        Ok(body(PLAYLIST_TYPE, rewritten.text))
+        refuse(rewritten.lost)?;
+        let has_end = rewritten.text.lines().any(|line| line.starts_with(END));
+        let playlist = Bytes::from(rewritten.text);
+        let live = (!has_end).then(|| playlist.clone());
+        self.directory.went_well(path, live);
+        Ok(whole(PLAYLIST_TYPE, playlist))
     }
 
-    async fn init_segment(&self, segment: &InitSegment) -> Result<Response<Full<Bytes>>, Failure> {
+    async fn init_segment(
+        &self,
+        path: &str,
+        segment: &InitSegment,
+    ) -> Result<Response<Body>, Failure> {
+        match self.spliced(segment).await? {
+            Ok(spliced) => {
+                self.directory.went_well(path, None);
+                Ok(whole(SEGMENT_TYPE, spliced))
+            }
+            Err(code) => Ok(status(code)),
+        }
+    }
+
+    /// The init segment with its boxes, or the status of an answer that is none.
+    async fn spliced(&self, segment: &InitSegment) -> Result<Result<Vec<u8>, u16>, Failure> {
         let last = |range: ByteRange| range.offset.saturating_add(range.length).saturating_sub(1);
         let downloaded = download(Wanted {
             url: &segment.url,
-            headers: &self.headers,
+            source: &self.source,
             range: segment.range.map(|range| (range.offset, last(range))),
             max: MAX_INIT_SEGMENT,
         })
@@ -318,70 +317,70 @@ impl Shared {
         let whole = match (downloaded.status, segment.range) {
             (206, _) | (200, None) => &downloaded.body[..],
             // A server that knows no ranges.
-            (200, Some(range)) => usize::try_from(range.offset)
-                .ok()
-                .and_then(|offset| {
-                    let end = offset.checked_add(usize::try_from(range.length).ok()?)?;
-                    downloaded.body.get(offset..end)
-                })
-                .ok_or_else(|| {
-                    Failure::malformed("the init segment is shorter than the playlist says")
-                })?,
-            (code, _) => return Ok(status(code)),
+            (200, Some(range)) => part(&downloaded.body, range).ok_or_else(|| {
+                Failure::malformed("the init segment is shorter than the playlist says")
+            })?,
+            (code, _) => return Ok(Err(code)),
         };
         let spliced = splice(whole, &segment.boxes)
             .map_err(|what| Failure::malformed(format!("the init segment {what}")))?;
-        Ok(body("video/mp4", spliced))
+        Ok(Ok(match self.directory.number(segment) {
+            Some(number) => moved(&spliced, number * SMALLEST_BOX),
+            None => spliced,
+        }))
     }
-}
 
-impl Directory {
-    /// Of a live presentation old ones are of no use.
-    fn forget_oldest(&mut self) {
-        if let Some(path) = self.init_segments.pop_front() {
-            self.good.remove(&path);
-            if let Some(place) = self.places.remove(&path) {
-                self.paths.remove(&place);
-            }
-        }
-    }
-}
-
-/// Where one playlist finds places.
-struct Desk<'a> {
-    shared: &'a Shared,
-    named: usize,
-    failure: Option<Failure>,
-}
-
-impl Desk<'_> {
-    fn place(&mut self, place: Place) -> String {
-        self.named += 1;
-        let found = match self.named > MAX_NAMED {
-            true => Err(Failure::malformed(format!(
-                "the playlist names more than {MAX_NAMED} playlists and init segments"
-            ))),
-            false => self.shared.place(place),
+    /// A media segment behind its init segment, as it comes.
+    async fn segment(
+        &self,
+        path: &str,
+        init: &InitSegment,
+        url: &Url,
+    ) -> Result<Response<Body>, Failure> {
+        let spliced = match self.spliced(init).await? {
+            Ok(spliced) => Bytes::from(spliced),
+            Err(code) => return Ok(status(code)),
         };
-        found.unwrap_or_else(|failure| {
-            self.failure.get_or_insert(failure);
-            String::new()
+        let opened = open(Wanted {
+            url,
+            source: &self.source,
+            range: None,
+            max: 0,
         })
+        .await?;
+        if opened.status != 200 {
+            return Ok(status(opened.status));
+        }
+        self.directory.went_well(path, None);
+        let length = opened.length.map(|length| length + spliced.len() as u64);
+        let (sender, body) = Channel::new(PIECES);
+        tokio::spawn(pump(sender, spliced, opened));
+        let mut response = reply(SEGMENT_TYPE, Either::Right(body));
+        if let Some(length) = length {
+            response.headers_mut().insert(CONTENT_LENGTH, length.into());
+        }
+        Ok(response)
     }
 }
 
-impl Places for Desk<'_> {
-    fn playlist(&mut self, url: &Url) -> String {
-        self.place(Place::Playlist(url.clone()))
+/// Sends one after the other. It ends when nobody takes it any more.
+async fn pump(mut to: Sender<Bytes, io::Error>, init: Bytes, mut segment: Opened) {
+    let mut next = init;
+    loop {
+        if to.send_data(next).await.is_err() {
+            return;
+        }
+        next = match segment.chunk().await {
+            Ok(Some(chunk)) => chunk,
+            Ok(None) => return,
+            // The demuxer sees that the end is missing.
+            Err(failure) => return to.abort(io::Error::other(failure.what)),
+        };
     }
+}
 
-    fn known_playlist(&mut self, url: &Url) -> Option<String> {
-        let directory = lock(&self.shared.places);
-        let path = directory.paths.get(&Place::Playlist(url.clone()))?;
-        Some(format!("{}{path}", self.shared.origin))
-    }
-
-    fn init_segment(&mut self, segment: InitSegment) -> String {
-        self.place(Place::InitSegment(Arc::new(segment)))
-    }
+fn part(file: &[u8], range: ByteRange) -> Option<&[u8]> {
+    let offset = usize::try_from(range.offset).ok()?;
+    let end = offset.checked_add(usize::try_from(range.length).ok()?)?;
+    file.get(offset..end)
 }

@@ -7,14 +7,16 @@ use std::time::Duration;
 
 use reqwest::{Client, ClientBuilder, redirect};
 use rustls::ClientConfig;
+use url::Url;
 
 use crate::failure::Failure;
 use crate::wait::lock;
 
+use super::endpoint::is_loopback;
 use super::tls::Trust;
 use super::{Endpoint, Patience};
 
-/// Clients that are kept. A player has two or three: the auth service's, the licence server's, one for each timeout.
+/// Clients that are kept. A player has three or four: the auth service's, the licence server's, one for each timeout, and that for playlists.
 const KEPT: usize = 8;
 
 /// What makes two requests share a client.
@@ -23,19 +25,44 @@ struct Kind {
     /// None where there is no TLS.
     trust: Option<Trust>,
     is_loopback: bool,
-    connect: Duration,
+    purpose: Purpose,
+}
+
+/// What a client fetches.
+#[derive(Clone, PartialEq, Eq)]
+enum Purpose {
+    /// Tokens and licences.
+    Secrets { connect: Duration },
+    /// Playlists and init segments.
+    Files,
 }
 
 /// The newest last.
 static CLIENTS: Mutex<Vec<(Kind, Client)>> = Mutex::new(Vec::new());
 
-/// The client for that server.
+/// The client for that auth service or licence server.
 pub async fn client(url: &Endpoint, trust: &Trust, patience: &Patience) -> Result<Client, Failure> {
-    let kind = Kind {
+    kept(Kind {
         trust: url.is_tls().then(|| trust.clone()),
         is_loopback: url.is_loopback(),
-        connect: patience.connect(),
-    };
+        purpose: Purpose::Secrets {
+            connect: patience.connect(),
+        },
+    })
+    .await
+}
+
+/// The client for playlists and init segments at that URL.
+pub async fn for_files(url: &Url, trust: &Trust) -> Result<Client, Failure> {
+    kept(Kind {
+        trust: (url.scheme() == "https").then(|| trust.clone()),
+        is_loopback: is_loopback(url),
+        purpose: Purpose::Files,
+    })
+    .await
+}
+
+async fn kept(kind: Kind) -> Result<Client, Failure> {
     let known = lock(&CLIENTS)
         .iter()
         .find_map(|(known, client)| (*known == kind).then(|| client.clone()));
@@ -62,21 +89,32 @@ fn build(kind: &Kind) -> Result<Client, Failure> {
         Some(trust) => trust.config()?,
         None => Trust::nobody()?,
     };
-    let builder = builder(config, kind.is_loopback)
-        .connect_timeout(kind.connect)
-        // No connection is kept: a tune makes one request, and on a connection that a server has closed meanwhile
-        // (restarted, say) that one would fail.
-        .pool_max_idle_per_host(0)
-        .user_agent(concat!(
-            env!("CARGO_PKG_NAME"),
-            "/",
-            env!("CARGO_PKG_VERSION")
-        ));
-    built(builder)
+    let builder = builder(config, kind.is_loopback);
+    let builder = match kind.purpose {
+        Purpose::Secrets { connect } => builder
+            .gzip(false)
+            .connect_timeout(connect)
+            // No connection is kept: a tune makes one request, and on a connection that a server has closed meanwhile
+            // (restarted, say) that one would fail.
+            .pool_max_idle_per_host(0)
+            .user_agent(concat!(
+                env!("CARGO_PKG_NAME"),
+                "/",
+                env!("CARGO_PKG_VERSION")
+            )),
+        // Playlists are long, and full of what is nearly the same.
+        Purpose::Files => builder.gzip(true),
+    };
+    builder.build().map_err(|error| {
+        Failure::misconfigured(format!(
+            "the HTTP client cannot be set up: {}",
+            error.without_url()
+        ))
+    })
 }
 
 /// What all our clients have in common.
-pub fn builder(config: ClientConfig, is_loopback: bool) -> ClientBuilder {
+fn builder(config: ClientConfig, is_loopback: bool) -> ClientBuilder {
     let builder = Client::builder()
         .http1_only()
         .redirect(redirect::Policy::none())
@@ -86,13 +124,4 @@ pub fn builder(config: ClientConfig, is_loopback: bool) -> ClientBuilder {
         true => builder.no_proxy(),
         false => builder,
     }
-}
-
-pub fn built(builder: ClientBuilder) -> Result<Client, Failure> {
-    builder.build().map_err(|error| {
-        Failure::misconfigured(format!(
-            "the HTTP client cannot be set up: {}",
-            error.without_url()
-        ))
-    })
 }

@@ -1,39 +1,39 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Files over HTTP, for hlsdrmdemux: playlists and init segments, bounded in size and time.
+//! Files over HTTP, for hlsdrmdemux: playlists and init segments, bounded in size and time, and segments as they come.
 
 use std::time::Duration;
 
-use once_cell::sync::OnceCell;
+use hyper::body::Bytes;
+use reqwest::Response;
 use reqwest::header::{HeaderMap, LOCATION, RANGE};
-use reqwest::{Client, Response};
 use url::Url;
 
 use crate::failure::Failure;
 use crate::secret::Secret;
 
-use super::client::{builder, built};
-use super::endpoint::is_loopback;
+use super::client::for_files;
 use super::{Trust, header_map, text};
 
 /// How often a server may send us on.
 const REDIRECTS: usize = 10;
 
-/// For the whole of a file. Demuxers ask again.
+/// For the whole of a file, or the next piece of one that comes in pieces. Demuxers ask again.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What goes to every host that a presentation names. Credentials go to its own alone.
 const FOR_ALL: [&str; 1] = ["user-agent"];
 
-/// The headers of a player's source.
+/// What a player's source is set to.
 #[derive(Clone)]
-pub struct SourceHeaders {
-    /// Where the source had the presentation from.
+pub struct Source {
+    /// Where it had the presentation from.
     pub origin: url::Origin,
     pub headers: Vec<(String, Secret)>,
+    pub trust: Trust,
 }
 
-impl SourceHeaders {
+impl Source {
     fn for_url(&self, url: &Url) -> HeaderMap {
         let mut map = HeaderMap::new();
         for (name, value) in &self.headers {
@@ -54,10 +54,10 @@ impl SourceHeaders {
 /// What is wanted.
 pub struct Wanted<'a> {
     pub url: &'a Url,
-    pub headers: &'a SourceHeaders,
+    pub source: &'a Source,
     /// First and last byte.
     pub range: Option<(u64, u64)>,
-    /// The most that is read.
+    /// The most that is read of what comes as a whole.
     pub max: usize,
 }
 
@@ -77,15 +77,70 @@ pub struct Downloaded {
 /// name the server and no more of the URL.
 pub async fn download(wanted: Wanted<'_>) -> Result<Downloaded, Failure> {
     let place = place_of(wanted.url)?;
+    tokio::time::timeout(TIMEOUT, whole(&wanted, &place))
+        .await
+        .map_err(|_| late(&place))?
+}
+
+async fn whole(wanted: &Wanted<'_>, place: &str) -> Result<Downloaded, Failure> {
+    let mut opened = follow(wanted, place).await?;
+    let mut body = Vec::new();
+    while let Some(chunk) = opened.chunk().await? {
+        if body.len() + chunk.len() > wanted.max {
+            return Err(Failure::malformed(format!(
+                "{place} sent a file of more than {} bytes",
+                wanted.max
+            )));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Downloaded {
+        url: opened.url,
+        status: opened.status,
+        body,
+    })
+}
+
+/// A file that comes in pieces.
+pub struct Opened {
+    url: Url,
+    pub status: u16,
+    /// As the server says.
+    pub length: Option<u64>,
+    place: String,
+    response: Response,
+}
+
+impl Opened {
+    /// The next piece, or `None` at the end.
+    ///
+    /// # Errors
+    ///
+    /// `Transient` and `TimedOut` where no more comes.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, Failure> {
+        tokio::time::timeout(TIMEOUT, self.response.chunk())
+            .await
+            .map_err(|_| late(&self.place))?
+            .map_err(|error| broken(&self.place, &error))
+    }
+}
+
+/// Begins to fetch a file, however large and whatever the status is.
+///
+/// # Errors
+///
+/// As for [`download`].
+pub async fn open(wanted: Wanted<'_>) -> Result<Opened, Failure> {
+    let place = place_of(wanted.url)?;
     tokio::time::timeout(TIMEOUT, follow(&wanted, &place))
         .await
         .map_err(|_| late(&place))?
 }
 
-async fn follow(wanted: &Wanted<'_>, place: &str) -> Result<Downloaded, Failure> {
+async fn follow(wanted: &Wanted<'_>, place: &str) -> Result<Opened, Failure> {
     let mut url = wanted.url.clone();
     for _ in 0..=REDIRECTS {
-        let mut response = send(wanted, &url).await?;
+        let response = send(wanted, &url).await?;
         let target = response
             .status()
             .is_redirection()
@@ -100,22 +155,13 @@ async fn follow(wanted: &Wanted<'_>, place: &str) -> Result<Downloaded, Failure>
             url = target;
             continue;
         }
-        let status = response.status().as_u16();
-        let mut body = Vec::new();
-        while let Some(chunk) = response
-            .chunk()
-            .await
-            .map_err(|error| broken(place, &error))?
-        {
-            if body.len() + chunk.len() > wanted.max {
-                return Err(Failure::malformed(format!(
-                    "{place} sent a file of more than {} bytes",
-                    wanted.max
-                )));
-            }
-            body.extend_from_slice(&chunk);
-        }
-        return Ok(Downloaded { url, status, body });
+        return Ok(Opened {
+            url,
+            status: response.status().as_u16(),
+            length: response.content_length(),
+            place: place.to_owned(),
+            response,
+        });
     }
     Err(Failure::malformed(format!(
         "{place} leads from one place to the next, more than {REDIRECTS} times"
@@ -123,8 +169,9 @@ async fn follow(wanted: &Wanted<'_>, place: &str) -> Result<Downloaded, Failure>
 }
 
 async fn send(wanted: &Wanted<'_>, url: &Url) -> Result<Response, Failure> {
-    let mut request = client(url).await?.get(url.clone());
-    request = request.headers(wanted.headers.for_url(url));
+    let client = for_files(url, &wanted.source.trust).await?;
+    let mut request = client.get(url.clone());
+    request = request.headers(wanted.source.for_url(url));
     if let Some((first, last)) = wanted.range {
         request = request.header(RANGE, format!("bytes={first}-{last}"));
     }
@@ -153,21 +200,4 @@ fn place_of(url: &Url) -> Result<String, Failure> {
             "a playlist names a `{scheme}` URL, where only http and https are read"
         ))),
     }
-}
-
-async fn client(url: &Url) -> Result<Client, Failure> {
-    static CLIENTS: [OnceCell<Client>; 2] = [OnceCell::new(), OnceCell::new()];
-    let is_loopback = is_loopback(url);
-    let kept = &CLIENTS[usize::from(is_loopback)];
-    if let Some(known) = kept.get() {
-        return Ok(known.clone());
-    }
-    // Reads the system's roots, which takes long enough to hold up the other requests.
-    let built = tokio::task::spawn_blocking(move || {
-        kept.get_or_try_init(|| built(builder(Trust::default().config()?, is_loopback)))
-            .cloned()
-    });
-    built
-        .await
-        .map_err(|_| Failure::transient("the HTTP client could not be set up"))?
 }

@@ -29,6 +29,8 @@ pub enum Programme {
     HlsPictureAlone,
     /// As `HlsCenc`, with nothing about keys in the init segments.
     HlsWithoutBoxes,
+    /// The usual film over and over again, by playlists that slide, with key changes in it.
+    Live,
     /// Picture only, with another key in each fragment.
     Rotating,
     /// Picture and sound in two periods, with keys of their own.
@@ -45,6 +47,7 @@ impl Programme {
             Programme::HlsCbcs => headend.url("/hls/cbcs/master.m3u8"),
             Programme::HlsPictureAlone => headend.url("/hls/cenc/video.m3u8"),
             Programme::HlsWithoutBoxes => headend.url("/hls/cenc/master-no-pssh.m3u8"),
+            Programme::Live => headend.steady_live_url(),
             Programme::Rotating => headend.rotating_manifest_url(),
             Programme::Periods => headend.periods_manifest_url(),
         }

@@ -91,6 +91,8 @@ pub struct Seen {
     pub since_flush: Option<usize>,
     /// The time in the stream of the picture on the screen.
     pub on_screen: Option<gst::ClockTime>,
+    /// How much behind its time a picture was at the most.
+    pub most_late: gst::ClockTime,
 }
 
 impl Seen {
@@ -98,6 +100,18 @@ impl Seen {
     pub fn decrypted(&self, kind: Kind) -> Samples {
         let of_kind = self.decrypted.iter().filter(|one| one.kind == kind);
         of_kind.flat_map(|one| one.samples.clone()).collect()
+    }
+
+    /// What left the decryptor that was the last one to begin.
+    pub fn last_decrypted(&self, kind: Kind) -> &[Vec<u8>] {
+        let last = self.decrypted.iter().rfind(|one| one.kind == kind);
+        last.map(|one| &one.samples[..]).unwrap_or_default()
+    }
+
+    /// How many samples left the decryptors.
+    pub fn count(&self, kind: Kind) -> usize {
+        let of_kind = self.decrypted.iter().filter(|one| one.kind == kind);
+        of_kind.map(|one| one.samples.len()).sum()
     }
 
     /// In how many streams protection events have come.
@@ -348,10 +362,16 @@ impl Show {
     /// Waits until what was seen in the player is as the predicate wants it.
     #[track_caller]
     pub fn wait_until(&self, what: &str, satisfied: impl Fn(&Seen) -> bool) {
+        self.wait_for(IN_THE_END, what, satisfied);
+    }
+
+    /// The same, for what takes longer.
+    #[track_caller]
+    pub fn wait_for(&self, limit: Duration, what: &str, satisfied: impl Fn(&Seen) -> bool) {
         let timed_out = self
             .watched
             .changed
-            .wait_timeout_while(self.watched.lock(), IN_THE_END, |seen| !satisfied(seen))
+            .wait_timeout_while(self.watched.lock(), limit, |seen| !satisfied(seen))
             .unwrap_or_else(PoisonError::into_inner)
             .1
             .timed_out();
@@ -451,6 +471,52 @@ impl Show {
     /// Forgets what was seen so far.
     pub fn forget(&self) {
         *self.watched.lock() = Seen::default();
+    }
+
+    /// The element of that factory.
+    pub fn element(&self, factory: &str) -> Option<gst::Element> {
+        let elements = self.pipeline.iterate_recurse().into_iter();
+        let mut elements = elements.filter_map(Result::ok);
+        elements.find(|one| one.factory().is_some_and(|known| known.name() == factory))
+    }
+
+    /// Has this done to the element of that factory when the player plugs it.
+    pub fn on_new(
+        &self,
+        factory: &'static str,
+        change: impl Fn(&gst::Element) + Send + Sync + 'static,
+    ) {
+        self.pipeline
+            .connect_deep_element_added(move |_, _, element| {
+                if element
+                    .factory()
+                    .is_some_and(|known| known.name() == factory)
+                {
+                    change(element);
+                }
+            });
+    }
+
+    /// Chooses streams of those that the player has told of.
+    #[track_caller]
+    pub fn select(&self, is_wanted: impl Fn(&gst::Stream) -> bool) {
+        let bus = self.pipeline.bus().expect("a pipeline has a bus");
+        let collections =
+            std::iter::from_fn(|| bus.pop_filtered(&[gst::MessageType::StreamCollection]));
+        let newest = collections.last().expect("a collection of streams");
+        let collection = match newest.view() {
+            gst::MessageView::StreamCollection(message) => message.stream_collection(),
+            _ => panic!("only collections come through"),
+        };
+        let wanted = collection.iter().filter(|stream| is_wanted(stream));
+        let ids: Vec<_> = wanted.filter_map(|stream| stream.stream_id()).collect();
+        let ids: Vec<_> = ids.iter().map(|id| id.as_str()).collect();
+        assert!(ids.len() > 1, "{ids:?}");
+        let event = gst::event::SelectStreams::new(ids);
+        assert!(
+            self.pipeline.send_event(event),
+            "the player takes no choice"
+        );
     }
 
     /// A flushing seek to a key picture, which must return at once.
@@ -639,8 +705,22 @@ fn watch_sink(element: &gst::Element, watched: &Arc<Watched>) {
     let watched = watched.clone();
     // After the sink has waited for the picture's time, unlike a probe on its pad.
     element.connect("handoff", false, move |values| {
+        let sink = values[0].get::<gst::Element>().expect("the signal's sink");
         let buffer = values[1].get::<gst::Buffer>().expect("the signal's buffer");
-        watched.change(|seen| seen.on_screen = buffer.pts());
+        let pad = values[2].get::<gst::Pad>().expect("the signal's pad");
+        let late = sink.current_running_time().zip(running_time(&pad, &buffer));
+        let late = late.map_or(gst::ClockTime::ZERO, |(now, then)| now.saturating_sub(then));
+        watched.change(|seen| {
+            seen.on_screen = buffer.pts();
+            seen.most_late = seen.most_late.max(late);
+        });
         None
     });
+}
+
+/// When a buffer belongs on the screen.
+fn running_time(pad: &gst::Pad, buffer: &gst::Buffer) -> Option<gst::ClockTime> {
+    let segment = pad.sticky_event::<gst::event::Segment>(0)?;
+    let segment = segment.segment().downcast_ref::<gst::ClockTime>()?;
+    segment.to_running_time(buffer.pts())
 }

@@ -2,6 +2,9 @@
 
 //! HLS. Stock demuxers play protected playlists as long as these have no key tags of DRM systems; hlsdrmdemux plays the others.
 
+mod live;
+mod streams;
+
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Once;
@@ -216,6 +219,13 @@ fn a_presentation_in_one_file_plays_in_playbin3() {
     assert_picture_plays(Player::Playbin3, in_one_file(), "/hls/ranges/video.m3u8");
 }
 
+/// A key tag with a box of Widevine's that has nothing in it, and the key's id.
+fn key_tag(key_id: &str) -> String {
+    format!(
+        "#EXT-X-KEY:METHOD=SAMPLE-AES-CTR,URI=\"data:;base64,AAAAIHBzc2gAAAAA7e+LqXnWSs6jyCfc1R0h7QAAAAA=\",KEYID=0x{key_id},KEYFORMAT=\"urn:uuid:edef8ba9-79d6-4ace-a3c8-27dcd51d21ed\"\n"
+    )
+}
+
 /// The picture with another key, in another init segment, from the second fragment on.
 fn with_another_key() -> PathBuf {
     let folder = scratch_folder();
@@ -230,25 +240,28 @@ fn with_another_key() -> PathBuf {
     copy("periods/v_init.mp4", "two.mp4");
     copy("periods/v_2.m4s", "2.m4s");
     copy("periods/v_3.m4s", "3.m4s");
-    // A box of Widevine's with nothing in it, and the key's id.
-    let key = |key_id: &str| {
-        format!(
-            "#EXT-X-KEY:METHOD=SAMPLE-AES-CTR,URI=\"data:;base64,AAAAIHBzc2gAAAAA7e+LqXnWSs6jyCfc1R0h7QAAAAA=\",KEYID=0x{key_id},KEYFORMAT=\"urn:uuid:edef8ba9-79d6-4ace-a3c8-27dcd51d21ed\"\n"
-        )
-    };
     let playlist = format!(
         "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-TARGETDURATION:2\n#EXT-X-MAP:URI=\"one.mp4\"\n{}#EXTINF:2,\n1.m4s\n#EXT-X-DISCONTINUITY\n#EXT-X-MAP:URI=\"two.mp4\"\n{}#EXTINF:2,\n2.m4s\n#EXTINF:2,\n3.m4s\n#EXT-X-ENDLIST\n",
-        key(VIDEO_KEY_ID),
-        key(NEXT_VIDEO_KEY_ID)
+        key_tag(VIDEO_KEY_ID),
+        key_tag(NEXT_VIDEO_KEY_ID)
     );
     fs::write(to.join("video.m3u8"), playlist).expect("a scratch file");
     folder
 }
 
-// The older demuxer reads one init segment a rendition, whatever the playlist says.
+/// The older demuxer reads one init segment a rendition by itself, whatever the playlist says.
+#[track_caller]
+fn assert_notices_another_key(player: Player) {
+    let operator = assert_picture_plays(player, with_another_key(), "/hls/other/video.m3u8");
+    operator.assert_asked(1, 2);
+}
+
+#[test]
+fn a_key_that_changes_in_the_middle_of_a_rendition_is_noticed_in_playbin() {
+    assert_notices_another_key(Player::Playbin);
+}
+
 #[test]
 fn a_key_that_changes_in_the_middle_of_a_rendition_is_noticed_in_playbin3() {
-    let folder = with_another_key();
-    let operator = assert_picture_plays(Player::Playbin3, folder, "/hls/other/video.m3u8");
-    operator.assert_asked(1, 2);
+    assert_notices_another_key(Player::Playbin3);
 }

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! What of a presentation is at which path of the server: only what its playlists name, each at a path that nobody can guess.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex};
+
+use hyper::body::Bytes;
+use url::Url;
+use uuid::Uuid;
+
+use crate::failure::Failure;
+use crate::hls::{InitSegment, Places, Rewritten, Variables, rewrite};
+use crate::wait::lock;
+
+/// Places that one playlist may name. A presentation has some dozens.
+const MAX_NAMED: usize = 1000;
+
+/// Init segments, and segments with one, that are kept. Live presentations name new ones for ever.
+const MAX_PARTS: usize = 2 * MAX_NAMED;
+
+/// Playlists that are kept.
+const MAX_PLAYLISTS: usize = 2 * MAX_NAMED;
+
+/// Init segments that follow each other have different numbers below this one.
+const NUMBERS: u32 = 1000;
+
+/// How often in a row the demuxer gets the playlist from before where there is no new one. It has some segments left to play meanwhile.
+const MAX_MISSED: u32 = 5;
+
+/// What is at a path.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub enum Place {
+    Playlist(Url),
+    InitSegment(Arc<InitSegment>),
+    /// A media segment behind its init segment.
+    Segment(Arc<InitSegment>, Url),
+}
+
+/// All places, and what has been there.
+pub struct Directory {
+    /// Scheme, host and port.
+    origin: String,
+    /// The demuxer reads one init segment, at the beginning of a rendition or after a seek.
+    reads_one_map: bool,
+    entries: Mutex<Entries>,
+}
+
+#[derive(Default)]
+struct Entries {
+    places: HashMap<String, Place>,
+    paths: HashMap<Place, String>,
+    /// Paths of init segments and segments in the order in which they were named first.
+    parts: VecDeque<String>,
+    /// Of the init segments.
+    numbers: HashMap<Arc<InitSegment>, u32>,
+    /// How many there have been.
+    numbered: u32,
+    /// By the paths of what has been fine once.
+    good: HashMap<String, Good>,
+    /// Those of the multivariant playlist.
+    variables: Variables,
+}
+
+/// What the demuxer has got already.
+#[derive(Default)]
+struct Good {
+    /// The newest playlist, if there is to be another.
+    playlist: Option<Bytes>,
+    /// How often it was repeated.
+    missed: u32,
+}
+
+impl Directory {
+    pub fn new(origin: String, reads_one_map: bool) -> Self {
+        Self {
+            origin,
+            reads_one_map,
+            entries: Mutex::default(),
+        }
+    }
+
+    /// What is at that path.
+    pub fn at(&self, path: &str) -> Option<Place> {
+        lock(&self.entries).places.get(path).cloned()
+    }
+
+    /// The URL of a place.
+    ///
+    /// # Errors
+    ///
+    /// `Malformed` where there are too many playlists.
+    pub fn url(&self, place: Place) -> Result<String, Failure> {
+        let path = lock(&self.entries).path(place)?;
+        Ok(format!("{}{path}", self.origin))
+    }
+
+    /// The same of one that has been named, else nothing.
+    fn known_url(&self, place: &Place) -> Option<String> {
+        let entries = lock(&self.entries);
+        let path = entries.paths.get(place)?;
+        Some(format!("{}{path}", self.origin))
+    }
+
+    /// A number by which the demuxer's qtdemux tells an init segment from the one before, if it has to: from 1 on.
+    pub fn number(&self, init: &InitSegment) -> Option<u32> {
+        let number = lock(&self.entries).numbers.get(init).copied();
+        number.filter(|_| self.reads_one_map)
+    }
+
+    /// Keeps the variables of the multivariant playlist, which the others may import.
+    pub fn set_variables(&self, variables: Variables) {
+        lock(&self.entries).variables = variables;
+    }
+
+    /// The demuxer gets what is at the path. `playlist` is a live one.
+    pub fn went_well(&self, path: &str, playlist: Option<Bytes>) {
+        let good = Good {
+            playlist,
+            missed: 0,
+        };
+        lock(&self.entries).good.insert(path.to_owned(), good);
+    }
+
+    /// Whether it has gone well before. What goes wrong then may be over when the demuxer asks again.
+    pub fn is_good(&self, path: &str) -> bool {
+        lock(&self.entries).good.contains_key(path)
+    }
+
+    /// The live playlist from before, where there is no new one.
+    ///
+    /// A demuxer that gets none asks for the presentation's first playlist (`gst_hls_demux_update_playlist`), and gets that from where it is.
+    pub fn repeated(&self, path: &str) -> Option<Bytes> {
+        let mut entries = lock(&self.entries);
+        let good = entries.good.get_mut(path)?;
+        good.missed += 1;
+        let is_fresh = good.missed <= MAX_MISSED;
+        good.playlist.clone().filter(|_| is_fresh)
+    }
+
+    /// Rewrites a playlist, and has a place for all that it names.
+    ///
+    /// # Errors
+    ///
+    /// `Malformed`, with what is wrong.
+    pub fn rewrite(&self, playlist: &[u8], url: &Url) -> Result<Rewritten, Failure> {
+        let text = std::str::from_utf8(playlist)
+            .map_err(|_| Failure::malformed("the playlist is no text in UTF-8"))?;
+        let imported = lock(&self.entries).variables.clone();
+        let mut desk = Desk {
+            directory: self,
+            named: 0,
+            failure: None,
+        };
+        let rewritten = rewrite(text, url, &imported, &mut desk)
+            .map_err(|what| Failure::malformed(format!("the playlist {what}")))?;
+        match desk.failure {
+            Some(failure) => Err(failure),
+            None => Ok(rewritten),
+        }
+    }
+}
+
+impl Entries {
+    fn path(&mut self, place: Place) -> Result<String, Failure> {
+        if let Some(known) = self.paths.get(&place) {
+            return Ok(known.clone());
+        }
+        let path = format!("/{}", Uuid::new_v4().simple());
+        match &place {
+            Place::InitSegment(_) | Place::Segment(..) => {
+                if self.parts.len() >= MAX_PARTS {
+                    self.forget_oldest();
+                }
+                self.parts.push_back(path.clone());
+                if let Place::InitSegment(init) = &place {
+                    self.numbered = self.numbered % NUMBERS + 1;
+                    self.numbers.insert(init.clone(), self.numbered);
+                }
+            }
+            Place::Playlist(_) => {
+                if self.places.len() - self.parts.len() >= MAX_PLAYLISTS {
+                    return Err(Failure::malformed(format!(
+                        "the presentation has more than {MAX_PLAYLISTS} playlists"
+                    )));
+                }
+            }
+        }
+        self.places.insert(path.clone(), place.clone());
+        self.paths.insert(place, path.clone());
+        Ok(path)
+    }
+
+    /// Of a live presentation old ones are of no use.
+    fn forget_oldest(&mut self) {
+        if let Some(path) = self.parts.pop_front() {
+            self.good.remove(&path);
+            if let Some(place) = self.places.remove(&path) {
+                self.paths.remove(&place);
+                if let Place::InitSegment(init) = &place {
+                    self.numbers.remove(init);
+                }
+            }
+        }
+    }
+}
+
+/// Where one playlist finds places.
+struct Desk<'a> {
+    directory: &'a Directory,
+    named: usize,
+    failure: Option<Failure>,
+}
+
+impl Desk<'_> {
+    fn place(&mut self, place: Place) -> String {
+        self.named += 1;
+        let found = match self.named > MAX_NAMED {
+            true => Err(Failure::malformed(format!(
+                "the playlist names more than {MAX_NAMED} playlists and init segments"
+            ))),
+            false => self.directory.url(place),
+        };
+        found.unwrap_or_else(|failure| {
+            self.failure.get_or_insert(failure);
+            String::new()
+        })
+    }
+}
+
+impl Places for Desk<'_> {
+    fn playlist(&mut self, url: &Url) -> String {
+        self.place(Place::Playlist(url.clone()))
+    }
+
+    fn known_playlist(&mut self, url: &Url) -> Option<String> {
+        self.directory.known_url(&Place::Playlist(url.clone()))
+    }
+
+    fn init_segment(&mut self, segment: InitSegment) -> String {
+        self.place(Place::InitSegment(Arc::new(segment)))
+    }
+
+    fn whole_segment(&mut self, init: &InitSegment, url: &Url, is_new: bool) -> Option<String> {
+        if !self.directory.reads_one_map {
+            return None;
+        }
+        let place = Place::Segment(Arc::new(init.clone()), url.clone());
+        match is_new {
+            true => Some(self.place(place)),
+            false => self.directory.known_url(&place),
+        }
+    }
+}

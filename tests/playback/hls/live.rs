@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Live streams: playlists that slide, with keys that change twice in six seconds and timelines that begin again. The viewer sees no seam.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use super::{raise, with_licences};
+use crate::operator::Operator;
+use crate::player::Player;
+use crate::programme::Programme;
+use crate::reference::samples;
+use crate::show::{KINDS, Kind, Setup, Show};
+
+/// Segments of two seconds in a minute, and some.
+const MINUTE: usize = 33;
+
+/// Enough to come to another key, and past a discontinuity.
+const HALF_A_MINUTE: usize = 12;
+
+/// Demuxers begin three before the end of the six that there are at first.
+const SKIPPED: usize = 3;
+
+/// How much longer than itself a stream may take on a machine that is busy.
+const PATIENCE: u32 = 3;
+
+/// A segment that is late by one is not yet a picture that is late by one: players are two or three segments behind what there is.
+const CUSHION: gst::ClockTime = gst::ClockTime::from_seconds(2);
+
+/// In each round the film has so many.
+const IN_A_FILM: usize = 3;
+
+/// Starts a stream of so many segments as a viewer would see it.
+fn live(player: Player, segments: usize) -> (Operator, Show) {
+    raise();
+    let operator = Operator::start_for(Programme::Live);
+    operator.end_live_after((SKIPPED + segments) as u64);
+    let show = with_licences(Setup::new(player, &operator).in_time(), &operator).open();
+    show.start();
+    (operator, show)
+}
+
+/// Asserts that these are the film over and over again, from somewhere on.
+#[track_caller]
+fn assert_on_and_on(kind: Kind, samples: &[Vec<u8>]) {
+    let film = self::samples(kind);
+    let first = samples.first().expect("something");
+    let start = film.iter().position(|sample| sample == first);
+    let start = start.expect("a sample of the film");
+    let expected = film.iter().cycle().skip(start);
+    let differs = samples
+        .iter()
+        .zip(expected)
+        .position(|(one, other)| one != other);
+    assert_eq!(differs, None, "{kind:?}: of {} samples", samples.len());
+}
+
+/// Asserts that all comes without a repeat, a gap or a stall, with each key asked for once.
+#[track_caller]
+fn assert_seamless(operator: &Operator, show: &Show, segments: usize) {
+    let limit = PATIENCE * Duration::from_secs(2 * segments as u64);
+    let all = |kind| samples(kind).len() * segments / IN_A_FILM;
+    show.wait_for(limit, "all of both streams", |seen| {
+        // A film's segments differ in length by a sample or two.
+        KINDS.iter().all(|kind| seen.count(*kind) + 2 >= all(*kind))
+    });
+    show.seen(|seen| {
+        for kind in KINDS {
+            assert_on_and_on(kind, &seen.decrypted(kind));
+        }
+        assert!(seen.most_late < CUSHION, "late by {}", seen.most_late);
+    });
+    assert_eq!(operator.token_requests().len(), 1);
+    let asked = operator.licence_requests();
+    let kids: Vec<_> = asked.iter().flat_map(|request| &request.kids).collect();
+    let different: HashSet<_> = kids.iter().collect();
+    assert_eq!((kids.len(), different.len()), (4, 4), "{kids:?}");
+}
+
+#[test]
+fn a_minute_of_live_television_plays_in_playbin() {
+    let (operator, show) = live(Player::Playbin, MINUTE);
+    assert_seamless(&operator, &show, MINUTE);
+}
+
+#[test]
+fn a_minute_of_live_television_plays_in_playbin3() {
+    let (operator, show) = live(Player::Playbin3, MINUTE);
+    assert_seamless(&operator, &show, MINUTE);
+}
+
+/// Where its newest playlist cannot be had for a moment, older demuxers ask for the first one again, which they cannot play.
+#[track_caller]
+fn assert_outlives_failures(player: Player) {
+    let (operator, show) = live(player, HALF_A_MINUTE);
+    for (pictures, status) in [(60, 503), (160, 404)] {
+        show.wait_until("some pictures", |seen| {
+            seen.count(Kind::Picture) >= pictures
+        });
+        for name in ["video", "audio"] {
+            let path = format!("/hls/live-steady/{name}.m3u8");
+            operator.set_media_status(&path, status, 2);
+        }
+    }
+    assert_seamless(&operator, &show, HALF_A_MINUTE);
+    let playlists = operator.media_requests().into_iter();
+    let firsts = playlists.filter(|request| request.path.ends_with("/master.m3u8"));
+    assert_eq!(firsts.count(), 1, "the demuxer went past us");
+}
+
+#[test]
+fn live_television_outlives_playlists_that_cannot_be_had_in_playbin() {
+    assert_outlives_failures(Player::Playbin);
+}
+
+#[test]
+fn live_television_outlives_playlists_that_cannot_be_had_in_playbin3() {
+    assert_outlives_failures(Player::Playbin3);
+}

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! What a viewer does with a film that has key tags: seeking, listening to another language, watching on a network that gets better.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use gst::prelude::*;
+use headend::{AUDIO_KEY_ID, NEXT_AUDIO_KEY_ID, NEXT_VIDEO_KEY_ID, VIDEO_KEY_ID};
+
+use super::{key_tag, raise, with_licences};
+use crate::operator::Operator;
+use crate::player::Player;
+use crate::programme::Programme;
+use crate::reference::{assert_last_segment, assert_played, samples};
+use crate::scratch::{media, scratch_folder};
+use crate::show::{Kind, Setup, Show};
+
+/// In kbit/s.
+const SLOW: u32 = 200;
+const FAST: u32 = 10_000;
+
+fn set_connection_speed(show: &Show, speed: u32) {
+    let demuxer = show.element("hlsdrmdemux").expect("it plays HLS");
+    demuxer.set_property("connection-speed", speed);
+}
+
+/// The viewer would see a picture that breaks, or none.
+#[track_caller]
+fn assert_switches_to_a_variant_with_another_key(player: Player) {
+    raise();
+    let operator = Operator::start();
+    // So that there is something left to be fetched when the network gets better.
+    operator.set_media_delay(Duration::from_millis(500));
+    let uri = operator.url("/hls/variants/master.m3u8");
+    let show = with_licences(Setup::new(player, &operator).uri(uri), &operator).open();
+    show.on_new("hlsdrmdemux", |demuxer| {
+        demuxer.set_property("connection-speed", SLOW);
+    });
+    show.start();
+    show.wait_until("the first picture", |seen| seen.count(Kind::Picture) > 0);
+    set_connection_speed(&show, FAST);
+    let ended = show.end();
+    assert_played(&show, &ended, operator.kinds());
+    assert_eq!(operator.token_requests().len(), 1);
+    let paths: Vec<_> = operator.media_requests();
+    let came = |path: &str| paths.iter().any(|request| request.path == path);
+    assert!(came("/hls/cenc/v_1.m4s"));
+    assert!(came("/hls/periods/v_3.m4s"), "it never switched: {paths:?}");
+    assert_eq!(asked_for(&operator, NEXT_VIDEO_KEY_ID), 1);
+}
+
+/// How often the licence server was asked for this key.
+fn asked_for(operator: &Operator, key_id: &str) -> usize {
+    let requests = operator.licence_requests().into_iter();
+    let kids = requests.flat_map(|request| request.kids);
+    kids.filter(|kid| kid == key_id).count()
+}
+
+#[test]
+fn a_variant_with_another_key_is_switched_to_without_a_seam_in_playbin() {
+    assert_switches_to_a_variant_with_another_key(Player::Playbin);
+}
+
+#[test]
+fn a_variant_with_another_key_is_switched_to_without_a_seam_in_playbin3() {
+    assert_switches_to_a_variant_with_another_key(Player::Playbin3);
+}
+
+/// Asserts that these are the last samples of the film, however many.
+#[track_caller]
+fn assert_end(kind: Kind, samples: &[Vec<u8>]) {
+    assert!(!samples.is_empty());
+    let film = self::samples(kind);
+    let end = &film[film.len() - samples.len()..];
+    assert!(samples == end, "{} samples", samples.len());
+}
+
+/// Seeks into the last segment when all has come, which costs neither a token nor a licence.
+#[track_caller]
+fn assert_seeks(player: Player, programme: Programme) {
+    raise();
+    let operator = Operator::start_for(programme);
+    let show = with_licences(Setup::new(player, &operator).in_time(), &operator).open();
+    show.start();
+    show.wait_until_all_has_come(&operator);
+    show.wait_for_picture(gst::ClockTime::ZERO);
+    show.forget();
+    show.seek(gst::ClockTime::from_mseconds(4500));
+    let ended = show.end();
+    ended.assert_well();
+    show.seen(|seen| {
+        assert_last_segment(Kind::Picture, &seen.decrypted(Kind::Picture));
+        if operator.kinds().contains(&Kind::Sound) {
+            assert_end(Kind::Sound, &seen.decrypted(Kind::Sound));
+        }
+    });
+    operator.assert_asked(1, 1);
+}
+
+#[test]
+fn a_viewer_who_seeks_sees_what_is_there_in_playbin() {
+    assert_seeks(Player::Playbin, Programme::HlsCenc);
+}
+
+#[test]
+fn a_viewer_who_seeks_sees_what_is_there_in_playbin3() {
+    assert_seeks(Player::Playbin3, Programme::HlsPictureAlone);
+}
+
+/// The film with a second sound, which has another key from the second segment on.
+fn in_two_languages() -> PathBuf {
+    let folder = scratch_folder();
+    for name in ["cenc", "periods"] {
+        copy(
+            &media().join("dash").join(name),
+            &folder.join("dash").join(name),
+        );
+    }
+    let to = folder.join("dash/languages");
+    fs::create_dir_all(&to).expect("a scratch folder");
+    let master = "#EXTM3U\n#EXT-X-VERSION:6\n\
+        #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"one\",LANGUAGE=\"en\",DEFAULT=YES,AUTOSELECT=YES,URI=\"../cenc/audio.m3u8\"\n\
+        #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"two\",LANGUAGE=\"de\",AUTOSELECT=YES,URI=\"two.m3u8\"\n\
+        #EXT-X-STREAM-INF:BANDWIDTH=200000,CODECS=\"avc1.64000c,mp4a.40.2\",AUDIO=\"a\"\n../cenc/video.m3u8\n";
+    fs::write(to.join("master.m3u8"), master).expect("a scratch file");
+    let map = |folder: &str, key_id: &str| {
+        format!(
+            "#EXT-X-MAP:URI=\"../{folder}/a_init.mp4\"\n{}",
+            key_tag(key_id)
+        )
+    };
+    let two = format!(
+        "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-TARGETDURATION:2\n{}#EXTINF:2,\n../cenc/a_1.m4s\n{}#EXTINF:2,\n../periods/a_2.m4s\n#EXTINF:2,\n../periods/a_3.m4s\n#EXT-X-ENDLIST\n",
+        map("cenc", AUDIO_KEY_ID),
+        map("periods", NEXT_AUDIO_KEY_ID),
+    );
+    fs::write(to.join("two.m3u8"), two).expect("a scratch file");
+    folder
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a scratch folder");
+    for entry in fs::read_dir(from).expect("the test media") {
+        let entry = entry.expect("the test media");
+        fs::copy(entry.path(), to.join(entry.file_name())).expect("the test media");
+    }
+}
+
+#[test]
+fn a_viewer_who_chooses_another_language_hears_it_in_playbin3() {
+    raise();
+    let operator = Operator::start_with_media(in_two_languages());
+    let uri = operator.url("/hls/languages/master.m3u8");
+    let setup = Setup::new(Player::Playbin3, &operator).uri(uri).in_time();
+    let show = with_licences(setup, &operator).open();
+    show.start();
+    show.wait_until_all_has_come(&operator);
+    show.wait_for_picture(gst::ClockTime::ZERO);
+    assert_eq!(asked_for(&operator, NEXT_AUDIO_KEY_ID), 0);
+    show.select(|stream| {
+        let is_video = stream.stream_type().contains(gst::StreamType::VIDEO);
+        let language = stream.tags().and_then(|tags| {
+            let language = tags.get::<gst::tags::LanguageCode>();
+            language.map(|language| language.get().to_owned())
+        });
+        is_video || language.as_deref() == Some("de")
+    });
+    let ended = show.end();
+    ended.assert_well();
+    show.seen(|seen| assert_end(Kind::Sound, seen.last_decrypted(Kind::Sound)));
+    assert_eq!(asked_for(&operator, NEXT_AUDIO_KEY_ID), 1);
+    assert_eq!(asked_for(&operator, VIDEO_KEY_ID), 1);
+    assert_eq!(operator.token_requests().len(), 1);
+}
