@@ -22,7 +22,7 @@ use url::Url;
 use super::places::{Directory, Place};
 use crate::failure::{Failure, Kind};
 use crate::hls::{ByteRange, InitSegment, Lost, moved, splice};
-use crate::http::{Opened, Source, Wanted, download, open};
+use crate::http::{Opened, Source, Wanted, download, open, refused};
 use crate::runtime;
 use crate::wait::lock;
 
@@ -74,6 +74,8 @@ struct Shared {
     was_asked: AtomicBool,
     /// What is wrong, as long as nobody has been told.
     complaint: Mutex<Option<Failure>>,
+    /// What was not to be had when it was asked for last, and at which path. The demuxer may do without.
+    trouble: Mutex<Option<(String, Failure)>>,
     /// Told what is wrong and stays so.
     complain: Box<dyn Fn(&Failure) + Send + Sync>,
 }
@@ -106,6 +108,7 @@ impl PlaylistServer {
             directory: Directory::new(format!("http://127.0.0.1:{port}"), reads_one_map),
             was_asked: AtomicBool::new(false),
             complaint: Mutex::default(),
+            trouble: Mutex::default(),
             complain: Box::new(complain),
         });
         let accepting = runtime.spawn(accept(listener, Arc::downgrade(&shared)));
@@ -137,7 +140,8 @@ impl PlaylistServer {
 
     /// What is wrong with what the demuxer was to get, if that has not been told yet.
     pub fn complaint(&self) -> Option<Failure> {
-        lock(&self.shared.complaint).take()
+        let complaint = lock(&self.shared.complaint).take();
+        complaint.or_else(|| Some(lock(&self.shared.trouble).take()?.1))
     }
 
     /// Whether any request has come.
@@ -199,19 +203,14 @@ async fn answer(shared: Weak<Shared>, request: Request<Incoming>) -> Response<Bo
         Place::InitSegment(segment) => shared.init_segment(path, &segment).await,
         Place::Segment(init, url) => shared.segment(path, &init, &url).await,
     };
-    answer.unwrap_or_else(|failure| {
-        let lasts = match failure.kind {
-            Kind::Misconfigured => true,
-            Kind::Malformed => !shared.directory.is_good(path),
-            // The demuxer asks again, and says so when it gives up.
-            Kind::Denied | Kind::Transient | Kind::TimedOut => false,
-        };
-        if lasts {
-            *lock(&shared.complaint) = Some(failure);
-            tokio::spawn(complain(Arc::downgrade(&shared)));
+    match answer {
+        Ok(response) => {
+            let mut trouble = lock(&shared.trouble);
+            trouble.take_if(|(place, _)| place == path);
+            response
         }
-        status(502)
-    })
+        Err(failure) => shared.refuse(path, failure),
+    }
 }
 
 /// The demuxer will say that it has got nothing. Then, or where it does not, the application is told why.
@@ -255,6 +254,25 @@ fn whole(content_type: &'static str, body: impl Into<Bytes>) -> Response<Body> {
 }
 
 impl Shared {
+    /// The answer where there is nothing, for a reason that the application should know.
+    fn refuse(self: &Arc<Self>, path: &str, failure: Failure) -> Response<Body> {
+        let answer = status(failure.http_status.unwrap_or(502));
+        let lasts = match failure.kind {
+            Kind::Misconfigured => true,
+            Kind::Malformed => !self.directory.is_good(path),
+            // The demuxer asks again, and says so when it gives up.
+            Kind::Denied | Kind::Transient | Kind::TimedOut => false,
+        };
+        match lasts {
+            true => {
+                *lock(&self.complaint) = Some(failure);
+                tokio::spawn(complain(Arc::downgrade(self)));
+            }
+            false => *lock(&self.trouble) = Some((path.to_owned(), failure)),
+        }
+        answer
+    }
+
     async fn playlist(self: &Arc<Self>, path: &str, url: Url) -> Result<Response<Body>, Failure> {
         let downloaded = download(Wanted {
             url: &url,
@@ -268,8 +286,7 @@ impl Shared {
             other => {
                 return match (self.directory.repeated(path), other) {
                     (Some(playlist), _) => Ok(whole(PLAYLIST_TYPE, playlist)),
-                    // The demuxer says what that means, or asks again.
-                    (None, Ok(downloaded)) => Ok(status(downloaded.status)),
+                    (None, Ok(downloaded)) => refused(&downloaded.url, downloaded.status),
                     (None, Err(failure)) => Err(failure),
                 };
             }
@@ -295,17 +312,13 @@ impl Shared {
         path: &str,
         segment: &InitSegment,
     ) -> Result<Response<Body>, Failure> {
-        match self.spliced(segment).await? {
-            Ok(spliced) => {
-                self.directory.went_well(path, None);
-                Ok(whole(SEGMENT_TYPE, spliced))
-            }
-            Err(code) => Ok(status(code)),
-        }
+        let spliced = self.spliced(segment).await?;
+        self.directory.went_well(path, None);
+        Ok(whole(SEGMENT_TYPE, spliced))
     }
 
-    /// The init segment with its boxes, or the status of an answer that is none.
-    async fn spliced(&self, segment: &InitSegment) -> Result<Result<Vec<u8>, u16>, Failure> {
+    /// The init segment with its boxes.
+    async fn spliced(&self, segment: &InitSegment) -> Result<Vec<u8>, Failure> {
         let last = |range: ByteRange| range.offset.saturating_add(range.length).saturating_sub(1);
         let downloaded = download(Wanted {
             url: &segment.url,
@@ -320,14 +333,14 @@ impl Shared {
             (200, Some(range)) => part(&downloaded.body, range).ok_or_else(|| {
                 Failure::malformed("the init segment is shorter than the playlist says")
             })?,
-            (code, _) => return Ok(Err(code)),
+            (code, _) => return refused(&downloaded.url, code),
         };
         let spliced = splice(whole, &segment.boxes)
             .map_err(|what| Failure::malformed(format!("the init segment {what}")))?;
-        Ok(Ok(match self.directory.number(segment) {
+        Ok(match self.directory.number(segment) {
             Some(number) => moved(&spliced, number * SMALLEST_BOX),
             None => spliced,
-        }))
+        })
     }
 
     /// A media segment behind its init segment, as it comes.
@@ -337,10 +350,7 @@ impl Shared {
         init: &InitSegment,
         url: &Url,
     ) -> Result<Response<Body>, Failure> {
-        let spliced = match self.spliced(init).await? {
-            Ok(spliced) => Bytes::from(spliced),
-            Err(code) => return Ok(status(code)),
-        };
+        let spliced = Bytes::from(self.spliced(init).await?);
         let opened = open(Wanted {
             url,
             source: &self.source,
@@ -349,7 +359,7 @@ impl Shared {
         })
         .await?;
         if opened.status != 200 {
-            return Ok(status(opened.status));
+            return refused(url, opened.status);
         }
         self.directory.went_well(path, None);
         let length = opened.length.map(|length| length + spliced.len() as u64);

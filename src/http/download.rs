@@ -69,6 +69,27 @@ pub struct Downloaded {
     pub body: Vec<u8>,
 }
 
+/// What it means that a file was not to be had.
+///
+/// # Errors
+///
+/// `Denied` for 401 and 403, else `Transient`, with the status.
+pub fn refused<T>(url: &Url, status: u16) -> Result<T, Failure> {
+    let place = place_of(url)?;
+    let failure = match status {
+        401 | 403 => Failure::denied(format!(
+            "{place} refused a file of the presentation (HTTP {status}): check the headers and cookies that the player's source sends"
+        )),
+        404 | 410 => Failure::transient(format!(
+            "{place} does not have a file that the presentation names (HTTP {status})"
+        )),
+        status => Failure::transient(format!(
+            "{place} did not hand out a file of the presentation (HTTP {status})"
+        )),
+    };
+    Err(failure.with_http_status(status))
+}
+
 /// Fetches a file, whatever the status is.
 ///
 /// # Errors

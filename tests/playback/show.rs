@@ -497,6 +497,14 @@ impl Show {
             });
     }
 
+    /// Has this done to the player's source before it begins.
+    pub fn on_source(&self, change: impl Fn(&gst::Element) + Send + Sync + 'static) {
+        self.pipeline.connect("source-setup", false, move |values| {
+            change(&values[1].get().expect("the signal's source"));
+            None
+        });
+    }
+
     /// Chooses streams of those that the player has told of.
     #[track_caller]
     pub fn select(&self, is_wanted: impl Fn(&gst::Stream) -> bool) {

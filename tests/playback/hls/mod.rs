@@ -2,22 +2,25 @@
 
 //! HLS. Stock demuxers play protected playlists as long as these have no key tags of DRM systems; hlsdrmdemux plays the others.
 
+mod bad;
 mod live;
+mod requests;
 mod streams;
+mod unprotected;
 
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Once;
 
 use gst::prelude::*;
-use headend::{Headend, NEXT_VIDEO_KEY_ID, VIDEO_KEY_ID};
+use headend::{NEXT_VIDEO_KEY_ID, VIDEO_KEY_ID};
 
 use crate::operator::Operator;
 use crate::player::Player;
 use crate::programme::Programme;
-use crate::reference::{assert_played, samples_of};
+use crate::reference::assert_played;
 use crate::scratch::{media, scratch_folder};
-use crate::show::{Complaint, Kind, Samples, Setup, Show};
+use crate::show::{Kind, Setup, Show};
 
 /// Asserts that all of it plays, with so many licence requests, and that every event brings what a decryptor of AAMP's HLS flow expects.
 #[track_caller]
@@ -107,80 +110,6 @@ in_both_players! {
     fn a_playlist_of_one_rendition_plays: HlsPictureAlone, 1;
     // Each playlist names its own key alone.
     fn what_the_init_segments_do_not_say_comes_from_the_key_tags: HlsWithoutBoxes, 2;
-}
-
-/// The samples of a playlist that is not encrypted, as this demuxer and qtdemux hand them over.
-fn samples_through(demuxer: &str, uri: &str) -> Samples {
-    samples_of(&format!("souphttpsrc location={uri} ! {demuxer}"))
-}
-
-#[test]
-fn what_is_not_protected_plays_as_without_it() {
-    let headend = Headend::start().expect("a head-end");
-    for name in ["video", "audio"] {
-        let uri = headend.url(&format!("/hls/clear/{name}.m3u8"));
-        let stock = samples_through("hlsdemux", &uri);
-        assert!(stock.len() > 100, "{name}");
-        assert_eq!(samples_through("hlsdrmdemux", &uri), stock, "{name}");
-    }
-}
-
-const KEY: &str =
-    r#"#EXT-X-KEY:METHOD=SAMPLE-AES,URI="skd://key",KEYFORMAT="com.apple.streamingkeydelivery""#;
-
-/// What the application is told of a presentation whose media playlist is that.
-#[track_caller]
-fn complaint_about(player: Player, media: Option<&str>) -> Complaint {
-    raise();
-    let folder = scratch_folder();
-    let playlists = folder.join("dash/bad");
-    fs::create_dir_all(&playlists).expect("a scratch folder");
-    let master = "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1,CODECS=\"avc1.640015\"\nmedia.m3u8\n";
-    fs::write(playlists.join("master.m3u8"), master).expect("a scratch file");
-    if let Some(media) = media {
-        fs::write(playlists.join("media.m3u8"), media).expect("a scratch file");
-    }
-    let operator = Operator::start_with_media(folder);
-    let uri = operator.url("/hls/bad/master.m3u8");
-    let (_show, ended) = Setup::new(player, &operator).uri(uri).play();
-    assert_eq!(operator.token_requests().len(), 0);
-    ended.error.expect("an error")
-}
-
-/// A user would look at a black screen.
-#[track_caller]
-fn assert_told(player: Player) {
-    let header = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n";
-    let ts = format!("{header}{KEY}\n#EXTINF:2,\n1.ts\n#EXT-X-ENDLIST\n");
-    let file = format!(
-        "{header}{}\n#EXT-X-MAP:URI=\"file:///etc/passwd\"\n#EXTINF:2,\n1.m4s\n#EXT-X-ENDLIST\n",
-        KEY.replace(
-            "SAMPLE-AES,",
-            "SAMPLE-AES,KEYID=0x00112233445566778899aabbccddee02,"
-        )
-    );
-    for (media, says) in [
-        ("<html></html>", "does not begin with #EXTM3U"),
-        (ts.as_str(), "without an init segment"),
-        (file.as_str(), "neither on a web server"),
-    ] {
-        let complaint = complaint_about(player, Some(media));
-        assert_eq!(complaint.from, "hlsdrmdemux", "{complaint:?}");
-        let message = complaint.error.message();
-        assert!(message.contains(says), "{message}");
-        assert!(!message.contains("passwd"), "{message}");
-    }
-    complaint_about(player, None);
-}
-
-#[test]
-fn a_playlist_that_cannot_be_played_is_told_with_its_reason_in_playbin() {
-    assert_told(Player::Playbin);
-}
-
-#[test]
-fn a_playlist_that_cannot_be_played_is_told_with_its_reason_in_playbin3() {
-    assert_told(Player::Playbin3);
 }
 
 /// The picture in one file, its parts named by their place in it.

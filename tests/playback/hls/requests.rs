@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! What is asked of whom: operators see the player's own headers, nobody else sees its cookies, and the server inside hands out nothing but what the
+//! film needs.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use gst::glib;
+use gst::prelude::*;
+use headend::certificates::Authority;
+use headend::{Gzip, Headend, MediaRequest, Tls};
+
+use super::{raise, with_licences};
+use crate::operator::Operator;
+use crate::player::Player;
+use crate::programme::Programme;
+use crate::reference::assert_played;
+use crate::scratch::scratch_folder;
+use crate::show::{Kind, Setup, Show};
+
+/// The value of a header.
+fn header<'a>(request: &'a MediaRequest, name: &str) -> Option<&'a str> {
+    let mut headers = request.headers.iter();
+    let found = headers.find(|(known, _)| known == name);
+    found.map(|(_, value)| value.as_str())
+}
+
+/// The requests for playlists but for the first one, and for init segments.
+fn ours(operator: &Operator) -> Vec<MediaRequest> {
+    let mut requests = operator.media_requests();
+    requests.retain(|request| {
+        let is_playlist =
+            request.path.ends_with(".m3u8") && !request.path.ends_with("/master.m3u8");
+        is_playlist || request.path.ends_with("_init.mp4")
+    });
+    requests
+}
+
+/// As an operator's player has it.
+fn set_headers(source: &gst::Element) {
+    source.set_property("user-agent", "Box/7");
+    source.set_property("cookies", glib::StrV::from(["session=cookie-secret"]));
+    let extra = gst::Structure::builder("headers")
+        .field("X-Device", "device-secret")
+        .build();
+    source.set_property("extra-headers", extra);
+}
+
+fn open(setup: Setup, operator: &Operator) -> Show {
+    let show = with_licences(setup, operator).open();
+    show.on_source(set_headers);
+    show
+}
+
+#[track_caller]
+fn assert_headers_reach_the_operator(player: Player) {
+    raise();
+    let operator = Operator::start_for(Programme::HlsCenc);
+    let show = open(Setup::new(player, &operator), &operator);
+    show.start();
+    assert_played(&show, &show.end(), operator.kinds());
+    let ours = ours(&operator);
+    assert_eq!(ours.len(), 4, "{ours:?}");
+    for request in &ours {
+        assert_eq!(header(request, "user-agent"), Some("Box/7"), "{request:?}");
+        assert_eq!(header(request, "cookie"), Some("session=cookie-secret"));
+        assert_eq!(header(request, "x-device"), Some("device-secret"));
+    }
+}
+
+#[test]
+fn the_headers_of_the_source_reach_the_operator_in_playbin() {
+    assert_headers_reach_the_operator(Player::Playbin);
+}
+
+#[test]
+fn the_headers_of_the_source_reach_the_operator_in_playbin3() {
+    assert_headers_reach_the_operator(Player::Playbin3);
+}
+
+/// A presentation whose playlists are on another host.
+fn elsewhere(operator: &Operator, folder: &Path) {
+    let to = folder.join("dash/elsewhere");
+    fs::create_dir_all(&to).expect("a scratch folder");
+    let video = operator.url("/hls/cenc/video.m3u8");
+    let master = format!("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\n{video}\n");
+    fs::write(to.join("master.m3u8"), master).expect("a scratch file");
+}
+
+#[track_caller]
+fn assert_plays_from_elsewhere(player: Player) {
+    raise();
+    let other = Operator::start();
+    let folder = scratch_folder();
+    elsewhere(&other, &folder);
+    let operator = Operator::start_with_media(folder);
+    let uri = operator.url("/hls/elsewhere/master.m3u8");
+    let show = open(Setup::new(player, &operator).uri(uri), &operator);
+    show.start();
+    assert_played(&show, &show.end(), &[Kind::Picture]);
+    let ours = ours(&other);
+    assert_eq!(ours.len(), 2, "{ours:?}");
+    for request in &ours {
+        assert_eq!(header(request, "user-agent"), Some("Box/7"), "{request:?}");
+        let headers = format!("{:?}", request.headers);
+        assert!(!headers.contains("secret"), "{headers}");
+    }
+}
+
+#[test]
+fn another_host_gets_no_cookie_in_playbin() {
+    assert_plays_from_elsewhere(Player::Playbin);
+}
+
+#[test]
+fn another_host_gets_no_cookie_in_playbin3() {
+    assert_plays_from_elsewhere(Player::Playbin3);
+}
+
+#[track_caller]
+fn assert_plays_compressed(player: Player) {
+    raise();
+    let operator = Operator::start_for(Programme::HlsCbcs);
+    operator.set_gzip(Gzip::WhereAccepted);
+    let (show, ended) = with_licences(Setup::new(player, &operator), &operator).play();
+    assert_played(&show, &ended, operator.kinds());
+    let ours = ours(&operator);
+    let playlists = ours
+        .iter()
+        .filter(|request| request.path.ends_with(".m3u8"));
+    for request in playlists {
+        assert_eq!(
+            header(request, "accept-encoding"),
+            Some("gzip"),
+            "{request:?}"
+        );
+    }
+}
+
+#[test]
+fn playlists_come_compressed_in_playbin() {
+    assert_plays_compressed(Player::Playbin);
+}
+
+#[test]
+fn playlists_come_compressed_in_playbin3() {
+    assert_plays_compressed(Player::Playbin3);
+}
+
+/// The status of the answer to a request of nobody's, or `None` where there is no server.
+fn ask(address: &str, method: &str, path: &str) -> Option<u16> {
+    let mut connection = TcpStream::connect(address).ok()?;
+    let head = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    connection.write_all(head.as_bytes()).ok()?;
+    let mut reply = String::new();
+    connection.read_to_string(&mut reply).ok()?;
+    reply.split(' ').nth(1)?.parse().ok()
+}
+
+/// The playlist that the demuxer inside gets first.
+fn first_playlist(show: &Show, demuxer: &'static str) -> Arc<Mutex<String>> {
+    let playlist = Arc::<Mutex<String>>::default();
+    let seen = playlist.clone();
+    show.on_new(demuxer, move |demuxer| {
+        let sink = demuxer.static_pad("sink").expect("a sink pad");
+        let seen = seen.clone();
+        sink.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+            let buffer = info.buffer().expect("a buffer probe");
+            let bytes = buffer.map_readable().expect("readable");
+            *seen.lock().expect("no panic") = String::from_utf8_lossy(&bytes).into_owned();
+            gst::PadProbeReturn::Ok
+        });
+    });
+    playlist
+}
+
+#[track_caller]
+fn assert_server_is_discreet(player: Player, demuxer: &'static str) {
+    raise();
+    let operator = Operator::start_for(Programme::HlsPictureAlone);
+    let setup = Setup::new(player, &operator).in_time();
+    let show = with_licences(setup, &operator).open();
+    let playlist = first_playlist(&show, demuxer);
+    show.start();
+    show.wait_until_all_has_come(&operator);
+    show.wait_for_picture(gst::ClockTime::ZERO);
+    let playlist = playlist.lock().expect("no panic").clone();
+    let url = playlist
+        .lines()
+        .find(|line| line.starts_with("http"))
+        .expect("a URL");
+    let (address, path) = url["http://".len()..].split_once('/').expect("a path");
+    assert!(address.starts_with("127.0.0.1:"), "{address}");
+    assert_eq!(path.len(), 32, "nobody guesses it");
+    let status = |method: &str, path: &str| ask(address, method, path).expect("an answer");
+    assert_eq!(status("GET", &format!("/{path}")), 200);
+    assert_eq!(status("POST", &format!("/{path}")), 405);
+    for path in [
+        "/",
+        "/hls/cenc/video.m3u8",
+        "/../etc/passwd",
+        "/00000000000000000000000000000000",
+        "//",
+        &format!("/{path}/"),
+        &format!("/{}", path.to_uppercase()),
+    ] {
+        assert_eq!(status("GET", path), 404, "{path}");
+    }
+    show.end().assert_well();
+    show.stop(gst::State::Null);
+    assert!(
+        ask(address, "GET", &format!("/{path}")).is_none(),
+        "it is there still"
+    );
+}
+
+#[test]
+fn the_server_inside_hands_out_what_the_film_needs_alone_in_playbin() {
+    assert_server_is_discreet(Player::Playbin, "hlsdemux");
+}
+
+#[test]
+fn the_server_inside_hands_out_what_the_film_needs_alone_in_playbin3() {
+    assert_server_is_discreet(Player::Playbin3, "hlsdemux2");
+}
+
+/// What a source that trusts whoever answers makes of a film over TLS. The demuxer's own requests, for segments, know nothing of that setting.
+#[test]
+fn whom_the_source_trusts_is_trusted_with_playlists_too() {
+    raise();
+    let authority = Authority::new();
+    let server = authority.server(&["localhost"]);
+    let headend = Headend::start_tls(Tls {
+        certificate_chain: server.certificate,
+        private_key: server.key,
+        client_roots: None,
+    });
+    let headend = headend.expect("a head-end with TLS");
+    let operator = Operator::start();
+    for is_strict in [true, false] {
+        let uri = headend.url("/hls/cenc/master.m3u8");
+        let setup = Setup::new(Player::Playbin, &operator).uri(uri);
+        let show = with_licences(setup, &operator).open();
+        show.on_source(move |source| source.set_property("ssl-strict", is_strict));
+        show.start();
+        // Whatever the demuxer makes of segments.
+        show.end();
+        let requests = headend.media_requests();
+        let came = |name: &str| requests.iter().any(|one| one.path.ends_with(name));
+        assert_eq!(came("/video.m3u8"), !is_strict, "{requests:?}");
+        assert_eq!(came("/v_init.mp4"), !is_strict, "{requests:?}");
+    }
+}

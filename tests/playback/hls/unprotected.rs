@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! What is not protected by a DRM system plays as without this plugin: nobody has to choose a demuxer by what is on.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use gst::prelude::*;
+use headend::Headend;
+
+use crate::player::init;
+use crate::reference::{PICTURES, SOUNDS};
+
+/// What a sink sees of a buffer.
+type Buffer = (Option<gst::ClockTime>, Option<gst::ClockTime>, Vec<u8>);
+
+/// By the streams' media types.
+type Streams = Arc<Mutex<BTreeMap<String, Vec<Buffer>>>>;
+
+/// Has what comes out of a pad parsed, and collects that.
+fn collect(pipeline: &gst::Pipeline, pad: &gst::Pad, streams: &Streams) {
+    let parser = gst::ElementFactory::make("parsebin")
+        .build()
+        .expect("parsebin is there");
+    let (weak, streams) = (pipeline.downgrade(), streams.clone());
+    parser.connect_pad_added(move |_, pad| {
+        let Some(pipeline) = weak.upgrade() else {
+            return;
+        };
+        let sink = gst::ElementFactory::make("fakesink")
+            .property("sync", false)
+            // The newer demuxer has one thread for all streams, which would wait here for the first buffers of the others.
+            .property("async", false)
+            .build()
+            .expect("fakesink is there");
+        plug(&pipeline, &sink, pad);
+        let streams = streams.clone();
+        pad.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
+            let caps = pad.current_caps().expect("caps come before buffers");
+            let name = caps.structure(0).expect("fixed caps").name().to_string();
+            let buffer = info.buffer().expect("a buffer probe");
+            let bytes = buffer.map_readable().expect("readable").to_vec();
+            let seen = (buffer.pts(), buffer.dts(), bytes);
+            let mut streams = streams.lock().expect("no panic");
+            streams.entry(name).or_default().push(seen);
+            gst::PadProbeReturn::Ok
+        });
+    });
+    plug(pipeline, &parser, pad);
+}
+
+/// Adds an element behind a pad.
+fn plug(pipeline: &gst::Pipeline, element: &gst::Element, pad: &gst::Pad) {
+    pipeline.add(element).expect("a new element");
+    element.sync_state_with_parent().expect("it goes along");
+    let sink = element.static_pad("sink").expect("a sink pad");
+    pad.link(&sink).expect("they fit");
+}
+
+/// The parsed streams of a presentation, with the demuxer of this name inside `demuxer`, or as that.
+fn streams(demuxer: &str, inside: &str, uri: &str) -> BTreeMap<String, Vec<Buffer>> {
+    init();
+    let pipeline = gst::Pipeline::new();
+    // Else the newer one does not start.
+    pipeline.set_bin_flags(gst::BinFlags::STREAMS_AWARE);
+    let source = gst::ElementFactory::make("souphttpsrc")
+        .property("location", uri)
+        .build()
+        .expect("souphttpsrc is there");
+    let element = gst::ElementFactory::make(demuxer);
+    let element = match demuxer == inside {
+        true => element,
+        false => element.property_from_str("demuxer", inside),
+    };
+    let element = element.build().expect("the demuxer is there");
+    pipeline
+        .add_many([&source, &element])
+        .expect("new elements");
+    source.link(&element).expect("they fit");
+    let streams = Streams::default();
+    let (weak, collected) = (pipeline.downgrade(), streams.clone());
+    element.connect_pad_added(move |_, pad| {
+        if let Some(pipeline) = weak.upgrade() {
+            collect(&pipeline, pad, &collected);
+        }
+    });
+    pipeline.set_state(gst::State::Playing).expect("it plays");
+    let message = pipeline.bus().expect("a bus").timed_pop_filtered(
+        gst::ClockTime::from_seconds(60),
+        &[gst::MessageType::Eos, gst::MessageType::Error],
+    );
+    pipeline.set_state(gst::State::Null).expect("it stops");
+    let message = message.expect("an end");
+    assert_eq!(message.type_(), gst::MessageType::Eos, "{message:?}");
+    std::mem::take(&mut *streams.lock().expect("no panic"))
+}
+
+#[track_caller]
+fn assert_same_as_without(inside: &str, path: &str) {
+    let headend = Headend::start().expect("a head-end");
+    let uri = headend.url(path);
+    let without = streams(inside, inside, &uri);
+    let counts: Vec<_> = without.values().map(Vec::len).collect();
+    assert_eq!(counts, [SOUNDS, PICTURES]);
+    let with = streams("hlsdrmdemux", inside, &uri);
+    let names =
+        |streams: &BTreeMap<String, Vec<Buffer>>| streams.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(&with), names(&without));
+    for (name, buffers) in &without {
+        let differs = with[name]
+            .iter()
+            .zip(buffers)
+            .position(|(one, other)| one != other);
+        assert_eq!(differs, None, "{name}");
+        assert_eq!(with[name].len(), buffers.len(), "{name}");
+    }
+}
+
+#[test]
+fn clear_films_are_the_same_with_the_older_demuxer() {
+    assert_same_as_without("hlsdemux", "/hls/clear/master.m3u8");
+}
+
+#[test]
+fn clear_films_are_the_same_with_the_newer_demuxer() {
+    assert_same_as_without("hlsdemux2", "/hls/clear/master.m3u8");
+}
+
+// Demuxers of 1.22 decrypt no film with an init segment of its own.
+#[test]
+fn films_with_whole_segments_encrypted_are_the_same_with_the_older_demuxer() {
+    assert_same_as_without("hlsdemux", "/hls/aes128-no-map/master.m3u8");
+}
+
+#[test]
+fn films_with_whole_segments_encrypted_are_the_same_with_the_newer_demuxer() {
+    assert_same_as_without("hlsdemux2", "/hls/aes128-no-map/master.m3u8");
+}
