@@ -9,7 +9,10 @@
  * gets it as protection events. Media segments come straight from their origin.
  *
  * Key tags are those of METHOD SAMPLE-AES and SAMPLE-AES-CTR, and any whose KEYFORMAT is not `identity`; AES-128 is left to the demuxer. They
- * have to be for fragmented MP4 (EXT-X-MAP).
+ * have to be for fragmented MP4 (EXT-X-MAP). Keys may change at any segment.
+ *
+ * An element that a player plugs is configured by the context `session-token-config` and the environment variable `GST_SESSION_TOKEN_CONFIG` as
+ * `sessiontoken` is.
  *
  * ## Example pipeline
  *

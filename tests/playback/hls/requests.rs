@@ -15,6 +15,7 @@ use headend::certificates::Authority;
 use headend::{Gzip, Headend, MediaRequest, Tls};
 
 use super::{raise, with_licences};
+use crate::child::{Output, launch_line, run};
 use crate::operator::Operator;
 use crate::player::Player;
 use crate::programme::Programme;
@@ -253,5 +254,42 @@ fn whom_the_source_trusts_is_trusted_with_playlists_too() {
         let came = |name: &str| requests.iter().any(|one| one.path.ends_with(name));
         assert_eq!(came("/video.m3u8"), !is_strict, "{requests:?}");
         assert_eq!(came("/v_init.mp4"), !is_strict, "{requests:?}");
+    }
+}
+
+/// Plays a film of a host that only a proxy knows, which is the head-end itself here.
+fn through_proxy(player: Player, exceptions: &str) -> Output {
+    let operator = Operator::start();
+    let line = player.launch_line("http://origin.test/hls/cenc/master.m3u8", "");
+    let ranks = "hlsdrmdemux:MAX,sessiontoken:PRIMARY";
+    let config = format!(
+        "session-token-config,location=(string)\"{}\",license-url=(string)\"{}\"",
+        operator.location(),
+        operator.licence_url()
+    );
+    let output = run(launch_line(&operator, ranks, &line, &[])
+        .env("GST_SESSION_TOKEN_CONFIG", config)
+        .env("http_proxy", operator.url(""))
+        .env("no_proxy", exceptions)
+        .env_remove("G_DEBUG"));
+    let asked = operator.media_requests();
+    assert!(asked.iter().any(|one| one.path.ends_with("/master.m3u8")));
+    output
+}
+
+#[test]
+fn a_proxy_is_no_obstacle_where_this_machine_is_excepted() {
+    let output = through_proxy(Player::Playbin3, "127.0.0.1");
+    assert!(output.status.success(), "{output:?}");
+}
+
+#[test]
+fn a_proxy_that_takes_all_is_told() {
+    for player in [Player::Playbin, Player::Playbin3] {
+        let output = through_proxy(player, "");
+        assert!(
+            output.stderr.contains("set `no_proxy=127.0.0.1`"),
+            "{output:?}"
+        );
     }
 }
