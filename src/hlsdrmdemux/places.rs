@@ -5,7 +5,6 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
-use hyper::body::Bytes;
 use url::Url;
 use uuid::Uuid;
 
@@ -66,7 +65,7 @@ struct Entries {
 #[derive(Default)]
 struct Good {
     /// The newest playlist, if there is to be another.
-    playlist: Option<Bytes>,
+    playlist: Option<String>,
     /// How often it was repeated.
     missed: u32,
 }
@@ -114,7 +113,7 @@ impl Directory {
     }
 
     /// The demuxer gets what is at the path. `playlist` is a live one.
-    pub fn went_well(&self, path: &str, playlist: Option<Bytes>) {
+    pub fn went_well(&self, path: &str, playlist: Option<String>) {
         let good = Good {
             playlist,
             missed: 0,
@@ -130,7 +129,7 @@ impl Directory {
     /// The live playlist from before, where there is no new one.
     ///
     /// A demuxer that gets none asks for the presentation's first playlist (`gst_hls_demux_update_playlist`), and gets that from where it is.
-    pub fn repeated(&self, path: &str) -> Option<Bytes> {
+    pub fn repeated(&self, path: &str) -> Option<String> {
         let mut entries = lock(&self.entries);
         let good = entries.good.get_mut(path)?;
         good.missed += 1;

@@ -301,10 +301,9 @@ impl Shared {
             .map_err(|_| Failure::malformed("the playlist could not be rewritten"))??;
         refuse(rewritten.lost)?;
         let has_end = rewritten.text.lines().any(|line| line.starts_with(END));
-        let playlist = Bytes::from(rewritten.text);
-        let live = (!has_end).then(|| playlist.clone());
+        let live = (!has_end).then(|| rewritten.text.clone());
         self.directory.went_well(path, live);
-        Ok(whole(PLAYLIST_TYPE, playlist))
+        Ok(whole(PLAYLIST_TYPE, rewritten.text))
     }
 
     async fn init_segment(
