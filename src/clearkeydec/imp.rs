@@ -34,7 +34,7 @@ use super::keys::{Keys, Means, Missing};
 use super::protection_meta::{self, Protection};
 use super::settings::{Policy, Settings};
 use crate::cenc::{self, CLEARKEY_SYSTEM, COMMON_SYSTEM, ContentKey, InitData, KeyId, Scheme};
-use crate::config::Slot;
+use crate::config::Configurable;
 use crate::failure::Failure;
 use crate::hold::{Hold, Holding, Item, Prepared, build_pads};
 use crate::messages;
@@ -59,8 +59,7 @@ pub struct ClearKeyDec {
     sinkpad: gst::Pad,
     srcpad: gst::Pad,
     hold: Hold,
-    settings: Mutex<Settings>,
-    context: Slot,
+    settings: Configurable<Settings>,
     policy: Mutex<Option<Arc<Policy>>>,
     keys: Mutex<Keys>,
 }
@@ -258,9 +257,8 @@ impl ClearKeyDec {
     /// policy, or the state change fails.
     fn prepare_policy(&self) -> Result<(), gst::StateChangeError> {
         let obj = self.obj();
-        let context = self.context.get();
-        let settings = lock(&self.settings).clone();
-        match settings.policy(obj.upcast_ref(), context.as_ref()) {
+        let settings = self.settings.completed(obj.upcast_ref());
+        match settings.and_then(|settings| settings.policy()) {
             Ok(policy) => {
                 self.hold.set_max_held_bytes(policy.max_held_bytes);
                 for warning in &policy.warnings {
@@ -322,8 +320,7 @@ impl ObjectSubclass for ClearKeyDec {
             sinkpad,
             srcpad,
             hold: Hold::default(),
-            settings: Mutex::default(),
-            context: Slot::default(),
+            settings: Configurable::default(),
             policy: Mutex::default(),
             keys: Mutex::default(),
         }
@@ -337,11 +334,11 @@ impl ObjectImpl for ClearKeyDec {
     }
 
     fn set_property(&self, _id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
-        lock(&self.settings).set(pspec.name(), value);
+        self.settings.set(pspec.name(), value);
     }
 
     fn property(&self, _id: usize, pspec: &glib::ParamSpec) -> glib::Value {
-        lock(&self.settings).get(pspec.name())
+        self.settings.own().get(pspec.name())
     }
 
     fn constructed(&self) {
@@ -405,7 +402,7 @@ impl ElementImpl for ClearKeyDec {
     }
 
     fn set_context(&self, context: &gst::Context) {
-        self.context.offer(context);
+        self.settings.offer(context);
         self.parent_set_context(context);
     }
 
@@ -415,7 +412,7 @@ impl ElementImpl for ClearKeyDec {
     ) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
         match transition {
             gst::StateChange::NullToReady => {
-                self.context.ask(self.obj().upcast_ref());
+                self.settings.ask(self.obj().upcast_ref());
                 self.prepare_policy()?;
             }
             gst::StateChange::ReadyToPaused => self.prepare_policy()?,

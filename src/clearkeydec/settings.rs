@@ -2,13 +2,12 @@
 
 //! Properties, and the one validated policy that they become when the element leaves NULL.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use gst::glib;
 use gst::prelude::*;
 
-use crate::config::{Common, text};
+use crate::config::{Common, Configured, text};
 use crate::failure::Failure;
 use crate::http::{Endpoint, Trust};
 use crate::secret::Secret;
@@ -18,8 +17,6 @@ use crate::secret::Secret;
 pub struct Settings {
     license_url: Option<Secret>,
     common: Common,
-    /// Names of those that were set on the element, which contexts and environment do not change.
-    explicit: HashSet<String>,
 }
 
 impl Settings {
@@ -30,20 +27,6 @@ impl Settings {
             .mutable_ready()
             .build();
         std::iter::once(own).chain(Common::properties()).collect()
-    }
-
-    /// Sets a property from the application.
-    pub fn set(&mut self, name: &str, value: &glib::Value) {
-        self.explicit.insert(name.to_owned());
-        self.apply(name, value);
-    }
-
-    /// The value has the property's type: GObject and `config` both see to that.
-    fn apply(&mut self, name: &str, value: &glib::Value) {
-        match name {
-            "license-url" => self.license_url = text(value).map(Secret::new),
-            name => self.common.apply(name, value),
-        }
     }
 
     pub fn get(&self, name: &str) -> glib::Value {
@@ -57,36 +40,35 @@ impl Settings {
         }
     }
 
-    /// These settings, completed from context and environment and checked.
+    /// These settings, checked.
     ///
     /// # Errors
     ///
     /// `Misconfigured`, with the property's name and what to set.
-    pub fn policy(
-        &self,
-        element: &glib::Object,
-        context: Option<&gst::Context>,
-    ) -> Result<Policy, Failure> {
-        let mut settings = self.clone();
-        for (name, value) in crate::config::settings_for(element, &self.explicit, context)? {
-            settings.apply(&name, &value);
-        }
-        let license_url = settings
+    pub fn policy(&self) -> Result<Policy, Failure> {
+        let license_url = self
             .license_url
             .as_ref()
-            .map(|url| {
-                Endpoint::parse(url.expose(), "license-url", settings.common.allow_cleartext)
-            })
+            .map(|url| Endpoint::parse(url.expose(), "license-url", self.common.allow_cleartext))
             .transpose()?;
         Ok(Policy {
             license_url,
-            timeout: settings.common.timeout(),
-            retries: settings.common.retries,
-            trust: settings.common.trust.load()?,
-            max_held_bytes: settings.common.max_held_bytes,
-            allow_cleartext: settings.common.allow_cleartext,
-            warnings: settings.common.trust.warnings(),
+            timeout: self.common.timeout(),
+            retries: self.common.retries,
+            trust: self.common.trust.load()?,
+            max_held_bytes: self.common.max_held_bytes,
+            allow_cleartext: self.common.allow_cleartext,
+            warnings: self.common.trust.warnings(),
         })
+    }
+}
+
+impl Configured for Settings {
+    fn apply(&mut self, name: &str, value: &glib::Value) {
+        match name {
+            "license-url" => self.license_url = text(value).map(Secret::new),
+            name => self.common.apply(name, value),
+        }
     }
 }
 

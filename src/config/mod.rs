@@ -4,6 +4,7 @@
 //! the environment. Both name properties of any of our elements, and each element takes what it knows.
 
 mod common;
+mod configurable;
 mod text;
 
 use std::collections::HashSet;
@@ -13,6 +14,7 @@ use gst::glib;
 use gst::prelude::*;
 
 pub use common::{Common, string, text};
+pub use configurable::{Configurable, Configured};
 
 use crate::failure::Failure;
 use crate::secret::Secret;
@@ -32,22 +34,22 @@ struct Field {
 
 /// The context that configures an element, once one was set.
 #[derive(Default)]
-pub struct Slot(Mutex<Option<gst::Context>>);
+struct Slot(Mutex<Option<gst::Context>>);
 
 impl Slot {
     /// Keeps the context if it is one of ours.
-    pub fn offer(&self, context: &gst::Context) {
+    fn offer(&self, context: &gst::Context) {
         if context.context_type() == CONTEXT_TYPE {
             *lock(&self.0) = Some(context.clone());
         }
     }
 
-    pub fn get(&self) -> Option<gst::Context> {
+    fn get(&self) -> Option<gst::Context> {
         lock(&self.0).clone()
     }
 
     /// Asks the application for a context where there is none yet. It may answer by setting one before this returns.
-    pub fn ask(&self, element: &gst::Element) {
+    fn ask(&self, element: &gst::Element) {
         if self.get().is_some() {
             return;
         }
@@ -67,7 +69,7 @@ impl Slot {
 ///
 /// `Misconfigured`, with the field's name and never its value, for a field that no element knows,
 /// a secret by value, a value that does not fit the property, and text that is no structure.
-pub fn settings_for(
+fn settings_for(
     element: &glib::Object,
     explicit: &HashSet<String>,
     context: Option<&gst::Context>,

@@ -32,7 +32,7 @@ use once_cell::sync::Lazy;
 use super::playlist_server::{MAX_PLAYLIST, PlaylistServer};
 use super::settings::Settings;
 use super::source;
-use crate::config::Slot;
+use crate::config::Configurable;
 use crate::failure::Failure;
 use crate::http::Source;
 use crate::messages;
@@ -58,8 +58,7 @@ struct State {
 
 pub struct HlsDrmDemux {
     sinkpad: gst::GhostPad,
-    settings: Mutex<Settings>,
-    context: Slot,
+    settings: Configurable<Settings>,
     state: Mutex<State>,
 }
 
@@ -175,13 +174,14 @@ impl HlsDrmDemux {
 
     fn build_inner(&self) -> Result<(), gst::StateChangeError> {
         let obj = self.obj();
-        self.context.ask(obj.upcast_ref());
-        let settings = lock(&self.settings).clone();
-        let settings = settings.completed(obj.upcast_ref(), self.context.get().as_ref());
-        let settings = settings.map_err(|failure| {
-            self.fail(&failure);
-            gst::StateChangeError
-        })?;
+        self.settings.ask(obj.upcast_ref());
+        let settings = self
+            .settings
+            .completed(obj.upcast_ref())
+            .map_err(|failure| {
+                self.fail(&failure);
+                gst::StateChangeError
+            })?;
         let factory = self.factory(&settings);
         let before = lock(&self.state).inner.take();
         if let Some(before) = before {
@@ -294,8 +294,7 @@ impl ObjectSubclass for HlsDrmDemux {
             .build();
         Self {
             sinkpad,
-            settings: Mutex::default(),
-            context: Slot::default(),
+            settings: Configurable::default(),
             state: Mutex::default(),
         }
     }
@@ -307,7 +306,7 @@ impl ObjectImpl for HlsDrmDemux {
     }
 
     fn set_property(&self, _id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
-        lock(&self.settings).set(pspec.name(), value);
+        self.settings.set(pspec.name(), value);
         let inner = lock(&self.state).inner.clone();
         if let Some(inner) = inner.filter(|_| pspec.name() == "connection-speed") {
             inner.set_property_from_value("connection-speed", value);
@@ -315,7 +314,7 @@ impl ObjectImpl for HlsDrmDemux {
     }
 
     fn property(&self, _id: usize, pspec: &glib::ParamSpec) -> glib::Value {
-        lock(&self.settings).get(pspec.name())
+        self.settings.own().get(pspec.name())
     }
 
     fn constructed(&self) {
@@ -388,7 +387,7 @@ impl ElementImpl for HlsDrmDemux {
     }
 
     fn set_context(&self, context: &gst::Context) {
-        self.context.offer(context);
+        self.settings.offer(context);
         self.parent_set_context(context);
     }
 

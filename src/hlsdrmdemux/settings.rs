@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The properties, completed from context and environment.
-
-use std::collections::HashSet;
+//! The properties.
 
 use gst::glib;
 use gst::prelude::*;
 use once_cell::sync::Lazy;
 
-use crate::config::settings_for;
-use crate::failure::Failure;
+use crate::config::Configured;
 
 /// Which of GStreamer's demuxers is inside.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
@@ -50,8 +47,6 @@ pub struct Settings {
     pub demuxer: Demuxer,
     /// In kbit/s, 0 to measure it.
     pub connection_speed: u32,
-    /// Names of those that were set on the element, which contexts and environment do not change.
-    explicit: HashSet<String>,
 }
 
 impl Settings {
@@ -74,40 +69,19 @@ impl Settings {
         PROPERTIES.as_ref()
     }
 
-    /// Sets a property from the application.
-    pub fn set(&mut self, name: &str, value: &glib::Value) {
-        self.explicit.insert(name.to_owned());
-        self.apply(name, value);
-    }
-
-    fn apply(&mut self, name: &str, value: &glib::Value) {
-        match name {
-            "demuxer" => self.demuxer = value.get().unwrap_or_default(),
-            _ => self.connection_speed = value.get().unwrap_or_default(),
-        }
-    }
-
     pub fn get(&self, name: &str) -> glib::Value {
         match name {
             "demuxer" => self.demuxer.to_value(),
             _ => self.connection_speed.to_value(),
         }
     }
+}
 
-    /// These settings, completed from context and environment.
-    ///
-    /// # Errors
-    ///
-    /// `Misconfigured`, with the name of the field that is wrong.
-    pub fn completed(
-        &self,
-        element: &glib::Object,
-        context: Option<&gst::Context>,
-    ) -> Result<Self, Failure> {
-        let mut settings = self.clone();
-        for (name, value) in settings_for(element, &self.explicit, context)? {
-            settings.apply(&name, &value);
+impl Configured for Settings {
+    fn apply(&mut self, name: &str, value: &glib::Value) {
+        match name {
+            "demuxer" => self.demuxer = value.get().unwrap_or_default(),
+            _ => self.connection_speed = value.get().unwrap_or_default(),
         }
-        Ok(settings)
     }
 }

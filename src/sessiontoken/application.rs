@@ -84,7 +84,7 @@ impl SessionToken {
     /// The application's token, or `None` when it takes it back. What is held does not wait any longer.
     pub(super) fn set_app_token(&self, text: Option<String>) {
         let seen = self.seen();
-        let correlation_id = lock(&self.settings).correlation_id.clone();
+        let correlation_id = self.settings.own().correlation_id.clone();
         lock(&self.app_token).set(text.map(Secret::new), seen, correlation_id.as_deref());
         self.wake();
     }
@@ -164,7 +164,7 @@ impl SessionToken {
             return landing.land(None);
         }
         let given = text.map(|text| {
-            let correlation_id = lock(&self.settings).correlation_id.clone();
+            let correlation_id = self.settings.own().correlation_id.clone();
             let seen = self.seen();
             lock(&self.app_token).answered(Secret::new(text), seen, correlation_id.as_deref())
         });

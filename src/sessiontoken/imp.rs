@@ -38,11 +38,11 @@ use gst::subclass::prelude::*;
 use once_cell::sync::Lazy;
 
 use super::app_token::{AppToken, Asked};
-use super::policy::{Policy, Source};
+use super::policy::{Policy, Source, policy};
 use super::settings::Settings;
 use super::store::Store;
 use super::tune::Tune;
-use crate::config::Slot;
+use crate::config::Configurable;
 use crate::failure::Failure;
 use crate::flight::Wake;
 use crate::hold::{Hold, Holding, Item, Prepared, build_pads};
@@ -69,8 +69,7 @@ pub struct SessionToken {
     pub(super) sinkpad: gst::Pad,
     pub(super) srcpad: gst::Pad,
     pub(super) hold: Hold,
-    pub(super) settings: Mutex<Settings>,
-    pub(super) context: Slot,
+    pub(super) settings: Configurable<Settings>,
     pub(super) app_token: Mutex<AppToken>,
     /// What the application was asked for last.
     pub(super) asked: Mutex<Option<Arc<Asked>>>,
@@ -91,12 +90,8 @@ pub struct SessionToken {
 
 impl SessionToken {
     pub(super) fn policy(&self) -> Result<Arc<Policy>, Failure> {
-        let obj = self.obj();
-        let context = self.context.get();
-        let settings = lock(&self.settings).clone();
-        settings
-            .policy(obj.upcast_ref(), context.as_ref())
-            .map(Arc::new)
+        let settings = self.settings.completed(self.obj().upcast_ref())?;
+        policy(&settings).map(Arc::new)
     }
 
     /// NULL→READY and again READY→PAUSED, because properties and files may change in between: the settings become one
@@ -167,8 +162,7 @@ impl ObjectSubclass for SessionToken {
             sinkpad,
             srcpad,
             hold: Hold::default(),
-            settings: Mutex::default(),
-            context: Slot::default(),
+            settings: Configurable::default(),
             app_token: Mutex::default(),
             asked: Mutex::default(),
             store: Mutex::default(),
@@ -220,14 +214,14 @@ impl ObjectImpl for SessionToken {
         if pspec.name() == "session-token" {
             self.set_app_token(crate::config::text(value));
         } else {
-            lock(&self.settings).set(pspec.name(), value);
+            self.settings.set(pspec.name(), value);
         }
     }
 
     fn property(&self, _id: usize, pspec: &glib::ParamSpec) -> glib::Value {
         match pspec.name() {
             "stats" => self.stats().to_value(),
-            name => lock(&self.settings).get(name),
+            name => self.settings.own().get(name),
         }
     }
 
@@ -279,7 +273,7 @@ impl ElementImpl for SessionToken {
     }
 
     fn set_context(&self, context: &gst::Context) {
-        self.context.offer(context);
+        self.settings.offer(context);
         self.parent_set_context(context);
     }
 
@@ -289,7 +283,7 @@ impl ElementImpl for SessionToken {
     ) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
         match transition {
             gst::StateChange::NullToReady => {
-                self.context.ask(self.obj().upcast_ref());
+                self.settings.ask(self.obj().upcast_ref());
                 self.prepare_policy()?;
             }
             gst::StateChange::ReadyToPaused => {

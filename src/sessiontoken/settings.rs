@@ -1,19 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Properties: what was set on the element, completed from context and environment.
-
-use std::collections::HashSet;
+//! The properties.
 
 use gst::glib;
 use gst::prelude::*;
 
 use crate::auth_service::{rdk, thunder};
-use crate::config::{Common, fields_of, string, text};
+use crate::config::{Common, Configured, fields_of, string, text};
 use crate::failure::Failure;
 use crate::http::Endpoint;
 use crate::secret::Secret;
-
-use super::policy::{Policy, policy};
 
 /// Which service hands out the session tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
@@ -89,8 +85,6 @@ pub struct Settings {
     pub prefetch: bool,
     pub key_request_header: Option<Secret>,
     pub common: Common,
-    /// Names of those that were set on the element, which contexts and environment do not change.
-    explicit: HashSet<String>,
 }
 
 impl Default for Settings {
@@ -116,7 +110,6 @@ impl Default for Settings {
             prefetch: true,
             key_request_header: None,
             common: Common::default(),
-            explicit: HashSet::new(),
         }
     }
 }
@@ -234,38 +227,6 @@ impl Settings {
         own.into_iter().chain(Common::properties()).collect()
     }
 
-    /// Sets a property from the application.
-    pub fn set(&mut self, name: &str, value: &glib::Value) {
-        self.explicit.insert(name.to_owned());
-        self.apply(name, value);
-    }
-
-    /// The value has the property's type: GObject and `config` both see to that.
-    fn apply(&mut self, name: &str, value: &glib::Value) {
-        match name {
-            "auth-service" => self.auth_service = value.get().unwrap_or_default(),
-            "location" => self.location = text(value).map(Secret::new),
-            "auth-service-id" => self.auth_service_id = text(value),
-            "tenant-id" => self.tenant_id = text(value),
-            "correlation-id" => self.correlation_id = text(value),
-            "thunder-method" => self.thunder_method = text(value),
-            "authorization" => self.authorization = text(value).map(Secret::new),
-            "authorization-file" => self.authorization_file = text(value),
-            "parameters" => self.parameters = pairs(value, name),
-            "parameters-file" => self.parameters_file = text(value),
-            "discover" => self.discover = value.get().unwrap_or(false),
-            "extra-headers" => self.extra_headers = pairs(value, name),
-            "extra-headers-file" => self.extra_headers_file = text(value),
-            "session-token-file" => self.session_token_file = text(value),
-            "token-lifetime" => self.token_lifetime = value.get().unwrap_or(0),
-            "on-failure" => self.on_failure = value.get().unwrap_or_default(),
-            "packing" => self.packing = value.get().unwrap_or_default(),
-            "prefetch" => self.prefetch = value.get().unwrap_or(true),
-            "key-request-header" => self.key_request_header = text(value).map(Secret::new),
-            name => self.common.apply(name, value),
-        }
-    }
-
     pub fn get(&self, name: &str) -> glib::Value {
         match name {
             "auth-service" => self.auth_service.to_value(),
@@ -296,22 +257,32 @@ impl Settings {
             (None, AuthService::Ags) => None,
         }
     }
+}
 
-    /// These settings, completed from context and environment and checked.
-    ///
-    /// # Errors
-    ///
-    /// `Misconfigured`, with the property's name and what to set.
-    pub fn policy(
-        &self,
-        element: &glib::Object,
-        context: Option<&gst::Context>,
-    ) -> Result<Policy, Failure> {
-        let mut settings = self.clone();
-        for (name, value) in crate::config::settings_for(element, &self.explicit, context)? {
-            settings.apply(&name, &value);
+impl Configured for Settings {
+    fn apply(&mut self, name: &str, value: &glib::Value) {
+        match name {
+            "auth-service" => self.auth_service = value.get().unwrap_or_default(),
+            "location" => self.location = text(value).map(Secret::new),
+            "auth-service-id" => self.auth_service_id = text(value),
+            "tenant-id" => self.tenant_id = text(value),
+            "correlation-id" => self.correlation_id = text(value),
+            "thunder-method" => self.thunder_method = text(value),
+            "authorization" => self.authorization = text(value).map(Secret::new),
+            "authorization-file" => self.authorization_file = text(value),
+            "parameters" => self.parameters = pairs(value, name),
+            "parameters-file" => self.parameters_file = text(value),
+            "discover" => self.discover = value.get().unwrap_or(false),
+            "extra-headers" => self.extra_headers = pairs(value, name),
+            "extra-headers-file" => self.extra_headers_file = text(value),
+            "session-token-file" => self.session_token_file = text(value),
+            "token-lifetime" => self.token_lifetime = value.get().unwrap_or(0),
+            "on-failure" => self.on_failure = value.get().unwrap_or_default(),
+            "packing" => self.packing = value.get().unwrap_or_default(),
+            "prefetch" => self.prefetch = value.get().unwrap_or(true),
+            "key-request-header" => self.key_request_header = text(value).map(Secret::new),
+            name => self.common.apply(name, value),
         }
-        policy(&settings)
     }
 }
 
