@@ -21,31 +21,42 @@ pub enum Player {
 
 /// Makes a test in each player of one that takes the player.
 macro_rules! in_every_player {
-    ($($(#[$attribute:meta])* fn $name:ident($player:ident: $type:ty) $body:block)*) => {$(
+    ($($tests:tt)*) => {
+        $crate::player::in_players! { [in_playbin Playbin, in_playbin3 Playbin3, in_a_written_out_pipeline WrittenOut] $($tests)* }
+    };
+}
+pub(crate) use in_every_player;
+
+/// Makes a test in playbin and playbin3 of one that takes the player.
+macro_rules! in_both_players {
+    ($($tests:tt)*) => {
+        $crate::player::in_players! { [in_playbin Playbin, in_playbin3 Playbin3] $($tests)* }
+    };
+}
+pub(crate) use in_both_players;
+
+macro_rules! in_players {
+    (@each [$($test:ident $player:ident),*]) => {$(
+        #[test]
+        fn $test() {
+            check($crate::player::Player::$player);
+        }
+    )*};
+    ($players:tt) => {};
+    ($players:tt $(#[$attribute:meta])* fn $name:ident($player:ident: $type:ty) $body:block $($tests:tt)*) => {
         $(#[$attribute])*
         mod $name {
             use super::*;
 
             fn check($player: $type) $body
 
-            #[test]
-            fn in_playbin() {
-                check($crate::player::Player::Playbin);
-            }
-
-            #[test]
-            fn in_playbin3() {
-                check($crate::player::Player::Playbin3);
-            }
-
-            #[test]
-            fn in_a_written_out_pipeline() {
-                check($crate::player::Player::WrittenOut);
-            }
+            $crate::player::in_players! { @each $players }
         }
-    )*};
+
+        $crate::player::in_players! { $players $($tests)* }
+    };
 }
-pub(crate) use in_every_player;
+pub(crate) use in_players;
 
 /// How the sinks take what comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

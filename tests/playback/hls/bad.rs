@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use super::{key_tag, raise, with_licences};
 use crate::operator::Operator;
-use crate::player::Player;
+use crate::player::{Player, in_both_players};
 use crate::programme::Programme;
 use crate::scratch::scratch_folder;
 use crate::show::{Complaint, Setup};
@@ -44,27 +44,6 @@ fn complaint_of(player: Player, operator: &Operator, path: &str) -> Complaint {
 fn complaint_about(player: Player, media: &[u8]) -> Complaint {
     let operator = Operator::start_with_media(presentation(media));
     complaint_of(player, &operator, "/hls/bad/master.m3u8")
-}
-
-/// Makes a test in both players.
-macro_rules! in_both_players {
-    ($(fn $name:ident($player:ident: Player) $body:block)*) => {$(
-        mod $name {
-            use super::*;
-
-            fn check($player: Player) $body
-
-            #[test]
-            fn in_playbin() {
-                check(Player::Playbin);
-            }
-
-            #[test]
-            fn in_playbin3() {
-                check(Player::Playbin3);
-            }
-        }
-    )*};
 }
 
 in_both_players! {

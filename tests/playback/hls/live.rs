@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{raise, with_licences};
 use crate::operator::Operator;
-use crate::player::Player;
+use crate::player::{Player, in_both_players};
 use crate::programme::Programme;
 use crate::reference::samples;
 use crate::show::{KINDS, Kind, Setup, Show};
@@ -77,18 +77,6 @@ fn assert_seamless(operator: &Operator, show: &Show, segments: usize) {
     assert_eq!((kids.len(), different.len()), (4, 4), "{kids:?}");
 }
 
-#[test]
-fn a_minute_of_live_television_plays_in_playbin() {
-    let (operator, show) = live(Player::Playbin, MINUTE);
-    assert_seamless(&operator, &show, MINUTE);
-}
-
-#[test]
-fn a_minute_of_live_television_plays_in_playbin3() {
-    let (operator, show) = live(Player::Playbin3, MINUTE);
-    assert_seamless(&operator, &show, MINUTE);
-}
-
 /// Where its newest playlist cannot be had for a moment, older demuxers ask for the first one again, which they cannot play.
 #[track_caller]
 fn assert_outlives_failures(player: Player) {
@@ -108,12 +96,13 @@ fn assert_outlives_failures(player: Player) {
     assert_eq!(firsts.count(), 1, "the demuxer went past us");
 }
 
-#[test]
-fn live_television_outlives_playlists_that_cannot_be_had_in_playbin() {
-    assert_outlives_failures(Player::Playbin);
-}
+in_both_players! {
+    fn a_minute_of_live_television_plays(player: Player) {
+        let (operator, show) = live(player, MINUTE);
+        assert_seamless(&operator, &show, MINUTE);
+    }
 
-#[test]
-fn live_television_outlives_playlists_that_cannot_be_had_in_playbin3() {
-    assert_outlives_failures(Player::Playbin3);
+    fn live_television_outlives_playlists_that_cannot_be_had(player: Player) {
+        assert_outlives_failures(player);
+    }
 }

@@ -16,7 +16,7 @@ use gst::prelude::*;
 use headend::{NEXT_VIDEO_KEY_ID, VIDEO_KEY_ID};
 
 use crate::operator::Operator;
-use crate::player::Player;
+use crate::player::{Player, in_both_players};
 use crate::programme::Programme;
 use crate::reference::assert_played;
 use crate::scratch::{media, scratch_folder};
@@ -62,16 +62,6 @@ fn assert_flow(show: &Show, operator: &Operator) {
     });
 }
 
-#[test]
-fn the_flow_of_playlists_without_key_tags_is_known_by_the_demuxer_in_playbin() {
-    assert_plays(Player::Playbin, Programme::HlsWithoutKeyTags, 1);
-}
-
-#[test]
-fn the_flow_of_playlists_without_key_tags_is_known_by_the_demuxer_in_playbin3() {
-    assert_plays(Player::Playbin3, Programme::HlsWithoutKeyTags, 1);
-}
-
 /// Has players plug hlsdrmdemux. For the whole process, which plays all HLS by it from then on.
 fn raise() {
     static RAISED: Once = Once::new();
@@ -81,35 +71,6 @@ fn raise() {
             .expect("the plugin has it")
             .set_rank(gst::Rank::PRIMARY + 10);
     });
-}
-
-/// Makes a test in both players.
-macro_rules! in_both_players {
-    ($(fn $name:ident: $programme:ident, $licences:literal;)*) => {$(
-        mod $name {
-            use super::*;
-
-            #[test]
-            fn in_playbin() {
-                raise();
-                assert_plays(Player::Playbin, Programme::$programme, $licences);
-            }
-
-            #[test]
-            fn in_playbin3() {
-                raise();
-                assert_plays(Player::Playbin3, Programme::$programme, $licences);
-            }
-        }
-    )*};
-}
-
-in_both_players! {
-    fn a_playlist_with_key_tags_plays: HlsCenc, 1;
-    fn a_playlist_with_key_tags_for_a_pattern_plays: HlsCbcs, 1;
-    fn a_playlist_of_one_rendition_plays: HlsPictureAlone, 1;
-    // Each playlist names its own key alone.
-    fn what_the_init_segments_do_not_say_comes_from_the_key_tags: HlsWithoutBoxes, 2;
 }
 
 /// The picture in one file, its parts named by their place in it.
@@ -136,16 +97,6 @@ fn in_one_file() -> PathBuf {
     fs::write(to.join("video.m3u8"), playlist).expect("a scratch file");
     fs::write(to.join("all.mp4"), file).expect("a scratch file");
     folder
-}
-
-#[test]
-fn a_presentation_in_one_file_plays_in_playbin() {
-    assert_picture_plays(Player::Playbin, in_one_file(), "/hls/ranges/video.m3u8");
-}
-
-#[test]
-fn a_presentation_in_one_file_plays_in_playbin3() {
-    assert_picture_plays(Player::Playbin3, in_one_file(), "/hls/ranges/video.m3u8");
 }
 
 /// A key tag with a box of Widevine's that has nothing in it, and the key's id.
@@ -178,19 +129,39 @@ fn with_another_key() -> PathBuf {
     folder
 }
 
-/// The older demuxer reads one init segment a rendition by itself, whatever the playlist says.
-#[track_caller]
-fn assert_notices_another_key(player: Player) {
-    let operator = assert_picture_plays(player, with_another_key(), "/hls/other/video.m3u8");
-    operator.assert_asked(1, 2);
-}
+in_both_players! {
+    fn the_flow_of_playlists_without_key_tags_is_known_by_the_demuxer(player: Player) {
+        assert_plays(player, Programme::HlsWithoutKeyTags, 1);
+    }
 
-#[test]
-fn a_key_that_changes_in_the_middle_of_a_rendition_is_noticed_in_playbin() {
-    assert_notices_another_key(Player::Playbin);
-}
+    fn a_playlist_with_key_tags_plays(player: Player) {
+        raise();
+        assert_plays(player, Programme::HlsCenc, 1);
+    }
 
-#[test]
-fn a_key_that_changes_in_the_middle_of_a_rendition_is_noticed_in_playbin3() {
-    assert_notices_another_key(Player::Playbin3);
+    fn a_playlist_with_key_tags_for_a_pattern_plays(player: Player) {
+        raise();
+        assert_plays(player, Programme::HlsCbcs, 1);
+    }
+
+    fn a_playlist_of_one_rendition_plays(player: Player) {
+        raise();
+        assert_plays(player, Programme::HlsPictureAlone, 1);
+    }
+
+    fn what_the_init_segments_do_not_say_comes_from_the_key_tags(player: Player) {
+        raise();
+        // Each playlist names its own key alone.
+        assert_plays(player, Programme::HlsWithoutBoxes, 2);
+    }
+
+    fn a_presentation_in_one_file_plays(player: Player) {
+        assert_picture_plays(player, in_one_file(), "/hls/ranges/video.m3u8");
+    }
+
+    // The older demuxer reads one init segment a rendition by itself, whatever the playlist says.
+    fn a_key_that_changes_in_the_middle_of_a_rendition_is_noticed(player: Player) {
+        let operator = assert_picture_plays(player, with_another_key(), "/hls/other/video.m3u8");
+        operator.assert_asked(1, 2);
+    }
 }

@@ -17,7 +17,7 @@ use headend::{Gzip, Headend, MediaRequest, Tls};
 use super::{raise, with_licences};
 use crate::child::{Output, launch_line, run};
 use crate::operator::Operator;
-use crate::player::Player;
+use crate::player::{Player, in_both_players};
 use crate::programme::Programme;
 use crate::reference::assert_played;
 use crate::scratch::scratch_folder;
@@ -73,16 +73,6 @@ fn assert_headers_reach_the_operator(player: Player) {
     }
 }
 
-#[test]
-fn the_headers_of_the_source_reach_the_operator_in_playbin() {
-    assert_headers_reach_the_operator(Player::Playbin);
-}
-
-#[test]
-fn the_headers_of_the_source_reach_the_operator_in_playbin3() {
-    assert_headers_reach_the_operator(Player::Playbin3);
-}
-
 /// A presentation whose playlists are on another host.
 fn elsewhere(operator: &Operator, folder: &Path) {
     let to = folder.join("dash/elsewhere");
@@ -112,16 +102,6 @@ fn assert_plays_from_elsewhere(player: Player) {
     }
 }
 
-#[test]
-fn another_host_gets_no_cookie_in_playbin() {
-    assert_plays_from_elsewhere(Player::Playbin);
-}
-
-#[test]
-fn another_host_gets_no_cookie_in_playbin3() {
-    assert_plays_from_elsewhere(Player::Playbin3);
-}
-
 #[track_caller]
 fn assert_plays_compressed(player: Player) {
     raise();
@@ -140,16 +120,6 @@ fn assert_plays_compressed(player: Player) {
             "{request:?}"
         );
     }
-}
-
-#[test]
-fn playlists_come_compressed_in_playbin() {
-    assert_plays_compressed(Player::Playbin);
-}
-
-#[test]
-fn playlists_come_compressed_in_playbin3() {
-    assert_plays_compressed(Player::Playbin3);
 }
 
 /// The status of the answer to a request of nobody's, or `None` where there is no server.
@@ -291,5 +261,19 @@ fn a_proxy_that_takes_all_is_told() {
             output.stderr.contains("set `no_proxy=127.0.0.1`"),
             "{output:?}"
         );
+    }
+}
+
+in_both_players! {
+    fn the_headers_of_the_source_reach_the_operator(player: Player) {
+        assert_headers_reach_the_operator(player);
+    }
+
+    fn another_host_gets_no_cookie(player: Player) {
+        assert_plays_from_elsewhere(player);
+    }
+
+    fn playlists_come_compressed(player: Player) {
+        assert_plays_compressed(player);
     }
 }

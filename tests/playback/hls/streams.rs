@@ -11,7 +11,7 @@ use headend::{AUDIO_KEY_ID, NEXT_AUDIO_KEY_ID, NEXT_VIDEO_KEY_ID, VIDEO_KEY_ID};
 
 use super::{key_tag, raise, with_licences};
 use crate::operator::Operator;
-use crate::player::Player;
+use crate::player::{Player, in_both_players};
 use crate::programme::Programme;
 use crate::reference::{assert_last_segment, assert_played, samples};
 use crate::scratch::{media, scratch_folder};
@@ -56,16 +56,6 @@ fn asked_for(operator: &Operator, key_id: &str) -> usize {
     let requests = operator.licence_requests().into_iter();
     let kids = requests.flat_map(|request| request.kids);
     kids.filter(|kid| kid == key_id).count()
-}
-
-#[test]
-fn a_variant_with_another_key_is_switched_to_without_a_seam_in_playbin() {
-    assert_switches_to_a_variant_with_another_key(Player::Playbin);
-}
-
-#[test]
-fn a_variant_with_another_key_is_switched_to_without_a_seam_in_playbin3() {
-    assert_switches_to_a_variant_with_another_key(Player::Playbin3);
 }
 
 /// Asserts that these are the last samples of the film, however many.
@@ -173,4 +163,10 @@ fn a_viewer_who_chooses_another_language_hears_it_in_playbin3() {
     assert_eq!(asked_for(&operator, NEXT_AUDIO_KEY_ID), 1);
     assert_eq!(asked_for(&operator, VIDEO_KEY_ID), 1);
     assert_eq!(operator.token_requests().len(), 1);
+}
+
+in_both_players! {
+    fn a_variant_with_another_key_is_switched_to_without_a_seam(player: Player) {
+        assert_switches_to_a_variant_with_another_key(player);
+    }
 }
