@@ -189,7 +189,7 @@ impl<P: Places> Rewriting<'_, P> {
             // What the demuxer would ask a DRM system for is none of its business.
             Some(Some(("EXT-X-SESSION-KEY", list)))
                 if !matches!(KeyTag::read(list).kind, Kind::Demuxers) => {}
-            Some(Some((name, list))) if name.starts_with("EXT-X-") && list.contains("URI=\"") => {
+            Some(Some((name, list))) if name.starts_with("EXT-X-") && list.contains("URI=") => {
                 if ["EXT-X-PART", "EXT-X-PRELOAD-HINT"].contains(&name) {
                     self.before_segment();
                     self.segment_at = None;
@@ -240,9 +240,15 @@ impl<P: Places> Rewriting<'_, P> {
     }
 
     fn key(&mut self, list: &str, line: &str) {
+        let tag = KeyTag::read(list);
+        let is_new_map = self.map.is_some() && self.written_map.is_none();
+        if tag.kind == Kind::Demuxers && is_new_map && self.keys.are_none_for_decryptors() {
+            // An init segment behind the tag would be taken for encrypted as well.
+            self.before_segment();
+        }
         self.is_stale = true;
-        match self.keys.take(KeyTag::read(list)) {
-            Shown::AsItIs if list.contains("URI=\"") => {
+        match self.keys.take(tag) {
+            Shown::AsItIs if text(list, "URI").is_some() => {
                 let list = self.with_absolute_uris(list);
                 self.write(&format!("#EXT-X-KEY:{list}"));
             }
@@ -316,9 +322,9 @@ impl<P: Places> Rewriting<'_, P> {
 
     fn with_absolute_uris(&mut self, list: &str) -> String {
         with_texts(list, |attribute| {
+            // Parsers read one without quotes too.
             let is_uri = attribute.name == "URI" || attribute.name.ends_with("-URI");
-            let is_text = attribute.value.starts_with('"');
-            (is_uri && is_text).then(|| self.absolute(attribute.text()).map(String::from))?
+            is_uri.then(|| self.absolute(attribute.text()).map(String::from))?
         })
     }
 

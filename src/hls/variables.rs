@@ -32,7 +32,9 @@ impl Variables {
         } else {
             return;
         };
-        if let Some(value) = value {
+        // What would end a text or a line is in nobody's value.
+        let is_sound = |value: &String| !value.contains(|one: char| one == '"' || one.is_control());
+        if let Some(value) = value.filter(is_sound) {
             self.0.insert(name.to_owned(), value);
         }
     }

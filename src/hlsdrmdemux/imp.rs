@@ -6,7 +6,7 @@
  *
  * Plays HLS playlists with key tags of DRM systems, which no stock demuxer takes, with the stock demuxer inside. That one gets its playlists
  * from a server in this process: the key tags are taken out, and what they say is put as `pssh` boxes into the init segments, so that a decryptor
- * gets it as protection events. Media segments come straight from their origin.
+ * gets it as protection events. Media segments come straight from their origin, but for hlsdemux those behind a change of keys.
  *
  * Key tags are those of METHOD SAMPLE-AES and SAMPLE-AES-CTR, and any whose KEYFORMAT is not `identity`; AES-128 is left to the demuxer. They
  * have to be for fragmented MP4 (EXT-X-MAP). Keys may change at any segment.
@@ -54,6 +54,8 @@ struct State {
     manifest: Vec<u8>,
     headers: Vec<(String, Secret)>,
     server: Option<PlaylistServer>,
+    /// Where that has the first playlist.
+    first_url: Option<String>,
 }
 
 pub struct HlsDrmDemux {
@@ -69,6 +71,7 @@ impl HlsDrmDemux {
         };
         let mut state = lock(&self.state);
         if state.manifest.len() + bytes.len() > MAX_PLAYLIST {
+            state.manifest.clear();
             drop(state);
             self.fail(&Failure::malformed(format!(
                 "the playlist has more than {MAX_PLAYLIST} bytes"
@@ -111,8 +114,13 @@ impl HlsDrmDemux {
             return Ok(());
         }
         let (url, base) = source::manifest_urls(pad)?;
+        if !["http", "https"].contains(&base.scheme()) {
+            // What is on no web server is the demuxer's alone.
+            self.push(pad, gst::Buffer::from_mut_slice(manifest));
+            return Ok(());
+        }
         let source = Source {
-            origin: base.origin(),
+            urls: [url.clone(), base.clone()],
             headers,
             trust: source::trust(self.obj().upcast_ref())?,
         };
@@ -123,18 +131,40 @@ impl HlsDrmDemux {
             }
         })?;
         let playlist = server.first(&manifest, &url, &base)?;
-        lock(&self.state).server = Some(server);
+        let first_url = server.first_url(&url)?;
+        {
+            let mut state = lock(&self.state);
+            state.server = Some(server);
+            state.first_url = Some(first_url);
+        }
         gst::debug!(
             CAT,
             imp = self,
             "playlist of {} bytes goes on",
             playlist.len()
         );
-        let buffer = gst::Buffer::from_slice(playlist);
+        self.push(pad, gst::Buffer::from_slice(playlist));
+        Ok(())
+    }
+
+    fn push(&self, pad: &gst::GhostPad, buffer: gst::Buffer) {
         let obj = self.obj();
         // What the demuxer says of it, it says on the bus.
         let _ = gst::ProxyPad::chain_default(pad, Some(&*obj), buffer);
-        Ok(())
+    }
+
+    /// Where the older demuxer finds the first playlist again, which it asks for when it cannot have another one (`gst_hls_demux_update_playlist`). The
+    /// newer one does not, and tells it the servers of segments (Referer).
+    fn answer_uri(&self, query: &mut gst::QueryRef) -> bool {
+        let gst::QueryViewMut::Uri(uri) = query.view_mut() else {
+            return false;
+        };
+        let first_url = lock(&self.state).first_url.clone();
+        let first_url = first_url.filter(|_| self.reads_one_map());
+        if let Some(first_url) = &first_url {
+            uri.set_uri(first_url.as_str());
+        }
+        first_url.is_some()
     }
 
     /// Why the demuxer fails, where we know more than it.
@@ -291,6 +321,13 @@ impl ObjectSubclass for HlsDrmDemux {
             .event_function(|pad, parent, event| {
                 Self::catch_panic_pad_function(parent, || false, |imp| imp.sink_event(pad, event))
             })
+            .proxy_pad_query_function(|pad, parent, query| {
+                let is_answered = parent
+                    .and_then(|parent| parent.parent())
+                    .and_downcast::<super::HlsDrmDemux>();
+                is_answered.is_some_and(|obj| obj.imp().answer_uri(query))
+                    || gst::Pad::query_default(pad, parent, query)
+            })
             .build();
         Self {
             sinkpad,
@@ -368,13 +405,19 @@ impl ElementImpl for HlsDrmDemux {
         &self,
         transition: gst::StateChange,
     ) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
-        if transition == gst::StateChange::NullToReady {
+        if [
+            gst::StateChange::NullToReady,
+            gst::StateChange::ReadyToPaused,
+        ]
+        .contains(&transition)
+        {
             self.build_inner()?;
         }
         let success = self.parent_change_state(transition)?;
         if transition == gst::StateChange::PausedToReady {
             let before = {
                 let mut state = lock(&self.state);
+                state.first_url = None;
                 (
                     state.server.take(),
                     std::mem::take(&mut state.manifest),

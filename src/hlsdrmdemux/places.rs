@@ -2,7 +2,7 @@
 
 //! What of a presentation is at which path of the server: only what its playlists name, each at a path that nobody can guess.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 
 use url::Url;
@@ -12,14 +12,14 @@ use crate::failure::Failure;
 use crate::hls::{InitSegment, Places, Rewritten, Variables, rewrite};
 use crate::wait::lock;
 
-/// Places that one playlist may name. A presentation has some dozens.
-const MAX_NAMED: usize = 1000;
+/// Places that one playlist may be the first to name. A presentation has some dozens, one whose keys change often a thousand a day.
+const MAX_NEW: usize = 5000;
 
 /// Init segments, and segments with one, that are kept. Live presentations name new ones for ever.
-const MAX_PARTS: usize = 2 * MAX_NAMED;
+const MAX_PARTS: usize = 4 * MAX_NEW;
 
 /// Playlists that are kept.
-const MAX_PLAYLISTS: usize = 2 * MAX_NAMED;
+const MAX_PLAYLISTS: usize = 2000;
 
 /// Init segments that follow each other have different numbers below this one.
 const NUMBERS: u32 = 1000;
@@ -30,6 +30,8 @@ const MAX_MISSED: u32 = 5;
 /// What is at a path.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub enum Place {
+    /// The presentation's first playlist, as a multivariant one.
+    First(Url),
     Playlist(Url),
     InitSegment(Arc<InitSegment>),
     /// A media segment behind its init segment.
@@ -49,14 +51,20 @@ pub struct Directory {
 struct Entries {
     places: HashMap<String, Place>,
     paths: HashMap<Place, String>,
-    /// Paths of init segments and segments in the order in which they were named first.
-    parts: VecDeque<String>,
+    /// Paths of init segments and segments, by when they were named or asked for last.
+    parts: BTreeMap<u64, String>,
+    /// The other way round.
+    moments: HashMap<String, u64>,
+    /// How many moments there have been.
+    moment: u64,
     /// Of the init segments.
     numbers: HashMap<Arc<InitSegment>, u32>,
     /// How many there have been.
     numbered: u32,
     /// By the paths of what has been fine once.
     good: HashMap<String, Good>,
+    /// A media playlist is among them.
+    has_good_playlist: bool,
     /// Those of the multivariant playlist.
     variables: Variables,
 }
@@ -64,7 +72,7 @@ struct Entries {
 /// What the demuxer has got already.
 #[derive(Default)]
 struct Good {
-    /// The newest playlist, if there is to be another.
+    /// The newest playlist, if it is one.
     playlist: Option<String>,
     /// How often it was repeated.
     missed: u32,
@@ -81,7 +89,9 @@ impl Directory {
 
     /// What is at that path.
     pub fn at(&self, path: &str) -> Option<Place> {
-        lock(&self.entries).places.get(path).cloned()
+        let mut entries = lock(&self.entries);
+        entries.touch(path);
+        entries.places.get(path).cloned()
     }
 
     /// The URL of a place.
@@ -96,8 +106,9 @@ impl Directory {
 
     /// The same of one that has been named, else nothing.
     fn known_url(&self, place: &Place) -> Option<String> {
-        let entries = lock(&self.entries);
-        let path = entries.paths.get(place)?;
+        let mut entries = lock(&self.entries);
+        let path = entries.paths.get(place)?.clone();
+        entries.touch(&path);
         Some(format!("{}{path}", self.origin))
     }
 
@@ -112,13 +123,18 @@ impl Directory {
         lock(&self.entries).variables = variables;
     }
 
-    /// The demuxer gets what is at the path. `playlist` is a live one.
+    /// The demuxer gets what is at the path, and this playlist if it is a media playlist.
     pub fn went_well(&self, path: &str, playlist: Option<String>) {
+        let mut entries = lock(&self.entries);
+        entries.has_good_playlist |= playlist.is_some();
         let good = Good {
             playlist,
             missed: 0,
         };
-        lock(&self.entries).good.insert(path.to_owned(), good);
+        // It may have been forgotten meanwhile.
+        if entries.places.contains_key(path) {
+            entries.good.insert(path.to_owned(), good);
+        }
     }
 
     /// Whether it has gone well before. What goes wrong then may be over when the demuxer asks again.
@@ -126,9 +142,12 @@ impl Directory {
         lock(&self.entries).good.contains_key(path)
     }
 
-    /// The live playlist from before, where there is no new one.
-    ///
-    /// A demuxer that gets none asks for the presentation's first playlist (`gst_hls_demux_update_playlist`), and gets that from where it is.
+    /// Whether the demuxer has any media playlist, and may do without another one.
+    pub fn has_good_playlist(&self) -> bool {
+        lock(&self.entries).has_good_playlist
+    }
+
+    /// The playlist from before, where there is no new one.
     pub fn repeated(&self, path: &str) -> Option<String> {
         let mut entries = lock(&self.entries);
         let good = entries.good.get_mut(path)?;
@@ -148,7 +167,7 @@ impl Directory {
         let imported = lock(&self.entries).variables.clone();
         let mut desk = Desk {
             directory: self,
-            named: 0,
+            new: 0,
             failure: None,
         };
         let rewritten = rewrite(text, url, &imported, &mut desk)
@@ -162,8 +181,9 @@ impl Directory {
 
 impl Entries {
     fn path(&mut self, place: Place) -> Result<String, Failure> {
-        if let Some(known) = self.paths.get(&place) {
-            return Ok(known.clone());
+        if let Some(known) = self.paths.get(&place).cloned() {
+            self.touch(&known);
+            return Ok(known);
         }
         let path = format!("/{}", Uuid::new_v4().simple());
         match &place {
@@ -171,13 +191,15 @@ impl Entries {
                 if self.parts.len() >= MAX_PARTS {
                     self.forget_oldest();
                 }
-                self.parts.push_back(path.clone());
+                self.moment += 1;
+                self.parts.insert(self.moment, path.clone());
+                self.moments.insert(path.clone(), self.moment);
                 if let Place::InitSegment(init) = &place {
                     self.numbered = self.numbered % NUMBERS + 1;
                     self.numbers.insert(init.clone(), self.numbered);
                 }
             }
-            Place::Playlist(_) => {
+            Place::First(_) | Place::Playlist(_) => {
                 if self.places.len() - self.parts.len() >= MAX_PLAYLISTS {
                     return Err(Failure::malformed(format!(
                         "the presentation has more than {MAX_PLAYLISTS} playlists"
@@ -190,9 +212,20 @@ impl Entries {
         Ok(path)
     }
 
+    /// It is in use.
+    fn touch(&mut self, path: &str) {
+        if let Some(before) = self.moments.get_mut(path) {
+            let path = self.parts.remove(before);
+            self.moment += 1;
+            *before = self.moment;
+            self.parts.extend(path.map(|path| (self.moment, path)));
+        }
+    }
+
     /// Of a live presentation old ones are of no use.
     fn forget_oldest(&mut self) {
-        if let Some(path) = self.parts.pop_front() {
+        if let Some((_, path)) = self.parts.pop_first() {
+            self.moments.remove(&path);
             self.good.remove(&path);
             if let Some(place) = self.places.remove(&path) {
                 self.paths.remove(&place);
@@ -207,16 +240,19 @@ impl Entries {
 /// Where one playlist finds places.
 struct Desk<'a> {
     directory: &'a Directory,
-    named: usize,
+    new: usize,
     failure: Option<Failure>,
 }
 
 impl Desk<'_> {
     fn place(&mut self, place: Place) -> String {
-        self.named += 1;
-        let found = match self.named > MAX_NAMED {
+        if let Some(known) = self.directory.known_url(&place) {
+            return known;
+        }
+        self.new += 1;
+        let found = match self.new > MAX_NEW {
             true => Err(Failure::malformed(format!(
-                "the playlist names more than {MAX_NAMED} playlists and init segments"
+                "the playlist names more than {MAX_NEW} new playlists and init segments"
             ))),
             false => self.directory.url(place),
         };

@@ -8,12 +8,12 @@ use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http_body_util::channel::Sender;
 use http_body_util::{Channel, Either, Full};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
+use hyper::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderValue, RANGE};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
@@ -21,8 +21,8 @@ use url::Url;
 
 use super::places::{Directory, Place};
 use crate::failure::{Failure, Kind};
-use crate::hls::{ByteRange, InitSegment, Lost, moved, splice};
-use crate::http::{Opened, Source, Wanted, download, open, refused};
+use crate::hls::{ByteRange, InitSegment, Lost, Rewritten, moved, splice};
+use crate::http::{Downloaded, Opened, Source, Wanted, download, open, refused};
 use crate::runtime;
 use crate::wait::lock;
 
@@ -44,14 +44,14 @@ const PIECES: usize = 8;
 /// How long the demuxer may take to put away an answer that ends it, before the application hears of it and stops the demuxer.
 const GRACE: Duration = Duration::from_millis(100);
 
+/// How long after its last attempt at something a demuxer may fail for it: as long as some attempts with pauses take.
+const RECENT: Duration = Duration::from_secs(20);
+
 /// After an error that is no connection's (out of descriptors, say).
 const PAUSE: Duration = Duration::from_millis(50);
 
 const PLAYLIST_TYPE: &str = "application/vnd.apple.mpegurl";
 const SEGMENT_TYPE: &str = "video/mp4";
-
-/// What ends a live presentation (RFC 8216, 4.3.3.4).
-const END: &str = "#EXT-X-ENDLIST";
 
 type Body = Either<Full<Bytes>, Channel<Bytes, io::Error>>;
 
@@ -64,6 +64,7 @@ pub struct PlaylistServer {
 
 impl Drop for PlaylistServer {
     fn drop(&mut self) {
+        self.shared.is_over.store(true, Ordering::Relaxed);
         self.accepting.abort();
     }
 }
@@ -74,10 +75,18 @@ struct Shared {
     was_asked: AtomicBool,
     /// What is wrong, as long as nobody has been told.
     complaint: Mutex<Option<Failure>>,
-    /// What was not to be had when it was asked for last, and at which path. The demuxer may do without.
-    trouble: Mutex<Option<(String, Failure)>>,
+    trouble: Mutex<Option<Trouble>>,
+    /// The element is through with it. Requests may still be under way.
+    is_over: AtomicBool,
     /// Told what is wrong and stays so.
     complain: Box<dyn Fn(&Failure) + Send + Sync>,
+}
+
+/// Something that the demuxer may do without.
+struct Trouble {
+    path: String,
+    failure: Failure,
+    since: Instant,
 }
 
 impl PlaylistServer {
@@ -109,6 +118,7 @@ impl PlaylistServer {
             was_asked: AtomicBool::new(false),
             complaint: Mutex::default(),
             trouble: Mutex::default(),
+            is_over: AtomicBool::new(false),
             complain: Box::new(complain),
         });
         let accepting = runtime.spawn(accept(listener, Arc::downgrade(&shared)));
@@ -126,22 +136,28 @@ impl PlaylistServer {
     ///
     /// It was asked for at `url`, and is at `base` in the end.
     pub fn first(&self, playlist: &[u8], url: &Url, base: &Url) -> Result<String, Failure> {
-        let directory = &self.shared.directory;
-        let rewritten = directory.rewrite(playlist, base)?;
-        if rewritten.is_multivariant {
-            directory.set_variables(rewritten.variables);
-            return Ok(rewritten.text);
-        }
-        refuse(rewritten.lost)?;
-        // The demuxer would ask the origin for a media playlist again, so it gets one that names it.
-        let place = directory.url(Place::Playlist(url.clone()))?;
-        Ok(format!("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\n{place}\n"))
+        let rewritten = self.shared.directory.rewrite(playlist, base)?;
+        self.shared.multivariant(rewritten, url)
+    }
+
+    /// Where the demuxer gets that again.
+    ///
+    /// # Errors
+    ///
+    /// `Malformed` where there are too many playlists already.
+    pub fn first_url(&self, url: &Url) -> Result<String, Failure> {
+        self.shared.directory.url(Place::First(url.clone()))
     }
 
     /// What is wrong with what the demuxer was to get, if that has not been told yet.
     pub fn complaint(&self) -> Option<Failure> {
         let complaint = lock(&self.shared.complaint).take();
-        complaint.or_else(|| Some(lock(&self.shared.trouble).take()?.1))
+        complaint.or_else(|| {
+            let trouble = lock(&self.shared.trouble).take();
+            // Of what was longer ago it is not the reason.
+            let recent = trouble.filter(|trouble| trouble.since.elapsed() < RECENT);
+            recent.map(|trouble| trouble.failure)
+        })
     }
 
     /// Whether any request has come.
@@ -196,17 +212,21 @@ async fn answer(shared: Weak<Shared>, request: Request<Incoming>) -> Response<Bo
     }
     shared.was_asked.store(true, Ordering::Relaxed);
     let answer = match place {
+        Place::First(url) => shared.first(path, url).await,
         Place::Playlist(url) => {
             let url = with_directives(url, request.uri().query());
             shared.playlist(path, url).await
         }
         Place::InitSegment(segment) => shared.init_segment(path, &segment).await,
-        Place::Segment(init, url) => shared.segment(path, &init, &url).await,
+        Place::Segment(init, url) => {
+            let from = range_start(request.headers());
+            shared.segment(path, &init, &url, from).await
+        }
     };
     match answer {
         Ok(response) => {
             let mut trouble = lock(&shared.trouble);
-            trouble.take_if(|(place, _)| place == path);
+            trouble.take_if(|trouble| trouble.path == path);
             response
         }
         Err(failure) => shared.refuse(path, failure),
@@ -217,6 +237,7 @@ async fn answer(shared: Weak<Shared>, request: Request<Incoming>) -> Response<Bo
 async fn complain(shared: Weak<Shared>) {
     tokio::time::sleep(GRACE).await;
     if let Some(shared) = shared.upgrade()
+        && !shared.is_over.load(Ordering::Relaxed)
         && let Some(failure) = { lock(&shared.complaint).take() }
     {
         (shared.complain)(&failure);
@@ -259,7 +280,7 @@ impl Shared {
         let answer = status(failure.http_status.unwrap_or(502));
         let lasts = match failure.kind {
             Kind::Misconfigured => true,
-            Kind::Malformed => !self.directory.is_good(path),
+            Kind::Malformed => !self.directory.is_good(path) && !self.directory.has_good_playlist(),
             // The demuxer asks again, and says so when it gives up.
             Kind::Denied | Kind::Transient | Kind::TimedOut => false,
         };
@@ -268,42 +289,79 @@ impl Shared {
                 *lock(&self.complaint) = Some(failure);
                 tokio::spawn(complain(Arc::downgrade(self)));
             }
-            false => *lock(&self.trouble) = Some((path.to_owned(), failure)),
+            false => {
+                *lock(&self.trouble) = Some(Trouble {
+                    path: path.to_owned(),
+                    failure,
+                    since: Instant::now(),
+                });
+            }
         }
         answer
     }
 
+    /// The multivariant playlist for what the presentation's first playlist was rewritten to. That was asked for at `url`.
+    fn multivariant(&self, rewritten: Rewritten, url: &Url) -> Result<String, Failure> {
+        if rewritten.is_multivariant {
+            self.directory.set_variables(rewritten.variables);
+            return Ok(rewritten.text);
+        }
+        refuse(rewritten.lost)?;
+        // The demuxer would ask the origin for a media playlist again, so it gets one that names it.
+        let place = self.directory.url(Place::Playlist(url.clone()))?;
+        Ok(format!("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\n{place}\n"))
+    }
+
+    async fn first(self: &Arc<Self>, path: &str, url: Url) -> Result<Response<Body>, Failure> {
+        match self.rewritten(&url).await {
+            Ok(rewritten) => {
+                let text = self.multivariant(rewritten, &url)?;
+                Ok(whole(PLAYLIST_TYPE, text))
+            }
+            Err(failure) => self.repeated(path, failure),
+        }
+    }
+
+    /// The playlist from before, if there is one.
+    fn repeated(&self, path: &str, failure: Failure) -> Result<Response<Body>, Failure> {
+        match self.directory.repeated(path) {
+            Some(playlist) => Ok(whole(PLAYLIST_TYPE, playlist)),
+            None => Err(failure),
+        }
+    }
+
     async fn playlist(self: &Arc<Self>, path: &str, url: Url) -> Result<Response<Body>, Failure> {
+        let rewritten = match self.rewritten(&url).await {
+            Ok(rewritten) => rewritten,
+            Err(failure) => return self.repeated(path, failure),
+        };
+        refuse(rewritten.lost)?;
+        let text = rewritten.text;
+        self.directory.went_well(path, Some(text.clone()));
+        Ok(whole(PLAYLIST_TYPE, text))
+    }
+
+    /// The playlist that is at a URL.
+    async fn rewritten(self: &Arc<Self>, url: &Url) -> Result<Rewritten, Failure> {
         let downloaded = download(Wanted {
-            url: &url,
+            url,
             source: &self.source,
             range: None,
             max: MAX_PLAYLIST,
         })
-        .await;
-        let downloaded = match downloaded {
-            Ok(downloaded) if downloaded.status == 200 => downloaded,
-            other => {
-                return match (self.directory.repeated(path), other) {
-                    (Some(playlist), _) => Ok(whole(PLAYLIST_TYPE, playlist)),
-                    (None, Ok(downloaded)) => refused(&downloaded.url, downloaded.status),
-                    (None, Err(failure)) => Err(failure),
-                };
-            }
-        };
+        .await?;
+        if downloaded.status != 200 {
+            return refused(&downloaded.url, downloaded.status);
+        }
         // A long one takes a while, and tokens are fetched on this thread too.
         let shared = self.clone();
         let rewriting = tokio::task::spawn_blocking(move || {
-            shared.directory.rewrite(&downloaded.body, &downloaded.url)
+            let Downloaded { url, body, .. } = downloaded;
+            shared.directory.rewrite(&body, &url)
         });
-        let rewritten = rewriting
+        rewriting
             .await
-            .map_err(|_| Failure::malformed("the playlist could not be rewritten"))??;
-        refuse(rewritten.lost)?;
-        let has_end = rewritten.text.lines().any(|line| line.starts_with(END));
-        let live = (!has_end).then(|| rewritten.text.clone());
-        self.directory.went_well(path, live);
-        Ok(whole(PLAYLIST_TYPE, rewritten.text))
+            .map_err(|_| Failure::malformed("the playlist could not be rewritten"))?
     }
 
     async fn init_segment(
@@ -322,7 +380,7 @@ impl Shared {
         let downloaded = download(Wanted {
             url: &segment.url,
             source: &self.source,
-            range: segment.range.map(|range| (range.offset, last(range))),
+            range: segment.range.map(|range| (range.offset, Some(last(range)))),
             max: MAX_INIT_SEGMENT,
         })
         .await?;
@@ -342,45 +400,77 @@ impl Shared {
         })
     }
 
-    /// A media segment behind its init segment, as it comes.
+    /// A media segment behind its init segment, as it comes, `from` one of its bytes on: a demuxer whose connection broke goes on where it was.
     async fn segment(
         &self,
         path: &str,
         init: &InitSegment,
         url: &Url,
+        from: u64,
     ) -> Result<Response<Body>, Failure> {
         let spliced = Bytes::from(self.spliced(init).await?);
+        let head = spliced.len() as u64;
+        let behind = from.saturating_sub(head);
         let opened = open(Wanted {
             url,
             source: &self.source,
-            range: None,
+            range: (behind > 0).then_some((behind, None)),
             max: 0,
         })
         .await?;
-        if opened.status != 200 {
-            return refused(url, opened.status);
-        }
+        let skipped = match (opened.status, behind) {
+            (206, 1..) => 0,
+            // A server that knows no ranges.
+            (200, behind) => behind,
+            (status, _) => return refused(url, status),
+        };
         self.directory.went_well(path, None);
-        let length = opened.length.map(|length| length + spliced.len() as u64);
+        // What the demuxer has of the init segment already.
+        let first = spliced.slice(usize::try_from(from.min(head)).unwrap_or_default()..);
+        let total = opened.length.map(|length| head + behind - skipped + length);
         let (sender, body) = Channel::new(PIECES);
-        tokio::spawn(pump(sender, spliced, opened));
+        tokio::spawn(pump(sender, first, opened, skipped));
         let mut response = reply(SEGMENT_TYPE, Either::Right(body));
-        if let Some(length) = length {
-            response.headers_mut().insert(CONTENT_LENGTH, length.into());
+        let headers = response.headers_mut();
+        if let Some(total) = total {
+            headers.insert(CONTENT_LENGTH, total.saturating_sub(from).into());
+            let range = format!("bytes {from}-{}/{total}", total.saturating_sub(1));
+            if from > 0
+                && let Ok(range) = HeaderValue::try_from(range)
+            {
+                headers.insert(CONTENT_RANGE, range);
+            }
+        }
+        if from > 0 {
+            *response.status_mut() = StatusCode::PARTIAL_CONTENT;
         }
         Ok(response)
     }
 }
 
-/// Sends one after the other. It ends when nobody takes it any more.
-async fn pump(mut to: Sender<Bytes, io::Error>, init: Bytes, mut segment: Opened) {
+/// The first byte that a request wants (RFC 9110, 14.2): demuxers leave the end open.
+fn range_start(headers: &HeaderMap) -> u64 {
+    let range = headers.get(RANGE).and_then(|range| range.to_str().ok());
+    let start = range
+        .and_then(|range| range.strip_prefix("bytes="))
+        .and_then(|range| range.strip_suffix('-'));
+    start.and_then(|start| start.parse().ok()).unwrap_or(0)
+}
+
+/// Sends one after the other, the segment without its first bytes. It ends when nobody takes it any more.
+async fn pump(mut to: Sender<Bytes, io::Error>, init: Bytes, mut segment: Opened, skipped: u64) {
+    let mut skipped = usize::try_from(skipped).unwrap_or(usize::MAX);
     let mut next = init;
     loop {
         if to.send_data(next).await.is_err() {
             return;
         }
         next = match segment.chunk().await {
-            Ok(Some(chunk)) => chunk,
+            Ok(Some(mut chunk)) => {
+                let known = chunk.len().min(skipped);
+                skipped -= known;
+                chunk.split_off(known)
+            }
             Ok(None) => return,
             // The demuxer sees that the end is missing.
             Err(failure) => return to.abort(io::Error::other(failure.what)),

@@ -21,7 +21,7 @@ use reqwest::header::{
 use reqwest::{Method, Response};
 use zeroize::Zeroizing;
 
-pub use download::{Opened, Source, Wanted, download, open, refused};
+pub use download::{Downloaded, Opened, Source, Wanted, download, open, refused};
 pub use endpoint::Endpoint;
 pub use reply::Reply;
 pub use tls::{Trust, TrustSettings};

@@ -24,8 +24,11 @@ const SKIPPED: usize = 3;
 /// How much longer than itself a stream may take on a machine that is busy.
 const PATIENCE: u32 = 3;
 
-/// A segment that is late by one is not yet a picture that is late by one: players are two or three segments behind what there is.
+/// How late a picture may be. Players are two or three segments behind what there is, so that it takes more than one late segment for one.
 const CUSHION: gst::ClockTime = gst::ClockTime::from_seconds(2);
+
+/// How often in a row a playlist cannot be had. Each time what is new in it is late by a segment.
+const MISSED: usize = 2;
 
 /// In each round the film has so many.
 const IN_A_FILM: usize = 3;
@@ -55,9 +58,15 @@ fn assert_on_and_on(kind: Kind, samples: &[Vec<u8>]) {
     assert_eq!(differs, None, "{kind:?}: of {} samples", samples.len());
 }
 
+/// How many segments come. The newer demuxer of GStreamer 1.26 leaves out the last one of a live stream that ends, with us and without.
+fn brought(player: Player, segments: usize) -> usize {
+    let (_, minor, ..) = gst::version();
+    segments - usize::from(player == Player::Playbin3 && minor >= 24)
+}
+
 /// Asserts that all comes without a repeat, a gap or a stall, with each key asked for once.
 #[track_caller]
-fn assert_seamless(operator: &Operator, show: &Show, segments: usize) {
+fn assert_seamless(operator: &Operator, show: &Show, segments: usize, missed: usize) {
     let limit = PATIENCE * Duration::from_secs(2 * segments as u64);
     let all = |kind| samples(kind).len() * segments / IN_A_FILM;
     show.wait_for(limit, "all of both streams", |seen| {
@@ -68,7 +77,8 @@ fn assert_seamless(operator: &Operator, show: &Show, segments: usize) {
         for kind in KINDS {
             assert_on_and_on(kind, &seen.decrypted(kind));
         }
-        assert!(seen.most_late < CUSHION, "late by {}", seen.most_late);
+        let limit = CUSHION + gst::ClockTime::from_seconds(2 * missed as u64);
+        assert!(seen.most_late < limit, "late by {}", seen.most_late);
     });
     assert_eq!(operator.token_requests().len(), 1);
     let asked = operator.licence_requests();
@@ -87,10 +97,10 @@ fn assert_outlives_failures(player: Player) {
         });
         for name in ["video", "audio"] {
             let path = format!("/hls/live-steady/{name}.m3u8");
-            operator.set_media_status(&path, status, 2);
+            operator.set_media_status(&path, status, MISSED);
         }
     }
-    assert_seamless(&operator, &show, HALF_A_MINUTE);
+    assert_seamless(&operator, &show, brought(player, HALF_A_MINUTE), MISSED);
     let playlists = operator.media_requests().into_iter();
     let firsts = playlists.filter(|request| request.path.ends_with("/master.m3u8"));
     assert_eq!(firsts.count(), 1, "the demuxer went past us");
@@ -99,7 +109,7 @@ fn assert_outlives_failures(player: Player) {
 in_both_players! {
     fn a_minute_of_live_television_plays(player: Player) {
         let (operator, show) = live(player, MINUTE);
-        assert_seamless(&operator, &show, MINUTE);
+        assert_seamless(&operator, &show, brought(player, MINUTE), 0);
     }
 
     fn live_television_outlives_playlists_that_cannot_be_had(player: Player) {

@@ -14,7 +14,7 @@ use gst::prelude::*;
 use headend::certificates::Authority;
 use headend::{Gzip, Headend, MediaRequest, Tls};
 
-use super::{raise, with_licences};
+use super::{raise, with_another_key, with_licences};
 use crate::child::{Output, launch_line, run};
 use crate::operator::Operator;
 use crate::player::{Player, in_both_players};
@@ -44,7 +44,10 @@ fn ours(operator: &Operator) -> Vec<MediaRequest> {
 /// As an operator's player has it.
 fn set_headers(source: &gst::Element) {
     source.set_property("user-agent", "Box/7");
-    source.set_property("cookies", glib::StrV::from(["session=cookie-secret"]));
+    source.set_property(
+        "cookies",
+        glib::StrV::from(["session=cookie-secret", "signed=1"]),
+    );
     let extra = gst::Structure::builder("headers")
         .field("X-Device", "device-secret")
         .build();
@@ -68,7 +71,10 @@ fn assert_headers_reach_the_operator(player: Player) {
     assert_eq!(ours.len(), 4, "{ours:?}");
     for request in &ours {
         assert_eq!(header(request, "user-agent"), Some("Box/7"), "{request:?}");
-        assert_eq!(header(request, "cookie"), Some("session=cookie-secret"));
+        let cookies = "session=cookie-secret; signed=1";
+        assert_eq!(header(request, "cookie"), Some(cookies));
+        let first = operator.url("/hls/cenc/master.m3u8");
+        assert_eq!(header(request, "referer"), Some(first.as_str()));
         assert_eq!(header(request, "x-device"), Some("device-secret"));
     }
 }
@@ -124,12 +130,28 @@ fn assert_plays_compressed(player: Player) {
 
 /// The status of the answer to a request of nobody's, or `None` where there is no server.
 fn ask(address: &str, method: &str, path: &str) -> Option<u16> {
+    Some(fetch(address, method, path, "")?.0)
+}
+
+/// Status and body. `more` are headers, each with its line's end.
+fn fetch(address: &str, method: &str, path: &str, more: &str) -> Option<(u16, Vec<u8>)> {
     let mut connection = TcpStream::connect(address).ok()?;
-    let head = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    let head =
+        format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{more}\r\n");
     connection.write_all(head.as_bytes()).ok()?;
-    let mut reply = String::new();
-    connection.read_to_string(&mut reply).ok()?;
-    reply.split(' ').nth(1)?.parse().ok()
+    let mut reply = Vec::new();
+    connection.read_to_end(&mut reply).ok()?;
+    let end = reply.windows(4).position(|four| four == b"\r\n\r\n")?;
+    let head = String::from_utf8_lossy(&reply[..end]).into_owned();
+    let status = head.split(' ').nth(1)?.parse().ok()?;
+    Some((status, reply.split_off(end + 4)))
+}
+
+/// Address and path of a URL of the server inside.
+#[track_caller]
+fn parts(url: &str) -> (&str, &str) {
+    let url = url.strip_prefix("http://").expect("an http URL");
+    url.split_at(url.find('/').expect("a path"))
 }
 
 /// The playlist that the demuxer inside gets first.
@@ -164,29 +186,26 @@ fn assert_server_is_discreet(player: Player, demuxer: &'static str) {
         .lines()
         .find(|line| line.starts_with("http"))
         .expect("a URL");
-    let (address, path) = url["http://".len()..].split_once('/').expect("a path");
+    let (address, path) = parts(url);
     assert!(address.starts_with("127.0.0.1:"), "{address}");
-    assert_eq!(path.len(), 32, "nobody guesses it");
+    assert_eq!(path.len(), 33, "nobody guesses it");
     let status = |method: &str, path: &str| ask(address, method, path).expect("an answer");
-    assert_eq!(status("GET", &format!("/{path}")), 200);
-    assert_eq!(status("POST", &format!("/{path}")), 405);
+    assert_eq!(status("GET", path), 200);
+    assert_eq!(status("POST", path), 405);
     for path in [
         "/",
         "/hls/cenc/video.m3u8",
         "/../etc/passwd",
         "/00000000000000000000000000000000",
         "//",
-        &format!("/{path}/"),
-        &format!("/{}", path.to_uppercase()),
+        &format!("{path}/"),
+        &path.to_uppercase(),
     ] {
         assert_eq!(status("GET", path), 404, "{path}");
     }
     show.end().assert_well();
     show.stop(gst::State::Null);
-    assert!(
-        ask(address, "GET", &format!("/{path}")).is_none(),
-        "it is there still"
-    );
+    assert!(ask(address, "GET", path).is_none(), "it is there still");
 }
 
 #[test]
@@ -276,4 +295,49 @@ in_both_players! {
     fn playlists_come_compressed(player: Player) {
         assert_plays_compressed(player);
     }
+}
+
+/// Where a connection breaks in a segment that comes with its init segment, the older demuxer goes on from there.
+#[test]
+fn a_segment_behind_its_init_segment_can_be_had_from_any_byte_on() {
+    raise();
+    let operator = Operator::start_with_media(with_another_key());
+    let uri = operator.url("/hls/other/video.m3u8");
+    let setup = Setup::new(Player::Playbin, &operator).uri(uri).in_time();
+    let show = with_licences(setup, &operator).open();
+    let master = first_playlist(&show, "hlsdemux");
+    show.start();
+    show.wait_until("the end of the picture", |seen| {
+        seen.ends_at_decryptors == 1
+    });
+    operator.catch_up();
+    show.wait_for_picture(gst::ClockTime::ZERO);
+    let url_in = |playlist: &str| {
+        let found = playlist
+            .lines()
+            .rfind(|line| line.starts_with("http://127.0.0.1:"));
+        let ours = found.filter(|line| !line.ends_with(".m4s"));
+        ours.expect("a place").to_owned()
+    };
+    let media = url_in(&master.lock().expect("no panic"));
+    let (address, path) = parts(&media);
+    let (_, playlist) = fetch(address, "GET", path, "").expect("a playlist");
+    let playlist = String::from_utf8(playlist).expect("text");
+    let own = playlist
+        .lines()
+        .find(|line| line.starts_with(&format!("http://{address}/")));
+    let (address, path) = parts(own.expect("a segment with its init segment"));
+    let (status, whole) = fetch(address, "GET", path, "").expect("a segment");
+    assert_eq!(status, 200);
+    let moof = whole
+        .windows(4)
+        .position(|four| four == b"moof")
+        .expect("a fragment");
+    for from in [1, 40, moof - 4, moof + 1000, whole.len() - 1] {
+        let range = format!("Range: bytes={from}-\r\n");
+        let (status, rest) = fetch(address, "GET", path, &range).expect("the rest");
+        assert_eq!(status, 206, "{from}");
+        assert!(rest == whole[from..], "{from}: {} bytes", rest.len());
+    }
+    show.end().assert_well();
 }

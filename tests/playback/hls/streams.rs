@@ -165,7 +165,37 @@ fn a_viewer_who_chooses_another_language_hears_it_in_playbin3() {
     assert_eq!(operator.token_requests().len(), 1);
 }
 
+/// A variant whose playlist is not to be had, or is none, is not the end of one that plays.
+#[track_caller]
+fn assert_outlives_bad_variants(player: Player, status: u16, times: usize) {
+    raise();
+    let operator = Operator::start();
+    operator.set_media_delay(Duration::from_millis(300));
+    operator.set_media_status("/hls/variants/high.m3u8", status, times);
+    let uri = operator.url("/hls/variants/master.m3u8");
+    let show = with_licences(Setup::new(player, &operator).uri(uri), &operator).open();
+    show.on_new("hlsdrmdemux", |demuxer| {
+        demuxer.set_property("connection-speed", SLOW);
+    });
+    show.start();
+    show.wait_until("the first picture", |seen| seen.count(Kind::Picture) > 0);
+    set_connection_speed(&show, FAST);
+    let ended = show.end();
+    assert_played(&show, &ended, operator.kinds());
+    let tried = operator.media_requests().into_iter();
+    let tried = tried.filter(|request| request.path == "/hls/variants/high.m3u8");
+    assert!(tried.count() > 0, "it was not tried");
+}
+
 in_both_players! {
+    fn a_variant_that_cannot_be_had_twice_is_no_end(player: Player) {
+        assert_outlives_bad_variants(player, 503, 2);
+    }
+
+    fn a_variant_that_is_no_playlist_is_no_end(player: Player) {
+        assert_outlives_bad_variants(player, 200, usize::MAX);
+    }
+
     fn a_variant_with_another_key_is_switched_to_without_a_seam(player: Player) {
         assert_switches_to_a_variant_with_another_key(player);
     }

@@ -8,8 +8,13 @@ use std::sync::{Arc, Mutex};
 use gst::prelude::*;
 use headend::Headend;
 
-use crate::player::init;
+use super::raise;
+use crate::operator::Operator;
+use crate::player::{Player, init};
+use crate::programme::Programme;
 use crate::reference::{PICTURES, SOUNDS};
+use crate::scratch::media;
+use crate::show::Setup;
 
 /// What a sink sees of a buffer.
 type Buffer = (Option<gst::ClockTime>, Option<gst::ClockTime>, Vec<u8>);
@@ -114,6 +119,19 @@ fn assert_same_as_without(inside: &str, path: &str) {
         assert_eq!(differs, None, "{name}");
         assert_eq!(with[name].len(), buffers.len(), "{name}");
     }
+}
+
+// The newer demuxer takes none.
+#[test]
+fn films_in_files_play_in_playbin() {
+    raise();
+    let operator = Operator::start_for(Programme::HlsPictureAlone);
+    let uri = format!("file://{}/dash/clear/video.m3u8", media().display());
+    let setup = Setup::new(Player::Playbin, &operator).uri(uri);
+    let show = setup.open();
+    show.start();
+    show.end().assert_well();
+    assert!(show.element("hlsdrmdemux").is_some());
 }
 
 #[test]
