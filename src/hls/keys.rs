@@ -81,11 +81,6 @@ impl Keys {
         }
     }
 
-    /// No decryptor has to know anything.
-    pub fn are_none_for_decryptors(&self) -> bool {
-        self.for_decryptors().next().is_none()
-    }
-
     /// The demuxer decrypts the segments.
     pub fn has_demuxers(&self) -> bool {
         self.has_demuxers
@@ -124,7 +119,7 @@ impl Keys {
         if boxes.is_empty() && self.for_decryptors().any(is_whole) {
             return Some(Lost::WholeSegments);
         }
-        let is_lost = !has_init_segment && !self.are_none_for_decryptors();
+        let is_lost = !has_init_segment && self.for_decryptors().next().is_some();
         is_lost.then_some(Lost::WithoutInitSegment)
     }
 

@@ -84,6 +84,7 @@ pub fn rewrite(
         variables: Variables::default(),
         is_multivariant: false,
         map: None,
+        map_at: None,
         written_map: None,
         keys: Keys::default(),
         last_map: None,
@@ -127,6 +128,8 @@ struct Rewriting<'a, P> {
     is_multivariant: bool,
     /// The attributes of the EXT-X-MAP in force.
     map: Option<String>,
+    /// Where in `out` it stood, if the demuxer has not been told of it: a key tag that comes next is not the key of an init segment.
+    map_at: Option<usize>,
     /// What the demuxer was told last of it.
     written_map: Option<InitSegment>,
     /// The init segment of the segment before.
@@ -150,10 +153,9 @@ impl<P: Places> Rewriting<'_, P> {
             }
             Some(Some(("EXT-X-MAP", list))) if text(list, "URI").is_some() => {
                 self.map = Some(list.to_owned());
+                self.map_at = Some(self.out.len());
                 self.written_map = None;
                 self.is_stale = true;
-                // Where the packager has it, at the earliest.
-                self.segment_at = None;
             }
             Some(Some(("EXT-X-DEFINE", list))) => {
                 self.variables.define(list, self.imported, self.url);
@@ -188,7 +190,10 @@ impl<P: Places> Rewriting<'_, P> {
             }
             // What the demuxer would ask a DRM system for is none of its business.
             Some(Some(("EXT-X-SESSION-KEY", list)))
-                if !matches!(KeyTag::read(list).kind, Kind::Demuxers) => {}
+                if !matches!(
+                    KeyTag::read(&self.variables.substitute(list)).kind,
+                    Kind::Demuxers
+                ) => {}
             Some(Some((name, list))) if name.starts_with("EXT-X-") && list.contains("URI=") => {
                 if ["EXT-X-PART", "EXT-X-PRELOAD-HINT"].contains(&name) {
                     self.before_segment();
@@ -223,7 +228,10 @@ impl<P: Places> Rewriting<'_, P> {
             Some(url) => self.whole_segment(&url).unwrap_or_else(|| url.into()),
             None => uri.to_owned(),
         };
-        self.fresh_map = None;
+        // Parts are not segments to all demuxers.
+        if self.fresh_map.take().is_some() {
+            self.last_map.clone_from(&self.written_map);
+        }
         self.has_byte_range = false;
         self.write(&uri);
     }
@@ -236,18 +244,12 @@ impl<P: Places> Rewriting<'_, P> {
             return None;
         }
         self.places
-            .whole_segment(self.last_map.as_ref()?, url, is_new)
+            .whole_segment(self.written_map.as_ref()?, url, is_new)
     }
 
     fn key(&mut self, list: &str, line: &str) {
-        let tag = KeyTag::read(list);
-        let is_new_map = self.map.is_some() && self.written_map.is_none();
-        if tag.kind == Kind::Demuxers && is_new_map && self.keys.are_none_for_decryptors() {
-            // An init segment behind the tag would be taken for encrypted as well.
-            self.before_segment();
-        }
         self.is_stale = true;
-        match self.keys.take(tag) {
+        match self.keys.take(KeyTag::read(list)) {
             Shown::AsItIs if text(list, "URI").is_some() => {
                 let list = self.with_absolute_uris(list);
                 self.write(&format!("#EXT-X-KEY:{list}"));
@@ -263,6 +265,7 @@ impl<P: Places> Rewriting<'_, P> {
         if !std::mem::take(&mut self.is_stale) {
             return;
         }
+        let at = self.map_at.take().or(self.segment_at);
         let boxes = match self.keys.boxes() {
             Ok(boxes) => boxes,
             Err(objection) => {
@@ -282,7 +285,8 @@ impl<P: Places> Rewriting<'_, P> {
         };
         let segment = InitSegment {
             url,
-            range: text(map, "BYTERANGE").and_then(byte_range),
+            range: text(map, "BYTERANGE")
+                .and_then(|range| byte_range(&self.variables.substitute(range))),
             boxes,
         };
         if self.written_map.as_ref() == Some(&segment) {
@@ -292,8 +296,9 @@ impl<P: Places> Rewriting<'_, P> {
             true => format!("#EXT-X-MAP:{}", self.with_absolute_uris(map)),
             false => {
                 let place = self.places.init_segment(segment.clone());
+                let map = self.with_absolute_uris(map);
                 // The place has the part alone.
-                let others = attributes(map)
+                let others = attributes(&map)
                     .filter(|one| !["URI", "BYTERANGE"].contains(&one.name))
                     .map(|one| format!(",{}={}", one.name, one.value));
                 format!("#EXT-X-MAP:URI=\"{place}\"{}", others.collect::<String>())
@@ -304,13 +309,10 @@ impl<P: Places> Rewriting<'_, P> {
             *last != segment && !(last.boxes.is_empty() && segment.boxes.is_empty())
         };
         self.fresh_map = Some(self.last_map.as_ref().is_some_and(is_new));
-        self.last_map = Some(segment.clone());
         self.written_map = Some(segment);
         // Not between a segment's tags: to some demuxers a byte range is that of whatever comes next.
-        let at = self.segment_at.unwrap_or(self.out.len());
-        let line = line + "\n";
-        self.out.insert_str(at, &line);
-        self.segment_at = self.segment_at.map(|at| at + line.len());
+        self.out
+            .insert_str(at.unwrap_or(self.out.len()), &(line + "\n"));
     }
 
     fn with_playlist(&mut self, list: &str) -> String {

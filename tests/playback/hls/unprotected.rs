@@ -3,7 +3,8 @@
 //! What is not protected by a DRM system plays as without this plugin: nobody has to choose a demuxer by what is on.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
 use gst::prelude::*;
 use headend::Headend;
@@ -19,11 +20,56 @@ use crate::show::Setup;
 /// What a sink sees of a buffer.
 type Buffer = (Option<gst::ClockTime>, Option<gst::ClockTime>, Vec<u8>);
 
-/// By the streams' media types.
-type Streams = Arc<Mutex<BTreeMap<String, Vec<Buffer>>>>;
+/// What came, by the streams' media types.
+#[derive(Default)]
+struct Streams {
+    buffers: Mutex<BTreeMap<String, Vec<Buffer>>>,
+    ends: Mutex<usize>,
+    ended: Condvar,
+}
+
+impl Streams {
+    /// Takes what passes the pad.
+    fn watch(self: &Arc<Self>, pad: &gst::Pad) {
+        let streams = self.clone();
+        pad.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
+            let caps = pad.current_caps().expect("caps come before buffers");
+            let name = caps.structure(0).expect("fixed caps").name().to_string();
+            let buffer = info.buffer().expect("a buffer probe");
+            let bytes = buffer.map_readable().expect("readable").to_vec();
+            let seen = (buffer.pts(), buffer.dts(), bytes);
+            let mut buffers = streams.buffers.lock().expect("no panic");
+            buffers.entry(name).or_default().push(seen);
+            gst::PadProbeReturn::Ok
+        });
+        let streams = self.clone();
+        pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
+            if info
+                .event()
+                .is_some_and(|event| event.type_() == gst::EventType::Eos)
+            {
+                *streams.ends.lock().expect("no panic") += 1;
+                streams.ended.notify_all();
+            }
+            gst::PadProbeReturn::Ok
+        });
+    }
+
+    /// Waits for the ends of so many. The pipeline may be through with one before there is another.
+    #[track_caller]
+    fn wait_for(&self, count: usize) {
+        let ends = self.ends.lock().expect("no panic");
+        let limit = Duration::from_secs(60);
+        let (ends, waited) = self
+            .ended
+            .wait_timeout_while(ends, limit, |ends| *ends < count)
+            .expect("no panic");
+        assert!(!waited.timed_out(), "{ends} of {count} streams ended");
+    }
+}
 
 /// Has what comes out of a pad parsed, and collects that.
-fn collect(pipeline: &gst::Pipeline, pad: &gst::Pad, streams: &Streams) {
+fn collect(pipeline: &gst::Pipeline, pad: &gst::Pad, streams: &Arc<Streams>) {
     let parser = gst::ElementFactory::make("parsebin")
         .build()
         .expect("parsebin is there");
@@ -38,18 +84,8 @@ fn collect(pipeline: &gst::Pipeline, pad: &gst::Pad, streams: &Streams) {
             .property("async", false)
             .build()
             .expect("fakesink is there");
+        streams.watch(pad);
         plug(&pipeline, &sink, pad);
-        let streams = streams.clone();
-        pad.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
-            let caps = pad.current_caps().expect("caps come before buffers");
-            let name = caps.structure(0).expect("fixed caps").name().to_string();
-            let buffer = info.buffer().expect("a buffer probe");
-            let bytes = buffer.map_readable().expect("readable").to_vec();
-            let seen = (buffer.pts(), buffer.dts(), bytes);
-            let mut streams = streams.lock().expect("no panic");
-            streams.entry(name).or_default().push(seen);
-            gst::PadProbeReturn::Ok
-        });
     });
     plug(pipeline, &parser, pad);
 }
@@ -82,7 +118,7 @@ fn streams(demuxer: &str, inside: &str, uri: &str) -> BTreeMap<String, Vec<Buffe
         .add_many([&source, &element])
         .expect("new elements");
     source.link(&element).expect("they fit");
-    let streams = Streams::default();
+    let streams = Arc::<Streams>::default();
     let (weak, collected) = (pipeline.downgrade(), streams.clone());
     element.connect_pad_added(move |_, pad| {
         if let Some(pipeline) = weak.upgrade() {
@@ -90,14 +126,10 @@ fn streams(demuxer: &str, inside: &str, uri: &str) -> BTreeMap<String, Vec<Buffe
         }
     });
     pipeline.set_state(gst::State::Playing).expect("it plays");
-    let message = pipeline.bus().expect("a bus").timed_pop_filtered(
-        gst::ClockTime::from_seconds(60),
-        &[gst::MessageType::Eos, gst::MessageType::Error],
-    );
+    streams.wait_for(2);
     pipeline.set_state(gst::State::Null).expect("it stops");
-    let message = message.expect("an end");
-    assert_eq!(message.type_(), gst::MessageType::Eos, "{message:?}");
-    std::mem::take(&mut *streams.lock().expect("no panic"))
+    let buffers = &mut *streams.buffers.lock().expect("no panic");
+    std::mem::take(buffers)
 }
 
 #[track_caller]
