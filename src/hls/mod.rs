@@ -8,6 +8,8 @@ mod init_segment;
 mod key_tag;
 mod keys;
 mod playlist;
+#[cfg(test)]
+mod unchanged;
 mod variables;
 
 pub use init_segment::{moved, splice};
