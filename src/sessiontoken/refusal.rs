@@ -6,6 +6,8 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
+use gst::glib;
+use gst::prelude::*;
 use gst::subclass::prelude::*;
 
 use crate::failure::Failure;
@@ -41,7 +43,7 @@ impl SessionToken {
         context
             .make_mut()
             .structure_mut()
-            .set("store", self.store());
+            .set_value("store", as_object(self.store()));
         query.set_context(&context);
         true
     }
@@ -200,4 +202,11 @@ impl SessionToken {
             self.post_failure(policy.source.nick(), failure);
         }
     }
+}
+
+/// As what C's `gst_structure_get()` asks for: it wants the very type.
+fn as_object(store: impl IsA<glib::Object> + Send) -> glib::SendValue {
+    let value = store.upcast::<glib::Object>().to_value();
+    // SAFETY: what is in the value may be sent.
+    unsafe { value.into_send_value() }
 }
