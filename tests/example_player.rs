@@ -4,6 +4,7 @@
 //! standard input and a real head-end.
 
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
@@ -134,6 +135,18 @@ fn read(from: impl Read + Send + 'static, line: mpsc::Sender<String>) {
     });
 }
 
+/// Plays to the end, which comes in the middle of downloads.
+///
+/// GStreamer 1.22 with libsoup 3.2 crashes now and then when it is stopped there (a segmentation fault in libsoup, below souphttpsrc and
+/// dashdemux2), whatever it plays. That is not what is tested, so it is played again then, but not for ever.
+#[track_caller]
+fn end_in_mid_download(watch: impl Fn() -> Player) -> (ExitStatus, String) {
+    const SEGMENTATION_FAULT: i32 = 11;
+    let mut ends = std::iter::repeat_with(|| watch().end()).take(4);
+    let is_ours = |end: &(ExitStatus, _)| end.0.signal() != Some(SEGMENTATION_FAULT);
+    ends.find(is_ours).expect("an end that is not libsoup's")
+}
+
 #[track_caller]
 fn assert_ended(status: ExitStatus, code: i32, output: &str) {
     assert_eq!(status.code(), Some(code), "{status}\n{output}");
@@ -239,8 +252,9 @@ fn refusing() -> Headend {
 fn a_refusal_is_told_with_its_reason_and_ends_a_player_without_other_channels() {
     for options in [&[][..], &["--written-out"]] {
         let headend = refusing();
-        let player = Player::watch(&headend, options, &[&headend.manifest_url()]);
-        let (status, output) = player.end();
+        let manifest = headend.manifest_url();
+        let (status, output) =
+            end_in_mid_download(|| Player::watch(&headend, options, &[&manifest]));
         assert_ended(status, 1, &output);
         assert_eq!(
             lines_with(&output, "token: none from rdk: denied (HTTP 403)").len(),
