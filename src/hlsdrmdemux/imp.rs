@@ -29,7 +29,7 @@ use gst::prelude::*;
 use gst::subclass::prelude::*;
 use once_cell::sync::Lazy;
 
-use super::playlist_server::{MAX_PLAYLIST, PlaylistServer};
+use super::playlist_server::{MAX_PLAYLIST, PlaylistServer, Verdict};
 use super::settings::Settings;
 use super::source;
 use crate::config::Configurable;
@@ -125,11 +125,16 @@ impl HlsDrmDemux {
             trust: source::trust(self.obj().upcast_ref())?,
         };
         let weak = self.obj().downgrade();
-        let server = PlaylistServer::start(source, self.reads_one_map(), move |failure| {
-            if let Some(obj) = weak.upgrade() {
-                obj.imp().fail(failure);
-            }
-        })?;
+        let server =
+            PlaylistServer::start(source, self.reads_one_map(), move |failure, verdict| {
+                let Some(obj) = weak.upgrade() else {
+                    return;
+                };
+                match verdict {
+                    Verdict::Fatal => obj.imp().fail(failure),
+                    Verdict::Passing => obj.imp().warn(failure),
+                }
+            })?;
         let playlist = server.first(&manifest, &url, &base)?;
         let first_url = server.first_url(&url)?;
         {
@@ -178,6 +183,11 @@ impl HlsDrmDemux {
         };
         let complaint = server.complaint();
         complaint.or_else(|| (!server.was_asked() && has_proxy()).then(past_us))
+    }
+
+    fn warn(&self, failure: &Failure) {
+        gst::warning!(CAT, imp = self, "{}", failure.what);
+        messages::post_warning(self.obj().upcast_ref(), failure);
     }
 
     fn fail(&self, failure: &Failure) {

@@ -78,8 +78,20 @@ struct Shared {
     trouble: Mutex<Option<Trouble>>,
     /// The element is through with it. Requests may still be under way.
     is_over: AtomicBool,
-    /// Told what is wrong and stays so.
-    complain: Box<dyn Fn(&Failure) + Send + Sync>,
+    /// Told what is wrong and stays so, and what that means.
+    complain: Box<Complain>,
+}
+
+/// Tells the application.
+type Complain = dyn Fn(&Failure, Verdict) + Send + Sync;
+
+/// What a complaint means for the presentation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// There is nothing to play.
+    Fatal,
+    /// The demuxer may go on with something else.
+    Passing,
 }
 
 /// Something that the demuxer may do without.
@@ -99,7 +111,7 @@ impl PlaylistServer {
     pub fn start(
         source: Source,
         reads_one_map: bool,
-        complain: impl Fn(&Failure) + Send + Sync + 'static,
+        complain: impl Fn(&Failure, Verdict) + Send + Sync + 'static,
     ) -> Result<Self, Failure> {
         let runtime = runtime::get()?;
         let no_socket = |error: io::Error| {
@@ -240,7 +252,7 @@ async fn complain(shared: Weak<Shared>) {
         && !shared.is_over.load(Ordering::Relaxed)
         && let Some(failure) = { lock(&shared.complaint).take() }
     {
-        (shared.complain)(&failure);
+        (shared.complain)(&failure, Verdict::Fatal);
     }
 }
 
@@ -280,7 +292,14 @@ impl Shared {
         let answer = status(failure.http_status.unwrap_or(502));
         let lasts = match failure.kind {
             Kind::Misconfigured => true,
-            Kind::Malformed => !self.directory.is_good(path) && !self.directory.has_good_playlist(),
+            Kind::Malformed if self.directory.is_good(path) => false,
+            Kind::Malformed => {
+                let is_only_one = !self.directory.has_good_playlist();
+                if !is_only_one && self.is_new_trouble(path) {
+                    (self.complain)(&failure, Verdict::Passing);
+                }
+                is_only_one
+            }
             // The demuxer asks again, and says so when it gives up.
             Kind::Denied | Kind::Transient | Kind::TimedOut => false,
         };
@@ -298,6 +317,12 @@ impl Shared {
             }
         }
         answer
+    }
+
+    /// Whether something else was the trouble last.
+    fn is_new_trouble(&self, path: &str) -> bool {
+        let known = lock(&self.trouble);
+        known.as_ref().is_none_or(|trouble| trouble.path != path)
     }
 
     /// The multivariant playlist for what the presentation's first playlist was rewritten to. That was asked for at `url`.

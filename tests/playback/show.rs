@@ -319,6 +319,22 @@ impl Show {
         }
     }
 
+    /// Waits for a warning.
+    #[track_caller]
+    pub fn warning(&self) -> Complaint {
+        let deadline = Instant::now() + IN_THE_END;
+        loop {
+            let message = self.next_message(deadline).expect("a warning");
+            if let gst::MessageView::Warning(warning) = message.view() {
+                return Complaint {
+                    from: factory_of(&message),
+                    error: warning.error(),
+                    details: warning.details().map(ToOwned::to_owned),
+                };
+            }
+        }
+    }
+
     /// Stops to READY, with every decryptor that gives up its wait for a token taking its time before it goes on to stop. Returns
     /// what the application was told of errors meanwhile; NULL would throw that away.
     #[track_caller]

@@ -13,7 +13,7 @@ use super::{key_tag, raise, with_licences};
 use crate::operator::Operator;
 use crate::player::{Player, in_both_players};
 use crate::programme::Programme;
-use crate::reference::{assert_last_segment, assert_played, samples};
+use crate::reference::{assert_clear, assert_last_segment, assert_played, samples};
 use crate::scratch::{media, scratch_folder};
 use crate::show::{Kind, Setup, Show};
 
@@ -165,35 +165,47 @@ fn a_viewer_who_chooses_another_language_hears_it_in_playbin3() {
     assert_eq!(operator.token_requests().len(), 1);
 }
 
-/// A variant whose playlist is not to be had, or is none, is not the end of one that plays.
-#[track_caller]
-fn assert_outlives_bad_variants(player: Player, status: u16, times: usize) {
+/// Plays a film whose better variant is answered so, on a network that gets better.
+fn with_bad_variant(player: Player, operator: &Operator, status: u16, times: usize) -> Show {
     raise();
-    let operator = Operator::start();
     operator.set_media_delay(Duration::from_millis(300));
     operator.set_media_status("/hls/variants/high.m3u8", status, times);
     let uri = operator.url("/hls/variants/master.m3u8");
-    let show = with_licences(Setup::new(player, &operator).uri(uri), &operator).open();
+    let show = with_licences(Setup::new(player, operator).uri(uri), operator).open();
     show.on_new("hlsdrmdemux", |demuxer| {
         demuxer.set_property("connection-speed", SLOW);
     });
     show.start();
     show.wait_until("the first picture", |seen| seen.count(Kind::Picture) > 0);
     set_connection_speed(&show, FAST);
-    let ended = show.end();
-    assert_played(&show, &ended, operator.kinds());
-    let tried = operator.media_requests().into_iter();
-    let tried = tried.filter(|request| request.path == "/hls/variants/high.m3u8");
-    assert!(tried.count() > 0, "it was not tried");
+    show
 }
 
 in_both_players! {
     fn a_variant_that_cannot_be_had_twice_is_no_end(player: Player) {
-        assert_outlives_bad_variants(player, 503, 2);
+        let operator = Operator::start();
+        let show = with_bad_variant(player, &operator, 503, 2);
+        let ended = show.end();
+        assert_played(&show, &ended, operator.kinds());
+        let tried = operator.media_requests().into_iter();
+        let tried = tried.filter(|request| request.path == "/hls/variants/high.m3u8");
+        assert!(tried.count() > 0, "it was not tried");
     }
 
-    fn a_variant_that_is_no_playlist_is_no_end(player: Player) {
-        assert_outlives_bad_variants(player, 200, usize::MAX);
+    fn a_variant_that_is_no_playlist_is_told_and_no_end(player: Player) {
+        let operator = Operator::start();
+        let show = with_bad_variant(player, &operator, 200, usize::MAX);
+        let warning = show.warning();
+        assert_eq!(warning.from, "hlsdrmdemux");
+        let message = warning.error.message();
+        assert!(message.contains("does not begin with #EXTM3U"), "{message}");
+        // The newer demuxer of GStreamer 1.26 asks for it for ever.
+        let (_, minor, ..) = gst::version();
+        if player == Player::Playbin || minor < 24 {
+            let ended = show.end();
+            assert!(ended.error.is_none(), "{ended:?}");
+            show.seen(|seen| assert_clear(Kind::Picture, &seen.decrypted(Kind::Picture)));
+        }
     }
 
     fn a_variant_with_another_key_is_switched_to_without_a_seam(player: Player) {
