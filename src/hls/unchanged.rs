@@ -146,7 +146,10 @@ fn kept(text: &str) -> Vec<&str> {
     let text = text.trim_start_matches('\u{feff}');
     let is_kept = |line: &&str| {
         let is_ours = line.starts_with("#EXT-X-MAP:") || is_key(line);
-        line.is_empty() || line.starts_with('#') && !is_ours && !line.contains("URI=\"")
+        let has_uri = [":URI=", ",URI=", "-URI="]
+            .iter()
+            .any(|name| line.contains(name));
+        line.is_empty() || line.starts_with('#') && !is_ours && !has_uri
     };
     text.lines().filter(is_kept).collect()
 }

@@ -133,26 +133,24 @@ impl<'a> Side<'a> {
     /// A tag that the parser leaves as it is: its attributes, in one order.
     fn tag(&self, tag: &mut ExtTag) {
         let list = tag.rest.as_deref().unwrap_or_default();
-        if !list.contains("URI=\"") {
+        if !list.contains("URI=") {
             return;
         }
-        // It does read those of this tag.
+        // It does read those of this tag, which has a URI and a range of its own.
+        let list = list.replace("URI=", "X-URI=").replace("BYTERANGE", "RANGE");
         let text = format!("#EXTM3U\n#EXT-X-MAP:URI=\"none:\",{list}\nx\n");
         let map = media(&text).segments.remove(0).map;
-        let mut map = map.expect("attributes");
-        for (name, value) in &mut map.other_attributes {
+        let mut attributes = map.expect("attributes").other_attributes;
+        for (name, value) in &mut attributes {
             self.attribute(name, value);
         }
-        let others: BTreeMap<_, _> = map.other_attributes.into_iter().map(text_of).collect();
-        let url = self.url(&map.uri);
-        tag.rest = Some(format!("{url} {:?} {others:?}", map.byte_range));
+        let attributes: BTreeMap<_, _> = attributes.into_iter().map(text_of).collect();
+        tag.rest = Some(format!("{attributes:?}"));
     }
 
     fn attribute(&self, name: &str, value: &mut QuotedOrUnquoted) {
-        if name.ends_with("URI")
-            && let QuotedOrUnquoted::Quoted(uri) = value
-        {
-            *uri = self.url(uri);
+        if name.ends_with("URI") {
+            *value = QuotedOrUnquoted::Quoted(self.url(value.as_str()));
         }
     }
 

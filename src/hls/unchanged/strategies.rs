@@ -196,8 +196,8 @@ fn system_keys() -> impl Strategy<Value = Key> {
 
 fn keys() -> impl Strategy<Value = Key> {
     prop_oneof![
-        2 => Just(Key::none()),
-        3 => own_keys(),
+        3 => Just(Key::none()),
+        4 => own_keys(),
         8 => system_keys(),
     ]
 }
@@ -233,6 +233,8 @@ fn other_lines() -> impl Strategy<Value = String> {
             "#EXT-X-RENDITION-REPORT:URI=\"{uri}\",LAST-MSN=5,LAST-PART=1"
         )),
         1 => uris("file").prop_map(|uri| format!("#EXT-X-NEW:SIZE=7,URI=\"{uri}\"")),
+        // Nobody may write that, and demuxers read it.
+        1 => Just("#EXT-X-NEW:URI=file.bin,SIZE=7".to_owned()),
     ]
 }
 
@@ -309,7 +311,7 @@ pub fn media() -> impl Strategy<Value = Media> {
         6 => segments(),
         4 => keys().prop_map(Item::Key),
         2 => maps().prop_map(Item::Map),
-        1 => parts().prop_map(Item::Part),
+        2 => parts().prop_map(Item::Part),
         3 => other_lines().prop_map(Item::Other),
     ];
     let media = (
