@@ -10,27 +10,38 @@ use once_cell::sync::Lazy;
 use super::{Identity, Moment, Session};
 use crate::wait::lock;
 
-/// From this many sessions on, those that nobody uses are let go, the ones without a valid token first.
+/// From this many sessions on, those that nobody uses are let go: the ones without a valid token, then the one that was used longest ago.
 /// A player has one or two; the bound is for one that makes up a location for each channel.
 const MANY: usize = 64;
 
-static SESSIONS: Lazy<Mutex<HashMap<Identity, Arc<Session>>>> = Lazy::new(Mutex::default);
+/// Each with the number of its last use.
+type Sessions = HashMap<Identity, (Arc<Session>, u64)>;
+
+static SESSIONS: Lazy<Mutex<Sessions>> = Lazy::new(Mutex::default);
 
 /// The one session of that identity.
 pub fn session(identity: Identity) -> Arc<Session> {
     let mut sessions = lock(&SESSIONS);
+    let use_ = 1 + sessions.values().map(|(_, used)| *used).max().unwrap_or(0);
     if sessions.len() >= MANY && !sessions.contains_key(&identity) {
         let now = Moment::now();
-        sessions.retain(|_, session| Arc::strong_count(session) > 1 || !session.is_idle(now));
+        sessions.retain(|_, (session, _)| Arc::strong_count(session) > 1 || !session.is_idle(now));
         if sessions.len() >= MANY {
-            // All hold a token, or soon will; those that nobody uses at the moment can be asked for again.
-            sessions.retain(|_, session| Arc::strong_count(session) > 1 || session.is_flying());
+            // All hold a token, or soon will; the one that nobody has used for longest can be asked for again.
+            let unused = sessions.iter().filter(|(_, (session, _))| {
+                Arc::strong_count(session) == 1 && !session.is_flying()
+            });
+            let oldest = unused.min_by_key(|(_, (_, used))| *used);
+            if let Some(oldest) = oldest.map(|(identity, _)| identity.clone()) {
+                sessions.remove(&oldest);
+            }
         }
     }
-    sessions
+    let (session, used) = sessions
         .entry(identity)
-        .or_insert_with(|| Arc::new(Session::new()))
-        .clone()
+        .or_insert_with(|| (Arc::new(Session::new()), 0));
+    *used = use_;
+    session.clone()
 }
 
 #[cfg(test)]
@@ -80,6 +91,20 @@ mod tests {
         let kept = lock(&SESSIONS).len();
         assert!(kept <= MANY + 1, "{kept} sessions kept");
         assert!(Arc::ptr_eq(&used, &session(identity("http://used/"))));
+    }
+
+    #[test]
+    fn the_session_of_the_channel_before_stays_while_others_come_and_go() {
+        let channel = identity("http://channel/");
+        let id = Arc::as_ptr(&session(channel.clone()));
+        for number in 0..2 * MANY {
+            let other = session(identity(&format!("http://other/{number}")));
+            let now = Moment::now();
+            other.ask(now, |takeoff| takeoff.land(Ok(for_ever()), now));
+            let known = session(channel.clone());
+            known.ask(now, |takeoff| takeoff.land(Ok(for_ever()), now));
+            assert_eq!(Arc::as_ptr(&known), id, "{number}");
+        }
     }
 
     #[test]
