@@ -14,34 +14,47 @@ use crate::wait::lock;
 /// A player has one or two; the bound is for one that makes up a location for each channel.
 const MANY: usize = 64;
 
-/// Each with the number of its last use.
-type Sessions = HashMap<Identity, (Arc<Session>, u64)>;
-
-static SESSIONS: Lazy<Mutex<Sessions>> = Lazy::new(Mutex::default);
-
 /// The one session of that identity.
 pub fn session(identity: Identity) -> Arc<Session> {
-    let mut sessions = lock(&SESSIONS);
-    let use_ = 1 + sessions.values().map(|(_, used)| *used).max().unwrap_or(0);
-    if sessions.len() >= MANY && !sessions.contains_key(&identity) {
+    static SESSIONS: Lazy<Mutex<Sessions>> = Lazy::new(Mutex::default);
+    lock(&SESSIONS).get(identity)
+}
+
+/// Each with the number of its last use.
+#[derive(Default)]
+struct Sessions(HashMap<Identity, (Arc<Session>, u64)>);
+
+impl Sessions {
+    fn get(&mut self, identity: Identity) -> Arc<Session> {
+        let use_ = 1 + self.0.values().map(|(_, used)| *used).max().unwrap_or(0);
+        if self.0.len() >= MANY && !self.0.contains_key(&identity) {
+            self.make_room();
+        }
+        let (session, used) = self
+            .0
+            .entry(identity)
+            .or_insert_with(|| (Arc::new(Session::new()), 0));
+        *used = use_;
+        session.clone()
+    }
+
+    fn make_room(&mut self) {
         let now = Moment::now();
-        sessions.retain(|_, (session, _)| Arc::strong_count(session) > 1 || !session.is_idle(now));
-        if sessions.len() >= MANY {
-            // All hold a token, or soon will; the one that nobody has used for longest can be asked for again.
-            let unused = sessions.iter().filter(|(_, (session, _))| {
-                Arc::strong_count(session) == 1 && !session.is_flying()
-            });
-            let oldest = unused.min_by_key(|(_, (_, used))| *used);
-            if let Some(oldest) = oldest.map(|(identity, _)| identity.clone()) {
-                sessions.remove(&oldest);
-            }
+        self.0
+            .retain(|_, (session, _)| Arc::strong_count(session) > 1 || !session.is_idle(now));
+        if self.0.len() < MANY {
+            return;
+        }
+        // All hold a token, or soon will; the one that nobody has used for longest can be asked for again.
+        let unused = self
+            .0
+            .iter()
+            .filter(|(_, (session, _))| Arc::strong_count(session) == 1 && !session.is_flying());
+        let oldest = unused.min_by_key(|(_, (_, used))| *used);
+        if let Some(oldest) = oldest.map(|(identity, _)| identity.clone()) {
+            self.0.remove(&oldest);
         }
     }
-    let (session, used) = sessions
-        .entry(identity)
-        .or_insert_with(|| (Arc::new(Session::new()), 0));
-    *used = use_;
-    session.clone()
 }
 
 #[cfg(test)]
@@ -81,27 +94,29 @@ mod tests {
 
     #[test]
     fn a_player_that_makes_up_locations_does_not_fill_the_memory_and_keeps_what_it_uses() {
-        let used = session(identity("http://used/"));
+        let mut sessions = Sessions::default();
+        let used = sessions.get(identity("http://used/"));
         for number in 0..10 * MANY {
-            let made_up = session(identity(&format!("http://made-up/{number}")));
+            let made_up = sessions.get(identity(&format!("http://made-up/{number}")));
             let now = Moment::now();
             made_up.ask(now, |takeoff| takeoff.land(Ok(for_ever()), now));
             assert!(made_up.token(now).is_some());
         }
-        let kept = lock(&SESSIONS).len();
+        let kept = sessions.0.len();
         assert!(kept <= MANY + 1, "{kept} sessions kept");
-        assert!(Arc::ptr_eq(&used, &session(identity("http://used/"))));
+        assert!(Arc::ptr_eq(&used, &sessions.get(identity("http://used/"))));
     }
 
     #[test]
     fn the_session_of_the_channel_before_stays_while_others_come_and_go() {
+        let mut sessions = Sessions::default();
         let channel = identity("http://channel/");
-        let id = Arc::as_ptr(&session(channel.clone()));
+        let id = Arc::as_ptr(&sessions.get(channel.clone()));
         for number in 0..2 * MANY {
-            let other = session(identity(&format!("http://other/{number}")));
+            let other = sessions.get(identity(&format!("http://other/{number}")));
             let now = Moment::now();
             other.ask(now, |takeoff| takeoff.land(Ok(for_ever()), now));
-            let known = session(channel.clone());
+            let known = sessions.get(channel.clone());
             known.ask(now, |takeoff| takeoff.land(Ok(for_ever()), now));
             assert_eq!(Arc::as_ptr(&known), id, "{number}");
         }
