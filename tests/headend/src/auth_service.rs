@@ -12,7 +12,7 @@ use crate::record::{Service, TokenRequest, header_list};
 use crate::reply::{self, Reply};
 use crate::server::NoAnswer;
 use crate::shared::Shared;
-use crate::{ags, rdk, thunder};
+use crate::{ags, dashif, rdk, thunder};
 
 const AN_HOUR: u64 = 3600;
 const LONGEST_BODY: usize = 64 * 1024;
@@ -40,7 +40,16 @@ pub(crate) async fn answer(
     };
     let ((ticket, auth), release) = shared.update_and_queue(|state| {
         let ticket = state.record.add_token_request(token_request);
-        (ticket, state.auth.turn())
+        let status = state.media_statuses.turn(head.uri.path());
+        let auth = match status {
+            Some(status) => Auth::Reply {
+                status,
+                content_type: "application/problem+json".to_owned(),
+                body: r#"{"title":"Not authorized"}"#.to_owned(),
+            },
+            None => state.auth.turn(),
+        };
+        (ticket, auth)
     });
 
     let serve = |seconds| serve(shared, service, &head, &body, seconds);
@@ -80,5 +89,6 @@ fn serve(shared: &Shared, service: Service, head: &Parts, body: &[u8], seconds: 
         Service::Rdk => rdk::grant(&token, seconds),
         Service::Thunder => thunder::serve(&head.headers, body, &token, seconds),
         Service::Ags => ags::serve(&head.headers, body, &token),
+        Service::DashIf => dashif::grant(&head.uri, &token, seconds),
     }
 }

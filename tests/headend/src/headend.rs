@@ -130,6 +130,12 @@ impl Headend {
         self.url(server::AGS_PATH)
     }
 
+    /// Where a DASH-IF authorization service grants tokens. Any path below this is another such service.
+    #[must_use]
+    pub fn authz_url(&self) -> String {
+        self.url(server::AUTHZ_PATH)
+    }
+
     /// Where the licence server gives out keys.
     #[must_use]
     pub fn licence_url(&self) -> String {
@@ -175,7 +181,7 @@ impl Headend {
         self.url("/hls/live-steady/master.m3u8")
     }
 
-    /// Says how the auth services, all three, answer the requests that arrive from now on.
+    /// Says how the auth services, all of them, answer the requests that arrive from now on.
     pub fn set_auth(&self, auth: Auth) {
         self.shared.update(|state| state.auth = Script::new(auth));
     }
@@ -205,6 +211,8 @@ impl Headend {
     /// Lets the origin answer the next so many requests for exactly this path, whatever their query,
     /// with this HTTP status and no file; `usize::MAX` stands for all requests from now on, and 0 for
     /// none. What was said before of the same path no longer counts.
+    ///
+    /// An auth service's path does as well; it answers with a problem document of that status then.
     ///
     /// The path is that of the request: the same file has one under `/dash/` and one under `/hls/`.
     pub fn set_media_status(&self, path: &str, status: u16, times: usize) {

@@ -38,6 +38,7 @@ mod bearer;
 mod behaviour;
 pub mod certificates;
 mod credentials;
+mod dashif;
 mod discovery;
 mod film;
 mod gzip;

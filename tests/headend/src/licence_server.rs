@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::bearer::bearer_token;
 use crate::behaviour::Licences;
+use crate::dashif;
 use crate::keys::{hex, key_for};
 use crate::record::{LicenceRequest, header, header_list};
 use crate::reply::{self, Reply};
@@ -34,6 +35,8 @@ struct Terms {
     withheld: Option<String>,
     /// For how long they are good.
     lifetime: Option<Duration>,
+    /// The key ids that the token is for, where it does not say all.
+    authorized: Option<Vec<String>>,
 }
 
 /// What a request brings to show that it may have keys.
@@ -53,8 +56,9 @@ pub(crate) async fn answer(shared: &Shared, request: Request<Incoming>) -> Reply
     let body = body.to_bytes();
     let order = Order::parse(&body);
 
-    let ((ticket, licences, credential, refusal), release) =
-        shared.update_and_queue_for_licences(|state| {
+    let ((ticket, licences, credential, refusal, authorized), release) = shared
+        .update_and_queue_for_licences(|state| {
+            let authorized = authorized(&head.headers, state);
             let credential = Credential::of(&head.headers, state);
             let ticket = state.record.add_licence_request(LicenceRequest {
                 headers: header_list(&head.headers),
@@ -66,15 +70,20 @@ pub(crate) async fn answer(shared: &Shared, request: Request<Incoming>) -> Reply
                 body: body.to_vec(),
                 status: None,
             });
-            (ticket, state.licences.clone(), credential, state.refusal)
+            let licences = state.licences.clone();
+            (ticket, licences, credential, state.refusal, authorized)
         });
+    let terms = Terms {
+        authorized,
+        ..Terms::default()
+    };
 
     let reply = match licences {
-        Licences::Serve => serve(order, credential, refusal, &Terms::default()),
+        Licences::Serve => serve(order, credential, refusal, &terms),
         Licences::ServeFor(lifetime) => {
             let terms = Terms {
                 lifetime: Some(lifetime),
-                ..Terms::default()
+                ..terms
             };
             serve(order, credential, refusal, &terms)
         }
@@ -82,7 +91,7 @@ pub(crate) async fn answer(shared: &Shared, request: Request<Incoming>) -> Reply
         Licences::ServeWithout(key_id) => {
             let terms = Terms {
                 withheld: Some(key_id),
-                ..Terms::default()
+                ..terms
             };
             serve(order, credential, refusal, &terms)
         }
@@ -90,7 +99,7 @@ pub(crate) async fn answer(shared: &Shared, request: Request<Incoming>) -> Reply
         Licences::Reply { status, body } => reply::reply(status, "application/json", body),
         Licences::Hang => {
             release.wait().await;
-            serve(order, credential, refusal, &Terms::default())
+            serve(order, credential, refusal, &terms)
         }
     };
     shared.update(|state| state.record.answered(ticket, reply.status().as_u16()));
@@ -113,6 +122,9 @@ fn serve(order: Option<Order>, credential: Credential, refusal: u16, terms: &Ter
     let Some(order) = order else {
         return reply::problem(400, "The body is not a ClearKey licence request.");
     };
+    if order.hex_key_ids().all(|id| !terms.authorizes(&id)) {
+        return reply::problem(403, "The token is for other keys.");
+    }
     match order.licence(terms) {
         Some(licence) => reply::json(&licence),
         None => reply::problem(404, "None of the key ids is known."),
@@ -167,6 +179,12 @@ impl Terms {
     fn withhold(&self, id: &[u8]) -> bool {
         let withheld = self.withheld.as_deref();
         withheld.is_some_and(|withheld| hex(id).eq_ignore_ascii_case(withheld))
+            || !self.authorizes(&hex(id))
+    }
+
+    fn authorizes(&self, id: &str) -> bool {
+        let authorized = self.authorized.as_ref();
+        authorized.is_none_or(|ids| ids.iter().any(|one| one == id))
     }
 }
 
@@ -174,6 +192,12 @@ impl Terms {
 fn numeric_date_after(lifetime: Duration) -> f64 {
     let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
     (now + lifetime).as_secs_f64()
+}
+
+/// The keys that the token is for, where it is one for some keys.
+fn authorized(headers: &HeaderMap, state: &State) -> Option<Vec<String>> {
+    let token = headers.get(AUTHORIZATION).and_then(bearer_token)?;
+    dashif::authorized(token, &state.tokens.current())
 }
 
 impl Credential {
@@ -187,6 +211,9 @@ impl Credential {
         match bearer.or(custom) {
             None => Self::None,
             Some(token) if token == state.tokens.current().as_bytes() => Self::Good,
+            Some(token) if dashif::authorized(token, &state.tokens.current()).is_some() => {
+                Self::Good
+            }
             Some(_) => Self::Bad,
         }
     }

@@ -5,12 +5,17 @@
 //! All of it is done to the text. These are the manifests that `tests/media/make` writes, and a
 //! client under test should get every other byte as the packager wrote it.
 
+use crate::server::AUTHZ_PATH;
+
 /// What stands in the manifests on disk where the licence URL goes.
 const PLACEHOLDER: &str = "https://licence.invalid/clearkey";
 /// The DASH-IF system id of ClearKey.
 const CLEARKEY: &str = "e2719d58-a985-b3c9-781a-b030af78d30e";
 /// The W3C system id of the common `pssh` box.
 const COMMON: &str = "1077efec-c0b2-4d02-ace3-3c1e52e2fb4b";
+/// What Widevine's element begins with.
+const WIDEVINE_END: &str =
+    r#"<ContentProtection schemeIdUri="urn:uuid:edef8ba9-79d6-4ace-a3c8-27dcd51d21ed">"#;
 const LAURL_NAMESPACE: &str = r#" xmlns:dashif="https://dashif.org/CPS""#;
 
 /// A way of writing the same manifest.
@@ -24,6 +29,14 @@ pub(crate) enum Variant {
     UpperCase,
     /// With the namespace of the licence URL declared at the root, not at the element.
     AncestorNamespace,
+    /// With an authorization service beside each licence URL: the same for all.
+    Authz,
+    /// With two of them that are equal.
+    AuthzTwice,
+    /// With another one for each adaptation set: the path ends with the number of its key.
+    AuthzEach,
+    /// With one, but for another DRM system.
+    AuthzElsewhere,
     /// A playlist without key tags, whose playlists have none either.
     NoKeys,
     /// A playlist whose init segments have no `pssh` boxes.
@@ -36,6 +49,12 @@ impl Variant {
         match name {
             "manifest-no-laurl.mpd" => return ("manifest.mpd".into(), Self::NoLaurl),
             "manifest-upper-case.mpd" => return ("manifest.mpd".into(), Self::UpperCase),
+            "manifest-authz.mpd" => return ("manifest.mpd".into(), Self::Authz),
+            "manifest-authz-twice.mpd" => return ("manifest.mpd".into(), Self::AuthzTwice),
+            "manifest-authz-each.mpd" => return ("manifest.mpd".into(), Self::AuthzEach),
+            "manifest-authz-elsewhere.mpd" => {
+                return ("manifest.mpd".into(), Self::AuthzElsewhere);
+            }
             "manifest-ancestor-ns.mpd" => return ("manifest.mpd".into(), Self::AncestorNamespace),
             _ => {}
         }
@@ -51,12 +70,26 @@ impl Variant {
         (name.to_owned(), Self::AsMade)
     }
 
-    /// The manifest in this variant, with this licence URL.
-    pub(crate) fn write(self, manifest: &str, licence_url: &str) -> String {
+    /// The manifest in this variant, with this operator's servers.
+    pub(crate) fn write(self, manifest: &str, operator: &Operator<'_>) -> String {
+        let Operator { licence_url, .. } = operator;
         let manifest = manifest.replace(PLACEHOLDER, licence_url);
         match self {
             Self::AsMade => manifest,
             Self::NoLaurl => without_clearkey(manifest),
+            Self::Authz => beside_laurl(&manifest, |_| operator.authzurl("")),
+            Self::AuthzTwice => beside_laurl(&manifest, |_| {
+                operator.authzurl("/a") + &operator.authzurl("/b")
+            }),
+            Self::AuthzEach => beside_laurl(&manifest, |before| {
+                // The element that names the adaptation set's key stands before.
+                let key_id = before.rsplit("default_KID=\"").next().unwrap_or_default();
+                operator.authzurl(&format!("/{}", &key_id[34..36]))
+            }),
+            Self::AuthzElsewhere => manifest.replace(
+                WIDEVINE_END,
+                &format!("{WIDEVINE_END}{}", operator.authzurl("/elsewhere")),
+            ),
             Self::UpperCase => [CLEARKEY, COMMON].iter().fold(manifest, |manifest, id| {
                 let scheme = format!("urn:uuid:{id}");
                 manifest.replace(&scheme, &format!("urn:uuid:{}", id.to_uppercase()))
@@ -73,6 +106,38 @@ impl Variant {
                 .replace("_init.mp4", "_init-no-pssh.mp4"),
         }
     }
+}
+
+/// Whose servers a manifest names.
+pub(crate) struct Operator<'a> {
+    pub(crate) origin: &'a str,
+    /// What tells this head-end's authorization services from those of another one on the same port.
+    pub(crate) tenant: u32,
+    pub(crate) licence_url: &'a str,
+}
+
+impl Operator<'_> {
+    /// An element with the URL of the authorization service at that path. Its query holds a list of keys, which is none of the content's.
+    fn authzurl(&self, path: &str) -> String {
+        let Self { origin, tenant, .. } = self;
+        format!(
+            "<dashif:Authzurl{LAURL_NAMESPACE}>{origin}{AUTHZ_PATH}{path}?tenant={tenant}&amp;kids=none</dashif:Authzurl>"
+        )
+    }
+}
+
+/// Puts behind each licence URL what is made of the manifest up to there.
+fn beside_laurl(manifest: &str, insertion: impl Fn(&str) -> String) -> String {
+    const END: &str = "</dashif:Laurl>";
+    let ends = manifest.match_indices(END).map(|(at, _)| at + END.len());
+    let mut written = String::new();
+    let mut done = 0;
+    for end in ends {
+        written += &manifest[done..end];
+        written += &insertion(&manifest[..end]);
+        done = end;
+    }
+    written + &manifest[done..]
 }
 
 /// An init segment whose `pssh` boxes are free space.
@@ -117,7 +182,13 @@ mod tests {
         env!("CARGO_MANIFEST_DIR"),
         "/../media/dash/cenc/manifest.mpd"
     ));
+    const ORIGIN: &str = "http://127.0.0.1:1";
     const URL: &str = "http://127.0.0.1:1/licence";
+    const OPERATOR: Operator<'_> = Operator {
+        origin: ORIGIN,
+        tenant: 7,
+        licence_url: URL,
+    };
 
     fn count(manifest: &str, what: &str) -> usize {
         manifest.matches(what).count()
@@ -125,7 +196,7 @@ mod tests {
 
     #[test]
     fn the_licence_url_takes_the_place_of_the_placeholder() {
-        let manifest = Variant::AsMade.write(MANIFEST, URL);
+        let manifest = Variant::AsMade.write(MANIFEST, &OPERATOR);
         assert_eq!(count(&manifest, PLACEHOLDER), 0);
         assert_eq!(count(&manifest, &format!(">{URL}</dashif:Laurl>")), 2);
         assert_eq!(manifest.replace(URL, PLACEHOLDER), MANIFEST);
@@ -133,7 +204,7 @@ mod tests {
 
     #[test]
     fn clearkey_can_be_left_out() {
-        let manifest = Variant::NoLaurl.write(MANIFEST, URL);
+        let manifest = Variant::NoLaurl.write(MANIFEST, &OPERATOR);
         assert_eq!(count(&manifest, CLEARKEY), 0);
         assert_eq!(count(&manifest, "Laurl"), 0);
         assert_eq!(count(&manifest, COMMON), 2);
@@ -143,8 +214,30 @@ mod tests {
     }
 
     #[test]
+    fn authorization_services_stand_beside_the_licence_url_or_elsewhere() {
+        let write = |variant: Variant| variant.write(MANIFEST, &OPERATOR);
+        for (variant, times, part) in [
+            (Variant::Authz, 2, "/authz?tenant=7&amp;kids=none<"),
+            (Variant::AuthzTwice, 2, "/authz/b?"),
+            (Variant::AuthzEach, 1, "/authz/01?"),
+            (Variant::AuthzEach, 1, "/authz/02?"),
+            (Variant::AuthzElsewhere, 2, "/authz/elsewhere?"),
+        ] {
+            let manifest = write(variant);
+            assert_eq!(
+                count(&manifest, &format!(">{ORIGIN}{part}")),
+                times,
+                "{variant:?}"
+            );
+        }
+        let beside = format!("{URL}</dashif:Laurl><dashif:Authzurl");
+        assert_eq!(count(&write(Variant::Authz), &beside), 2);
+        assert_eq!(count(&write(Variant::AuthzElsewhere), &beside), 0);
+    }
+
+    #[test]
     fn system_ids_can_be_in_upper_case() {
-        let manifest = Variant::UpperCase.write(MANIFEST, URL);
+        let manifest = Variant::UpperCase.write(MANIFEST, &OPERATOR);
         for id in [CLEARKEY, COMMON] {
             assert_eq!(count(&manifest, id), 0);
             let attribute = format!(r#"schemeIdUri="urn:uuid:{}""#, id.to_uppercase());
@@ -158,7 +251,7 @@ mod tests {
             let (file, variant) = Variant::of(name);
             let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../media/dash/cenc/");
             let text = std::fs::read_to_string(format!("{folder}{file}")).expect("the test media");
-            (variant.write(&text, URL), text)
+            (variant.write(&text, &OPERATOR), text)
         };
         let (video, before) = playlist("video-no-keys.m3u8");
         assert_eq!(count(&before, "#EXT-X-KEY:"), 2);
@@ -172,7 +265,7 @@ mod tests {
 
     #[test]
     fn the_namespace_can_be_declared_at_the_root() {
-        let manifest = Variant::AncestorNamespace.write(MANIFEST, URL);
+        let manifest = Variant::AncestorNamespace.write(MANIFEST, &OPERATOR);
         assert_eq!(count(&manifest, LAURL_NAMESPACE), 1);
         assert_eq!(count(&manifest, &format!("<MPD{LAURL_NAMESPACE} ")), 1);
         assert_eq!(count(&manifest, "<!--"), 0);

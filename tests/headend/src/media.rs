@@ -11,7 +11,7 @@ use hyper::header::{ACCEPT_RANGES, CONTENT_RANGE, HeaderValue, RANGE};
 use hyper::{HeaderMap, Uri};
 
 use crate::live::Timeline;
-use crate::manifest::{Variant, without_pssh};
+use crate::manifest::{Operator, Variant, without_pssh};
 use crate::range::Wanted;
 use crate::record::{MediaRequest, header_list};
 use crate::reply::{self, Reply};
@@ -111,7 +111,12 @@ fn read(shared: &Shared, path: &str) -> Option<Bytes> {
         return Some(contents.into());
     }
     let manifest = String::from_utf8(contents).ok()?;
-    Some(variant.write(&manifest, &shared.licence_url()).into())
+    let operator = Operator {
+        origin: &shared.origin,
+        tenant: shared.tenant,
+        licence_url: &shared.licence_url(),
+    };
+    Some(variant.write(&manifest, &operator).into())
 }
 
 /// Where the file of a URL path lies, or `None` if that could be outside the media folder.

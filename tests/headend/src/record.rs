@@ -16,6 +16,8 @@ pub enum Service {
     Thunder,
     /// OpenTV's Authentication Gateway Service.
     Ags,
+    /// DASH-IF's authorization service.
+    DashIf,
 }
 
 /// One request for a session token.

@@ -27,6 +27,8 @@ pub(crate) const THUNDER_PATH: &str = "/jsonrpc";
 /// Where AGS grants session tokens, and what it has beside it.
 pub(crate) const AGS_PATH: &str = "/ags/getSessionToken";
 const DISCOVERY_PATH: &str = "/ags/servicediscovery";
+/// Where DASH-IF's authorization services are, each at a path of its own below.
+pub(crate) const AUTHZ_PATH: &str = "/authz";
 
 /// Why a request gets no answer: the behaviour chosen by the test is to close the connection.
 #[derive(Debug)]
@@ -89,6 +91,9 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Result<Reply, No
         }
         (&Method::POST, AGS_PATH) => {
             return auth_service::answer(shared, Service::Ags, request).await;
+        }
+        (&Method::GET, path) if path.starts_with(AUTHZ_PATH) => {
+            return auth_service::answer(shared, Service::DashIf, request).await;
         }
         (&Method::GET, DISCOVERY_PATH) => discovery::answer(shared, request).await,
         (&Method::POST, "/licence") => licence_server::answer(shared, request).await,

@@ -3,6 +3,7 @@
 //! What the test's thread and the head-end's thread share.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -21,6 +22,8 @@ use crate::tokens::Tokens;
 pub(crate) struct Shared {
     /// Where the head-end listens, as a URL without a path.
     pub(crate) origin: String,
+    /// No other head-end of this process has that.
+    pub(crate) tenant: u32,
     /// The folder that the origin serves.
     pub(crate) media: PathBuf,
     state: Mutex<State>,
@@ -62,8 +65,10 @@ impl Release {
 
 impl Shared {
     pub(crate) fn new(origin: String, media: PathBuf) -> Self {
+        static TENANTS: AtomicU32 = AtomicU32::new(0);
         Self {
             origin,
+            tenant: TENANTS.fetch_add(1, Ordering::Relaxed),
             media,
             state: Mutex::new(State {
                 auth: Script::new(Auth::default()),
