@@ -4,7 +4,7 @@
 //!
 //! Each function takes bytes as they come from the network or the stream; those of services are read under every HTTP status that counts.
 
-use crate::auth_service::{Ags, Service, Thunder, ags, discovery, rdk, thunder};
+use crate::auth_service::{Ags, Service, Thunder, ags, dashif, discovery, rdk, thunder};
 use url::Url;
 
 use crate::cenc::{InitData, KeyId, Licence, playready, pssh, read_licence};
@@ -71,6 +71,16 @@ pub fn thunder(body: &[u8]) {
 
 pub fn ags(body: &[u8]) {
     replies(body).for_each(|reply| check_grant(ags::read_reply(&reply)));
+}
+
+/// A token is read as such whatever stands in it.
+pub fn dashif(body: &[u8]) {
+    for mut reply in replies(body) {
+        reply.media_type = Some("text/plain".to_owned());
+        check_grant(dashif::read_reply(&reply));
+    }
+    let listed = dashif::read_list(&String::from_utf8_lossy(body));
+    assert_eq!(dashif::read_list(&dashif::list(&listed)), listed);
 }
 
 pub fn discovery(body: &[u8]) {
@@ -201,6 +211,7 @@ pub fn init_segment(bytes: &[u8]) {
 pub fn init_data(bytes: &[u8]) {
     let read = InitData::read(bytes);
     assert!(read.key_ids.len() <= 1024);
+    assert!(read.authorization_urls.iter().all(|url| !url.is_empty()));
     drop(playready::policy(bytes));
 }
 
@@ -232,8 +243,9 @@ mod tests {
     fn no_reply_of_the_corpus_breaks_a_parser() {
         let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
         type Target = fn(&[u8]);
-        let targets: [(&str, Target); 10] = [
+        let targets: [(&str, Target); 11] = [
             ("ags", super::ags),
+            ("dashif", super::dashif),
             ("discovery", super::discovery),
             ("init_data", super::init_data),
             ("init_segment", super::init_segment),

@@ -3,6 +3,7 @@
 //! What each auth service is asked, and how strictly its answer is read. No network here.
 
 pub mod ags;
+pub mod dashif;
 pub mod discovery;
 pub mod parameters;
 pub mod rdk;
@@ -18,6 +19,7 @@ use crate::secret::Secret;
 use crate::session::{Grant, checked};
 
 pub use ags::Ags;
+pub use dashif::DashIf;
 pub use thunder::Thunder;
 
 /// Which auth service hands out the tokens, with what it wants to know.
@@ -29,11 +31,15 @@ pub enum Service {
     Thunder(Thunder),
     /// OpenTV's Authentication Gateway Service.
     Ags(Ags),
+    /// The authorization service that an MPD names.
+    DashIf(DashIf),
 }
 
 /// One request to a service, but for where it goes.
 pub struct Call {
     pub headers: Vec<(String, Secret)>,
+    /// What stands in the query, in the place of what has that name there.
+    pub parameter: Option<(&'static str, String)>,
     /// Content type and bytes; a request with a body is a POST.
     pub body: Option<(&'static str, Zeroizing<Vec<u8>>)>,
     /// What ties the reply to it, for services that have such.
@@ -44,6 +50,7 @@ impl Call {
     fn get(headers: Vec<(String, Secret)>) -> Self {
         Self {
             headers,
+            parameter: None,
             body: None,
             id: 0,
         }
@@ -52,6 +59,7 @@ impl Call {
     fn post_json(headers: Vec<(String, Secret)>, body: Vec<u8>) -> Self {
         Self {
             headers,
+            parameter: None,
             body: Some(("application/json", Zeroizing::new(body))),
             id: 0,
         }
@@ -65,6 +73,7 @@ impl Service {
             Service::Rdk => rdk::NICK,
             Service::Thunder(_) => thunder::NICK,
             Service::Ags(_) => ags::NICK,
+            Service::DashIf(_) => dashif::NICK,
         }
     }
 
@@ -85,7 +94,7 @@ impl Service {
     pub fn read_discovery(&self, reply: &Reply, asked: &str) -> Result<Option<String>, Failure> {
         match self {
             Service::Ags(ags) => ags.choose(&discovery::read_reply(reply)?, asked).map(Some),
-            Service::Rdk | Service::Thunder(_) => Ok(None),
+            Service::Rdk | Service::Thunder(_) | Service::DashIf(_) => Ok(None),
         }
     }
 
@@ -95,6 +104,10 @@ impl Service {
             Service::Rdk => Call::get(Vec::new()),
             Service::Thunder(thunder) => thunder.call(),
             Service::Ags(ags) => ags.token_call(correlation_id, discovered),
+            Service::DashIf(dashif) => Call {
+                parameter: Some(dashif.parameter()),
+                ..Call::get(Vec::new())
+            },
         }
     }
 
@@ -109,14 +122,25 @@ impl Service {
             Service::Rdk => rdk::read_reply(reply),
             Service::Thunder(_) => thunder::read_reply(reply, call.id),
             Service::Ags(_) => ags::read_reply(reply),
+            Service::DashIf(_) => dashif::read_reply(reply),
         }
         .map_err(|failure| failure.with_http_status(reply.status))
+    }
+
+    /// Whether a redirect to another place is followed. Where the service's address is a setting, that is what is wrong.
+    pub fn follows_redirects(&self) -> bool {
+        matches!(self, Service::DashIf(_))
+    }
+
+    /// Whether the stream says where the service is. Of several places it may name, any will do.
+    pub fn is_named_by_stream(&self) -> bool {
+        matches!(self, Service::DashIf(_))
     }
 
     /// What the service is told and nobody else may see.
     pub fn secrets(&self) -> Vec<Secret> {
         match self {
-            Service::Rdk => Vec::new(),
+            Service::Rdk | Service::DashIf(_) => Vec::new(),
             Service::Thunder(thunder) => thunder.authorization().cloned().into_iter().collect(),
             Service::Ags(ags) => ags
                 .parameters()

@@ -32,6 +32,8 @@ const CENC_NAMESPACE: &str = "urn:mpeg:cenc:2013";
 pub struct InitData {
     pub key_ids: Vec<KeyId>,
     pub licence_url: Option<String>,
+    /// Where there are tokens for licence requests (`dashif:Authzurl`): equal places, any of which will do.
+    pub authorization_urls: Vec<String>,
 }
 
 impl InitData {
@@ -43,7 +45,7 @@ impl InitData {
         if pssh::is_pssh(bytes) {
             return Self {
                 key_ids: pssh::key_ids(bytes),
-                licence_url: None,
+                ..Self::default()
             };
         }
         match std::str::from_utf8(bytes) {
@@ -56,6 +58,7 @@ impl InitData {
 #[derive(Clone, Copy, PartialEq)]
 enum Inside {
     Laurl,
+    Authzurl,
     Pssh,
 }
 
@@ -71,6 +74,10 @@ fn read_xml(text: &str) -> InitData {
                 inside = match element.local_name().as_ref() {
                     "Laurl" | "laurl" if is_one_of(&namespace, &LAURL_NAMESPACES) => {
                         Some(Inside::Laurl)
+                    }
+                    // The drafts of the guidelines write it in lower case.
+                    "Authzurl" | "authzurl" if is_one_of(&namespace, &LAURL_NAMESPACES[..1]) => {
+                        Some(Inside::Authzurl)
                     }
                     "pssh" if is_one_of(&namespace, &[CENC_NAMESPACE]) => Some(Inside::Pssh),
                     _ => None,
@@ -91,11 +98,9 @@ fn read_xml(text: &str) -> InitData {
             }
             Event::End(_) => match inside.take() {
                 Some(Inside::Laurl) if found.licence_url.is_none() => {
-                    found.licence_url = unescape(content.trim())
-                        .ok()
-                        .map(|url| url.into_owned())
-                        .filter(|url| !url.is_empty());
+                    found.licence_url = url(&content);
                 }
+                Some(Inside::Authzurl) => found.authorization_urls.extend(url(&content)),
                 Some(Inside::Pssh) => {
                     let packed = content.split_ascii_whitespace().collect::<String>();
                     let boxes = STANDARD.decode(packed).unwrap_or_default();
@@ -112,6 +117,12 @@ fn read_xml(text: &str) -> InitData {
         }
     }
     found
+}
+
+/// The URL that an element holds.
+fn url(content: &str) -> Option<String> {
+    let url = unescape(content.trim()).ok()?;
+    (!url.is_empty()).then(|| url.into_owned())
 }
 
 /// Whether the element's name space is one of these, or cannot be known: dashdemux hands over the
@@ -145,6 +156,17 @@ mod tests {
         ] {
             assert_eq!(url(xml).as_deref(), Some("https://h/l?a=1&b=2"), "{xml}");
         }
+    }
+
+    #[test]
+    fn all_authorization_urls_are_found() {
+        let xml = r#"<ContentProtection><d:Authzurl xmlns:d="https://dashif.org/CPS">https://a/?x=1&amp;y=2</d:Authzurl><e:Authzurl xmlns:e="urn:other">https://e/</e:Authzurl><dashif:authzurl> https://b/ </dashif:authzurl><d:Authzurl xmlns:d="https://dashif.org/CPS"/></ContentProtection>"#;
+        let found = InitData::read(xml.as_bytes());
+        assert_eq!(
+            found.authorization_urls,
+            ["https://a/?x=1&y=2", "https://b/"]
+        );
+        assert_eq!(found.licence_url, None);
     }
 
     #[test]

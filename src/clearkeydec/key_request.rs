@@ -2,6 +2,9 @@
 
 //! What `sessiontoken` wants on licence requests, and how that changes with the token.
 
+use std::collections::BTreeSet;
+
+use crate::cenc::KeyId;
 use crate::secret::Secret;
 use crate::sessiontoken::key_request;
 
@@ -13,6 +16,8 @@ pub struct KeyRequest {
     /// The session token that stands in them.
     token: Option<Secret>,
     generation: u32,
+    /// Those that the token is for, where the others may need another one.
+    key_ids: Option<BTreeSet<KeyId>>,
     /// Where there are newer ones.
     store: Option<TokenStore>,
 }
@@ -25,6 +30,7 @@ impl KeyRequest {
             headers: key_request::headers(&request),
             token: key_request::token(&request),
             generation: request.get("generation").unwrap_or(0),
+            key_ids: key_request::key_ids(&request),
             store: TokenStore::find(sinkpad),
         })
     }
@@ -39,6 +45,12 @@ impl KeyRequest {
 
     pub fn generation(&self) -> u32 {
         self.generation
+    }
+
+    /// Whether a licence for that key may be asked for with this token, and together with others.
+    pub fn covers(&self, key_id: &KeyId) -> bool {
+        let listed = self.key_ids.as_ref();
+        listed.is_none_or(|key_ids| key_ids.contains(key_id))
     }
 
     pub fn store(&self) -> Option<&TokenStore> {

@@ -116,6 +116,10 @@ impl Keys {
             self.of_fragment.clear();
         }
         for key_id in init_data.key_ids {
+            // Those that fragments name come under a key that the token is for.
+            if origin != Some(FRAGMENT) && !self.request.covers(&key_id) {
+                continue;
+            }
             remember(&mut self.current, key_id);
             match origin {
                 Some(FRAGMENT) => remember(&mut self.of_fragment, key_id),

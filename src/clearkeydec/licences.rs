@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use crate::cenc::{KeyId, Licence, read_licence, request_body};
 use crate::failure::Failure;
 use crate::flight::Flight;
-use crate::http::{self, Endpoint, Patience, Request, Trust};
+use crate::http::{self, Endpoint, Patience, Redirects, Request, Trust};
 use crate::runtime;
 use crate::secret::Secret;
 use crate::session::{Life, Moment};
@@ -138,6 +138,7 @@ async fn fetch(order: Order, patience: Patience) -> Result<(Licence, u32), Failu
             Zeroizing::new(request_body(&order.key_ids)),
         )),
         trust: order.trust,
+        redirects: Redirects::Refused,
     };
     http::exchange(&request, &patience, read_licence).await
 }

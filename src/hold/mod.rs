@@ -151,6 +151,7 @@ impl Hold {
 
     /// A serialized item on the streaming thread.
     fn pass<E: Holding>(&self, element: &E, item: Item) -> Flow {
+        element.arrives(&item);
         let item = if self.shared.direct.load(Ordering::Acquire) {
             item
         } else {
@@ -233,6 +234,8 @@ impl Hold {
     /// EOS: waits until all is pushed. dashdemux2 takes the return for the end of the stream and
     /// ends its tracks (`gst_adaptive_demux2_stream_push_event`).
     fn pass_eos<E: Holding>(&self, element: &E, event: gst::Event) -> Flow {
+        let eos = Item::Event(event);
+        element.arrives(&eos);
         let (state, woken) = self.wait(self.lock(), |state| {
             state.is_over() || state.mode == Mode::Direct
         });
@@ -243,7 +246,7 @@ impl Hold {
         if let Some(flow) = self.take_unreported() {
             post_flow_error(element, flow);
         }
-        self.pass(element, Item::Event(event))
+        self.pass(element, eos)
     }
 
     fn take_unreported(&self) -> Option<gst::FlowError> {

@@ -16,6 +16,9 @@ where
 
     fn srcpad(&self) -> &gst::Pad;
 
+    /// An item comes, on the streaming thread and before everything else; it may be held behind others before it is prepared.
+    fn arrives(&self, _item: &Item) {}
+
     /// Makes an item ready for pushing. Called in order, on one thread at a time, without a lock;
     /// must not block. An item may come again after [`Prepared::NotYet`].
     fn prepare(&self, item: Item) -> Prepared;

@@ -92,6 +92,49 @@ impl Endpoint {
         Self(url)
     }
 
+    /// With this in the query, in the place of all that has that name there. The rest of the query stays as it is written.
+    pub fn with_parameter(&self, name: &str, value: &str) -> Self {
+        let mut url = self.0.clone();
+        let others = self.0.query().unwrap_or_default().split('&');
+        let is_other = |pair: &&str| {
+            let pair_name = pair.split_once('=').map_or(*pair, |(name, _)| name);
+            !pair.is_empty() && decoded(pair_name) != name
+        };
+        let mut pairs: Vec<_> = others.filter(is_other).map(str::to_owned).collect();
+        pairs.push(format!("{name}={value}"));
+        url.set_query(Some(&pairs.join("&")));
+        Self(url)
+    }
+
+    /// Where a redirect from here leads.
+    ///
+    /// # Errors
+    ///
+    /// `Malformed` where that is no place to go to, or one that is less safe than this.
+    pub(super) fn follow(&self, target: &str, allow_cleartext: bool) -> Result<Self, Failure> {
+        let place = self.place();
+        let url = self.0.join(target).map_err(|_| {
+            Failure::malformed(format!(
+                "{place} answered with a redirect to what is no URL"
+            ))
+        })?;
+        if self.is_tls() && url.scheme() != "https" {
+            return Err(Failure::malformed(format!(
+                "{place} answered with a redirect from https to another scheme, which is not followed"
+            )));
+        }
+        Self::parse(url.as_str(), "a redirect", allow_cleartext).map_err(|_| {
+            Failure::malformed(format!(
+                "{place} answered with a redirect that would send what is secret in the clear, or to no server: it is not followed"
+            ))
+        })
+    }
+
+    /// Whether both are one server, as far as secrets go: scheme, host and port.
+    pub(super) fn is_same_origin(&self, other: &Self) -> bool {
+        self.0.origin() == other.0.origin()
+    }
+
     /// Where a redirect from here points, as far as that is safe to show: scheme, host and port.
     pub(super) fn redirected(&self, target: &str) -> Option<String> {
         let target = Self(self.0.join(target).ok()?);
@@ -235,6 +278,55 @@ mod tests {
             assert_eq!(endpoint.beside("d").as_str(), beside, "{url}");
             assert_eq!(endpoint.name(), name, "{url}");
         }
+    }
+
+    #[test]
+    fn a_parameter_takes_the_place_of_its_namesakes_and_of_nothing_else() {
+        for (url, with) in [
+            ("https://h/a", "https://h/a?kids=1,2"),
+            ("https://h/a?", "https://h/a?kids=1,2"),
+            ("https://h/a?kids=9", "https://h/a?kids=1,2"),
+            (
+                "https://h/a?kids&x=%2F+b&k%69ds=9&y",
+                "https://h/a?x=%2F+b&y&kids=1,2",
+            ),
+            ("https://h/a?xkids=9#f", "https://h/a?xkids=9&kids=1,2#f"),
+        ] {
+            let endpoint = Endpoint::parse(url, "location", false).expect(url);
+            assert_eq!(
+                endpoint.with_parameter("kids", "1,2").as_str(),
+                with,
+                "{url}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_redirect_is_followed_to_a_place_that_is_as_safe() {
+        let follow = |from: &str, to: &str, allow_cleartext: bool| {
+            let from = Endpoint::parse(from, "location", allow_cleartext).expect(from);
+            from.follow(to, allow_cleartext)
+                .ok()
+                .map(|endpoint| endpoint.as_str().to_owned())
+        };
+        for (from, to, leads) in [
+            ("https://a/x/y?q", "z", Some("https://a/x/z")),
+            ("https://a/", "https://b:8443/z", Some("https://b:8443/z")),
+            ("http://localhost:1/", "https://b/", Some("https://b/")),
+            (
+                "http://localhost:1/",
+                "http://127.0.0.1:2/",
+                Some("http://127.0.0.1:2/"),
+            ),
+            ("https://a/", "http://localhost/", None),
+            ("https://a/", "file:///etc/passwd", None),
+            ("http://localhost/", "http://b/", None),
+            ("http://localhost/", "http://", None),
+        ] {
+            assert_eq!(follow(from, to, false).as_deref(), leads, "{from} {to}");
+        }
+        assert!(follow("http://a/", "http://b/", true).is_some());
+        assert!(follow("https://a/", "http://b/", true).is_none());
     }
 
     #[test]

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant, SystemTime};
 use reqwest::header::{
     CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
 };
-use reqwest::{Method, Response};
+use reqwest::{Method, Response, StatusCode};
 use zeroize::Zeroizing;
 
 pub use download::{Downloaded, Opened, Source, Wanted, download, open, refused};
@@ -37,6 +37,9 @@ use broken::Broken;
 /// so more is a mistake or an attack.
 pub const MAX_REPLY: usize = 64 * 1024;
 
+/// Redirects that are followed in a row. A sign-on in between takes two or three.
+const MAX_REDIRECTS: u32 = 5;
+
 /// One request: a POST where it has a body, else a GET.
 pub struct Request {
     pub url: Endpoint,
@@ -44,8 +47,19 @@ pub struct Request {
     /// Content type and bytes.
     pub body: Option<(&'static str, Zeroizing<Vec<u8>>)>,
     pub trust: Trust,
+    /// Whether a GET goes on where a redirect leads.
+    pub redirects: Redirects,
     /// What the request holds that the server must not be quoted with, besides what stands in the URL.
     pub secrets: Vec<Secret>,
+}
+
+/// What becomes of a redirect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Redirects {
+    /// It is the reply.
+    Refused,
+    /// It is followed, to a place that is as safe as the one before; to cleartext elsewhere only where that is allowed anyway.
+    Followed { allow_cleartext: bool },
 }
 
 /// How long an answer is waited for, and how often it is asked for.
@@ -70,6 +84,16 @@ impl Patience {
     /// another attempt fits in.
     fn connect(&self) -> Duration {
         self.timeout.mul_f64(0.6)
+    }
+
+    /// The part of it that is for the next one of `servers`, of which `left` have not been asked yet.
+    pub fn share(&self, servers: u32, left: u32) -> Self {
+        Self {
+            // The same for each of them, so that their connections share a client.
+            timeout: self.timeout / servers.max(1),
+            until: Instant::now() + self.left() / left.max(1),
+            ..*self
+        }
     }
 
     fn left(&self) -> Duration {
@@ -126,29 +150,74 @@ fn explained(failure: Failure, request: &Request, reply: &Reply) -> Failure {
     failure.without(&secrets)
 }
 
+/// The reply at the end of all redirects that are followed.
 async fn send(request: &Request, patience: &Patience) -> Result<Reply, Broken> {
-    let headers = header_map(&request.headers)?;
-    let client = client::client(&request.url, &request.trust, patience);
+    let mut url = request.url.clone();
+    for _ in 0..=MAX_REDIRECTS {
+        let mut response = send_once(request, &url, patience).await?;
+        let status = response.status();
+        let target = text(response.headers(), LOCATION).filter(|_| is_redirect(status));
+        let (Redirects::Followed { allow_cleartext }, None, Some(target)) =
+            (request.redirects, &request.body, target)
+        else {
+            return read(&mut response, &url, patience).await;
+        };
+        url = url
+            .follow(target, allow_cleartext)
+            .map_err(|failure| Broken::sent(failure.with_http_status(status.as_u16()), false))?;
+    }
+    Err(Broken::sent(
+        Failure::malformed(format!(
+            "{} answered with more than {MAX_REDIRECTS} redirects in a row",
+            request.url.place()
+        )),
+        false,
+    ))
+}
+
+/// Statuses by which a GET is sent elsewhere (RFC 9110, 15.4).
+fn is_redirect(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
+}
+
+/// The request, to `url`. Another server than the one that was meant gets none of the headers, which may be credentials.
+async fn send_once(
+    request: &Request,
+    url: &Endpoint,
+    patience: &Patience,
+) -> Result<Response, Broken> {
+    let headers = match url.is_same_origin(&request.url) {
+        true => header_map(&request.headers)?,
+        false => HeaderMap::new(),
+    };
+    let client = client::client(url, &request.trust, patience);
     let client = tokio::time::timeout(patience.left(), client)
         .await
         .map_err(|_| Failure::timed_out("the HTTP client was not set up in time"))??;
     let mut builder = match &request.body {
         Some((content_type, body)) => client
-            .request(Method::POST, request.url.url().clone())
+            .request(Method::POST, url.url().clone())
             .header(CONTENT_TYPE, *content_type)
             // reqwest has no way to wipe it.
             .body(body.to_vec()),
-        None => client.request(Method::GET, request.url.url().clone()),
+        None => client.request(Method::GET, url.url().clone()),
     };
     builder = builder.timeout(patience.left());
     // These take the place of ours where they have the same name.
-    let mut response = builder
+    builder
         .headers(headers)
         .send()
         .await
-        .map_err(|error| Broken::by(&request.url, patience, &error, None))?;
+        .map_err(|error| Broken::by(url, patience, &error, None))
+}
+
+async fn read(
+    response: &mut Response,
+    url: &Endpoint,
+    patience: &Patience,
+) -> Result<Reply, Broken> {
     let status = response.status().as_u16();
-    let body = match read_body(&mut response, &request.url, patience).await {
+    let body = match read_body(response, url, patience).await {
         Ok(body) => body,
         Err(broken) if response.status().is_success() => return Err(broken),
         // The status has said it: a refusal is one without its explanation too.
@@ -161,7 +230,7 @@ async fn send(request: &Request, patience: &Patience) -> Result<Reply, Broken> {
             let media_type = value.split(';').next().unwrap_or_default();
             media_type.trim().to_ascii_lowercase()
         }),
-        redirect: text(headers, LOCATION).and_then(|target| request.url.redirected(target)),
+        redirect: text(headers, LOCATION).and_then(|target| url.redirected(target)),
         retry_after: text(headers, RETRY_AFTER)
             .and_then(|value| retry::retry_after(value, SystemTime::now())),
         body,

@@ -68,7 +68,7 @@ mod tests {
     fn identity(location: &str) -> Identity {
         Identity {
             service: Service::Rdk,
-            location: Secret::from(location),
+            locations: vec![Secret::from(location)],
             extra_headers: Vec::new(),
             trust: Trust::default(),
         }
@@ -81,6 +81,7 @@ mod tests {
                 lifetime: None,
             },
             correlation_id: "id".into(),
+            place: None,
             attempts: 1,
         }
     }

@@ -6,8 +6,10 @@
 //! channel, a second pipeline. There is one flight at a time for each.
 
 mod cache;
+mod claims;
 mod freshness;
 mod life;
+mod order;
 mod token;
 
 use std::any::Any;
@@ -15,6 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::{Duration, Instant};
 
 pub use cache::session;
+pub use claims::claims;
 pub use life::{Life, Moment};
 pub use token::{Grant, MAX_TOKEN_LEN, Token, Way, checked};
 
@@ -25,6 +28,8 @@ use crate::flight::{Flight, Landing};
 use crate::http::Trust;
 use crate::secret::Secret;
 use crate::wait::lock;
+
+use order::Order;
 
 /// Longest `Retry-After` that is kept to: a viewer may well try again after five minutes.
 const LONGEST_WISH: Duration = Duration::from_secs(5 * 60);
@@ -46,8 +51,8 @@ pub fn pause_after(failure: &Failure, in_a_row: u32) -> Duration {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Identity {
     pub service: Service,
-    /// The whole URL that is asked. It may hold credentials, so it is compared and never printed.
-    pub location: Secret,
+    /// The whole URLs that are asked. They may hold credentials, so they are compared and never printed.
+    pub locations: Vec<Secret>,
     pub extra_headers: Vec<(String, Secret)>,
     /// Who is taken for the service: a token that came over an unchecked connection is not given to those who check.
     pub trust: Trust,
@@ -90,6 +95,7 @@ struct State {
     /// Tokens that the licence side has refused in a row, the newest last. They are not handed out again.
     refused: Vec<Secret>,
     discovered: Option<Arc<str>>,
+    order: Order,
     users: Vec<Weak<dyn Launch>>,
     /// When somebody will look whether a new token is due.
     look: Option<Instant>,
@@ -308,6 +314,20 @@ impl Session {
         self.lock().discovered.clone()
     }
 
+    /// In which order so many places are asked now, of which `first` would come first.
+    pub fn order_of(&self, places: usize, first: usize, now: Instant) -> Vec<usize> {
+        self.lock().order.of(places, first, now)
+    }
+
+    /// What came of asking that place.
+    pub fn tell_of_place(&self, place: usize, answered: bool, now: Instant) {
+        let order = &mut self.lock().order;
+        match answered {
+            true => order.answered(place),
+            false => order.failed(place, now),
+        }
+    }
+
     /// The generation of the newest token that the service has granted.
     pub fn granted(&self) -> u32 {
         self.lock().granted
@@ -368,6 +388,8 @@ pub struct Brought {
     pub grant: Grant,
     /// Ties the licence request to the token request in the services' logs.
     pub correlation_id: Arc<str>,
+    /// Host and port of the service that granted it.
+    pub place: Option<Arc<str>>,
     /// Requests made for it.
     pub attempts: u32,
 }
@@ -406,6 +428,8 @@ impl Takeoff {
         let token = |brought: Brought, generation| {
             let way = Way {
                 correlation_id: brought.correlation_id,
+                place: brought.place,
+                started: self.started,
                 latency,
                 attempts: brought.attempts,
             };
@@ -469,6 +493,7 @@ mod tests {
                 lifetime: Some(Duration::from_secs(lifetime)),
             },
             correlation_id: "id".into(),
+            place: None,
             attempts: 1,
         })
     }

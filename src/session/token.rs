@@ -3,7 +3,7 @@
 //! A session token: what it is made of and what may stand in it.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::failure::Failure;
 use crate::secret::Secret;
@@ -45,6 +45,10 @@ pub struct Token {
 pub struct Way {
     /// Ties the licence request to the token request in the services' logs.
     pub correlation_id: Arc<str>,
+    /// Host and port of the service that granted it; none for one that the application gave.
+    pub place: Option<Arc<str>>,
+    /// When the request for it began.
+    pub started: Instant,
     /// How long the request for it took; zero for one that the application gave.
     pub latency: Duration,
     /// Requests made for it.

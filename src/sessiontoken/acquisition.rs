@@ -3,24 +3,34 @@
 //! A flight from its start to its landing: the requests to the auth service, on the runtime.
 
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::auth_service::{Call, Service};
+use crate::chance::chance;
 use crate::failure::{Failure, Kind};
-use crate::http::{self, Endpoint, Patience, Request, Trust};
+use crate::http::{self, Endpoint, Patience, Redirects, Request, Trust};
 use crate::runtime;
 use crate::secret::Secret;
-use crate::session::{Answer, Brought, Launch, Moment, Session, Takeoff, Token};
+use crate::session::{Answer, Brought, Identity, Launch, Moment, Session, Takeoff, Token, session};
 
 use super::app_token::correlation_id_or_new;
+use super::imp::CAT;
 
 /// Everything that a request for a token takes.
 pub struct Acquisition {
     pub session: Arc<Session>,
     pub service: Service,
-    pub endpoint: Endpoint,
+    /// Where the service is, at least one; the next one is asked where the one before has no answer.
+    endpoints: Vec<Endpoint>,
+    means: Means,
+}
+
+/// What is the same for all requests of an element.
+#[derive(Clone)]
+pub struct Means {
     pub extra_headers: Vec<(String, Secret)>,
     pub trust: Trust,
+    pub allow_cleartext: bool,
     pub timeout: Duration,
     pub retries: u32,
     /// After this time a token counts as ended, whatever the service says.
@@ -79,6 +89,22 @@ impl Drop for EndedWhenDropped {
 }
 
 impl Acquisition {
+    /// For the session that all have in common whose requests would be the same.
+    pub fn new(service: Service, endpoints: Vec<Endpoint>, means: Means) -> Arc<Self> {
+        let locations = endpoints.iter().map(|one| Secret::from(one.as_str()));
+        Arc::new(Self {
+            session: session(Identity {
+                service: service.clone(),
+                locations: locations.collect(),
+                extra_headers: means.extra_headers.clone(),
+                trust: means.trust.clone(),
+            }),
+            service,
+            endpoints,
+            means,
+        })
+    }
+
     /// The session's answer; `begun` is called where that takes a request.
     pub fn ask(self: &Arc<Self>, now: Moment, begun: impl FnOnce()) -> Answer {
         self.session.ask(now, |takeoff| {
@@ -107,13 +133,15 @@ impl Acquisition {
 
     /// What to say when the answer has not come in time.
     pub fn overdue(&self) -> Failure {
+        let timeout = self.means.timeout;
+        let places: Vec<_> = self.endpoints.iter().map(Endpoint::place).collect();
         let mut failure = Failure::timed_out(format!(
             "no session token from {} within {} ms: check that it runs, or raise `timeout`",
-            self.endpoint.place(),
-            self.timeout.as_millis()
+            places.join(" or "),
+            timeout.as_millis()
         ));
         failure.attempts = 1;
-        failure.elapsed = self.timeout;
+        failure.elapsed = timeout;
         failure
     }
 
@@ -125,25 +153,75 @@ impl Acquisition {
     }
 
     async fn fly(&self, takeoff: &Takeoff) -> Result<Brought, Failure> {
-        let patience = Patience::new(self.timeout, self.retries);
-        let correlation_id = correlation_id_or_new(self.correlation_id.as_deref());
+        let patience = Patience::new(self.means.timeout, self.means.retries);
+        let correlation_id = correlation_id_or_new(self.means.correlation_id.as_deref());
+        let first = match self.service.is_named_by_stream() {
+            // The places are equal, so each gets its share of a city's boxes.
+            true => one_of(self.endpoints.len()),
+            false => 0,
+        };
+        let places = self.endpoints.len();
+        let order = self.session.order_of(places, first, Instant::now());
+        let many = count(places);
+        let mut attempts = 0;
+        let mut failures = Vec::new();
+        for (left, place) in (1..=many).rev().zip(order) {
+            let endpoint = &self.endpoints[place];
+            let share = patience.share(many, left);
+            let result = self
+                .ask_at(endpoint, &correlation_id, &share, takeoff)
+                .await;
+            self.session
+                .tell_of_place(place, is_answer(&result), Instant::now());
+            match result {
+                Ok(mut brought) => {
+                    brought.attempts += attempts;
+                    return Ok(brought);
+                }
+                Err(failure) => {
+                    attempts += failure.attempts;
+                    let is_last = left == 1 || !is_worth_another_place(&failure);
+                    failures.push(failure);
+                    if is_last {
+                        break;
+                    }
+                    gst::warning!(
+                        CAT,
+                        "no session token from {}, the next service is asked",
+                        endpoint.place()
+                    );
+                }
+            }
+        }
+        Err(told_of_all(failures).after_attempts(attempts))
+    }
+
+    /// Asks the service at one place.
+    async fn ask_at(
+        &self,
+        endpoint: &Endpoint,
+        correlation_id: &Arc<str>,
+        patience: &Patience,
+        takeoff: &Takeoff,
+    ) -> Result<Brought, Failure> {
         let (discovered, asked) = match self.session.discovered() {
             Some(known) => (Some(known), 0),
             None => {
-                let found = self.discover(&correlation_id, &patience).await?;
+                let found = self.discover(endpoint, correlation_id, patience).await?;
                 takeoff.set_discovered(found.0.clone());
                 found
             }
         };
         let call = self
             .service
-            .token_call(&correlation_id, discovered.as_deref());
-        let request = self.request(self.endpoint.clone(), &call, true);
+            .token_call(correlation_id, discovered.as_deref());
+        let request = self.request(endpoint.clone(), &call, true);
         let read = |reply: &http::Reply| self.service.read_token(&call, reply);
-        match http::exchange(&request, &patience, read).await {
+        match http::exchange(&request, patience, read).await {
             Ok((grant, attempts)) => Ok(Brought {
-                grant: grant.limited(self.token_lifetime),
-                correlation_id,
+                grant: grant.limited(self.means.token_lifetime),
+                correlation_id: correlation_id.clone(),
+                place: Some(endpoint.place().into()),
                 attempts: asked + attempts,
             }),
             Err(failure) => {
@@ -160,17 +238,18 @@ impl Acquisition {
     /// Asks which service to name, where that has to be asked. Says how many requests were made for it.
     async fn discover(
         &self,
+        endpoint: &Endpoint,
         correlation_id: &str,
         patience: &Patience,
     ) -> Result<(Option<Arc<str>>, u32), Failure> {
         let Some(call) = self.service.discovery(correlation_id) else {
             return Ok((None, 0));
         };
-        let endpoint = self.endpoint.beside(crate::auth_service::ags::DISCOVERY);
-        let request = self.request(endpoint, &call, false);
+        let discovery = endpoint.beside(crate::auth_service::ags::DISCOVERY);
+        let request = self.request(discovery, &call, false);
         let read = |reply: &http::Reply| {
             self.service
-                .read_discovery(reply, self.endpoint.name())
+                .read_discovery(reply, endpoint.name())
                 .map_err(|failure| failure.with_http_status(reply.status))
         };
         let (discovered, attempts) = http::exchange(&request, patience, read).await?;
@@ -182,16 +261,63 @@ impl Acquisition {
         let mut headers = call.headers.clone();
         let mut secrets = Vec::new();
         if with_secrets {
-            headers.extend(self.extra_headers.iter().cloned());
+            let extra_headers = &self.means.extra_headers;
+            headers.extend(extra_headers.iter().cloned());
             secrets = self.service.secrets();
-            secrets.extend(self.extra_headers.iter().map(|(_, value)| value.clone()));
+            secrets.extend(extra_headers.iter().map(|(_, value)| value.clone()));
         }
+        let url = match &call.parameter {
+            Some((name, value)) => url.with_parameter(name, value),
+            None => url,
+        };
         Request {
             url,
             headers,
             body: call.body.clone(),
-            trust: self.trust.clone(),
+            trust: self.means.trust.clone(),
+            redirects: match self.service.follows_redirects() {
+                true => Redirects::Followed {
+                    allow_cleartext: self.means.allow_cleartext,
+                },
+                false => Redirects::Refused,
+            },
             secrets,
         }
     }
+}
+
+/// Whether the service at that place has had its say, whatever it was.
+fn is_answer(result: &Result<Brought, Failure>) -> bool {
+    !matches!(result, Err(failure) if is_worth_another_place(failure))
+}
+
+/// Whether another place may have a token where this one had none. A no is one wherever it comes from.
+fn is_worth_another_place(failure: &Failure) -> bool {
+    match failure.kind {
+        Kind::Transient | Kind::TimedOut | Kind::Malformed => true,
+        Kind::Denied | Kind::Misconfigured => false,
+    }
+}
+
+/// The last failure, and what was wrong at the places before.
+fn told_of_all(mut failures: Vec<Failure>) -> Failure {
+    let Some(mut last) = failures.pop() else {
+        return Failure::misconfigured("there is no auth service to ask");
+    };
+    for before in failures {
+        last.what = format!("{}; before that, {}", last.what, before.what);
+    }
+    last
+}
+
+fn count(places: usize) -> u32 {
+    u32::try_from(places).unwrap_or(u32::MAX)
+}
+
+/// The number of one of so many, by chance.
+fn one_of(many: usize) -> usize {
+    let many = count(many);
+    let chosen = f64::from(many) * chance();
+    // Beyond the last one only where chance is exactly 1.
+    (chosen as usize).min((many as usize).saturating_sub(1))
 }

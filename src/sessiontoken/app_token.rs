@@ -109,12 +109,15 @@ fn token(text: Secret, source: &str, generation: u32, correlation_id: Option<&st
         token: checked(text, source).map_err(|failure| Failure::misconfigured(failure.what))?,
         lifetime: None,
     };
+    let now = Moment::now();
     let way = Way {
         correlation_id: correlation_id_or_new(correlation_id),
+        place: None,
+        started: now.steady,
         latency: Duration::ZERO,
         attempts: 0,
     };
-    Ok(Token::new(grant, generation, way, Moment::now()))
+    Ok(Token::new(grant, generation, way, now))
 }
 
 /// The application's own, or a fresh one.

@@ -93,10 +93,9 @@ impl SessionToken {
     fn seen(&self) -> Option<u32> {
         let tune = lock(&self.tune);
         let tune = tune.as_ref()?;
-        let of_session = match &tune.policy().source {
-            Source::Service(acquisition) => Some(acquisition.session.granted()),
-            Source::File(_) => None,
-        };
+        let of_session = tune
+            .acquisition()
+            .map(|acquisition| acquisition.session.granted());
         tune.generation().max(of_session)
     }
 
@@ -227,11 +226,13 @@ impl SessionToken {
 
     /// The way to the service: that of the tune, and without one that of the present settings.
     fn acquisition(&self) -> Option<Arc<Acquisition>> {
-        let of_tune = lock(&self.tune).as_ref().map(|tune| tune.policy().clone());
-        match of_tune.map_or_else(|| self.policy(), Ok) {
+        if let Some(tune) = &*lock(&self.tune) {
+            return tune.acquisition().cloned();
+        }
+        match self.policy() {
             Ok(policy) => match &policy.source {
                 Source::Service(acquisition) => Some(acquisition.clone()),
-                Source::File(_) => None,
+                Source::File(_) | Source::DashIf(_) => None,
             },
             Err(failure) => {
                 gst::warning!(CAT, imp = self, "no service to ask: {}", failure.what);

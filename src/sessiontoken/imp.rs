@@ -39,6 +39,7 @@ use once_cell::sync::Lazy;
 
 use super::app_token::{AppToken, Asked};
 use super::policy::{Policy, Source, policy};
+use super::presentation::Stream;
 use super::settings::Settings;
 use super::store::Store;
 use super::tune::Tune;
@@ -48,6 +49,7 @@ use crate::flight::Wake;
 use crate::hold::{Hold, Holding, Item, Prepared, build_pads};
 use crate::messages;
 use crate::session::{Moment, Session};
+use crate::surroundings::ancestors;
 use crate::wait::lock;
 
 pub(super) static CAT: Lazy<gst::DebugCategory> = Lazy::new(|| {
@@ -83,6 +85,8 @@ pub struct SessionToken {
     pub(super) data_passed: AtomicBool,
     /// On the way down to READY.
     pub(super) stopping: AtomicBool,
+    /// The next data is wanted, because it says what the events before it are about.
+    pub(super) gathering: AtomicBool,
     pub(super) tune: Mutex<Option<Tune>>,
     /// That of the last tune; somebody may log out after it.
     pub(super) last_session: Mutex<Weak<Session>>,
@@ -110,6 +114,12 @@ impl SessionToken {
         })
     }
 
+    /// What the streams of one presentation have in common: the pipeline that they are in.
+    fn presentation(&self) -> usize {
+        let top = ancestors(self.obj().upcast_ref()).last();
+        top.map_or_else(|| self.obj().as_ptr() as usize, |top| top.as_ptr() as usize)
+    }
+
     /// READY→PAUSED: a tune begins.
     fn begin_tune(&self, policy: Arc<Policy>) {
         self.hold.set_max_held_bytes(policy.max_held_bytes);
@@ -129,12 +139,15 @@ impl SessionToken {
                     acquisition.keep_fresh();
                     None
                 }
+                // Which session it is the stream will say.
+                Source::DashIf(_) => None,
             };
             (file, app_token.given().is_some())
         };
         let prefetch = policy.prefetch && !has_app_token;
         let mut tune = lock(&self.tune);
-        let tune = tune.insert(Tune::new(policy, file));
+        self.gathering.store(false, Ordering::Relaxed);
+        let tune = tune.insert(Tune::new(policy, file, Stream::new(self.presentation())));
         if prefetch {
             tune.prefetch(|| self.ask_application(), Moment::now());
         }
@@ -170,6 +183,7 @@ impl ObjectSubclass for SessionToken {
             resend: AtomicBool::new(false),
             data_passed: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
+            gathering: AtomicBool::new(false),
             tune: Mutex::default(),
             last_session: Mutex::default(),
         }
@@ -319,6 +333,10 @@ impl Holding for SessionToken {
 
     fn srcpad(&self) -> &gst::Pad {
         &self.srcpad
+    }
+
+    fn arrives(&self, item: &Item) {
+        self.sees(item);
     }
 
     fn prepare(&self, item: Item) -> Prepared {

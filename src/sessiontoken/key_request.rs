@@ -3,10 +3,14 @@
 //! The contract with decryptors: the structure `drm-key-request` in the `GstProtectionMeta` of a
 //! protection event's init data.
 
+use std::collections::BTreeSet;
+
 use gst::glib;
 use gst::meta::ProtectionMeta;
 use gst::prelude::*;
 
+use crate::auth_service::dashif;
+use crate::cenc::KeyId;
 use crate::packing::{self, HeaderTemplate};
 use crate::secret::Secret;
 use crate::session::Token;
@@ -94,6 +98,12 @@ pub fn headers(request: &gst::StructureRef) -> Vec<(String, Secret)> {
         .collect()
 }
 
+/// The keys that a licence may be asked for with the token, where others may need another one.
+pub fn key_ids(request: &gst::StructureRef) -> Option<BTreeSet<KeyId>> {
+    let key_ids = request.get::<&str>("key-ids").ok()?;
+    Some(dashif::read_list(key_ids))
+}
+
 /// The session token in a key request.
 pub fn token(request: &gst::StructureRef) -> Option<Secret> {
     let token = request.get::<String>("session-token").ok()?;
@@ -102,13 +112,22 @@ pub fn token(request: &gst::StructureRef) -> Option<Secret> {
 
 /// The event with the key request on it: a new event with a new init data buffer, because the ones that came in are
 /// shared with other pads. Everything else stays as it was, the bytes are not copied.
-pub fn put_on(event: &gst::Event, token: &Token, flow: Flow, policy: &Policy) -> gst::Event {
+pub fn put_on(
+    event: &gst::Event,
+    token: &Token,
+    flow: Flow,
+    key_ids: Option<&str>,
+    policy: &Policy,
+) -> gst::Event {
     let mut event = event.copy();
     let gst::EventView::Protection(protection) = event.view() else {
         return event;
     };
     let (system, data, _) = protection.get();
     let mut request = structure(token, flow, &policy.header);
+    if let Some(key_ids) = key_ids {
+        request.set("key-ids", key_ids);
+    }
     if let Some(custom_data) = custom_data(token, flow, policy.packing, system, data) {
         request.set("custom-data", custom_data.expose());
     }

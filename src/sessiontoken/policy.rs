@@ -2,19 +2,21 @@
 
 //! The settings, completed and checked: what the element does from READY on.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::auth_service::parameters::{MAX_FILE, checked, read_headers, read_parameters};
-use crate::auth_service::{Ags, Service, Thunder, ags, rdk, thunder};
+use crate::auth_service::{Ags, DashIf, Service, Thunder, ags, dashif, rdk, thunder};
+use crate::cenc::KeyId;
 use crate::failure::Failure;
 use crate::files;
 use crate::http::{Endpoint, headers};
 use crate::packing::{DEFAULT_HEADER, HeaderTemplate};
 use crate::secret::Secret;
-use crate::session::{Identity, MAX_TOKEN_LEN, session};
+use crate::session::MAX_TOKEN_LEN;
 
-use super::acquisition::Acquisition;
+use super::acquisition::{Acquisition, Means};
 use super::settings::{AuthService, OnFailure, Packing, Pairs, Settings};
 
 /// What the element does from READY on.
@@ -36,6 +38,46 @@ pub enum Source {
     /// The path of `session-token-file`.
     File(String),
     Service(Arc<Acquisition>),
+    /// The stream says where the service is, and for which keys to ask.
+    DashIf(Authorizer),
+}
+
+/// Makes the requests to DASH-IF's authorization services.
+pub struct Authorizer {
+    /// The user's own, which take the place of what the stream says.
+    endpoints: Vec<Endpoint>,
+    means: Means,
+}
+
+impl Authorizer {
+    /// Whether the user says where the service is.
+    pub fn knows_place(&self) -> bool {
+        !self.endpoints.is_empty()
+    }
+
+    /// A token for these keys, from any of the places that the stream names.
+    ///
+    /// # Errors
+    ///
+    /// `Misconfigured` where none of them may be asked.
+    pub fn acquisition(
+        &self,
+        urls: &BTreeSet<String>,
+        key_ids: BTreeSet<KeyId>,
+    ) -> Result<Arc<Acquisition>, Failure> {
+        let parse =
+            |url: &String| Endpoint::parse(url, "dashif:Authzurl", self.means.allow_cleartext);
+        let mut endpoints = self.endpoints.clone();
+        if endpoints.is_empty() {
+            let parsed: Vec<_> = urls.iter().map(parse).collect();
+            endpoints = parsed.iter().flatten().cloned().collect();
+            if let (true, Some(Err(failure))) = (endpoints.is_empty(), parsed.first()) {
+                return Err(failure.clone());
+            }
+        }
+        let service = Service::DashIf(DashIf::new(key_ids));
+        Ok(Acquisition::new(service, endpoints, self.means.clone()))
+    }
 }
 
 impl Source {
@@ -43,6 +85,7 @@ impl Source {
         match self {
             Source::File(_) => "file",
             Source::Service(acquisition) => acquisition.service.nick(),
+            Source::DashIf(_) => dashif::NICK,
         }
     }
 }
@@ -66,7 +109,7 @@ pub fn policy(settings: &Settings) -> Result<Policy, Failure> {
     }
     let source = match &settings.session_token_file {
         Some(path) => Source::File(path.clone()),
-        None => Source::Service(Arc::new(acquisition(settings)?)),
+        None => source(settings)?,
     };
     Ok(Policy {
         source,
@@ -81,30 +124,13 @@ pub fn policy(settings: &Settings) -> Result<Policy, Failure> {
     })
 }
 
-fn acquisition(settings: &Settings) -> Result<Acquisition, Failure> {
+fn source(settings: &Settings) -> Result<Source, Failure> {
     let service = service(settings)?;
-    let endpoint = Endpoint::parse(
-        settings.location().ok_or_else(|| {
-            Failure::misconfigured(
-                "`location` is not set: set it to the URL of AGS's getSessionToken, there is no default",
-            )
-        })?,
-        "location",
-        settings.common.allow_cleartext,
-    )?;
-    let extra_headers = extra_headers(settings, &service)?;
-    let trust = settings.common.trust.load()?;
-    Ok(Acquisition {
-        session: session(Identity {
-            service: service.clone(),
-            location: Secret::from(endpoint.as_str()),
-            extra_headers: extra_headers.clone(),
-            trust: trust.clone(),
-        }),
-        service,
-        endpoint,
-        extra_headers,
-        trust,
+    let endpoints = settings.endpoints()?;
+    let means = Means {
+        extra_headers: extra_headers(settings, service.as_ref())?,
+        trust: settings.common.trust.load()?,
+        allow_cleartext: settings.common.allow_cleartext,
         timeout: settings.common.timeout(),
         retries: settings.common.retries,
         token_lifetime: match settings.token_lifetime {
@@ -112,12 +138,22 @@ fn acquisition(settings: &Settings) -> Result<Acquisition, Failure> {
             seconds => Some(Duration::from_secs(seconds.into())),
         },
         correlation_id: settings.correlation_id.clone(),
-    })
+    };
+    match service {
+        Some(_) if endpoints.is_empty() => Err(Failure::misconfigured(
+            "`location` is not set: set it to the URL of AGS's getSessionToken, there is no default",
+        )),
+        Some(service) => Ok(Source::Service(Acquisition::new(service, endpoints, means))),
+        None if settings.on_failure == OnFailure::Anonymous => Err(Failure::misconfigured(
+            "`on-failure=anonymous` does not go with auth-service=dashif: where the MPD demands a token, no licence may be asked for without one",
+        )),
+        None => Ok(Source::DashIf(Authorizer { endpoints, means })),
+    }
 }
 
 /// The service with what it wants to know. What another service would want to know is refused, because whoever set it
-/// expects it to be sent.
-fn service(settings: &Settings) -> Result<Service, Failure> {
+/// expects it to be sent. `None` where the stream has its say first.
+fn service(settings: &Settings) -> Result<Option<Service>, Failure> {
     let chosen = settings.auth_service;
     let is_set = [
         (
@@ -162,7 +198,8 @@ fn service(settings: &Settings) -> Result<Service, Failure> {
             )));
         }
     }
-    Ok(match chosen {
+    Ok(Some(match chosen {
+        AuthService::DashIf => return Ok(None),
         AuthService::Rdk => Service::Rdk,
         AuthService::Thunder => Service::Thunder(Thunder::new(
             settings
@@ -177,7 +214,7 @@ fn service(settings: &Settings) -> Result<Service, Failure> {
             parameters(settings)?,
             settings.discover,
         )?),
-    })
+    }))
 }
 
 fn nick(service: AuthService) -> &'static str {
@@ -185,6 +222,7 @@ fn nick(service: AuthService) -> &'static str {
         AuthService::Rdk => rdk::NICK,
         AuthService::Thunder => thunder::NICK,
         AuthService::Ags => ags::NICK,
+        AuthService::DashIf => dashif::NICK,
     }
 }
 
@@ -238,11 +276,11 @@ fn parameters(settings: &Settings) -> Pairs {
     checked(parameters, &setting)
 }
 
-fn extra_headers(settings: &Settings, service: &Service) -> Pairs {
+fn extra_headers(settings: &Settings, service: Option<&Service>) -> Pairs {
     let taken = match service {
-        Service::Rdk => &[],
-        Service::Thunder(thunder) => thunder.taken(),
-        Service::Ags(_) => &ags::TAKEN[..],
+        Some(Service::Rdk | Service::DashIf(_)) | None => &[],
+        Some(Service::Thunder(thunder)) => thunder.taken(),
+        Some(Service::Ags(_)) => &ags::TAKEN[..],
     };
     let value = settings.extra_headers.as_ref();
     let file = settings.extra_headers_file.as_ref();

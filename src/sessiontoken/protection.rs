@@ -2,21 +2,33 @@
 
 //! Protection events: each leaves with the key request, at once or when there is a token, and again after one was refused.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use gst::meta::ProtectionMeta;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 
+use crate::cenc::KeyId;
 use crate::hold::{Holding, Item, Prepared};
 use crate::session::{Moment, Token};
 use crate::surroundings::upstream;
 use crate::wait::lock;
 
+use super::authorization::{First, Said};
 use super::imp::{CAT, SessionToken};
 use super::key_request::{self, Flow};
 use super::settings::OnFailure;
-use super::tune::Verdict;
+use super::tune::{Tune, Verdict};
+
+/// The key that a sample needs, as the demuxer says.
+fn key_id(sample: &gst::BufferRef) -> Option<KeyId> {
+    let meta = sample.meta::<ProtectionMeta>()?;
+    let key_id = meta.info().get::<gst::Buffer>("kid").ok()?;
+    let key_id = key_id.map_readable().ok()?;
+    KeyId::from_slice(&key_id)
+}
 
 /// What an event may do.
 enum Decision {
@@ -49,13 +61,18 @@ impl SessionToken {
         match verdict {
             Verdict::Go(token, service) => {
                 let report = tune.announce(service, &token);
+                let session = tune.acquisition().map(|one| Arc::downgrade(&one.session));
                 drop(tune_guard);
+                if let Some(session) = session {
+                    *lock(&self.last_session) = session;
+                }
                 if let Some(report) = report {
                     self.post_acquired(service, &token, &report);
                 }
                 Decision::Go(token)
             }
             Verdict::Wait(until) => Decision::Wait(until),
+            Verdict::Bare => Decision::Without,
             Verdict::Failed(failure) => {
                 let first = !std::mem::replace(&mut tune.reported, true);
                 let service = tune.blamed(app_token.is_some());
@@ -83,6 +100,9 @@ impl SessionToken {
             return Prepared::Push(Item::Event(event));
         }
         self.see_flow(protection.origin());
+        if let Some(authorization) = lock(&self.tune).as_mut().and_then(Tune::authorization) {
+            authorization.leave(event.as_ptr() as usize);
+        }
         let token = match self.decide() {
             Decision::Go(token) => token,
             Decision::Wait(until) => return Prepared::NotYet(Item::Event(event), until),
@@ -104,6 +124,53 @@ impl SessionToken {
             token.generation()
         );
         Prepared::Push(Item::Event(with_token))
+    }
+
+    /// An item has come, and may be held. Where the stream says whom to ask for a token, this is what it says.
+    pub(super) fn sees(&self, item: &Item) {
+        if let Item::Event(event) = item
+            && let gst::EventView::Protection(protection) = event.view()
+        {
+            return self.learns(event, protection);
+        }
+        if !self.gathering.load(Ordering::Relaxed) {
+            return;
+        }
+        let first = match item {
+            Item::Event(event) => match event.type_() {
+                gst::EventType::Gap | gst::EventType::Eos => First::NoData,
+                _ => return,
+            },
+            Item::Buffer(buffer) => First::Data(key_id(buffer)),
+            Item::List(list) => First::Data(list.iter().find_map(key_id)),
+        };
+        let caps = self.sinkpad.current_caps();
+        let system = caps
+            .as_ref()
+            .and_then(|caps| caps.structure(0))
+            .and_then(|structure| structure.get::<String>("protection-system").ok());
+        if self.gathering.swap(false, Ordering::Relaxed)
+            && let Some(authorization) = lock(&self.tune).as_mut().and_then(Tune::authorization)
+        {
+            authorization.first(first, system);
+            self.wake();
+        }
+    }
+
+    fn learns(&self, event: &gst::Event, protection: &gst::event::Protection) {
+        let (system, data, origin) = protection.get();
+        let mut tune = lock(&self.tune);
+        let Some(authorization) = tune.as_mut().and_then(Tune::authorization) else {
+            return;
+        };
+        let data = data.map_readable();
+        let wants_data = authorization.learn(&Said {
+            event: event.as_ptr() as usize,
+            system,
+            origin,
+            data: data.as_deref().unwrap_or_default(),
+        });
+        self.gathering.store(wants_data, Ordering::Relaxed);
     }
 
     /// Where the event does not say what it is from, the one before it may have, or the elements do.

@@ -16,7 +16,7 @@ use crate::session::{Answer, Moment, Outcome, Token};
 use crate::wait::lock;
 
 use super::imp::{CAT, SessionToken};
-use super::policy::{Policy, Source};
+use super::policy::Policy;
 use super::store::{self, Newer, Store};
 
 /// Name of the structure in the event by which a decryptor says that a token was refused.
@@ -105,6 +105,7 @@ impl SessionToken {
         let is_news = tune.refuse(generation, file);
         let policy = tune.policy().clone();
         let is_applications = tune.is_applications(has_app_token, self.has_handler());
+        let acquisition = tune.acquisition().cloned();
         if is_news && is_applications && !has_app_token {
             tune.prefetch(|| self.ask_application(), now);
         }
@@ -124,10 +125,8 @@ impl SessionToken {
                     .build(),
             );
         }
-        let answer = match &policy.source {
-            Source::Service(acquisition) if !is_applications => {
-                Some(acquisition.reject(generation, now))
-            }
+        let answer = match acquisition {
+            Some(acquisition) if !is_applications => Some(acquisition.reject(generation, now)),
             _ => None,
         };
         Some((policy, answer))

@@ -23,6 +23,8 @@ pub enum AuthService {
     Thunder,
     #[enum_value(name = "OpenTV Authentication Gateway Service", nick = "ags")]
     Ags,
+    #[enum_value(name = "DASH-IF authorization service", nick = "dashif")]
+    DashIf,
 }
 
 /// What happens to the stream when there is no token.
@@ -59,6 +61,9 @@ pub enum Packing {
     SecClient,
 }
 
+/// Each place gets its part of `timeout`, and with more of them that would be none.
+const MAX_LOCATIONS: usize = 8;
+
 /// Names and values out of a structure, or why they cannot be had.
 pub type Pairs = Result<Vec<(String, Secret)>, Failure>;
 
@@ -67,6 +72,7 @@ pub type Pairs = Result<Vec<(String, Secret)>, Failure>;
 pub struct Settings {
     pub auth_service: AuthService,
     location: Option<Secret>,
+    locations: Option<Secret>,
     pub auth_service_id: Option<String>,
     pub tenant_id: Option<String>,
     pub correlation_id: Option<String>,
@@ -92,6 +98,7 @@ impl Default for Settings {
         Self {
             auth_service: AuthService::default(),
             location: None,
+            locations: None,
             auth_service_id: None,
             tenant_id: None,
             correlation_id: None,
@@ -133,10 +140,15 @@ impl Settings {
                 .build(),
             glib::ParamSpecString::builder("location")
                 .nick("Location")
-                .blurb("URL of the auth service (default: that of the service, none for ags; read back without userinfo and query)")
+                .blurb("URL of the auth service (default: that of the service, none for ags, the MPD's for dashif; read back without userinfo and query)")
                 .default_value(rdk::DEFAULT_LOCATION)
                 .mutable_ready()
                 .build(),
+            string(
+                "locations",
+                "Locations",
+                "URLs of the auth service with white space between them, instead of location; the next one is asked where the one before has no answer",
+            ),
             string(
                 "auth-service-id",
                 "Auth service id",
@@ -231,6 +243,14 @@ impl Settings {
         match name {
             "auth-service" => self.auth_service.to_value(),
             "location" => self.location().map(Endpoint::shown).to_value(),
+            "locations" => self
+                .locations
+                .as_ref()
+                .map(|locations| {
+                    let shown: Vec<_> = each(locations).map(Endpoint::shown).collect();
+                    shown.join(" ")
+                })
+                .to_value(),
             "auth-service-id" => self.auth_service_id.to_value(),
             "tenant-id" => self.tenant_id.to_value(),
             "correlation-id" => self.correlation_id.to_value(),
@@ -249,14 +269,43 @@ impl Settings {
     }
 
     /// Where the service is asked, if that is known.
-    pub fn location(&self) -> Option<&str> {
+    fn location(&self) -> Option<&str> {
         match (&self.location, self.auth_service) {
             (Some(location), _) => Some(location.expose()),
             (None, AuthService::Rdk) => Some(rdk::DEFAULT_LOCATION),
             (None, AuthService::Thunder) => Some(thunder::DEFAULT_LOCATION),
-            (None, AuthService::Ags) => None,
+            (None, AuthService::Ags | AuthService::DashIf) => None,
         }
     }
+
+    /// All the places where the service is asked, in order; none where the user names none and there is no default.
+    ///
+    /// # Errors
+    ///
+    /// `Misconfigured`, with the property's name.
+    pub fn endpoints(&self) -> Result<Vec<Endpoint>, Failure> {
+        let (setting, texts): (_, Vec<_>) = match (&self.location, &self.locations) {
+            (Some(_), Some(_)) => {
+                return Err(Failure::misconfigured(
+                    "`location` and `locations` are both set: set one of them",
+                ));
+            }
+            (None, Some(locations)) => ("locations", each(locations).collect()),
+            (_, None) => ("location", self.location().into_iter().collect()),
+        };
+        if texts.len() > MAX_LOCATIONS {
+            return Err(Failure::misconfigured(format!(
+                "`{setting}` has more than {MAX_LOCATIONS} URLs"
+            )));
+        }
+        let parse = |text: &&str| Endpoint::parse(text, setting, self.common.allow_cleartext);
+        texts.iter().map(parse).collect()
+    }
+}
+
+/// The URLs of `locations`.
+fn each(locations: &Secret) -> impl Iterator<Item = &str> {
+    locations.expose().split_ascii_whitespace()
 }
 
 impl Configured for Settings {
@@ -264,6 +313,7 @@ impl Configured for Settings {
         match name {
             "auth-service" => self.auth_service = value.get().unwrap_or_default(),
             "location" => self.location = text(value).map(Secret::new),
+            "locations" => self.locations = text(value).map(Secret::new),
             "auth-service-id" => self.auth_service_id = text(value),
             "tenant-id" => self.tenant_id = text(value),
             "correlation-id" => self.correlation_id = text(value),

@@ -25,17 +25,15 @@ impl SessionToken {
             token.generation(),
             report.waited
         );
+        let state = match report.refreshed {
+            true => "refreshed",
+            false => "acquired",
+        };
         self.post_state(
             gst::Structure::builder("session-token")
-                .field(
-                    "state",
-                    if report.refreshed {
-                        "refreshed"
-                    } else {
-                        "acquired"
-                    },
-                )
+                .field("state", state)
                 .field("service", service)
+                .field_if_some("location", token.way().place.as_deref())
                 .field("generation", token.generation())
                 .field("cached", report.cached)
                 .field("attempts", token.way().attempts)

@@ -11,9 +11,14 @@ use crate::session::{Answer, Moment, Outcome, Token};
 
 use super::acquisition::Acquisition;
 use super::app_token::{Asked, Given};
+use super::authorization::{Authorization, Due};
 use super::kept::Kept;
 use super::key_request::{self, Flow};
 use super::policy::{Policy, Source};
+use super::presentation::Stream;
+
+/// Until the data comes that an event describes; whoever brings it wakes us.
+const A_LONG_TIME: Duration = Duration::from_secs(3600);
 
 /// What an event may do.
 pub enum Verdict {
@@ -21,6 +26,8 @@ pub enum Verdict {
     Go(Token, &'static str),
     /// Wait, at the latest until then.
     Wait(Instant),
+    /// Go without one: the stream demands none.
+    Bare,
     /// There is no token for this tune.
     Failed(Failure),
 }
@@ -36,6 +43,10 @@ enum Application {
 
 pub struct Tune {
     policy: Arc<Policy>,
+    /// Where the stream says whom to ask.
+    authorization: Option<Authorization>,
+    /// The service that is asked, once that is known.
+    acquisition: Option<Arc<Acquisition>>,
     file: Option<Given>,
     application: Application,
     /// What went out last and from where. During a refresh it goes on.
@@ -46,6 +57,8 @@ pub struct Tune {
     asked: bool,
     waiting_since: Option<Instant>,
     waited: Duration,
+    /// When the last of the waits began that the application has not been told of.
+    waited_since: Option<Instant>,
     failed: Option<Failure>,
     /// Whose token of which generation the application knows of.
     announced: Option<(&'static str, u32)>,
@@ -82,10 +95,17 @@ pub struct Report {
 }
 
 impl Tune {
-    /// `file` is the token of `session-token-file`, where that is the source.
-    pub fn new(policy: Arc<Policy>, file: Option<Given>) -> Self {
+    /// `file` is the token of `session-token-file`, where that is the source. `stream` is this one among those of its presentation.
+    pub fn new(policy: Arc<Policy>, file: Option<Given>, stream: Arc<Stream>) -> Self {
+        let (authorization, acquisition) = match &policy.source {
+            Source::File(_) => (None, None),
+            Source::Service(acquisition) => (None, Some(acquisition.clone())),
+            Source::DashIf(_) => (Some(Authorization::new(stream)), None),
+        };
         Self {
             policy,
+            authorization,
+            acquisition,
             file,
             application: Application::NotAsked,
             last: None,
@@ -95,6 +115,7 @@ impl Tune {
             asked: false,
             waiting_since: None,
             waited: Duration::ZERO,
+            waited_since: None,
             failed: None,
             announced: None,
             report: None,
@@ -121,9 +142,7 @@ impl Tune {
         }
         self.ask_application(ask_application);
         self.look_for_answer();
-        if let (Application::Declined, Source::Service(acquisition)) =
-            (&self.application, &self.policy.source)
-        {
+        if let (Application::Declined, Some(acquisition)) = (&self.application, &self.acquisition) {
             let mut asked = false;
             acquisition.ask(now, || asked = true);
             self.asked |= asked;
@@ -172,12 +191,7 @@ impl Tune {
         self.look_for_answer();
         let given = match (app_token.or(self.file.as_ref()), &self.application) {
             (Some(given), _) | (None, Application::Gave(given)) => given,
-            (None, _) => {
-                let Source::Service(acquisition) = &self.policy.source else {
-                    return None;
-                };
-                return acquisition.newest(now);
-            }
+            (None, _) => return self.acquisition.as_ref()?.newest(now),
         };
         let token = given.as_ref().ok()?;
         (token.generation() > self.refused && token.life().is_valid(now)).then(|| token.clone())
@@ -204,6 +218,7 @@ impl Tune {
 
     fn stop_waiting(&mut self, now: Moment) {
         if let Some(since) = self.waiting_since.take() {
+            self.waited_since = Some(since);
             self.waited += now.steady.saturating_duration_since(since);
         }
     }
@@ -274,10 +289,19 @@ impl Tune {
     }
 
     fn ask_service(&mut self, waiter: &Weak<dyn Wake>, now: Moment) -> Verdict {
-        let Source::Service(acquisition) = &self.policy.source else {
+        if let (Some(authorization), Source::DashIf(authorizer)) =
+            (&mut self.authorization, &self.policy.source)
+        {
+            match authorization.due(authorizer) {
+                Due::Token(acquisition) => self.turn_to(acquisition),
+                Due::Later => return Verdict::Wait(now.steady + A_LONG_TIME),
+                Due::Nothing => return Verdict::Bare,
+                Due::Never(failure) => return Verdict::Failed(failure),
+            }
+        }
+        let Some(acquisition) = self.acquisition.clone() else {
             return Verdict::Failed(Failure::misconfigured("there is no auth service to ask"));
         };
-        let acquisition = acquisition.clone();
         let nick = self.policy.source.nick();
         loop {
             let flight = match self.flight.take() {
@@ -308,6 +332,35 @@ impl Tune {
                 }
             }
         }
+    }
+
+    /// From now on that service is asked. Where it is another one than before, its tokens have nothing to do with those of before.
+    fn turn_to(&mut self, acquisition: Arc<Acquisition>) {
+        let is_same = |one: &Arc<Acquisition>| Arc::ptr_eq(&one.session, &acquisition.session);
+        if self.acquisition.as_ref().is_some_and(is_same) {
+            return;
+        }
+        if let Some(generation) = self.generation() {
+            acquisition.session.come_after(generation);
+        }
+        acquisition.keep_fresh();
+        self.acquisition = Some(acquisition);
+        self.flight = None;
+        self.last = None;
+        self.is_refreshing = false;
+        self.announced = None;
+        self.refused = 0;
+        self.sent = 0;
+    }
+
+    /// The service that is asked, once that is known.
+    pub fn acquisition(&self) -> Option<&Arc<Acquisition>> {
+        self.acquisition.as_ref()
+    }
+
+    /// Where the stream says whom to ask: what it says.
+    pub fn authorization(&mut self) -> Option<&mut Authorization> {
+        self.authorization.as_mut()
     }
 
     /// `None` where the time for waiting is over.
@@ -382,7 +435,8 @@ impl Tune {
     pub fn put_on(&mut self, event: &gst::Event, token: &Token) -> gst::Event {
         self.events += 1;
         self.sent = token.generation();
-        key_request::put_on(event, token, self.flow, &self.policy)
+        let key_ids = self.authorization.as_ref().and_then(Authorization::key_ids);
+        key_request::put_on(event, token, self.flow, key_ids.as_deref(), &self.policy)
     }
 
     /// What to tell the application of this token from `service`; `None` where it knows already.
@@ -391,15 +445,15 @@ impl Tune {
         if before == Some((service, token.generation())) {
             return None;
         }
-        if let Source::Service(acquisition) = &self.policy.source {
+        if let Some(acquisition) = &self.acquisition {
             acquisition.session.come_after(token.generation());
         }
-        let waited_before = self.report.map_or(Duration::ZERO, |report| report.waited);
         let latency = token.way().latency;
+        let unheld = |since: Instant| since.saturating_duration_since(token.way().started);
         let report = Report {
             waited: self.waited,
             latency,
-            overlap: latency.saturating_sub(self.waited.saturating_sub(waited_before)),
+            overlap: (self.waited_since.take()).map_or(latency, |since| unheld(since).min(latency)),
             cached: !std::mem::take(&mut self.asked),
             refreshed: before.is_some(),
         };

@@ -301,6 +301,7 @@ fn the_application_hears_of_a_token_once_a_tune() {
             "cached",
             "generation",
             "latency",
+            "location",
             "overlap",
             "service",
             "state",

@@ -6,8 +6,10 @@
 //! location, so each test has a head-end, and with it a session, of its own.
 
 mod app_token;
+mod dashif;
 mod decrypting;
 mod failing;
+mod failover;
 mod flush;
 mod holding;
 mod hostile;

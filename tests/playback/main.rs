@@ -3,6 +3,7 @@
 //! Whole players against a whole head-end: stock playbin, playbin3 and written-out pipelines play
 //! protected DASH over real HTTP. Each module is one thing that a viewer would notice.
 
+mod authorization;
 mod bit_exact;
 mod child;
 mod desk;

@@ -234,6 +234,12 @@ impl<'a> Setup<'a> {
         self
     }
 
+    /// Leaves it to the manifest where there are tokens (`auth-service=dashif`).
+    pub fn authorized_by_manifest(mut self) -> Self {
+        self.config.remove_field("location");
+        self.config("auth-service", "dashif")
+    }
+
     pub fn open(self) -> Show {
         let pipeline = {
             let programme = self.operator.programme();

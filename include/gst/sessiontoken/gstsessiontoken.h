@@ -70,6 +70,13 @@ G_BEGIN_DECLS
  * Field of the key request: ties the licence request to the token's own request in the services' logs (string).
  */
 #define GST_SESSION_TOKEN_FIELD_CORRELATION_ID "correlation-id"
+/**
+ * GST_SESSION_TOKEN_FIELD_KEY_IDS:
+ *
+ * Field of the key request: the keys that the token is for, UUIDs in lower case with commas between them (string); only where other keys may need
+ * another token.
+ */
+#define GST_SESSION_TOKEN_FIELD_KEY_IDS "key-ids"
 
 #define GST_SESSION_TOKEN_FLOW_DASH "dash"
 #define GST_SESSION_TOKEN_FLOW_HLS "hls"

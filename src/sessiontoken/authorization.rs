@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Which authorization service the protection events of a stream name, and for which keys (DASH-IF's interoperable licence request model).
+//!
+//! Events that come together describe what comes after them, so nobody is asked before the first data is there: only a sample says which key is the stream's
+//! own (`default_KID`; the MPD's attribute reaches no event). That is no time lost: demuxers send the events right before the data.
+//! The data may be waiting behind the events, and the next description behind the data, so each event leaves with the description that it came with.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use crate::auth_service::dashif;
+use crate::cenc::{CLEARKEY_SYSTEM, COMMON_SYSTEM, InitData, KeyId};
+use crate::failure::Failure;
+
+use super::acquisition::Acquisition;
+use super::policy::Authorizer;
+use super::presentation::Stream;
+
+/// Descriptions that wait for their turn. There is one a period, or a seek.
+const MAX_DESCRIPTIONS: usize = 16;
+
+/// Events that describe the same; a stream has about seven.
+const MAX_EVENTS: usize = 64;
+
+/// Places that one description may name.
+const MAX_URLS: usize = 8;
+
+const MPD: &str = "dash/mpd";
+const FRAGMENT: &str = "isobmff/moof";
+
+/// What an event may do.
+pub enum Due {
+    /// Wait for the data that it describes.
+    Later,
+    /// Go as it is: nobody asks for a token.
+    Nothing,
+    /// Go with the token of this session.
+    Token(Arc<Acquisition>),
+    Never(Failure),
+}
+
+/// What one protection event says.
+pub struct Said<'a> {
+    /// Tells events apart as long as they live.
+    pub event: usize,
+    pub system: &'a str,
+    pub origin: Option<&'a str>,
+    pub data: &'a [u8],
+}
+
+/// What comes after the events of one description.
+pub enum First {
+    /// Data, of this key where it says so.
+    Data(Option<KeyId>),
+    /// A gap, or the end: there is nothing to decrypt.
+    NoData,
+}
+
+/// What one stream's events say, and what came of it.
+pub struct Authorization {
+    stream: Arc<Stream>,
+    /// The oldest is the one whose events leave now.
+    descriptions: VecDeque<Description>,
+    /// Nothing has come behind the events of the newest one.
+    is_open: bool,
+}
+
+#[derive(Default)]
+struct Description {
+    events: Vec<usize>,
+    /// Where the service is, by DRM system in lower case.
+    urls: BTreeMap<String, BTreeSet<String>>,
+    /// An event of the MPD's is among them. Where none is (after a seek, say), what the last MPD said still holds.
+    has_mpd: bool,
+    named: BTreeSet<KeyId>,
+    own: Option<KeyId>,
+    /// The system that the demuxer has chosen.
+    system: Option<String>,
+    has_data: bool,
+    decided: Option<Result<Option<Arc<Acquisition>>, Failure>>,
+}
+
+impl Authorization {
+    pub fn new(stream: Arc<Stream>) -> Self {
+        Self {
+            stream,
+            descriptions: VecDeque::new(),
+            is_open: false,
+        }
+    }
+
+    /// Takes in an event that has just come. Whether the next data is wanted.
+    pub fn learn(&mut self, said: &Said) -> bool {
+        // Keys of a fragment hang on those that the token is for.
+        if said.origin == Some(FRAGMENT) {
+            return self.is_open;
+        }
+        if !self.is_open {
+            self.is_open = true;
+            let urls = self.descriptions.back().map(|last| last.urls.clone());
+            if self.descriptions.len() == MAX_DESCRIPTIONS {
+                self.descriptions.pop_front();
+            }
+            self.descriptions.push_back(Description {
+                urls: urls.unwrap_or_default(),
+                ..Description::default()
+            });
+        }
+        if let Some(description) = self.descriptions.back_mut() {
+            description.learn(said);
+        }
+        true
+    }
+
+    /// Takes in what comes behind the events. `system` is the one that the demuxer has chosen.
+    pub fn first(&mut self, first: First, system: Option<String>) {
+        if !std::mem::take(&mut self.is_open) {
+            return;
+        }
+        if let Some(description) = self.descriptions.back_mut() {
+            description.system = system.map(|system| system.to_ascii_lowercase());
+            if let First::Data(own) = first {
+                description.has_data = true;
+                description.own = own;
+            }
+        }
+    }
+
+    /// An event leaves, with the description that it came with.
+    pub fn leave(&mut self, event: usize) {
+        let of_it = |description: &Description| description.events.contains(&event);
+        if let Some(place) = self.descriptions.iter().rposition(of_it) {
+            self.descriptions.drain(..place);
+        }
+    }
+
+    /// What the events that leave now may do.
+    pub fn due(&mut self, authorizer: &Authorizer) -> Due {
+        let is_newest = self.descriptions.len() == 1;
+        let Some(description) = self.descriptions.front_mut() else {
+            return Due::Nothing;
+        };
+        if is_newest && self.is_open {
+            return Due::Later;
+        }
+        let decided = match &description.decided {
+            Some(decided) => decided.clone(),
+            None => {
+                let decided = description.decide(&self.stream, authorizer);
+                description.decided.insert(decided).clone()
+            }
+        };
+        match decided {
+            Ok(Some(acquisition)) => Due::Token(acquisition),
+            Ok(None) => Due::Nothing,
+            Err(failure) => Due::Never(failure),
+        }
+    }
+
+    /// The keys that a licence may be asked for with this token: others of the presentation may need another one.
+    pub fn key_ids(&self) -> Option<String> {
+        let description = self.descriptions.front()?;
+        Some(match &description.own {
+            Some(own) => dashif::list([own]),
+            None => dashif::list(&description.named),
+        })
+    }
+}
+
+impl Description {
+    fn learn(&mut self, said: &Said) {
+        if self.events.len() < MAX_EVENTS {
+            self.events.push(said.event);
+        }
+        let system = said.system.to_ascii_lowercase();
+        if said.origin == Some(MPD) && !std::mem::replace(&mut self.has_mpd, true) {
+            self.urls.clear();
+        }
+        let init_data = InitData::read(said.data);
+        self.named.extend(init_data.key_ids);
+        if !init_data.authorization_urls.is_empty() {
+            let urls = self.urls.entry(system).or_default();
+            urls.extend(init_data.authorization_urls.into_iter().take(MAX_URLS));
+        }
+    }
+
+    /// Where to ask for a token for the system that the demuxer has chosen.
+    fn urls_of_system(&self) -> BTreeSet<String> {
+        let is_ours = |system: &str| match &self.system {
+            None => true,
+            Some(chosen) => chosen == system || (is_clearkey(chosen) && is_clearkey(system)),
+        };
+        let ours = self.urls.iter().filter(|(system, _)| is_ours(system));
+        ours.flat_map(|(_, urls)| urls.iter().cloned()).collect()
+    }
+
+    fn decide(
+        &self,
+        stream: &Arc<Stream>,
+        authorizer: &Authorizer,
+    ) -> Result<Option<Arc<Acquisition>>, Failure> {
+        let urls = match authorizer.knows_place() {
+            true => BTreeSet::new(),
+            false => self.urls_of_system(),
+        };
+        if urls.is_empty() && !authorizer.knows_place() {
+            return Ok(None);
+        }
+        let key_ids = stream.join(&urls, self.own, &self.named);
+        if key_ids.is_empty() {
+            return match self.has_data {
+                // Nothing is there to be decrypted.
+                false => Ok(None),
+                true => Err(Failure::malformed(
+                    "the stream names an authorization service and not a single key: no token can be asked for, check its `pssh` boxes and `default_KID`",
+                )),
+            };
+        }
+        authorizer.acquisition(&urls, key_ids).map(Some)
+    }
+}
+
+/// The W3C's common system and DASH-IF's ClearKey are one for a decryptor: the former's boxes list the keys, the latter's element says where to ask.
+fn is_clearkey(system: &str) -> bool {
+    [COMMON_SYSTEM, CLEARKEY_SYSTEM].contains(&system)
+}
