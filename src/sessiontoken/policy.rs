@@ -6,6 +6,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use uuid::Uuid;
+
 use crate::auth_service::parameters::{MAX_FILE, checked, read_headers, read_parameters};
 use crate::auth_service::{Ags, DashIf, Service, Thunder, ags, dashif, rdk, thunder};
 use crate::cenc::KeyId;
@@ -27,10 +29,20 @@ pub struct Policy {
     pub prefetch: bool,
     pub header: HeaderTemplate,
     pub packing: Packing,
+    /// The DRM systems whose events get the token; all of them where none is named.
+    systems: Vec<Uuid>,
     pub correlation_id: Option<String>,
     pub max_held_bytes: u64,
     /// What the user should know and what stops nothing.
     pub warnings: Vec<String>,
+}
+
+impl Policy {
+    /// Whether that system's events get the token.
+    pub fn is_for(&self, system: &str) -> bool {
+        self.systems.is_empty()
+            || Uuid::try_parse(system).is_ok_and(|system| self.systems.contains(&system))
+    }
 }
 
 /// Where the token comes from, unless the application gives one itself.
@@ -118,10 +130,24 @@ pub fn policy(settings: &Settings) -> Result<Policy, Failure> {
         prefetch: settings.prefetch,
         header,
         packing: settings.packing,
+        systems: systems(settings)?,
         correlation_id,
         max_held_bytes: settings.common.max_held_bytes,
         warnings: warnings(settings),
     })
+}
+
+fn systems(settings: &Settings) -> Result<Vec<Uuid>, Failure> {
+    let text = settings.protection_systems.as_deref().unwrap_or_default();
+    let ids = text.split(|c: char| c == ',' || c.is_whitespace());
+    let parse = |id: &str| {
+        Uuid::try_parse(id).map_err(|_| {
+            Failure::misconfigured(
+                "`protection-systems` holds something else than UUIDs with commas or white space between them",
+            )
+        })
+    };
+    ids.filter(|id| !id.is_empty()).map(parse).collect()
 }
 
 fn source(settings: &Settings) -> Result<Source, Failure> {

@@ -92,6 +92,10 @@ impl SessionToken {
         let gst::EventView::Protection(protection) = event.view() else {
             return Prepared::Push(Item::Event(event));
         };
+        let is_wanted = |tune: &Tune| tune.policy().is_for(protection.system_id());
+        if !lock(&self.tune).as_ref().is_none_or(is_wanted) {
+            return Prepared::Push(Item::Event(event));
+        }
         if key_request::is_on(protection) {
             gst::debug!(CAT, imp = self, "event has a key request already");
             if let Some(tune) = lock(&self.tune).as_mut() {

@@ -88,6 +88,7 @@ pub struct Settings {
     pub token_lifetime: u32,
     pub on_failure: OnFailure,
     pub packing: Packing,
+    pub protection_systems: Option<String>,
     pub prefetch: bool,
     pub key_request_header: Option<Secret>,
     pub common: Common,
@@ -114,6 +115,7 @@ impl Default for Settings {
             token_lifetime: 0,
             on_failure: OnFailure::default(),
             packing: Packing::default(),
+            protection_systems: None,
             prefetch: true,
             key_request_header: None,
             common: Common::default(),
@@ -218,6 +220,11 @@ impl Settings {
                 .blurb("How the token is packed for the key request, beside the HTTP header")
                 .mutable_ready()
                 .build(),
+            string(
+                "protection-systems",
+                "Protection systems",
+                "Ids (UUIDs, with commas or white space between them) of the DRM systems whose protection events get the token; others pass as they are (default: all)",
+            ),
             glib::ParamSpecEnum::builder::<OnFailure>("on-failure")
                 .nick("On failure")
                 .blurb("What to do with the stream when there is no token")
@@ -263,6 +270,7 @@ impl Settings {
             "token-lifetime" => self.token_lifetime.to_value(),
             "on-failure" => self.on_failure.to_value(),
             "packing" => self.packing.to_value(),
+            "protection-systems" => self.protection_systems.to_value(),
             "prefetch" => self.prefetch.to_value(),
             name => self.common.get(name),
         }
@@ -329,6 +337,7 @@ impl Configured for Settings {
             "token-lifetime" => self.token_lifetime = value.get().unwrap_or(0),
             "on-failure" => self.on_failure = value.get().unwrap_or_default(),
             "packing" => self.packing = value.get().unwrap_or_default(),
+            "protection-systems" => self.protection_systems = text(value),
             "prefetch" => self.prefetch = value.get().unwrap_or(true),
             "key-request-header" => self.key_request_header = text(value).map(Secret::new),
             name => self.common.apply(name, value),

@@ -447,3 +447,25 @@ fn the_token_is_packed_as_the_flow_wants_it_or_as_the_operator_says() {
     }
     assert_eq!(custom_data("none", "hls/m3u8"), None);
 }
+
+/// A decryptor of another system's would be given a token that is none of its business, or its stream would wait for one.
+#[test]
+fn only_the_systems_that_the_application_names_get_the_token() {
+    let headend = headend(Auth::Hang);
+    let rig = Rig::new(sessiontoken(&headend).property(
+        "protection-systems",
+        format!("{}, {}", CLEARKEY_SYSTEM.to_uppercase(), COMMON_SYSTEM),
+    ));
+    rig.send(&[stream_start().into(), caps_event().into()]);
+    const WIDEVINE: &str = "edef8ba9-79d6-4ace-a3c8-27dcd51d21ed";
+    // No token is here, and it passes.
+    let other = pass(&rig, protection(WIDEVINE, Some("dash/mpd")));
+    assert!(key_requests(&other).is_empty());
+    headend.release();
+    for system in [COMMON_SYSTEM, CLEARKEY_SYSTEM] {
+        let event = pass(&rig, protection(system, Some("dash/mpd")));
+        assert_eq!(text(&key_request(&event), "session-token"), headend.token());
+    }
+    refusal(make("sessiontoken").property("protection-systems", "clearkey"))
+        .says(&["`protection-systems`", "UUIDs"]);
+}
