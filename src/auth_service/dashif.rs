@@ -76,7 +76,8 @@ pub fn read_reply(reply: &Reply) -> Result<Grant, Failure> {
     let text = std::str::from_utf8(&reply.body)
         .map_err(|_| Failure::malformed("the authorization service's reply is not UTF-8"))?;
     let token = checked(text.trim_ascii().into(), "the authorization service")?;
-    let claims = claims(&token).ok_or_else(|| {
+    let claims = claims(&token).filter(|claims| claims.names_algorithm);
+    let claims = claims.ok_or_else(|| {
         Failure::malformed(
             "the authorization service's reply is no JSON Web Token in compact form (three parts, the first of which names its `alg`)",
         )

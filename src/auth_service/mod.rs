@@ -132,11 +132,6 @@ impl Service {
         matches!(self, Service::DashIf(_))
     }
 
-    /// Whether the stream says where the service is. Of several places it may name, any will do.
-    pub fn is_named_by_stream(&self) -> bool {
-        matches!(self, Service::DashIf(_))
-    }
-
     /// What the service is told and nobody else may see.
     pub fn secrets(&self) -> Vec<Secret> {
         match self {

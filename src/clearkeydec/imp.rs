@@ -90,9 +90,7 @@ impl ClearKeyDec {
         );
         let request = KeyRequest::of(event, &self.sinkpad);
         let mut keys = lock(&self.keys);
-        if let Some(request) = request {
-            keys.set_request(request);
-        }
+        keys.hear(request, origin);
         let is_ours = [COMMON_SYSTEM, CLEARKEY_SYSTEM]
             .iter()
             .any(|ours| ours.eq_ignore_ascii_case(system));

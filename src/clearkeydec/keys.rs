@@ -67,6 +67,8 @@ pub struct Keys {
     zero_is_an_id: bool,
     licence_url: Option<String>,
     request: KeyRequest,
+    /// Data has come since that was brought.
+    request_is_past: bool,
     /// The newest last.
     held: Vec<Held>,
     /// What the stream waits for.
@@ -137,9 +139,19 @@ impl Keys {
         self.data_came = true;
     }
 
-    /// What `sessiontoken` wants on licence requests from now on.
-    pub fn set_request(&mut self, request: KeyRequest) {
-        self.request = request;
+    /// What `sessiontoken` wants on licence requests from now on, as an event of that origin says. Where the events that come after data bring nothing of
+    /// that kind, what those before it brought is for other content.
+    pub fn hear(&mut self, request: Option<KeyRequest>, origin: Option<&str>) {
+        match request {
+            Some(request) => {
+                self.request = request;
+                self.request_is_past = false;
+            }
+            None if self.request_is_past && origin != Some(FRAGMENT) => {
+                self.request = KeyRequest::default();
+            }
+            None => {}
+        }
     }
 
     /// The element is about to stop. Gives the store, to be told that nobody waits for another token any more.
@@ -176,6 +188,7 @@ impl Keys {
     /// A sample that needs this key has come. Whether the key is here for good, so that there is no need to look at the clock.
     pub fn is_settled(&mut self, key_id: KeyId) -> bool {
         self.data_came = true;
+        self.request_is_past = true;
         self.meant(key_id)
             .and_then(|key_id| self.held_for(&key_id))
             .is_some_and(|held| held.granted.life.ends_at().is_none())
@@ -357,7 +370,11 @@ impl Keys {
                 ));
             }
         };
-        let mut key_ids: Vec<_> = self.named.drain(..).chain(again.iter().copied()).collect();
+        let (request, of_fragment) = (&self.request, &self.of_fragment);
+        let is_covered = |key_id: &KeyId| request.covers(key_id) || of_fragment.contains(key_id);
+        // Others that init data has named before may take another token.
+        let named = self.named.drain(..).filter(is_covered);
+        let mut key_ids: Vec<_> = named.chain(again.iter().copied()).collect();
         key_ids.sort_unstable();
         key_ids.dedup();
         self.request.catch_up();

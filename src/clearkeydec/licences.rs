@@ -131,6 +131,7 @@ async fn fetch(order: Order, patience: Patience) -> Result<(Licence, u32), Failu
     });
     let request = Request {
         url: order.url,
+        parameter: None,
         secrets: in_headers.chain(order.token).collect(),
         headers: order.headers,
         body: Some((

@@ -58,8 +58,8 @@ pub const DEFAULT_MAX_HELD_BYTES: u64 = 16 * 1024 * 1024;
 pub enum Prepared {
     /// Push this, which may be another one than came in.
     Push(Item),
-    /// Push these before it.
-    PushAfter(Vec<gst::Event>, Item),
+    /// Push these at once, and then prepare it.
+    After(Vec<gst::Event>, Item),
     /// It was for this element only.
     Consumed,
     /// It cannot be pushed yet. The element has registered [`Hold::waker`] for what it waits for,
@@ -155,17 +155,13 @@ impl Hold {
         let item = if self.shared.direct.load(Ordering::Acquire) {
             item
         } else {
-            match self.append(item)? {
+            match self.append(element, item)? {
                 Some(after_the_drain) => after_the_drain,
                 None => return Ok(gst::FlowSuccess::Ok),
             }
         };
-        match element.prepare(item) {
-            Prepared::Push(item) => item.push(element.srcpad()),
-            Prepared::PushAfter(events, item) => {
-                push_events(element, events);
-                item.push(element.srcpad())
-            }
+        match prepare(element, item) {
+            Prepared::Push(item) | Prepared::After(_, item) => item.push(element.srcpad()),
             Prepared::Consumed => Ok(gst::FlowSuccess::Ok),
             Prepared::Fail(flow) => {
                 self.change(|state| state.fail(flow));
@@ -196,7 +192,7 @@ impl Hold {
 
     /// Holds the item, when there is room, behind what is held. Gives it back where the hold has
     /// ended meanwhile and it can pass directly.
-    fn append(&self, item: Item) -> Result<Option<Item>, gst::FlowError> {
+    fn append<E: Holding>(&self, element: &E, item: Item) -> Result<Option<Item>, gst::FlowError> {
         let cost = item.cost();
         // As in `gst_queue_chain_buffer_or_list`, data is told what became of the data before it;
         // an event goes on its way.
@@ -211,6 +207,7 @@ impl Hold {
                     // is held all the same.
                     Mode::Waiting => {
                         state.held_bytes == 0
+                            || element.wants_more()
                             || state.held_bytes.saturating_add(cost) <= state.max_held_bytes
                     }
                 }
@@ -359,10 +356,8 @@ impl Hold {
             is_event: matches!(item, Item::Event(_)),
             survives_flush: item.survives_flush(),
         };
-        match element.prepare(item) {
-            Prepared::Push(item) => self.push_held(element, item, pushed),
-            Prepared::PushAfter(events, item) => {
-                push_events(element, events);
+        match prepare(element, item) {
+            Prepared::Push(item) | Prepared::After(_, item) => {
                 self.push_held(element, item, pushed);
             }
             Prepared::Consumed => self.pushed(pushed, Ok(gst::FlowSuccess::Ok)),
@@ -431,6 +426,17 @@ impl Hold {
             }
         });
     }
+}
+
+/// What becomes of the item, once the events are pushed that it needs before it.
+fn prepare<E: Holding>(element: &E, item: Item) -> Prepared {
+    let mut prepared = element.prepare(item);
+    // Each turn takes something new: a token that was refused while the events were pushed.
+    while let Prepared::After(events, item) = prepared {
+        push_events(element, events);
+        prepared = element.prepare(item);
+    }
+    prepared
 }
 
 /// Pushes events that an item needs before it. One that met a flush is to be pushed again afterwards.

@@ -19,11 +19,16 @@ where
     /// An item comes, on the streaming thread and before everything else; it may be held behind others before it is prepared.
     fn arrives(&self, _item: &Item) {}
 
+    /// Whether more has to come before anything that is held can go, so that nothing waits for room.
+    fn wants_more(&self) -> bool {
+        false
+    }
+
     /// Makes an item ready for pushing. Called in order, on one thread at a time, without a lock;
     /// must not block. An item may come again after [`Prepared::NotYet`].
     fn prepare(&self, item: Item) -> Prepared;
 
-    /// Events of [`Prepared::PushAfter`] were lost in a flush.
+    /// Events of [`Prepared::After`] were lost in a flush.
     fn events_were_flushed(&self) {}
 
     /// Whether the element answers this query from downstream.

@@ -43,6 +43,8 @@ const MAX_REDIRECTS: u32 = 5;
 /// One request: a POST where it has a body, else a GET.
 pub struct Request {
     pub url: Endpoint,
+    /// What stands in the URL's query besides, in the place of what has that name there. No secret.
+    pub parameter: Option<(&'static str, String)>,
     pub headers: Vec<(String, Secret)>,
     /// Content type and bytes.
     pub body: Option<(&'static str, Zeroizing<Vec<u8>>)>,
@@ -146,13 +148,17 @@ fn explained(failure: Failure, request: &Request, reply: &Reply) -> Failure {
         failure
     };
     let mut secrets = request.url.secrets();
-    secrets.extend(request.secrets.iter().cloned());
+    secrets.extend(request.secrets.iter().chain(&reply.secrets).cloned());
     failure.without(&secrets)
 }
 
 /// The reply at the end of all redirects that are followed.
 async fn send(request: &Request, patience: &Patience) -> Result<Reply, Broken> {
-    let mut url = request.url.clone();
+    let mut url = match &request.parameter {
+        Some((name, value)) => request.url.with_parameter(name, value),
+        None => request.url.clone(),
+    };
+    let mut secrets = Vec::new();
     for _ in 0..=MAX_REDIRECTS {
         let mut response = send_once(request, &url, patience).await?;
         let status = response.status();
@@ -160,11 +166,14 @@ async fn send(request: &Request, patience: &Patience) -> Result<Reply, Broken> {
         let (Redirects::Followed { allow_cleartext }, None, Some(target)) =
             (request.redirects, &request.body, target)
         else {
-            return read(&mut response, &url, patience).await;
+            let mut reply = read(&mut response, &url, patience).await?;
+            reply.secrets = secrets;
+            return Ok(reply);
         };
         url = url
             .follow(target, allow_cleartext)
             .map_err(|failure| Broken::sent(failure.with_http_status(status.as_u16()), false))?;
+        secrets.extend(url.secrets());
     }
     Err(Broken::sent(
         Failure::malformed(format!(
@@ -233,6 +242,7 @@ async fn read(
         redirect: text(headers, LOCATION).and_then(|target| url.redirected(target)),
         retry_after: text(headers, RETRY_AFTER)
             .and_then(|value| retry::retry_after(value, SystemTime::now())),
+        secrets: Vec::new(),
         body,
     })
 }

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
+use crate::secret::Secret;
+
 /// A reply with whatever status. It may hold a token or keys, so it is wiped when it is dropped.
 pub struct Reply {
     pub status: u16,
@@ -15,6 +17,8 @@ pub struct Reply {
     pub redirect: Option<String>,
     /// How long the server wants to be left alone (RFC 9110, 10.2.3).
     pub retry_after: Option<Duration>,
+    /// What the URLs hold to which redirects led, and which nobody else may see.
+    pub secrets: Vec<Secret>,
     pub body: Zeroizing<Vec<u8>>,
 }
 
@@ -27,6 +31,7 @@ impl Reply {
             media_type: None,
             redirect: None,
             retry_after: None,
+            secrets: Vec::new(),
             body: Zeroizing::new(body.to_owned()),
         }
     }

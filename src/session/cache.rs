@@ -14,10 +14,24 @@ use crate::wait::lock;
 /// A player has one or two; the bound is for one that makes up a location for each channel.
 const MANY: usize = 64;
 
+static SESSIONS: Lazy<Mutex<Sessions>> = Lazy::new(Mutex::default);
+
 /// The one session of that identity.
 pub fn session(identity: Identity) -> Arc<Session> {
-    static SESSIONS: Lazy<Mutex<Sessions>> = Lazy::new(Mutex::default);
     lock(&SESSIONS).get(identity)
+}
+
+/// Clears the sessions of these identities.
+pub fn clear_where(is_wanted: impl Fn(&Identity) -> bool) {
+    let wanted: Vec<_> = {
+        let sessions = lock(&SESSIONS);
+        let wanted = sessions
+            .0
+            .iter()
+            .filter(|(identity, _)| is_wanted(identity));
+        wanted.map(|(_, (session, _))| session.clone()).collect()
+    };
+    wanted.iter().for_each(|session| session.clear());
 }
 
 /// Each with the number of its last use.

@@ -4,10 +4,13 @@
 
 use std::time::{Duration, SystemTime};
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::dangerous::insecure_decode_claims;
 use serde::Deserialize;
+use zeroize::Zeroizing;
 
-use crate::json::{Object, Scalar};
+use crate::json::{self, Object, Scalar};
 use crate::secret::Secret;
 
 /// How far two clocks may be apart before a token counts as one of the future.
@@ -20,6 +23,8 @@ pub struct Claims {
     pub ends: Option<SystemTime>,
     /// `nbf`
     begins: Option<SystemTime>,
+    /// Its header says how it is signed (`alg`).
+    pub names_algorithm: bool,
 }
 
 impl Claims {
@@ -32,7 +37,7 @@ impl Claims {
     }
 }
 
-/// Reads a token in compact form whose header names its `alg`; `None` for what is no such token. The times stand among the claims or, as in the
+/// Reads a token in compact form; `None` for what is no such token. The times stand among the claims or, as in the
 /// example of DASH-IF's guidelines, in the header.
 pub fn claims(token: &Secret) -> Option<Claims> {
     #[derive(Deserialize)]
@@ -42,20 +47,33 @@ pub fn claims(token: &Secret) -> Option<Claims> {
         #[serde(default)]
         nbf: Option<Scalar>,
     }
-    let header = jsonwebtoken::decode_header(token.expose()).ok()?;
-    let in_header = |name| header.extras.get::<Scalar>(name).ok().flatten();
+    #[derive(Deserialize)]
+    struct Header {
+        #[serde(default)]
+        alg: Option<Scalar>,
+        #[serde(flatten)]
+        times: Times,
+    }
     // Among what stands in no object there is nothing to be found.
-    let Object(times) = insecure_decode_claims::<Object<Times>>(token.expose()).ok()?;
+    let Object(claims) = insecure_decode_claims::<Object<Times>>(token.expose()).ok()?;
+    // Not by the library, which takes only the algorithms that it knows.
+    let header = token.expose().split('.').next()?;
+    let header = Zeroizing::new(URL_SAFE_NO_PAD.decode(header).unwrap_or_default());
+    let header: Option<Header> = json::read_object(&header).ok();
+    let names_algorithm = header
+        .as_ref()
+        .is_some_and(|header| matches!(header.alg, Some(Scalar::Text(_))));
+    let in_header = header.map(|header| header.times);
+    let (header_exp, header_nbf) = in_header.map_or((None, None), |times| (times.exp, times.nbf));
     // The first of the two that is a time.
-    let time = |claim: Option<Scalar>, name| {
+    let time = |claim: Option<Scalar>, in_header: Option<Scalar>| {
         let date = |scalar: Scalar| scalar.date().or_else(|| digits(&scalar));
-        claim
-            .and_then(date)
-            .or_else(|| in_header(name).and_then(date))
+        claim.and_then(date).or_else(|| in_header.and_then(date))
     };
     Some(Claims {
-        ends: time(times.exp, "exp"),
-        begins: time(times.nbf, "nbf"),
+        ends: time(claims.exp, header_exp),
+        begins: time(claims.nbf, header_nbf),
+        names_algorithm,
     })
 }
 
@@ -66,9 +84,6 @@ fn digits(scalar: &Scalar) -> Option<SystemTime> {
 
 #[cfg(test)]
 mod tests {
-    use base64::Engine;
-    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-
     use super::*;
 
     fn jwt(header: &str, claims: &str) -> Secret {
@@ -105,22 +120,36 @@ mod tests {
             r#"{"exp":"soon"}"#,
         ] {
             let claims = claims(&jwt(ALG, body)).expect(body);
-            assert_eq!(claims, Claims::default(), "{body}");
+            assert_eq!((claims.ends, claims.begins), (None, None), "{body}");
         }
     }
 
     #[test]
     fn what_is_no_jwt_has_no_claims() {
-        for (header, body) in [
-            (ALG, "[1060]"),
-            (ALG, "no JSON"),
-            (r#"{"typ":"JWT"}"#, "{}"),
-            ("[]", "{}"),
-        ] {
-            assert_eq!(claims(&jwt(header, body)), None, "{header} {body}");
+        for body in ["[1060]", "no JSON"] {
+            assert_eq!(claims(&jwt(ALG, body)), None, "{body}");
         }
         for token in ["", "a", "a.b", "a.b.c", "..", "a.b.c.d", "é.é.é"] {
             assert_eq!(claims(&Secret::from(token)), None, "{token}");
+        }
+    }
+
+    #[test]
+    fn every_algorithm_is_one_and_none_takes_the_end_away() {
+        for (header, is_named) in [
+            (r#"{"alg":"HS256"}"#, true),
+            (r#"{"alg":"ES512","kid":"1","x":[1]}"#, true),
+            (r#"{"typ":"JWT"}"#, false),
+            (r#"{"alg":5}"#, false),
+            ("[]", false),
+            ("no JSON", false),
+        ] {
+            let claims = claims(&jwt(header, r#"{"exp":1060}"#)).expect(header);
+            assert_eq!(
+                (claims.names_algorithm, claims.ends),
+                (is_named, Some(at(1060))),
+                "{header}"
+            );
         }
     }
 

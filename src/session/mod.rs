@@ -9,14 +9,14 @@ mod cache;
 mod claims;
 mod freshness;
 mod life;
-mod order;
+pub mod order;
 mod token;
 
 use std::any::Any;
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::{Duration, Instant};
 
-pub use cache::session;
+pub use cache::{clear_where, session};
 pub use claims::claims;
 pub use life::{Life, Moment};
 pub use token::{Grant, MAX_TOKEN_LEN, Token, Way, checked};
@@ -28,8 +28,6 @@ use crate::flight::{Flight, Landing};
 use crate::http::Trust;
 use crate::secret::Secret;
 use crate::wait::lock;
-
-use order::Order;
 
 /// Longest `Retry-After` that is kept to: a viewer may well try again after five minutes.
 const LONGEST_WISH: Duration = Duration::from_secs(5 * 60);
@@ -94,8 +92,8 @@ struct State {
     failed: Option<Failed>,
     /// Tokens that the licence side has refused in a row, the newest last. They are not handed out again.
     refused: Vec<Secret>,
-    discovered: Option<Arc<str>>,
-    order: Order,
+    /// With the place that said so.
+    discovered: Option<(Arc<str>, Arc<str>)>,
     users: Vec<Weak<dyn Launch>>,
     /// When somebody will look whether a new token is due.
     look: Option<Instant>,
@@ -309,23 +307,11 @@ impl Session {
         }
     }
 
-    /// What the service's discovery said, as long as it holds.
-    pub fn discovered(&self) -> Option<Arc<str>> {
-        self.lock().discovered.clone()
-    }
-
-    /// In which order so many places are asked now, of which `first` would come first.
-    pub fn order_of(&self, places: usize, first: usize, now: Instant) -> Vec<usize> {
-        self.lock().order.of(places, first, now)
-    }
-
-    /// What came of asking that place.
-    pub fn tell_of_place(&self, place: usize, answered: bool, now: Instant) {
-        let order = &mut self.lock().order;
-        match answered {
-            true => order.answered(place),
-            false => order.failed(place, now),
-        }
+    /// What the discovery at that place said, as long as it holds.
+    pub fn discovered(&self, place: &str) -> Option<Arc<str>> {
+        let state = self.lock();
+        let (_, discovered) = state.discovered.as_ref().filter(|(of, _)| **of == *place)?;
+        Some(discovered.clone())
     }
 
     /// The generation of the newest token that the service has granted.
@@ -400,8 +386,8 @@ impl Takeoff {
         self.session.upgrade()
     }
 
-    /// Keeps what the discovery said, or forgets it; not for a session that was cleared meanwhile.
-    pub fn set_discovered(&self, discovered: Option<Arc<str>>) {
+    /// Keeps what the discovery at a place said, or forgets it; not for a session that was cleared meanwhile.
+    pub fn set_discovered(&self, discovered: Option<(Arc<str>, Arc<str>)>) {
         if let Some(session) = self.session() {
             let mut state = session.lock();
             if state
@@ -584,12 +570,14 @@ mod tests {
         let session = Arc::new(Session::new());
         let now = Moment::now();
         let begun = takeoff(&session, now);
-        begun.set_discovered(Some("sso".into()));
-        assert!(session.discovered().is_some());
+        begun.set_discovered(Some(("place".into(), "sso".into())));
+        assert!(session.discovered("place").is_some());
+        // Nothing secret is sent to a place that was not asked first.
+        assert!(session.discovered("elsewhere").is_none());
         begun.land(grant(60), now);
         session.clear();
         assert!(session.token(now).is_none());
-        assert!(session.discovered().is_none());
+        assert!(session.discovered("place").is_none());
 
         // Nor one that was asked for before and comes after.
         let before = takeoff(&session, now);

@@ -56,6 +56,14 @@ pub struct Way {
 }
 
 impl Token {
+    /// The same under another number, for those who have tokens of several sessions.
+    pub fn numbered(&self, generation: u32) -> Self {
+        Self {
+            generation,
+            ..self.clone()
+        }
+    }
+
     /// The token's life counts from `now`. One that no clock can express counts as not known.
     pub fn new(grant: Grant, generation: u32, way: Way, now: Moment) -> Self {
         let Grant { token, lifetime } = grant;

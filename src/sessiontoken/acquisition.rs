@@ -11,7 +11,9 @@ use crate::failure::{Failure, Kind};
 use crate::http::{self, Endpoint, Patience, Redirects, Request, Trust};
 use crate::runtime;
 use crate::secret::Secret;
-use crate::session::{Answer, Brought, Identity, Launch, Moment, Session, Takeoff, Token, session};
+use crate::session::{
+    Answer, Brought, Identity, Launch, Moment, Session, Takeoff, Token, order, session,
+};
 
 use super::app_token::correlation_id_or_new;
 use super::imp::CAT;
@@ -22,6 +24,8 @@ pub struct Acquisition {
     pub service: Service,
     /// Where the service is, at least one; the next one is asked where the one before has no answer.
     endpoints: Vec<Endpoint>,
+    /// Any of them will do as the first.
+    are_equal: bool,
     means: Means,
 }
 
@@ -90,7 +94,12 @@ impl Drop for EndedWhenDropped {
 
 impl Acquisition {
     /// For the session that all have in common whose requests would be the same.
-    pub fn new(service: Service, endpoints: Vec<Endpoint>, means: Means) -> Arc<Self> {
+    pub fn new(
+        service: Service,
+        endpoints: Vec<Endpoint>,
+        are_equal: bool,
+        means: Means,
+    ) -> Arc<Self> {
         let locations = endpoints.iter().map(|one| Secret::from(one.as_str()));
         Arc::new(Self {
             session: session(Identity {
@@ -101,6 +110,7 @@ impl Acquisition {
             }),
             service,
             endpoints,
+            are_equal,
             means,
         })
     }
@@ -155,14 +165,14 @@ impl Acquisition {
     async fn fly(&self, takeoff: &Takeoff) -> Result<Brought, Failure> {
         let patience = Patience::new(self.means.timeout, self.means.retries);
         let correlation_id = correlation_id_or_new(self.means.correlation_id.as_deref());
-        let first = match self.service.is_named_by_stream() {
-            // The places are equal, so each gets its share of a city's boxes.
+        let first = match self.are_equal {
+            // Each gets its share of a city's boxes.
             true => one_of(self.endpoints.len()),
             false => 0,
         };
-        let places = self.endpoints.len();
-        let order = self.session.order_of(places, first, Instant::now());
-        let many = count(places);
+        let places: Vec<_> = self.endpoints.iter().map(name).collect();
+        let order = order::order(&places, first, Instant::now());
+        let many = count(places.len());
         let mut attempts = 0;
         let mut failures = Vec::new();
         for (left, place) in (1..=many).rev().zip(order) {
@@ -171,18 +181,20 @@ impl Acquisition {
             let result = self
                 .ask_at(endpoint, &correlation_id, &share, takeoff)
                 .await;
-            self.session
-                .tell_of_place(place, is_answer(&result), Instant::now());
             match result {
                 Ok(mut brought) => {
+                    order::answered(&places[place]);
                     brought.attempts += attempts;
                     return Ok(brought);
                 }
                 Err(failure) => {
                     attempts += failure.attempts;
-                    let is_last = left == 1 || !is_worth_another_place(&failure);
+                    let is_worth_another = is_worth_another_place(&failure);
+                    if is_worth_another {
+                        order::failed(&places[place], failure.retry_after, Instant::now());
+                    }
                     failures.push(failure);
-                    if is_last {
+                    if left == 1 || !is_worth_another {
                         break;
                     }
                     gst::warning!(
@@ -204,11 +216,13 @@ impl Acquisition {
         patience: &Patience,
         takeoff: &Takeoff,
     ) -> Result<Brought, Failure> {
-        let (discovered, asked) = match self.session.discovered() {
+        let place = name(endpoint);
+        let (discovered, asked) = match self.session.discovered(&place) {
             Some(known) => (Some(known), 0),
             None => {
                 let found = self.discover(endpoint, correlation_id, patience).await?;
-                takeoff.set_discovered(found.0.clone());
+                let place = place.into();
+                takeoff.set_discovered(found.0.clone().map(|discovered| (place, discovered)));
                 found
             }
         };
@@ -266,12 +280,9 @@ impl Acquisition {
             secrets = self.service.secrets();
             secrets.extend(extra_headers.iter().map(|(_, value)| value.clone()));
         }
-        let url = match &call.parameter {
-            Some((name, value)) => url.with_parameter(name, value),
-            None => url,
-        };
         Request {
             url,
+            parameter: call.parameter.clone(),
             headers,
             body: call.body.clone(),
             trust: self.means.trust.clone(),
@@ -286,9 +297,9 @@ impl Acquisition {
     }
 }
 
-/// Whether the service at that place has had its say, whatever it was.
-fn is_answer(result: &Result<Brought, Failure>) -> bool {
-    !matches!(result, Err(failure) if is_worth_another_place(failure))
+/// What tells a place from others, without a secret.
+fn name(endpoint: &Endpoint) -> String {
+    Endpoint::shown(endpoint.as_str())
 }
 
 /// Whether another place may have a token where this one had none. A no is one wherever it comes from.

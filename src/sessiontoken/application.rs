@@ -213,9 +213,15 @@ impl SessionToken {
         if let Some(session) = lock(&self.last_session).upgrade() {
             session.clear();
         }
-        let has_tune = lock(&self.tune).is_some();
+        let policy = lock(&self.tune).as_ref().map(|tune| tune.policy().clone());
+        let has_tune = policy.is_some();
         if !has_tune && let Some(acquisition) = self.acquisition() {
             acquisition.session.clear();
+        }
+        // There is one for each set of keys.
+        let policy = policy.or_else(|| self.policy().ok());
+        if let Some(Source::DashIf(authorizer)) = policy.as_deref().map(|policy| &policy.source) {
+            authorizer.clear();
         }
         let file = self.reread_file();
         if let Some(tune) = lock(&self.tune).as_mut() {

@@ -26,6 +26,9 @@ const MAX_EVENTS: usize = 64;
 /// Places that one description may name.
 const MAX_URLS: usize = 8;
 
+/// Keys that one token is asked for; the request's URL is below 10 KiB with them.
+const MAX_KEY_IDS: usize = 256;
+
 const MPD: &str = "dash/mpd";
 const FRAGMENT: &str = "isobmff/moof";
 
@@ -50,11 +53,14 @@ pub struct Said<'a> {
 }
 
 /// What comes after the events of one description.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum First {
     /// Data, of this key where it says so.
     Data(Option<KeyId>),
-    /// A gap, or the end: there is nothing to decrypt.
-    NoData,
+    /// Nothing to decrypt yet.
+    Gap,
+    /// Nothing at all.
+    End,
 }
 
 /// What one stream's events say, and what came of it.
@@ -64,6 +70,10 @@ pub struct Authorization {
     descriptions: VecDeque<Description>,
     /// Nothing has come behind the events of the newest one.
     is_open: bool,
+    /// What the last MPD said is of another stream.
+    is_new: bool,
+    /// The id of the stream that the events are of.
+    stream_id: Option<String>,
 }
 
 #[derive(Default)]
@@ -78,7 +88,15 @@ struct Description {
     /// The system that the demuxer has chosen.
     system: Option<String>,
     has_data: bool,
-    decided: Option<Result<Option<Arc<Acquisition>>, Failure>>,
+    decided: Option<Result<Option<Demanded>, Failure>>,
+}
+
+/// A token that a stream demands.
+#[derive(Clone)]
+struct Demanded {
+    acquisition: Arc<Acquisition>,
+    /// Those that it is asked for and that are no other stream's, as far as that is known.
+    key_ids: BTreeSet<KeyId>,
 }
 
 impl Authorization {
@@ -87,18 +105,31 @@ impl Authorization {
             stream,
             descriptions: VecDeque::new(),
             is_open: false,
+            is_new: false,
+            stream_id: None,
         }
     }
 
-    /// Takes in an event that has just come. Whether the next data is wanted.
+    /// A stream begins. Whether it is another one than before, about which nothing is known.
+    pub fn begin(&mut self, stream_id: &str) {
+        let before = self.stream_id.replace(stream_id.to_owned());
+        if before.is_some_and(|before| before != stream_id) {
+            self.first(First::End, None);
+            self.is_new = true;
+        }
+    }
+
+    /// Takes in an event that has just come. Whether what comes next is wanted.
     pub fn learn(&mut self, said: &Said) -> bool {
-        // Keys of a fragment hang on those that the token is for.
-        if said.origin == Some(FRAGMENT) {
+        // Keys of a fragment hang on those that the token is for, unless there are no others.
+        if said.origin == Some(FRAGMENT) && !self.descriptions.is_empty() && !self.is_new {
             return self.is_open;
         }
         if !self.is_open {
             self.is_open = true;
-            let urls = self.descriptions.back().map(|last| last.urls.clone());
+            let last = self.descriptions.back().filter(|_| !self.is_new);
+            let urls = last.map(|last| last.urls.clone());
+            self.is_new = false;
             if self.descriptions.len() == MAX_DESCRIPTIONS {
                 self.descriptions.pop_front();
             }
@@ -109,14 +140,21 @@ impl Authorization {
         }
         if let Some(description) = self.descriptions.back_mut() {
             description.learn(said);
+            // As much as any stream has; more would be held without end.
+            self.is_open = description.events.len() < MAX_EVENTS;
         }
-        true
+        self.is_open
     }
 
-    /// Takes in what comes behind the events. `system` is the one that the demuxer has chosen.
-    pub fn first(&mut self, first: First, system: Option<String>) {
+    /// Takes in what comes behind the events, and says whether that was enough. `system` is the one that the demuxer has chosen.
+    pub fn first(&mut self, first: First, system: Option<String>) -> bool {
+        let names_none = |description: &Description| description.named.is_empty();
+        if first == First::Gap && self.descriptions.back().is_some_and(names_none) {
+            // Only data can say which key it is.
+            return false;
+        }
         if !std::mem::take(&mut self.is_open) {
-            return;
+            return true;
         }
         if let Some(description) = self.descriptions.back_mut() {
             description.system = system.map(|system| system.to_ascii_lowercase());
@@ -125,6 +163,7 @@ impl Authorization {
                 description.own = own;
             }
         }
+        true
     }
 
     /// An event leaves, with the description that it came with.
@@ -152,7 +191,7 @@ impl Authorization {
             }
         };
         match decided {
-            Ok(Some(acquisition)) => Due::Token(acquisition),
+            Ok(Some(demanded)) => Due::Token(demanded.acquisition),
             Ok(None) => Due::Nothing,
             Err(failure) => Due::Never(failure),
         }
@@ -161,27 +200,29 @@ impl Authorization {
     /// The keys that a licence may be asked for with this token: others of the presentation may need another one.
     pub fn key_ids(&self) -> Option<String> {
         let description = self.descriptions.front()?;
+        let Some(Ok(Some(demanded))) = &description.decided else {
+            return None;
+        };
         Some(match &description.own {
             Some(own) => dashif::list([own]),
-            None => dashif::list(&description.named),
+            None => dashif::list(&demanded.key_ids),
         })
     }
 }
 
 impl Description {
     fn learn(&mut self, said: &Said) {
-        if self.events.len() < MAX_EVENTS {
-            self.events.push(said.event);
-        }
+        self.events.push(said.event);
         let system = said.system.to_ascii_lowercase();
         if said.origin == Some(MPD) && !std::mem::replace(&mut self.has_mpd, true) {
             self.urls.clear();
         }
         let init_data = InitData::read(said.data);
         self.named.extend(init_data.key_ids);
-        if !init_data.authorization_urls.is_empty() {
-            let urls = self.urls.entry(system).or_default();
-            urls.extend(init_data.authorization_urls.into_iter().take(MAX_URLS));
+        let known: usize = self.urls.values().map(BTreeSet::len).sum();
+        let new = init_data.authorization_urls.into_iter();
+        for url in new.take(MAX_URLS.saturating_sub(known)) {
+            self.urls.entry(system.clone()).or_default().insert(url);
         }
     }
 
@@ -199,15 +240,12 @@ impl Description {
         &self,
         stream: &Arc<Stream>,
         authorizer: &Authorizer,
-    ) -> Result<Option<Arc<Acquisition>>, Failure> {
-        let urls = match authorizer.knows_place() {
-            true => BTreeSet::new(),
-            false => self.urls_of_system(),
-        };
-        if urls.is_empty() && !authorizer.knows_place() {
+    ) -> Result<Option<Demanded>, Failure> {
+        let urls = self.urls_of_system();
+        let Some(places) = authorizer.places(&urls)? else {
             return Ok(None);
-        }
-        let key_ids = stream.join(&urls, self.own, &self.named);
+        };
+        let key_ids = stream.join(places.names(), self.own, &self.named);
         if key_ids.is_empty() {
             return match self.has_data {
                 // Nothing is there to be decrypted.
@@ -217,7 +255,15 @@ impl Description {
                 )),
             };
         }
-        authorizer.acquisition(&urls, key_ids).map(Some)
+        if key_ids.len() > MAX_KEY_IDS {
+            return Err(Failure::malformed(format!(
+                "the stream names more than {MAX_KEY_IDS} keys, too many to ask for: check its `pssh` boxes"
+            )));
+        }
+        Ok(Some(Demanded {
+            acquisition: authorizer.acquisition(places, key_ids.clone()),
+            key_ids,
+        }))
     }
 }
 

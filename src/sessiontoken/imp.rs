@@ -339,6 +339,10 @@ impl Holding for SessionToken {
         self.sees(item);
     }
 
+    fn wants_more(&self) -> bool {
+        self.gathering.load(Ordering::Relaxed)
+    }
+
     fn prepare(&self, item: Item) -> Prepared {
         let is_new_stream =
             matches!(&item, Item::Event(event) if event.type_() == gst::EventType::StreamStart);

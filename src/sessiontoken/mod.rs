@@ -10,6 +10,7 @@ mod app_token;
 mod application;
 mod authorization;
 mod imp;
+mod issued;
 mod kept;
 pub(crate) mod key_request;
 mod policy;

@@ -16,7 +16,7 @@ use crate::files;
 use crate::http::{Endpoint, headers};
 use crate::packing::{DEFAULT_HEADER, HeaderTemplate};
 use crate::secret::Secret;
-use crate::session::MAX_TOKEN_LEN;
+use crate::session::{MAX_TOKEN_LEN, clear_where};
 
 use super::acquisition::{Acquisition, Means};
 use super::settings::{AuthService, OnFailure, Packing, Pairs, Settings};
@@ -61,34 +61,61 @@ pub struct Authorizer {
     means: Means,
 }
 
-impl Authorizer {
-    /// Whether the user says where the service is.
-    pub fn knows_place(&self) -> bool {
-        !self.endpoints.is_empty()
-    }
+/// Where a token is asked for: at least one place.
+pub struct Places {
+    endpoints: Vec<Endpoint>,
+    are_equal: bool,
+}
 
-    /// A token for these keys, from any of the places that the stream names.
+impl Places {
+    /// What tells them from others.
+    pub fn names(&self) -> BTreeSet<String> {
+        let names = self.endpoints.iter();
+        names.map(|endpoint| endpoint.as_str().to_owned()).collect()
+    }
+}
+
+impl Authorizer {
+    /// The user's own places, or else those that the stream names; `None` where neither names one.
     ///
     /// # Errors
     ///
     /// `Misconfigured` where none of them may be asked.
-    pub fn acquisition(
-        &self,
-        urls: &BTreeSet<String>,
-        key_ids: BTreeSet<KeyId>,
-    ) -> Result<Arc<Acquisition>, Failure> {
+    pub fn places(&self, urls: &BTreeSet<String>) -> Result<Option<Places>, Failure> {
+        if !self.endpoints.is_empty() {
+            return Ok(Some(Places {
+                endpoints: self.endpoints.clone(),
+                are_equal: false,
+            }));
+        }
         let parse =
             |url: &String| Endpoint::parse(url, "dashif:Authzurl", self.means.allow_cleartext);
-        let mut endpoints = self.endpoints.clone();
-        if endpoints.is_empty() {
-            let parsed: Vec<_> = urls.iter().map(parse).collect();
-            endpoints = parsed.iter().flatten().cloned().collect();
-            if let (true, Some(Err(failure))) = (endpoints.is_empty(), parsed.first()) {
-                return Err(failure.clone());
-            }
+        let parsed: Vec<_> = urls.iter().map(parse).collect();
+        let endpoints: Vec<_> = parsed.iter().flatten().cloned().collect();
+        match (endpoints.is_empty(), parsed.into_iter().next()) {
+            (true, Some(Err(failure))) => Err(failure),
+            (true, _) => Ok(None),
+            (false, _) => Ok(Some(Places {
+                endpoints,
+                are_equal: true,
+            })),
         }
+    }
+
+    /// A token for these keys, from any of these places.
+    pub fn acquisition(&self, places: Places, key_ids: BTreeSet<KeyId>) -> Arc<Acquisition> {
         let service = Service::DashIf(DashIf::new(key_ids));
-        Ok(Acquisition::new(service, endpoints, self.means.clone()))
+        let means = self.means.clone();
+        Acquisition::new(service, places.endpoints, places.are_equal, means)
+    }
+
+    /// Forgets the tokens for all keys that were asked for by the same account.
+    pub fn clear(&self) {
+        clear_where(|identity| {
+            matches!(identity.service, Service::DashIf(_))
+                && identity.extra_headers == self.means.extra_headers
+                && identity.trust == self.means.trust
+        });
     }
 }
 
@@ -169,7 +196,9 @@ fn source(settings: &Settings) -> Result<Source, Failure> {
         Some(_) if endpoints.is_empty() => Err(Failure::misconfigured(
             "`location` is not set: set it to the URL of AGS's getSessionToken, there is no default",
         )),
-        Some(service) => Ok(Source::Service(Acquisition::new(service, endpoints, means))),
+        Some(service) => Ok(Source::Service(Acquisition::new(
+            service, endpoints, false, means,
+        ))),
         None if settings.on_failure == OnFailure::Anonymous => Err(Failure::misconfigured(
             "`on-failure=anonymous` does not go with auth-service=dashif: where the MPD demands a token, no licence may be asked for without one",
         )),

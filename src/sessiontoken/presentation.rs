@@ -35,7 +35,7 @@ impl Stream {
     /// are named, as far as that is known by now. A key that is another stream's own is that one's affair.
     pub fn join(
         self: &Arc<Self>,
-        urls: &BTreeSet<String>,
+        urls: BTreeSet<String>,
         own: Option<KeyId>,
         named: &BTreeSet<KeyId>,
     ) -> BTreeSet<KeyId> {
@@ -44,7 +44,7 @@ impl Stream {
         streams.retain(|one| one.stream.strong_count() > 0 && !one.stream.ptr_eq(&me));
         streams.push(Entry {
             stream: me,
-            urls: urls.clone(),
+            urls,
             own,
             named: named.clone(),
         });
@@ -52,10 +52,11 @@ impl Stream {
             let stream = entry.stream.upgrade();
             stream.is_some_and(|stream| stream.presentation == self.presentation)
         };
+        let urls = streams.last().map(|mine| mine.urls.clone());
         let (same, other): (Vec<_>, Vec<_>) = streams
             .iter()
             .filter(is_here)
-            .partition(|entry| entry.urls == *urls);
+            .partition(|entry| Some(&entry.urls) == urls.as_ref());
         let own: BTreeSet<_> = same.iter().filter_map(|entry| entry.own).collect();
         let others: BTreeSet<_> = other.iter().filter_map(|entry| entry.own).collect();
         let named = same.iter().flat_map(|entry| entry.named.iter().copied());
@@ -81,18 +82,18 @@ mod tests {
     fn streams_of_one_service_ask_for_the_keys_of_all() {
         let (video, audio) = (Stream::new(1), Stream::new(1));
         let none = BTreeSet::new();
-        assert_eq!(video.join(&at("a"), Some(ONE), &none), [ONE].into());
-        assert_eq!(audio.join(&at("a"), Some(TWO), &none), [ONE, TWO].into());
+        assert_eq!(video.join(at("a"), Some(ONE), &none), [ONE].into());
+        assert_eq!(audio.join(at("a"), Some(TWO), &none), [ONE, TWO].into());
         // In the next period.
-        assert_eq!(video.join(&at("a"), None, &none), [TWO].into());
+        assert_eq!(video.join(at("a"), None, &none), [TWO].into());
     }
 
     #[test]
     fn init_data_that_names_all_keys_makes_it_one_request() {
         let (video, audio) = (Stream::new(2), Stream::new(2));
         let all: BTreeSet<_> = [ONE, TWO].into();
-        assert_eq!(video.join(&at("a"), Some(ONE), &all), all);
-        assert_eq!(audio.join(&at("a"), Some(TWO), &all), all);
+        assert_eq!(video.join(at("a"), Some(ONE), &all), all);
+        assert_eq!(audio.join(at("a"), Some(TWO), &all), all);
     }
 
     #[test]
@@ -100,12 +101,12 @@ mod tests {
         let (video, audio, elsewhere) = (Stream::new(3), Stream::new(3), Stream::new(4));
         let all: BTreeSet<_> = [ONE, TWO].into();
         assert_eq!(
-            elsewhere.join(&at("b"), Some(KeyId([9; 16])), &all),
+            elsewhere.join(at("b"), Some(KeyId([9; 16])), &all),
             [ONE, TWO, KeyId([9; 16])].into()
         );
-        video.join(&at("a"), Some(ONE), &all);
-        assert_eq!(audio.join(&at("b"), Some(TWO), &all), [TWO].into());
+        video.join(at("a"), Some(ONE), &all);
+        assert_eq!(audio.join(at("b"), Some(TWO), &all), [TWO].into());
         drop(audio);
-        assert_eq!(video.join(&at("a"), Some(ONE), &all), all);
+        assert_eq!(video.join(at("a"), Some(ONE), &all), all);
     }
 }

@@ -132,17 +132,20 @@ impl SessionToken {
 
     /// An item has come, and may be held. Where the stream says whom to ask for a token, this is what it says.
     pub(super) fn sees(&self, item: &Item) {
-        if let Item::Event(event) = item
-            && let gst::EventView::Protection(protection) = event.view()
-        {
-            return self.learns(event, protection);
+        if let Item::Event(event) = item {
+            match event.view() {
+                gst::EventView::Protection(protection) => return self.learns(event, protection),
+                gst::EventView::StreamStart(start) => self.begins(start.stream_id()),
+                _ => {}
+            }
         }
         if !self.gathering.load(Ordering::Relaxed) {
             return;
         }
         let first = match item {
             Item::Event(event) => match event.type_() {
-                gst::EventType::Gap | gst::EventType::Eos => First::NoData,
+                gst::EventType::Gap => First::Gap,
+                gst::EventType::Eos => First::End,
                 _ => return,
             },
             Item::Buffer(buffer) => First::Data(key_id(buffer)),
@@ -153,11 +156,19 @@ impl SessionToken {
             .as_ref()
             .and_then(|caps| caps.structure(0))
             .and_then(|structure| structure.get::<String>("protection-system").ok());
-        if self.gathering.swap(false, Ordering::Relaxed)
-            && let Some(authorization) = lock(&self.tune).as_mut().and_then(Tune::authorization)
-        {
-            authorization.first(first, system);
+        let is_enough = match lock(&self.tune).as_mut().and_then(Tune::authorization) {
+            Some(authorization) => authorization.first(first, system),
+            None => true,
+        };
+        if is_enough {
+            self.gathering.store(false, Ordering::Relaxed);
             self.wake();
+        }
+    }
+
+    fn begins(&self, stream_id: &str) {
+        if let Some(authorization) = lock(&self.tune).as_mut().and_then(Tune::authorization) {
+            authorization.begin(stream_id);
         }
     }
 
@@ -174,7 +185,11 @@ impl SessionToken {
             origin,
             data: data.as_deref().unwrap_or_default(),
         });
-        self.gathering.store(wants_data, Ordering::Relaxed);
+        drop(tune);
+        let wanted = self.gathering.swap(wants_data, Ordering::Relaxed);
+        if wanted && !wants_data {
+            self.wake();
+        }
     }
 
     /// Where the event does not say what it is from, the one before it may have, or the elements do.
@@ -241,13 +256,6 @@ impl SessionToken {
             events.len(),
             token.generation()
         );
-        match self.prepare(item) {
-            Prepared::Push(item) => Prepared::PushAfter(events, item),
-            // It waits or fails; the events go before whatever comes next.
-            other => {
-                self.resend.store(true, Ordering::Release);
-                other
-            }
-        }
+        Prepared::After(events, item)
     }
 }

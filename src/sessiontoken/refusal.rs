@@ -15,12 +15,23 @@ use crate::flight::{Wake, deadline};
 use crate::session::{Answer, Moment, Outcome, Token};
 use crate::wait::lock;
 
+use super::acquisition::Acquisition;
 use super::imp::{CAT, SessionToken};
 use super::policy::Policy;
 use super::store::{self, Newer, Store};
 
 /// Name of the structure in the event by which a decryptor says that a token was refused.
 const REJECTED: &str = "drm-session-token-rejected";
+
+/// Whose token it was that was refused.
+enum Refused {
+    /// The application's own.
+    Application,
+    /// That service's, and what its session says.
+    Service((Arc<Acquisition>, Answer)),
+    /// Long ago, or never handed out.
+    Nobody,
+}
 
 impl SessionToken {
     /// Answers a decryptor that looks for the store.
@@ -95,7 +106,7 @@ impl SessionToken {
     }
 
     /// The licence side has refused the token of that generation: a new one is fetched, once however many complain.
-    fn refused(&self, generation: u32, http_status: u32) -> Option<(Arc<Policy>, Option<Answer>)> {
+    fn refused(&self, generation: u32, http_status: u32) -> Option<(Arc<Policy>, Refused)> {
         let now = Moment::now();
         let has_app_token = lock(&self.app_token).given().is_some();
         let file = self.reread_file();
@@ -105,7 +116,7 @@ impl SessionToken {
         let is_news = tune.refuse(generation, file);
         let policy = tune.policy().clone();
         let is_applications = tune.is_applications(has_app_token, self.has_handler());
-        let acquisition = tune.acquisition().cloned();
+        let issuer = tune.issuer(generation);
         if is_news && is_applications && !has_app_token {
             tune.prefetch(|| self.ask_application(), now);
         }
@@ -125,11 +136,14 @@ impl SessionToken {
                     .build(),
             );
         }
-        let answer = match acquisition {
-            Some(acquisition) if !is_applications => Some(acquisition.reject(generation, now)),
-            _ => None,
-        };
-        Some((policy, answer))
+        if is_applications {
+            return Some((policy, Refused::Application));
+        }
+        let answer = issuer.map(|(acquisition, generation)| {
+            let answer = acquisition.reject(generation, now);
+            (acquisition, answer)
+        });
+        Some((policy, answer.map_or(Refused::Nobody, Refused::Service)))
     }
 
     /// A newer token than the one that was refused, for the store; `waiter` is woken when there is something new to say.
@@ -142,19 +156,30 @@ impl SessionToken {
         if self.stopping.load(Ordering::SeqCst) {
             return Newer::None;
         }
-        let Some((policy, answer)) = self.refused(generation, http_status) else {
+        let Some((policy, refused)) = self.refused(generation, http_status) else {
             return Newer::None;
         };
         let until = deadline(policy.timeout, Instant::now());
-        let answer = match answer {
-            Some(Answer::Token(token)) => Some(Outcome::Token(token)),
-            Some(Answer::Failed(failure)) => Some(Outcome::Failed(failure)),
-            Some(Answer::Wait(flight)) => match flight.poll(waiter) {
-                Some(outcome) => Some(outcome),
-                None => return Newer::Wait(until),
-            },
-            // The application's own: what it sets or answers is looked at when it does, and it may do so at any moment.
-            None => {
+        let answer = match refused {
+            Refused::Nobody => return Newer::None,
+            Refused::Service((acquisition, answer)) => {
+                let outcome = match answer {
+                    Answer::Token(token) => Outcome::Token(token),
+                    Answer::Failed(failure) => Outcome::Failed(failure),
+                    Answer::Wait(flight) => match flight.poll(waiter) {
+                        Some(outcome) => outcome,
+                        None => return Newer::Wait(until),
+                    },
+                };
+                Some(match (outcome, lock(&self.tune).as_mut()) {
+                    (Outcome::Token(token), Some(tune)) => {
+                        Outcome::Token(tune.number_of(&acquisition, token))
+                    }
+                    (outcome, _) => outcome,
+                })
+            }
+            // What it sets or answers is looked at when it does, and it may do so at any moment.
+            Refused::Application => {
                 lock(&self.waiters).push(waiter.clone());
                 self.newest().map(Outcome::Token)
             }

@@ -12,6 +12,7 @@ use crate::session::{Answer, Moment, Outcome, Token};
 use super::acquisition::Acquisition;
 use super::app_token::{Asked, Given};
 use super::authorization::{Authorization, Due};
+use super::issued::Issued;
 use super::kept::Kept;
 use super::key_request::{self, Flow};
 use super::policy::{Policy, Source};
@@ -47,6 +48,7 @@ pub struct Tune {
     authorization: Option<Authorization>,
     /// The service that is asked, once that is known.
     acquisition: Option<Arc<Acquisition>>,
+    issued: Issued,
     file: Option<Given>,
     application: Application,
     /// What went out last and from where. During a refresh it goes on.
@@ -106,6 +108,7 @@ impl Tune {
             policy,
             authorization,
             acquisition,
+            issued: Issued::default(),
             file,
             application: Application::NotAsked,
             last: None,
@@ -191,7 +194,10 @@ impl Tune {
         self.look_for_answer();
         let given = match (app_token.or(self.file.as_ref()), &self.application) {
             (Some(given), _) | (None, Application::Gave(given)) => given,
-            (None, _) => return self.acquisition.as_ref()?.newest(now),
+            (None, _) => {
+                let token = self.acquisition.as_ref()?.newest(now)?;
+                return Some(self.number(token));
+            }
         };
         let token = given.as_ref().ok()?;
         (token.generation() > self.refused && token.life().is_valid(now)).then(|| token.clone())
@@ -295,7 +301,13 @@ impl Tune {
             match authorization.due(authorizer) {
                 Due::Token(acquisition) => self.turn_to(acquisition),
                 Due::Later => return Verdict::Wait(now.steady + A_LONG_TIME),
-                Due::Nothing => return Verdict::Bare,
+                Due::Nothing => {
+                    // What was handed out before is for other content.
+                    self.acquisition = None;
+                    self.flight = None;
+                    self.last = None;
+                    return Verdict::Bare;
+                }
                 Due::Never(failure) => return Verdict::Failed(failure),
             }
         }
@@ -307,7 +319,7 @@ impl Tune {
             let flight = match self.flight.take() {
                 Some(flight) => flight,
                 None => match acquisition.ask(now, || self.asked = true) {
-                    Answer::Token(token) => return Verdict::Go(token, nick),
+                    Answer::Token(token) => return Verdict::Go(self.number(token), nick),
                     Answer::Failed(failure) => return Verdict::Failed(failure),
                     Answer::Wait(flight) => flight,
                 },
@@ -315,11 +327,13 @@ impl Tune {
             match flight.poll(waiter) {
                 // A token that ended while it was waited for (a very short life) counts as an answer
                 // all the same: asking again at once would spin.
-                Some(Outcome::Token(token)) if token.generation() > self.refused => {
-                    return Verdict::Go(token, nick);
+                Some(Outcome::Token(token)) => {
+                    let token = self.number(token);
+                    if token.generation() > self.refused {
+                        return Verdict::Go(token, nick);
+                    }
+                    // Refused while it was on its way to us: others were faster.
                 }
-                // Refused while it was on its way to us: others were faster.
-                Some(Outcome::Token(_)) => {}
                 Some(Outcome::Failed(failure)) => return Verdict::Failed(failure),
                 // Each turn takes a call of `clear-token`.
                 Some(Outcome::Cleared) => {}
@@ -340,17 +354,39 @@ impl Tune {
         if self.acquisition.as_ref().is_some_and(is_same) {
             return;
         }
-        if let Some(generation) = self.generation() {
-            acquisition.session.come_after(generation);
-        }
         acquisition.keep_fresh();
         self.acquisition = Some(acquisition);
         self.flight = None;
         self.last = None;
         self.is_refreshing = false;
-        self.announced = None;
-        self.refused = 0;
-        self.sent = 0;
+    }
+
+    /// A token of the service that is asked now, as decryptors see it.
+    fn number(&mut self, token: Token) -> Token {
+        match &self.acquisition {
+            Some(acquisition) => self.number_of(&acquisition.clone(), token),
+            None => token,
+        }
+    }
+
+    /// The same of any service. Where the stream says whom to ask, there may be several, and each counts from one: here they get numbers that rise.
+    pub fn number_of(&mut self, acquisition: &Arc<Acquisition>, token: Token) -> Token {
+        if self.authorization.is_none() {
+            return token;
+        }
+        let announced = self.generation().unwrap_or(0);
+        let shown = self
+            .issued
+            .number(acquisition, token.generation(), announced);
+        token.numbered(shown)
+    }
+
+    /// Who gave the token that decryptors know by this generation, and which one it is there.
+    pub fn issuer(&self, generation: u32) -> Option<(Arc<Acquisition>, u32)> {
+        match self.authorization {
+            Some(_) => self.issued.find(generation),
+            None => Some((self.acquisition.clone()?, generation)),
+        }
     }
 
     /// The service that is asked, once that is known.

@@ -5,7 +5,8 @@
 use std::collections::HashMap;
 
 use gst::element_factory::ElementBuilder;
-use headend::{AUDIO_KEY_ID, Auth, Headend, VIDEO_KEY_ID};
+use gst::prelude::*;
+use headend::{AUDIO_KEY_ID, Auth, Headend, Licences, VIDEO_KEY_ID};
 
 use crate::rig::*;
 use crate::samples::{event, picture, pssh, sound};
@@ -134,23 +135,44 @@ fn a_stream_that_names_no_service_of_its_system_passes_as_it_is() {
 
 /// A player would wait for the end for ever.
 #[test]
-fn a_stream_that_ends_or_pauses_before_its_first_sample_does_so() {
+fn a_stream_that_ends_before_its_first_sample_does_so() {
     let headend = headend(Auth::Grant);
-    for (number, last) in [gap(), gst::event::Eos::new()].into_iter().enumerate() {
-        for (named, is_asked) in [(vec![], false), (vec![VIDEO_KEY_ID], true)] {
-            let url = authz(&headend, &format!("end-{number}-{is_asked}"));
-            let before = headend.token_requests().len();
-            let rig = started(dashif());
-            rig.send(&[
-                mpd(CLEARKEY_SYSTEM, &[&url]).into(),
-                keys(&named).into(),
-                last.clone().into(),
-            ]);
-            rig.log.wait_for(Item::from(&last));
-            let asked = headend.token_requests().len() - before;
-            assert_eq!(asked, usize::from(is_asked), "{last:?}");
-        }
+    for (named, is_asked) in [(&[][..], false), (&[VIDEO_KEY_ID], true)] {
+        let url = authz(&headend, &format!("end-{is_asked}"));
+        let before = headend.token_requests().len();
+        let rig = started(dashif());
+        let eos = gst::event::Eos::new();
+        let events = [mpd(CLEARKEY_SYSTEM, &[&url]), keys(named), eos.clone()];
+        rig.send(&events.map(Input::from));
+        rig.log.wait_for(Item::from(&eos));
+        let asked = headend.token_requests().len() - before;
+        assert_eq!(asked, usize::from(is_asked));
     }
+}
+
+/// A stream that begins with a gap would go on without its token, or not begin before its first sample though its keys are known.
+#[test]
+fn a_gap_is_waited_behind_only_where_no_key_is_known() {
+    let headend = headend(Auth::Grant);
+    let rig = started(dashif());
+    let gap = gap();
+    rig.send(&[
+        mpd(CLEARKEY_SYSTEM, &[&authz(&headend, "gap")]).into(),
+        gap.clone().into(),
+    ]);
+    assert_eq!(headend.token_requests().len(), 0);
+    let sample = picture();
+    rig.send(&[sample.clone().into()]);
+    rig.log.wait_for(Item::from(&sample));
+    assert_eq!(kids(&headend), [VIDEO]);
+    let known = started(dashif());
+    known.send(&[
+        mpd(CLEARKEY_SYSTEM, &[&authz(&headend, "known-gap")]).into(),
+        keys(&[VIDEO_KEY_ID]).into(),
+        gap.clone().into(),
+    ]);
+    known.log.wait_for(Item::from(&gap));
+    assert_eq!(kids(&headend), [VIDEO, VIDEO]);
 }
 
 /// After a seek a viewer would see a stream that needs no token any more, and a refusal of its licence.
@@ -188,6 +210,250 @@ fn what_the_manifest_said_holds_after_a_seek_and_until_it_says_something_else() 
     assert_eq!(next[0].get("generation"), Ok(2u32));
     let free = play(&[mpd(CLEARKEY_SYSTEM, &[]), keys(&[AUDIO_KEY_ID])], sound());
     assert!(free.is_empty(), "{free:?}");
+    assert_eq!(newest(&rig), None);
+    // The first one again, which is newer than the one between.
+    let back = play(
+        &[mpd(CLEARKEY_SYSTEM, &[&url]), keys(&[VIDEO_KEY_ID])],
+        picture(),
+    );
+    assert_eq!(
+        back[0].get::<String>("session-token"),
+        first[0].get("session-token")
+    );
+    assert_eq!(back[0].get("generation"), Ok(3u32));
+    assert_eq!(newest(&rig), back[0].get("session-token").ok());
+    assert_eq!(headend.token_requests().len(), 2);
+}
+
+/// The store, as a decryptor finds it.
+fn store(rig: &Rig) -> gst::glib::Object {
+    let mut query = gst::query::Context::new("drm-session-token");
+    assert!(rig.downstream.peer_query(query.query_mut()));
+    let context = query.context_owned().expect("a context");
+    context.structure().get("store").expect("a store")
+}
+
+fn newest(rig: &Rig) -> Option<String> {
+    store(rig).property("session-token")
+}
+
+/// A refusal would be told to the wrong service, which would lose a good token, and the refused one would be handed out to the next tune.
+#[test]
+fn a_refusal_is_the_affair_of_the_service_that_gave_the_token() {
+    let headend = headend(Auth::Grant);
+    let rig = started(dashif());
+    for (name, sample) in [("r1", picture()), ("r2", sound())] {
+        rig.send(&[
+            mpd(CLEARKEY_SYSTEM, &[&authz(&headend, name)]).into(),
+            sample.clone().into(),
+        ]);
+        rig.log.wait_for(Item::from(&sample));
+    }
+    assert_eq!(kids(&headend), [VIDEO, AUDIO]);
+    headend.revoke();
+    let of_first = store(&rig).emit_by_name::<Option<String>>("reject", &[&1u32, &403u32]);
+    let requests = headend.token_requests();
+    assert_eq!(requests.len(), 3);
+    assert!(requests[2].path.starts_with("/authz/r1?"), "{requests:?}");
+    assert!(of_first.is_some());
+    // The other one's is still there.
+    let second = key_request(&rig.log.protections()[1]);
+    assert_eq!(newest(&rig), second.get("session-token").ok());
+}
+
+/// Who logs out would leave the tokens of all other keys to the next one who logs in.
+#[test]
+fn a_logout_forgets_the_tokens_for_all_keys() {
+    let headend = headend(Auth::Grant);
+    let play = |rig: &Rig, name: &str, sample: gst::Buffer| {
+        let url = authz(&headend, name);
+        rig.send(&[mpd(CLEARKEY_SYSTEM, &[&url]).into(), sample.clone().into()]);
+        rig.log.wait_for(Item::from(&sample));
+    };
+    let account = gst::Structure::builder("headers")
+        .field("X-Account", "logout")
+        .build();
+    let builder = || dashif().property("extra-headers", account.clone());
+    let rig = started(builder());
+    play(&rig, "l1", picture());
+    play(&rig, "l2", sound());
+    rig.element.emit_by_name::<()>("clear-token", &[]);
+    let next = started(builder());
+    play(&next, "l1", picture());
+    play(&next, "l2", sound());
+    assert_eq!(kids(&headend), [VIDEO, AUDIO, VIDEO, AUDIO]);
+}
+
+/// A box that holds little would show nothing, for ever.
+#[test]
+fn events_do_not_wait_for_room_behind_which_is_what_they_wait_for() {
+    let headend = headend(Auth::Grant);
+    let rig = started(dashif().property("max-held-bytes", 1u64));
+    let sample = picture();
+    let url = authz(&headend, "room");
+    rig.send(&[
+        mpd(CLEARKEY_SYSTEM, &[&url]).into(),
+        keys(&[VIDEO_KEY_ID]).into(),
+        keys(&[VIDEO_KEY_ID]).into(),
+        sample.clone().into(),
+    ]);
+    rig.log.wait_for(Item::from(&sample));
+    assert_eq!(rig.log.protections().len(), 3);
+}
+
+/// A manifest made for it would fill the memory.
+#[test]
+fn a_stream_that_says_too_much_is_not_listened_to_for_ever() {
+    let headend = headend(Auth::Grant);
+    let rig = started(dashif());
+    let url = authz(&headend, "much");
+    let first = mpd(CLEARKEY_SYSTEM, &[&url]);
+    rig.send(&[first.clone().into()]);
+    for _ in 0..100 {
+        rig.send(&[keys(&[VIDEO_KEY_ID]).into()]);
+    }
+    // Without any data.
+    rig.log.wait_for(Item::from(&first));
+    assert_eq!(kids(&headend), [VIDEO]);
+}
+
+/// What one film's manifest says would be held against the next film on the same pad.
+#[test]
+fn another_stream_begins_without_what_the_last_manifest_said() {
+    let headend = headend(Auth::Grant);
+    let rig = started(dashif());
+    let sample = picture();
+    rig.send(&[
+        mpd(CLEARKEY_SYSTEM, &[&authz(&headend, "film")]).into(),
+        sample.clone().into(),
+    ]);
+    rig.log.wait_for(Item::from(&sample));
+    let (event, next) = (keys(&[AUDIO_KEY_ID]), sound());
+    rig.send(&[
+        gst::event::StreamStart::new("another").into(),
+        caps_event().into(),
+        segment().into(),
+        event.into(),
+        next.clone().into(),
+    ]);
+    rig.log.wait_for(Item::from(&next));
+    let last = rig.log.protections().pop().expect("an event");
+    assert!(key_requests(&last).is_empty());
+    assert_eq!(headend.token_requests().len(), 1);
+}
+
+/// A stream whose keys stand in its fragments alone would be played without the token that the application has named a service for.
+#[test]
+fn keys_in_fragments_alone_are_enough_where_the_application_names_the_service() {
+    let headend = headend(Auth::Grant);
+    let rig = started(dashif().property("location", authz(&headend, "moof")));
+    let (event, sample) = (
+        event(COMMON_SYSTEM, "isobmff/moof", pssh(&[VIDEO_KEY_ID])),
+        picture(),
+    );
+    rig.send(&[event.into(), sample.clone().into()]);
+    rig.log.wait_for(Item::from(&sample));
+    assert_eq!(kids(&headend), [VIDEO]);
+    assert_eq!(key_requests(&rig.log.protections()[0]).len(), 1);
+}
+
+/// The licence server of content that demands no token would be shown that of other content.
+#[test]
+fn a_decryptor_does_not_use_a_token_for_what_comes_after() {
+    let headend = headend(Auth::Grant);
+    headend.set_licences(Licences::ServeAnonymous);
+    let clearkeydec = make("clearkeydec").property("license-url", headend.licence_url());
+    let rig = Rig::chain(&[
+        dashif().build().expect("an element"),
+        clearkeydec.build().expect("an element"),
+    ]);
+    let caps = gst::Caps::builder("application/x-cenc")
+        .field("original-media-type", "video/x-test")
+        .field("protection-system", COMMON_SYSTEM)
+        .build();
+    let caps = gst::event::Caps::new(&caps);
+    rig.send(&[stream_start().into(), caps.into(), segment().into()]);
+    for (url, key_id, sample) in [
+        (Some(authz(&headend, "dec")), VIDEO_KEY_ID, picture()),
+        (None, AUDIO_KEY_ID, sound()),
+    ] {
+        let urls: Vec<_> = url.iter().map(String::as_str).collect();
+        rig.send(&[
+            mpd(CLEARKEY_SYSTEM, &urls).into(),
+            keys(&[key_id]).into(),
+            sample.into(),
+        ]);
+    }
+    rig.send(&[gst::event::Eos::new().into()]);
+    let licences = headend.licence_requests();
+    let licences: Vec<_> = licences
+        .iter()
+        .map(|request| (request.kids.clone(), request.token_present))
+        .collect();
+    let expected = [(VIDEO_KEY_ID, true), (AUDIO_KEY_ID, false)];
+    assert_eq!(
+        licences,
+        expected.map(|(id, token)| (vec![id.to_owned()], token))
+    );
+}
+
+/// An operator's second site would be asked by half of the boxes.
+#[test]
+fn places_that_the_application_names_are_asked_in_their_order() {
+    let headend = headend(Auth::Grant);
+    for number in 0..10 {
+        let urls = ["o1", "o2"].map(|name| format!("{}?n={number}", authz(&headend, name)));
+        let rig = started(dashif().property("locations", urls.join(" ")));
+        let sample = picture();
+        rig.send(&[keys(&[VIDEO_KEY_ID]).into(), sample.clone().into()]);
+        rig.log.wait_for(Item::from(&sample));
+    }
+    let requests = headend.token_requests();
+    assert_eq!(requests.len(), 10);
+    assert!(
+        requests
+            .iter()
+            .all(|request| request.path.starts_with("/authz/o1?"))
+    );
+}
+
+/// A decryptor that was refused would be told of the token for the next period's keys, and never of its own.
+#[test]
+fn what_is_sent_again_at_a_boundary_brings_its_own_token() {
+    let headend = headend(Auth::Grant);
+    let rig = started(dashif());
+    let sample = picture();
+    rig.send(&[
+        mpd(CLEARKEY_SYSTEM, &[&authz(&headend, "b1")]).into(),
+        sample.clone().into(),
+    ]);
+    rig.log.wait_for(Item::from(&sample));
+    headend.revoke();
+    let rejected = gst::Structure::builder("drm-session-token-rejected")
+        .field("generation", 1u32)
+        .build();
+    assert!(
+        rig.downstream
+            .push_event(gst::event::CustomUpstream::new(rejected))
+    );
+    let next = sound();
+    rig.send(&[
+        mpd(CLEARKEY_SYSTEM, &[&authz(&headend, "b2")]).into(),
+        next.clone().into(),
+    ]);
+    rig.log.wait_for(Item::from(&next));
+    let told: Vec<_> = rig
+        .log
+        .protections()
+        .iter()
+        .map(|event| {
+            let request = key_request(event);
+            let key_ids = request.get::<String>("key-ids").expect("key ids");
+            (request.get::<u32>("generation").expect("a number"), key_ids)
+        })
+        .collect();
+    let expected = [(1, VIDEO), (2, VIDEO), (3, AUDIO)];
+    assert_eq!(told, expected.map(|(number, ids)| (number, ids.to_owned())));
 }
 
 /// A viewer would see the keys of one period with the token of another.
