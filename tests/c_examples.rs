@@ -3,6 +3,8 @@
 //! What authors of decryptors in C and C++ have: the header, and the skeleton in `examples/c`. Both are compiled as they do it, and meet the real
 //! elements, a real demuxer and a real head-end.
 
+mod process;
+
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
@@ -16,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use gst::prelude::*;
 use headend::{Auth, Headend};
+use process::{plugin_folder, scratch};
 
 /// How long anything may take that does happen in the end. Far longer than anything here takes, on a machine that has other things
 /// to do as well.
@@ -83,41 +86,6 @@ fn pkg_config(what: &str, package: &str) -> Vec<String> {
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// A folder for what this run of the tests makes.
-fn scratch() -> &'static Path {
-    static SCRATCH: OnceLock<PathBuf> = OnceLock::new();
-    SCRATCH.get_or_init(|| {
-        let all = Path::new(env!("CARGO_TARGET_TMPDIR")).join("c-examples");
-        let own = all.join(std::process::id().to_string());
-        fs::create_dir_all(&own).expect("a scratch folder");
-        for entry in fs::read_dir(&all).expect("the scratch folder") {
-            let folder = entry.expect("an entry").path();
-            let run = folder.file_name().expect("a folder has a name");
-            if !Path::new("/proc").join(run).exists() {
-                // A run that has ended. Another one that begins now may be clearing up too.
-                let _ = fs::remove_dir_all(folder);
-            }
-        }
-        own
-    })
-}
-
-/// A folder with our plugin and nothing else.
-fn plugin_folder() -> &'static Path {
-    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    FOLDER.get_or_init(|| {
-        // Not the one in the folder above: `cargo test` does not bring that up to date.
-        let program = std::env::current_exe().expect("this program");
-        let plugin = program.with_file_name("libgstsessiontoken.so");
-        assert!(plugin.is_file(), "{} is not there", plugin.display());
-        let folder = scratch().join("plugin");
-        fs::create_dir(&folder).expect("a folder for the plugin");
-        // A link of our own to this very file, in case somebody builds another while the tests run.
-        fs::hard_link(plugin, folder.join("libgstsessiontoken.so")).expect("a link to the plugin");
-        folder
-    })
 }
 
 /// A program that finds these plugins, beside GStreamer's own.

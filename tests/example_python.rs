@@ -3,11 +3,13 @@
 //! The example for developers in Python, run as its documentation prints it: in a process of its own, with the plugin that GStreamer loads
 //! there, and a real head-end.
 
+mod process;
+
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -15,6 +17,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use headend::{Auth, Headend, OPERATOR_TOKEN, SECURITY_TOKEN, secret_forms};
+use process::{plugin_folder, scratch};
 
 /// How long anything may take that does happen in the end. Six seconds of media play in six; the rest is for machines that are
 /// busy with other things, and for GStreamer to look through its plugins the first time.
@@ -26,42 +29,6 @@ const SOURCE: &str = include_str!("../examples/python/player.py");
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// A folder of this run's own, which the next run clears away.
-fn scratch() -> &'static Path {
-    static SCRATCH: OnceLock<PathBuf> = OnceLock::new();
-    SCRATCH.get_or_init(|| {
-        let all = Path::new(env!("CARGO_TARGET_TMPDIR")).join("example-python");
-        let own = all.join(std::process::id().to_string());
-        fs::create_dir_all(&own).expect("a scratch folder");
-        for entry in fs::read_dir(&all).expect("the scratch folder") {
-            let folder = entry.expect("an entry").path();
-            let run = folder.file_name().expect("a folder has a name");
-            if !Path::new("/proc").join(run).exists() {
-                // A run that has ended. Another one that begins now may be clearing up too.
-                let _ = fs::remove_dir_all(folder);
-            }
-        }
-        own
-    })
-}
-
-/// A folder with our plugin and nothing else. The plugin lies beside this test program, among libraries that GStreamer should not try to
-/// load.
-fn plugin_folder() -> &'static Path {
-    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    FOLDER.get_or_init(|| {
-        // Not the one in the folder above: `cargo test` does not bring that up to date.
-        let program = std::env::current_exe().expect("this program");
-        let plugin = program.with_file_name("libgstsessiontoken.so");
-        assert!(plugin.is_file(), "{} is not there", plugin.display());
-        let folder = scratch().join("plugin");
-        fs::create_dir(&folder).expect("a folder for the plugin");
-        // A link of our own to this very file, in case somebody builds another while the tests run.
-        fs::hard_link(plugin, folder.join("libgstsessiontoken.so")).expect("a link to the plugin");
-        folder
-    })
 }
 
 /// The commands that the documentation prints, as words.

@@ -17,6 +17,9 @@ mod operator;
 #[path = "../../tests/playback/player.rs"]
 mod player;
 #[allow(dead_code)]
+#[path = "../../tests/process/mod.rs"]
+mod process;
+#[allow(dead_code)]
 #[path = "../../tests/playback/programme.rs"]
 mod programme;
 #[allow(dead_code)]

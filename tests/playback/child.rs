@@ -3,8 +3,6 @@
 //! The stock tools with our plugin, each in a process of its own: for ranks and for the environment, which
 //! are a process's, and for what users see on their terminal.
 
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{OnceLock, mpsc};
 use std::thread;
@@ -12,7 +10,7 @@ use std::time::Duration;
 
 use crate::operator::Operator;
 use crate::player::Player;
-use crate::scratch::scratch;
+use crate::process::{plugin_folder, scratch};
 
 /// How long a tool may take. It needs some seconds with all logs on; a failing test takes this long.
 const TOOL: Duration = Duration::from_secs(120);
@@ -80,23 +78,6 @@ fn bare_tool(name: &str) -> Command {
         .env_remove("GST_SESSION_TOKEN_CONFIG")
         .env_remove("GST_PLUGIN_FEATURE_RANK");
     command
-}
-
-/// A folder with our plugin and nothing else. The plugin lies beside this test program, among libraries that
-/// GStreamer should not try to load.
-fn plugin_folder() -> &'static Path {
-    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    FOLDER.get_or_init(|| {
-        // Not the one in the folder above: `cargo test` does not bring that up to date.
-        let program = std::env::current_exe().expect("this program");
-        let plugin = program.with_file_name("libgstsessiontoken.so");
-        assert!(plugin.is_file(), "{} is not there", plugin.display());
-        let folder = scratch().join("plugin");
-        fs::create_dir(&folder).expect("a folder for the plugin");
-        // A link of our own to this very file, in case somebody builds another while the tests run.
-        fs::hard_link(plugin, folder.join("libgstsessiontoken.so")).expect("a link to the plugin");
-        folder
-    })
 }
 
 /// Runs it to its end, which must come.

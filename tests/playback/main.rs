@@ -16,6 +16,8 @@ mod metadata;
 mod mid_film;
 mod operator;
 mod player;
+#[path = "../process/mod.rs"]
+mod process;
 mod programme;
 mod recovery;
 mod reference;
