@@ -14,9 +14,12 @@ use tokio::runtime;
 use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 
-use crate::behaviour::{Auth, Discovery, Gzip, Licences};
+use crate::behaviour::{Auth, Discovery, Events, Gzip, Licences};
 use crate::credentials;
-use crate::record::{DiscoveryRequest, LicenceRequest, MediaRequest, Record, TokenRequest};
+use crate::events::Order;
+use crate::record::{
+    DiscoveryRequest, LicenceRequest, Listener, MediaRequest, Record, TokenRequest,
+};
 use crate::script::Script;
 use crate::server;
 use crate::shared::Shared;
@@ -191,6 +194,41 @@ impl Headend {
         self.shared.update(|state| state.discovery = discovery);
     }
 
+    /// Says how Thunder answers the requests for a WebSocket that arrive from now on.
+    pub fn set_events(&self, events: Events) {
+        self.shared.update(|state| state.events = events);
+    }
+
+    /// Has Thunder say that there is another session token to all who have registered for that, whether there is one
+    /// ([`revoke`](Self::revoke)) or not.
+    pub fn session_token_changed(&self) {
+        self.order(&Order::Changed);
+    }
+
+    /// Has Thunder say this on all its WebSockets.
+    pub fn say(&self, text: &str) {
+        self.order(&Order::Say(text.to_owned()));
+    }
+
+    /// Has Thunder ping on all its WebSockets.
+    pub fn ping(&self, data: &[u8]) {
+        self.order(&Order::Ping(data.to_owned()));
+    }
+
+    /// Has Thunder send these bytes on all connections that are WebSockets, whether they are frames or not.
+    pub fn send_raw(&self, bytes: &[u8]) {
+        self.order(&Order::Raw(bytes.to_owned()));
+    }
+
+    /// Has Thunder close all connections that are WebSockets, without a word.
+    pub fn drop_listeners(&self) {
+        self.order(&Order::Drop);
+    }
+
+    fn order(&self, order: &Order) {
+        self.shared.update(|state| state.connected.order(order));
+    }
+
     /// Says how the licence server answers the requests that arrive from now on.
     pub fn set_licences(&self, licences: Licences) {
         self.shared.update(|state| state.licences = licences);
@@ -290,6 +328,12 @@ impl Headend {
             .token_requests()
             .cloned()
             .collect()
+    }
+
+    /// The requests for a WebSocket of Thunder's so far, in order of arrival.
+    #[must_use]
+    pub fn listeners(&self) -> Vec<Listener> {
+        self.shared.state().record.listeners().to_vec()
     }
 
     /// The requests for the services of AGS so far, in order of arrival.

@@ -14,7 +14,8 @@
 //!
 //! The auth services are RDK's own, the same behind Thunder, and OpenTV's Authentication Gateway
 //! Service (AGS) with its discovery. They differ in how they are asked and what they want to see
-//! ([`SECURITY_TOKEN`], [`AUTH_SERVICE_ID`], [`OPERATOR_TOKEN`]), but grant the same token.
+//! ([`SECURITY_TOKEN`], [`AUTH_SERVICE_ID`], [`OPERATOR_TOKEN`]), but grant the same token. Thunder
+//! has a WebSocket too, on which it says that there is another one.
 //!
 //! A test says how the services behave ([`Auth`], [`Discovery`], [`Licences`]), and reads
 //! afterwards what was asked of them ([`Record`]):
@@ -40,6 +41,7 @@ pub mod certificates;
 mod credentials;
 mod dashif;
 mod discovery;
+mod events;
 mod film;
 mod gzip;
 mod headend;
@@ -63,12 +65,14 @@ mod tls;
 mod tokens;
 mod variants;
 
-pub use behaviour::{Auth, Discovery, Gzip, Licences};
+pub use behaviour::{Auth, Discovery, Events, Gzip, Licences};
 pub use credentials::{AUTH_SERVICE_ID, OPERATOR_TOKEN, SECURITY_TOKEN};
 pub use headend::Headend;
 pub use keys::{
     AUDIO_KEY, AUDIO_KEY_ID, NEXT_AUDIO_KEY, NEXT_AUDIO_KEY_ID, NEXT_VIDEO_KEY, NEXT_VIDEO_KEY_ID,
     VIDEO_KEY, VIDEO_KEY_ID, rotating_key_ids, secret_forms,
 };
-pub use record::{DiscoveryRequest, LicenceRequest, MediaRequest, Record, Service, TokenRequest};
+pub use record::{
+    DiscoveryRequest, LicenceRequest, Listener, MediaRequest, Record, Service, TokenRequest,
+};
 pub use tls::Tls;

@@ -48,6 +48,23 @@ pub struct DiscoveryRequest {
     pub status: Option<u16>,
 }
 
+/// One request for a WebSocket of Thunder's, and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listener {
+    /// The path, with the query if there was one.
+    pub path: String,
+    /// The headers in order of arrival, their names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The HTTP status of the answer: 101 for a WebSocket.
+    pub status: u16,
+    /// The events that were registered for.
+    pub registered: Vec<String>,
+    /// What came in pongs.
+    pub pongs: Vec<Vec<u8>>,
+    /// Whether there is a connection still.
+    pub open: bool,
+}
+
 /// One request for content keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LicenceRequest {
@@ -93,6 +110,7 @@ pub struct Record {
     entries: Vec<(Ticket, Entry)>,
     issued: u64,
     media_requests: VecDeque<MediaRequest>,
+    listeners: Vec<Listener>,
 }
 
 /// What finds an entry of the record again when its answer is known, even if the record has been
@@ -135,6 +153,23 @@ impl Record {
     /// The requests to the origin, the last 10 000 of them.
     pub fn media_requests(&self) -> impl Iterator<Item = &MediaRequest> {
         self.media_requests.iter()
+    }
+
+    /// The requests for a WebSocket of Thunder's. They are printed as little as those to the origin, and outlast
+    /// [`Headend`](crate::Headend)'s forgetting of the others, as the connections do.
+    #[must_use]
+    pub fn listeners(&self) -> &[Listener] {
+        &self.listeners
+    }
+
+    /// Gives its number.
+    pub(crate) fn add_listener(&mut self, listener: Listener) -> usize {
+        self.listeners.push(listener);
+        self.listeners.len() - 1
+    }
+
+    pub(crate) fn listener(&mut self, number: usize, change: impl FnOnce(&mut Listener)) {
+        change(&mut self.listeners[number]);
     }
 
     pub(crate) fn add_media_request(&mut self, request: MediaRequest) {

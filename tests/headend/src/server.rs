@@ -18,7 +18,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::record::Service;
 use crate::reply::{self, Reply};
 use crate::shared::Shared;
-use crate::{auth_service, discovery, licence_server, media};
+use crate::{auth_service, discovery, events, licence_server, media};
 
 /// Where RDK's auth service has it.
 pub(crate) const AUTH_PATH: &str = "/authService/getSessionToken";
@@ -72,7 +72,10 @@ async fn admit(stream: TcpStream, tls: Option<TlsAcceptor>, shared: Arc<Shared>)
 }
 
 /// Answers the requests of one connection until the client goes away.
-async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin, shared: &Shared) {
+async fn converse(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    shared: &Arc<Shared>,
+) {
     let service = service_fn(|request| answer(shared, request));
     // It fails when the client goes away or talks nonsense, and when a service gives no answer.
     // The tests know which of these they provoke, and the record says the rest.
@@ -80,12 +83,16 @@ async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin, shared: &Shared) 
         // A test that says which headers an answer has gets no other.
         .auto_date_header(false)
         .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades()
         .await;
 }
 
-async fn answer(shared: &Shared, request: Request<Incoming>) -> Result<Reply, NoAnswer> {
+async fn answer(shared: &Arc<Shared>, request: Request<Incoming>) -> Result<Reply, NoAnswer> {
     let reply = match (request.method(), request.uri().path()) {
         (_, AUTH_PATH) => return auth_service::answer(shared, Service::Rdk, request).await,
+        (&Method::GET, THUNDER_PATH) if events::is_asked(request.headers()) => {
+            events::answer(shared, request)
+        }
         (&Method::POST, THUNDER_PATH) => {
             return auth_service::answer(shared, Service::Thunder, request).await;
         }

@@ -10,7 +10,8 @@ use std::time::Duration;
 use hyper::header::HeaderName;
 use tokio::sync::watch;
 
-use crate::behaviour::{Auth, Discovery, Gzip, Licences};
+use crate::behaviour::{Auth, Discovery, Events, Gzip, Licences};
+use crate::events::Connected;
 use crate::live::Live;
 use crate::record::Record;
 use crate::script::Script;
@@ -37,6 +38,9 @@ pub(crate) struct Shared {
 pub(crate) struct State {
     pub(crate) auth: Script,
     pub(crate) discovery: Discovery,
+    pub(crate) events: Events,
+    /// Who listens for events.
+    pub(crate) connected: Connected,
     pub(crate) licences: Licences,
     /// The HTTP status for a token that is not valid.
     pub(crate) refusal: u16,
@@ -73,6 +77,8 @@ impl Shared {
             state: Mutex::new(State {
                 auth: Script::new(Auth::default()),
                 discovery: Discovery::default(),
+                events: Events::default(),
+                connected: Connected::default(),
                 licences: Licences::default(),
                 refusal: 403,
                 media_delay: Duration::ZERO,

@@ -95,6 +95,11 @@ impl Connection {
         Some(answer)
     }
 
+    /// Sends and receives bytes once there is another protocol than HTTP.
+    pub fn into_inner(self) -> BufReader<TcpStream> {
+        self.0
+    }
+
     pub fn ask(&mut self, head: &str, body: &str) -> Answer {
         self.send(head, body);
         self.receive(!head.starts_with("HEAD ")).expect("an answer")

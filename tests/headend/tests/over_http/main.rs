@@ -6,6 +6,7 @@ mod ags;
 mod auth_service;
 mod client;
 mod discovery;
+mod events;
 mod hls;
 mod licence_server;
 mod origin;
