@@ -50,7 +50,7 @@ const AT_THE_EDGE: [(&str, &[&str]); 11] = [
 const WORLDS: [(&str, &[&str]); 3] = [
     ("gst", &["gst", "gstreamer", "gst_base", "gst_check"]),
     ("glib", &["glib", "gobject_sys"]),
-    ("reqwest", &["reqwest", "hyper"]),
+    ("reqwest", &["reqwest", "hyper", "tokio_tungstenite"]),
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

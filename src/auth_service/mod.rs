@@ -3,6 +3,7 @@
 //! What each auth service is asked, and how strictly its answer is read. No network here.
 
 pub mod ags;
+pub mod changes;
 pub mod dashif;
 pub mod discovery;
 pub mod parameters;
@@ -19,6 +20,7 @@ use crate::secret::Secret;
 use crate::session::{Grant, checked};
 
 pub use ags::Ags;
+pub use changes::Changes;
 pub use dashif::DashIf;
 pub use thunder::Thunder;
 
@@ -130,6 +132,14 @@ impl Service {
     /// Whether a redirect to another place is followed. Where the service's address is a setting, that is what is wrong.
     pub fn follows_redirects(&self) -> bool {
         matches!(self, Service::DashIf(_))
+    }
+
+    /// How to hear from the service that there is another token, where it says so.
+    pub fn changes(&self) -> Option<Changes> {
+        match self {
+            Service::Thunder(thunder) => thunder.changes(),
+            Service::Rdk | Service::Ags(_) | Service::DashIf(_) => None,
+        }
     }
 
     /// What the service is told and nobody else may see.

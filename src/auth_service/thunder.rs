@@ -78,21 +78,39 @@ impl Thunder {
         }
     }
 
-    pub fn call(&self) -> Call {
-        // Each request has an id of its own in this process, so that a reply to another one is seen to be that.
-        static IDS: AtomicU32 = AtomicU32::new(1);
-        let id = IDS.fetch_add(1, Ordering::Relaxed);
-        let body = serde_json::json!({ "jsonrpc": "2.0", "id": id, "method": self.method });
+    pub(super) fn method(&self) -> &str {
+        &self.method
+    }
+
+    /// The headers by which Thunder knows who is asking.
+    pub(super) fn headers(&self) -> Vec<(String, Secret)> {
         let headers = self.authorization.iter().map(|token| {
             let value = ["Bearer ", token.expose()].concat();
             debug_assert!(headers::is_value(&value));
             ("Authorization".to_owned(), Secret::new(value))
         });
+        headers.collect()
+    }
+
+    pub fn call(&self) -> Call {
+        let id = next_id();
+        let body = serde_json::json!({ "jsonrpc": "2.0", "id": id, "method": self.method });
         Call {
             id,
-            ..Call::post_json(headers.collect(), body.to_string().into_bytes())
+            ..Call::post_json(self.headers(), body.to_string().into_bytes())
         }
     }
+}
+
+/// Each request has an id of its own in this process, so that a reply to another one is seen to be that.
+pub(super) fn next_id() -> u32 {
+    static IDS: AtomicU32 = AtomicU32::new(1);
+    IDS.fetch_add(1, Ordering::Relaxed)
+}
+
+/// Whether that is what says that a message is JSON-RPC 2.0.
+pub(super) fn is_version_2(jsonrpc: Option<&Scalar>) -> bool {
+    jsonrpc.and_then(Scalar::text).map(Secret::expose) == Some("2.0")
 }
 
 #[derive(Deserialize)]
@@ -107,8 +125,9 @@ struct Response {
     error: Option<Object<RpcError>>,
 }
 
+/// The `error` of a reply.
 #[derive(Deserialize)]
-struct RpcError {
+pub(super) struct RpcError {
     #[serde(default)]
     code: Option<Scalar>,
     #[serde(default)]
@@ -129,13 +148,7 @@ pub fn read_reply(reply: &Reply, id: u32) -> Result<Grant, Failure> {
         ));
     }
     let response: Response = json::read_object(&reply.body).map_err(unreadable)?;
-    if response
-        .jsonrpc
-        .as_ref()
-        .and_then(Scalar::text)
-        .map(Secret::expose)
-        != Some("2.0")
-    {
+    if !is_version_2(response.jsonrpc.as_ref()) {
         return Err(Failure::malformed(
             "the auth service's reply is not JSON-RPC 2.0: check that `location` names Thunder's `jsonrpc`, or `auth-service`",
         ));
@@ -167,7 +180,7 @@ pub fn read_reply(reply: &Reply, id: u32) -> Result<Grant, Failure> {
 impl RpcError {
     /// By the codes of JSON-RPC 2.0, 5.1, and those of Thunder's own that say that it may work later
     /// (`ERROR_UNAVAILABLE` and `ERROR_TIMEDOUT`, Thunder, pull request 674).
-    fn failure(self) -> Failure {
+    pub(super) fn failure(self) -> Failure {
         let Some(code) = self.code.as_ref().and_then(|code| match code {
             Scalar::Integer(code) => Some(*code),
             _ => None,

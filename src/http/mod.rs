@@ -12,6 +12,7 @@ pub mod headers;
 mod reply;
 mod retry;
 mod tls;
+mod websocket;
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -25,6 +26,7 @@ pub use download::{Downloaded, Opened, Source, Wanted, download, open, refused};
 pub use endpoint::Endpoint;
 pub use reply::Reply;
 pub use tls::{Trust, TrustSettings};
+pub use websocket::Opening;
 
 use crate::chance::chance;
 use crate::failure::Failure;

@@ -9,6 +9,7 @@ mod cache;
 mod claims;
 mod freshness;
 mod life;
+mod news;
 pub mod order;
 mod token;
 
@@ -29,6 +30,8 @@ use crate::http::Trust;
 use crate::secret::Secret;
 use crate::wait::lock;
 
+use news::News;
+
 /// Longest `Retry-After` that is kept to: a viewer may well try again after five minutes.
 const LONGEST_WISH: Duration = Duration::from_secs(5 * 60);
 
@@ -38,6 +41,10 @@ const STRIKES: usize = 3;
 /// A token that is refused within this time of its arrival was no good from the start; one that is refused later was, and a
 /// service that takes sessions away now and then is not one that takes none.
 const NO_GOOD: Duration = Duration::from_secs(60);
+
+/// A token that came longer ago than this while nobody listened to the service is read again once somebody does. One that came
+/// for the tune that just begins is not; where it has changed since, the licence server refuses it.
+const UNHEARD: Duration = Duration::from_secs(60);
 
 /// How long a server is left alone after so many failures in a row, of which this is the last: longer each time, and as long as it wishes.
 pub fn pause_after(failure: &Failure, in_a_row: u32) -> Duration {
@@ -94,11 +101,15 @@ struct State {
     refused: Vec<Secret>,
     /// With the place that said so.
     discovered: Option<(Arc<str>, Arc<str>)>,
+    /// What the service has said of its token.
+    news: News,
     users: Vec<Weak<dyn Launch>>,
     /// When somebody will look whether a new token is due.
     look: Option<Instant>,
     /// What makes them look, which ends with the session.
     looking: Option<Box<dyn Any + Send>>,
+    /// What the users hold together.
+    shared: Option<Weak<dyn Any + Send + Sync>>,
 }
 
 /// The failures since the last token.
@@ -112,6 +123,9 @@ struct Failed {
 /// Whoever uses a session and can make its requests.
 pub trait Launch: Send + Sync {
     fn launch(self: Arc<Self>, takeoff: Takeoff);
+
+    /// The session has a token: from now on the service is listened to, where it says that there is another.
+    fn listen(self: Arc<Self>) {}
 }
 
 impl State {
@@ -141,9 +155,10 @@ impl State {
     fn is_stale(&self, now: Moment) -> bool {
         self.flight.is_none()
             && self.failure(now).is_none()
-            && self
-                .valid_token(now)
-                .is_some_and(|token| token.life().is_stale(now))
+            && self.valid_token(now).is_some_and(|token| {
+                let outdated = self.news.due(now.steady);
+                token.life().is_stale(now) || outdated.is_some_and(|due| due <= now.steady)
+            })
     }
 }
 
@@ -228,13 +243,56 @@ impl Session {
         state.users.push(user);
     }
 
-    /// When to call [`look`](Self::look), if nobody is going to: there is a token with a known end, and somebody uses it.
+    /// Everybody who uses the session.
+    pub fn users(&self) -> Vec<Arc<dyn Launch>> {
+        self.lock().users.iter().filter_map(Weak::upgrade).collect()
+    }
+
+    /// What the users hold together, which ends when none of them does any more. Where there is none, `begin` makes it.
+    pub fn shared(
+        &self,
+        begin: impl FnOnce() -> Arc<dyn Any + Send + Sync>,
+    ) -> Arc<dyn Any + Send + Sync> {
+        let mut state = self.lock();
+        if let Some(shared) = state.shared.as_ref().and_then(Weak::upgrade) {
+            return shared;
+        }
+        let shared = begin();
+        state.shared = Some(Arc::downgrade(&shared));
+        shared
+    }
+
+    /// The service says that there is another token. The one at hand goes on until that is here, as one close to its end does:
+    /// where it is no good any more, the licence server says so.
+    pub fn changed(&self) {
+        self.lock().news.hear();
+    }
+
+    /// Somebody begins to listen to the service. What it said before nobody has heard.
+    pub fn heard(&self, now: Moment) {
+        let mut state = self.lock();
+        let age = state
+            .since
+            .map(|since| now.steady.saturating_duration_since(since));
+        if age.is_some_and(|age| age >= UNHEARD) {
+            state.news.hear();
+        }
+    }
+
+    /// When to call [`look`](Self::look), if nobody is going to: there is a token with a known end, or one that has been replaced, and
+    /// somebody uses it.
     pub fn next_look(&self, now: Moment) -> Option<Instant> {
         let mut state = self.lock();
-        if !state.users.iter().any(|user| user.strong_count() > 0) {
+        // Whoever lands a flight looks after it.
+        if state.flight.is_some() || !state.users.iter().any(|user| user.strong_count() > 0) {
             return None;
         }
-        let stale = state.valid_token(now)?.life().stale_at()?.steady;
+        let stale_at = state.valid_token(now)?.life().stale_at();
+        let stale = stale_at
+            .map(|stale| stale.steady)
+            .into_iter()
+            .chain(state.news.due(now.steady))
+            .min()?;
         let pause = state.failed.as_ref().map_or(stale, |failed| failed.until);
         let next = stale.max(pause).max(now.steady);
         if state.look.is_some_and(|look| look <= next) {
@@ -289,6 +347,7 @@ impl Session {
             state.failed = None;
             state.refused.clear();
             state.discovered = None;
+            state.news.forget();
             state.flight.take()
         };
         if let Some(flight) = flight {
@@ -304,6 +363,7 @@ impl Session {
             flight,
             landing: Some(landing),
             started: now.steady,
+            news: state.news.ask(now.steady, chance()),
         }
     }
 
@@ -367,6 +427,8 @@ pub struct Takeoff {
     flight: Arc<Flight<Outcome>>,
     landing: Option<Landing<Outcome>>,
     started: Instant,
+    /// What [`News::ask`] gave.
+    news: u64,
 }
 
 /// What a request brought, and how.
@@ -443,6 +505,7 @@ impl Takeoff {
                         let token = token(brought, state.generation);
                         state.token = Some(token.clone());
                         state.since = Some(now.steady);
+                        state.news.answered(self.news);
                         state.failed = None;
                         Outcome::Token(token)
                     }
@@ -867,5 +930,74 @@ mod tests {
         drop(user);
         assert_eq!(session.next_look(due), None);
         assert!(session.look(later(due, 99)).is_none());
+    }
+
+    /// A session with a token without an end, and somebody who uses it.
+    fn in_use(now: Moment) -> (Arc<Session>, Arc<User>) {
+        let session = Arc::new(Session::new());
+        takeoff(&session, now).land(for_ever("first"), now);
+        let user = Arc::new(User::default());
+        let weak: Weak<User> = Arc::downgrade(&user);
+        session.enlist(weak);
+        (session, user)
+    }
+
+    #[test]
+    fn a_token_that_the_service_has_replaced_is_handed_out_until_the_other_one_is_here() {
+        let now = Moment::now();
+        let (session, user) = in_use(now);
+        assert_eq!(session.next_look(now), None);
+        for _ in 0..1000 {
+            session.changed();
+        }
+        assert_eq!(session.next_look(now), Some(now.steady));
+        let (_, begun) = session.look(now).expect("it is due");
+        // Whoever asks meanwhile neither waits nor asks the service.
+        let answer = session.ask(now, must_not_launch);
+        assert!(matches!(answer, Answer::Token(token) if token.generation() == 1));
+        assert_eq!(session.next_look(now), None);
+        begun.land(for_ever("second"), now);
+        assert_eq!(session.token(now).map(|token| token.generation()), Some(2));
+        assert_eq!(session.next_look(later(now, 60)), None);
+        drop(user);
+    }
+
+    #[test]
+    fn a_replaced_token_that_cannot_be_read_is_tried_again_later() {
+        let now = Moment::now();
+        let (session, user) = in_use(now);
+        session.changed();
+        let (_, begun) = session.look(now).expect("it is due");
+        begun.land(Err(Failure::transient("not now")), now);
+        assert_eq!(session.token(now).map(|token| token.generation()), Some(1));
+        let due = session.next_look(now).expect("it is still to be read");
+        assert!(due > now.steady && due <= later(now, 2).steady);
+        assert!(session.look(later(now, 2)).is_some());
+        drop(user);
+    }
+
+    #[test]
+    fn what_nobody_heard_counts_for_tokens_that_are_not_of_this_tune() {
+        let now = Moment::now();
+        let (session, user) = in_use(now);
+        session.heard(later(now, 59));
+        assert_eq!(session.next_look(later(now, 59)), None);
+        session.heard(later(now, 60));
+        assert!(session.next_look(later(now, 60)).is_some());
+        drop(user);
+    }
+
+    #[test]
+    fn what_users_hold_together_begins_anew_once_none_of_them_does() {
+        let session = Session::new();
+        let begin = || -> Arc<dyn Any + Send + Sync> { Arc::new(()) };
+        let first = session.shared(begin);
+        let second = session.shared(|| panic!("there is one"));
+        drop(first);
+        drop(session.shared(|| panic!("one still holds it")));
+        let gone = Arc::downgrade(&second);
+        drop(second);
+        assert!(gone.upgrade().is_none());
+        drop(session.shared(begin));
     }
 }

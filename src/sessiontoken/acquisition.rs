@@ -17,16 +17,18 @@ use crate::session::{
 
 use super::app_token::correlation_id_or_new;
 use super::imp::CAT;
+use super::listening::Listening;
 
 /// Everything that a request for a token takes.
 pub struct Acquisition {
     pub session: Arc<Session>,
     pub service: Service,
     /// Where the service is, at least one; the next one is asked where the one before has no answer.
-    endpoints: Vec<Endpoint>,
+    pub(super) endpoints: Vec<Endpoint>,
     /// Any of them will do as the first.
     are_equal: bool,
-    means: Means,
+    pub(super) means: Means,
+    listening: Listening,
 }
 
 /// What is the same for all requests of an element.
@@ -53,15 +55,24 @@ impl Launch for Acquisition {
         // Not awaited: the result travels through the flight that the task lands.
         drop(runtime.spawn(async move {
             let result = self.fly(&takeoff).await;
+            let is_granted = result.is_ok();
             takeoff.land(result, Moment::now());
             look_when_due(&self.session);
+            if is_granted {
+                let users = self.session.users();
+                users.into_iter().for_each(Launch::listen);
+            }
         }));
+    }
+
+    fn listen(self: Arc<Self>) {
+        self.listening.join(&self);
     }
 }
 
 /// Waits for the session's token to become stale and then has it replaced, if somebody still uses it. One such wait
 /// a session is enough.
-fn look_when_due(session: &Arc<Session>) {
+pub(super) fn look_when_due(session: &Arc<Session>) {
     let Some(due) = session.next_look(Moment::now()) else {
         return;
     };
@@ -84,7 +95,8 @@ fn look_when_due(session: &Arc<Session>) {
     session.keep_for_look(due, Box::new(EndedWhenDropped(looking.abort_handle())));
 }
 
-struct EndedWhenDropped(tokio::task::AbortHandle);
+/// A task that is somebody's.
+pub(super) struct EndedWhenDropped(pub(super) tokio::task::AbortHandle);
 
 impl Drop for EndedWhenDropped {
     fn drop(&mut self) {
@@ -112,6 +124,7 @@ impl Acquisition {
             endpoints,
             are_equal,
             means,
+            listening: Listening::default(),
         })
     }
 
@@ -155,11 +168,15 @@ impl Acquisition {
         failure
     }
 
-    /// From now on the session's token is replaced ahead of its end, as long as this is somebody's.
+    /// From now on the session's token is replaced ahead of its end, and when the service says that there is another, as long
+    /// as this is somebody's.
     pub fn keep_fresh(self: &Arc<Self>) {
         let weak: Weak<Self> = Arc::downgrade(self);
         self.session.enlist(weak);
         look_when_due(&self.session);
+        if self.session.granted() > 0 {
+            self.clone().listen();
+        }
     }
 
     async fn fly(&self, takeoff: &Takeoff) -> Result<Brought, Failure> {
@@ -298,7 +315,7 @@ impl Acquisition {
 }
 
 /// What tells a place from others, without a secret.
-fn name(endpoint: &Endpoint) -> String {
+pub(super) fn name(endpoint: &Endpoint) -> String {
     Endpoint::shown(endpoint.as_str())
 }
 

@@ -13,6 +13,7 @@ mod imp;
 mod issued;
 mod kept;
 pub(crate) mod key_request;
+mod listening;
 mod policy;
 mod presentation;
 mod protection;

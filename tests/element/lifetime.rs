@@ -8,14 +8,14 @@ use headend::{Auth, Headend};
 
 use crate::rig::*;
 
-fn playing(builder: gst::element_factory::ElementBuilder<'_>) -> Rig {
+pub fn playing(builder: gst::element_factory::ElementBuilder<'_>) -> Rig {
     let rig = Rig::new(builder);
     rig.send(&[stream_start().into(), caps_event().into(), segment().into()]);
     rig
 }
 
 /// The generation that leaves with the next protection event, which must leave at once.
-fn generation(rig: &Rig) -> u32 {
+pub fn generation(rig: &Rig) -> u32 {
     let event = Input::from(protection(COMMON_SYSTEM, Some("isobmff/moof")));
     rig.send(std::slice::from_ref(&event));
     assert_eq!(rig.log.items().last(), Some(&event.item()));
@@ -25,13 +25,13 @@ fn generation(rig: &Rig) -> u32 {
 }
 
 /// Brings the first protection event, which may have to wait.
-fn begin(rig: &Rig) {
+pub fn begin(rig: &Rig) {
     let event = Input::from(protection(COMMON_SYSTEM, Some("dash/mpd")));
     rig.send(std::slice::from_ref(&event));
     rig.log.wait_for(event.item());
 }
 
-fn wait_for_requests(headend: &Headend, count: usize) {
+pub fn wait_for_requests(headend: &Headend, count: usize) {
     let came = headend.wait_for(PATIENCE, |record| record.token_requests().count() >= count);
     assert!(came, "request number {count} did not come");
 }

@@ -23,5 +23,6 @@ mod samples;
 mod services;
 mod settings;
 mod sharing;
+mod thunder_events;
 mod tls;
 mod warm_up;

@@ -40,7 +40,7 @@ fn store_from(pad: &gst::Pad) -> glib::Object {
     context.structure().get("store").expect("a store")
 }
 
-fn store(rig: &Rig) -> glib::Object {
+pub fn store(rig: &Rig) -> glib::Object {
     store_from(&rig.downstream)
 }
 

@@ -77,6 +77,8 @@ impl Service {
             Service::Rdk => sessiontoken(),
             Service::Thunder => sessiontoken()
                 .property_from_str("auth-service", "thunder")
+                // One that names no plugin, with which nobody could register: every connection counts here.
+                .property("thunder-method", "getSessionToken")
                 .property("authorization", "SECRET-AUTHORIZATION"),
             Service::Ags => sessiontoken()
                 .property_from_str("auth-service", "ags")

@@ -1,0 +1,389 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Thunder says that there is another session token, and the player has it before the old one is refused.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use gst::prelude::*;
+use headend::{Auth, Events, Headend, Listener, SECURITY_TOKEN, secret_forms};
+
+use crate::lifetime::{begin, generation, playing, wait_for_requests};
+use crate::rejection::store;
+use crate::rig::*;
+use crate::services::{SERVICES, asking, asking_at, tune};
+use crate::tls;
+
+/// Waits until the listeners are as the test wants them.
+fn wait_for(headend: &Headend, what: &str, mut satisfied: impl FnMut(&[Listener]) -> bool) {
+    let came = headend.wait_for(PATIENCE, |record| satisfied(record.listeners()));
+    assert!(came, "{what}: {:#?}", headend.listeners());
+}
+
+/// Waits until so many connections, all that there were, have registered.
+fn wait_for_listeners(headend: &Headend, count: usize) {
+    wait_for(headend, "registered", |listeners| {
+        let registered = listeners
+            .iter()
+            .filter(|listener| listener.registered.len() == 2);
+        registered.count() == count
+    });
+}
+
+fn wait_until_nobody_listens(headend: &Headend) {
+    wait_for(headend, "nobody listens", |listeners| {
+        listeners.iter().all(|listener| !listener.open)
+    });
+}
+
+/// A stream with the token of generation 1, whose element listens.
+fn listening(headend: &Headend) -> Rig {
+    let rig = playing(asking("thunder", headend));
+    begin(&rig);
+    wait_for_listeners(headend, 1);
+    rig
+}
+
+/// Waits until events leave with a token of that generation, each of them at once.
+fn wait_for_generation(rig: &Rig, wanted: u32) {
+    let begun = Instant::now();
+    while generation(rig) < wanted {
+        assert!(begun.elapsed() < PATIENCE, "the new token never came");
+    }
+}
+
+fn states(rig: &Rig) -> Vec<String> {
+    let told = rig.told();
+    assert!(
+        told.errors.is_empty() && told.warnings.is_empty(),
+        "{told:?}"
+    );
+    let state = |message: &gst::Structure| message.get("state").expect("a text");
+    told.states.iter().map(state).collect()
+}
+
+fn header<'a>(listener: &'a Listener, name: &str) -> Option<&'a str> {
+    let mut headers = listener.headers.iter();
+    headers.find_map(|(found, value)| (found == name).then_some(&**value))
+}
+
+#[test]
+fn a_token_that_the_service_replaces_is_here_before_the_old_one_is_refused() {
+    let (secure, ca_file) = tls::trusted();
+    for (headend, ca_file) in [(headend(Auth::Grant), None), (secure, Some(ca_file))] {
+        let ca_file = ca_file.as_ref().map(File::path);
+        let builder = asking("thunder", &headend)
+            .property_if_some("ssl-ca-file", ca_file)
+            .property(
+                "extra-headers",
+                gst::Structure::builder("headers")
+                    .field("X-Box", "1")
+                    .build(),
+            );
+        let rig = playing(builder);
+        begin(&rig);
+        wait_for_listeners(&headend, 1);
+        let holds = rig.stats::<u32>("holds");
+        assert_eq!(generation(&rig), 1);
+
+        headend.revoke();
+        headend.session_token_changed();
+        wait_for_requests(&headend, 2);
+        wait_for_generation(&rig, 2);
+        let store = store(&rig);
+        assert_eq!(store.property::<String>("session-token"), headend.token());
+        assert_eq!(store.property::<u32>("generation"), 2);
+        assert_eq!(rig.stats::<u32>("holds"), holds);
+        assert_eq!(states(&rig), ["acquired", "refreshed"]);
+
+        let listener = &headend.listeners()[0];
+        assert_eq!(listener.path, "/jsonrpc");
+        let bearer = format!("Bearer {SECURITY_TOKEN}");
+        assert_eq!(header(listener, "authorization"), Some(&*bearer));
+        assert_eq!(header(listener, "x-box"), Some("1"));
+        assert_eq!(
+            header(listener, "sec-websocket-protocol"),
+            Some("notification")
+        );
+    }
+}
+
+#[test]
+fn all_streams_of_a_player_listen_on_one_connection_that_ends_with_the_last_of_them() {
+    let headend = headend(Auth::Grant);
+    let mut rigs = vec![listening(&headend)];
+    for _ in 0..8 {
+        let rig = Rig::new(asking("thunder", &headend));
+        tune(&rig);
+        rigs.push(rig);
+    }
+    // The one that began it goes first.
+    rigs.remove(0);
+    headend.revoke();
+    headend.session_token_changed();
+    wait_for_requests(&headend, 2);
+    rigs.truncate(1);
+    assert!(headend.listeners()[0].open);
+    rigs[0].set_state(gst::State::Ready);
+    wait_until_nobody_listens(&headend);
+    assert_eq!(headend.listeners().len(), 1);
+    assert_eq!(headend.token_requests().len(), 2);
+}
+
+#[test]
+fn the_next_channel_listens_again_and_costs_no_other_token() {
+    let headend = headend(Auth::Grant);
+    let rig = listening(&headend);
+    for count in 2..5 {
+        rig.restart(gst::State::Null);
+        wait_for(&headend, "the one before is gone", |listeners| {
+            listeners.iter().filter(|listener| listener.open).count() <= 1
+        });
+        wait_for_listeners(&headend, count);
+    }
+    assert_eq!(headend.token_requests().len(), 1);
+}
+
+#[test]
+fn what_changed_while_the_connection_was_lost_is_not_missed() {
+    let headend = headend(Auth::Grant);
+    let rig = listening(&headend);
+    headend.drop_listeners();
+    headend.revoke();
+    wait_for_listeners(&headend, 2);
+    wait_for_requests(&headend, 2);
+    wait_for_generation(&rig, 2);
+    assert_eq!(
+        store(&rig).property::<String>("session-token"),
+        headend.token()
+    );
+    assert_eq!(states(&rig), ["acquired", "refreshed"]);
+}
+
+#[test]
+fn a_token_that_cannot_be_read_again_yet_is_read_later_and_the_old_one_serves_meanwhile() {
+    let headend = headend(Auth::Grant);
+    let rig = playing(asking("thunder", &headend).property("retries", 0_u32));
+    begin(&rig);
+    wait_for_listeners(&headend, 1);
+    let fault = Auth::Reply {
+        status: 503,
+        content_type: "text/plain".to_owned(),
+        body: String::new(),
+    };
+    headend.set_auth(Auth::Sequence(vec![fault, Auth::Grant]));
+    headend.session_token_changed();
+    wait_for_requests(&headend, 2);
+    assert_eq!(generation(&rig), 1);
+    wait_for_generation(&rig, 2);
+    assert_eq!(headend.token_requests().len(), 3);
+    assert_eq!(states(&rig), ["acquired", "refreshed"]);
+}
+
+#[test]
+fn a_box_whose_thunder_gives_no_websocket_plays_as_before() {
+    let refusals = [401, 403, 404, 426, 500, 503].map(Events::Refuse);
+    for events in refusals.into_iter().chain([Events::Misread]) {
+        let headend = headend(Auth::Grant);
+        headend.set_events(events.clone());
+        let rig = playing(asking("thunder", &headend));
+        begin(&rig);
+        wait_for(&headend, "asked for", |listeners| listeners.len() == 1);
+        assert_eq!(generation(&rig), 1);
+        assert_eq!(states(&rig), ["acquired"], "{events:?}");
+        assert_eq!(headend.token_requests().len(), 1);
+    }
+}
+
+#[test]
+fn of_several_places_the_one_that_has_the_token_is_listened_to() {
+    let headend = headend(Auth::Grant);
+    let locations = format!("http://{}/jsonrpc {}", nobody(), headend.thunder_url());
+    let builder = make("sessiontoken")
+        .property_from_str("auth-service", "thunder")
+        .property("locations", locations)
+        .property("authorization", SECURITY_TOKEN)
+        .property("retries", 0_u32);
+    let rig = playing(builder);
+    begin(&rig);
+    wait_for_listeners(&headend, 1);
+    headend.revoke();
+    headend.session_token_changed();
+    wait_for_generation(&rig, 2);
+    assert_eq!(
+        store(&rig).property::<String>("session-token"),
+        headend.token()
+    );
+}
+
+#[test]
+fn the_security_token_of_a_websocket_stands_in_the_query_only_where_the_player_has_put_it() {
+    let headend = headend(Auth::Grant);
+    headend.set_events(Events::ServeByQuery);
+    let rig = playing(asking("thunder", &headend));
+    begin(&rig);
+    wait_for(&headend, "refused", |listeners| {
+        listeners.len() == 1 && listeners[0].status == 403
+    });
+    assert_eq!(headend.listeners()[0].path, "/jsonrpc");
+
+    let location = format!("{}?token={SECURITY_TOKEN}", headend.thunder_url());
+    let rig = playing(asking_at("thunder", location));
+    begin(&rig);
+    wait_for_listeners(&headend, 1);
+    headend.session_token_changed();
+    wait_for_generation(&rig, 2);
+}
+
+#[test]
+fn a_thunder_that_is_just_being_restarted_is_listened_to_later() {
+    let headend = headend(Auth::Grant);
+    headend.set_events(Events::Refuse(503));
+    let rig = playing(asking("thunder", &headend));
+    begin(&rig);
+    wait_for(&headend, "asked for", |listeners| listeners.len() == 1);
+    headend.set_events(Events::Serve);
+    wait_for_listeners(&headend, 1);
+    // Nothing was lost: the token is of this tune.
+    assert_eq!(headend.token_requests().len(), 1);
+}
+
+/// A frame of a text, as its head claims it.
+fn frame(head: &[u8], payload: &[u8]) -> Vec<u8> {
+    [head, payload].concat()
+}
+
+#[test]
+fn whatever_comes_on_the_connection_costs_no_more_than_the_connection() {
+    let huge = "x".repeat(65 * 1024);
+    let cases = [
+        ("no frame", b"<!DOCTYPE html>".repeat(20)),
+        ("masked", frame(&[0x81, 0x82, 0, 0, 0, 0], b"{}")),
+        ("unknown opcode", frame(&[0x83, 2], b"{}")),
+        ("an extension nobody agreed on", frame(&[0xc1, 2], b"{}")),
+        ("no text", frame(&[0x81, 2], &[0xff, 0xfe])),
+        ("no JSON", frame(&[0x81, 6], b"<html>")),
+        ("no JSON-RPC", frame(&[0x81, 2], b"{}")),
+        ("a batch", frame(&[0x81, 4], b"[{}]")),
+        (
+            "an exabyte is announced",
+            frame(&[0x81, 127, 0x10, 0, 0, 0, 0, 0, 0, 0], b"{"),
+        ),
+        (
+            "a message that is too long",
+            frame(&[0x81, 127, 0, 0, 0, 0, 0, 1, 4, 0], huge.as_bytes()),
+        ),
+        (
+            "one that is so in pieces",
+            [
+                frame(&[0x01, 126, 0xff, 0xff], &huge.as_bytes()[..0xffff]),
+                frame(&[0x80, 126, 0xff, 0xff], &huge.as_bytes()[..0xffff]),
+            ]
+            .concat(),
+        ),
+        ("a farewell", frame(&[0x88, 2], &[3, 0xe8])),
+    ];
+    // All of them at once: each comes back after a pause.
+    let players = cases.map(|(name, bytes)| {
+        let headend = headend(Auth::Grant);
+        let rig = listening(&headend);
+        headend.send_raw(&bytes);
+        (name, headend, rig)
+    });
+    for (name, headend, rig) in players {
+        wait_for(&headend, name, |listeners| !listeners[0].open);
+        assert!(generation(&rig) >= 1);
+        wait_for_listeners(&headend, 2);
+        wait_for_generation(&rig, 2);
+        assert_eq!(states(&rig), ["acquired", "refreshed"], "{name}");
+        assert_eq!(headend.token_requests().len(), 2, "{name}");
+    }
+}
+
+#[test]
+fn a_service_that_tells_a_thousand_times_is_asked_a_few_times() {
+    let headend = headend(Auth::Grant);
+    let rig = listening(&headend);
+    for _ in 0..1000 {
+        headend.session_token_changed();
+    }
+    headend.ping(b"all told");
+    wait_for(&headend, "all is read", |listeners| {
+        listeners[0].pongs == [b"all told"]
+    });
+    wait_for_generation(&rig, 2);
+    // The pauses double from a second on.
+    let requests = headend.token_requests().len();
+    assert!((2..10).contains(&requests), "{requests} requests");
+    assert!(headend.listeners()[0].open);
+}
+
+#[test]
+fn what_else_thunder_says_has_no_token_read_again() {
+    let headend = headend(Auth::Grant);
+    let rig = listening(&headend);
+    for text in [
+        r#"{"jsonrpc":"2.0","method":"client.events.1.authTokenChanged"}"#,
+        r#"{"jsonrpc":"2.0","method":"client.events.2.sessionTokenChanged"}"#,
+        r#"{"jsonrpc":"2.0","id":1,"result":{"token":"another"}}"#,
+    ] {
+        headend.say(text);
+    }
+    headend.ping(b"all told");
+    wait_for(&headend, "all is read", |listeners| {
+        !listeners[0].pongs.is_empty()
+    });
+    assert_eq!(generation(&rig), 1);
+    assert_eq!(headend.token_requests().len(), 1);
+}
+
+#[test]
+fn nobody_listens_for_a_token_that_is_the_players_own_or_from_another_service() {
+    let headend = headend(Auth::Grant);
+    let own = asking("thunder", &headend).property("session-token", "own");
+    tune(&Rig::new(own));
+    for service in SERVICES.iter().filter(|service| **service != "thunder") {
+        tune(&Rig::new(asking(service, &headend)));
+    }
+    assert!(headend.listeners().is_empty());
+}
+
+#[test]
+fn neither_token_is_in_a_log() {
+    let lines = Arc::new(Mutex::new(String::new()));
+    let logger = {
+        let lines = lines.clone();
+        init();
+        // Here nobody wants to read it.
+        gst::log::remove_default_log_function();
+        gst::log::set_threshold_for_name("sessiontoken", gst::DebugLevel::Trace);
+        gst::log::add_log_function(move |_, _, _, _, _, _, message| {
+            let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
+            *lines += &format!("{}\n", message.get().unwrap_or_default());
+        })
+    };
+    let headend = headend(Auth::Grant);
+    let place = headend.url("").replace("http://", "");
+    let rig = listening(&headend);
+    // By the service's documentation the token stands in the notification.
+    headend.say(r#"{"jsonrpc":"2.0","method":"client.events.1.SessionTokenChanged","params":{"token":"looks-secret"}}"#);
+    wait_for_generation(&rig, 2);
+    headend.say("looks-secret");
+    wait_for(&headend, "it is no JSON", |listeners| !listeners[0].open);
+    wait_for_listeners(&headend, 2);
+    gst::log::remove_log_function(logger);
+    gst::log::unset_threshold_for_name("sessiontoken");
+
+    let lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
+    for said in [
+        format!("{place} tells of changes"),
+        "has another session token".to_owned(),
+        format!("{place} does not tell of changes"),
+    ] {
+        assert!(lines.contains(&said), "{said}");
+    }
+    let tokens = ["looks-secret".to_owned(), headend.token()];
+    for secret in secret_forms().into_iter().chain(tokens) {
+        assert!(!lines.contains(&secret), "a secret is in the log");
+    }
+}
