@@ -4,6 +4,7 @@
 //!
 //! Each function takes bytes as they come from the network or the stream; those of services are read under every HTTP status that counts.
 
+use crate::auth_service::changes::{Registrations, Said};
 use crate::auth_service::{Ags, Service, Thunder, ags, dashif, discovery, rdk, thunder};
 use url::Url;
 
@@ -67,6 +68,22 @@ pub fn rdk(body: &[u8]) {
 
 pub fn thunder(body: &[u8]) {
     replies(body).for_each(|reply| check_grant(thunder::read_reply(&reply, 3)));
+}
+
+/// What comes on Thunder's WebSocket: the same message again says no more than the first time.
+pub fn changes(message: &[u8]) {
+    let mut registrations = Registrations::new("plugin.1.register", [3, 4]);
+    match registrations.read(message) {
+        Ok(Said::Registered) => {
+            assert!(registrations.is_done());
+            assert_eq!(registrations.read(message), Ok(Said::Nothing));
+        }
+        Ok(said) => {
+            assert!(!registrations.is_done());
+            assert_eq!(registrations.read(message), Ok(said));
+        }
+        Err(failure) => check_failure(&failure),
+    }
 }
 
 pub fn ags(body: &[u8]) {
@@ -243,8 +260,9 @@ mod tests {
     fn no_reply_of_the_corpus_breaks_a_parser() {
         let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
         type Target = fn(&[u8]);
-        let targets: [(&str, Target); 11] = [
+        let targets: [(&str, Target); 12] = [
             ("ags", super::ags),
+            ("changes", super::changes),
             ("dashif", super::dashif),
             ("discovery", super::discovery),
             ("init_data", super::init_data),
