@@ -26,6 +26,9 @@ pub const PROTOCOL: &str = "notification";
 /// What it takes to hear of another token.
 pub struct Changes {
     pub headers: Vec<(String, Secret)>,
+    /// What the query of the WebSocket's URL holds: where its security is switched on, Thunder looks for the security token of a WebSocket nowhere else
+    /// (`Channel::Allowed` in its `PluginServer.h`).
+    pub parameter: Option<(&'static str, Secret)>,
     method: String,
 }
 
@@ -53,6 +56,7 @@ impl Thunder {
         let (plugin, _) = self.method().rsplit_once('.')?;
         Some(Changes {
             headers: self.headers(),
+            parameter: self.authorization().map(|token| ("token", token.clone())),
             method: format!("{plugin}.register"),
         })
     }

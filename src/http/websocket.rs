@@ -40,6 +40,8 @@ pub struct WebSocket {
 pub struct Opening {
     /// `http` or `https`; the same server is meant by `ws` and `wss`.
     pub url: Endpoint,
+    /// What stands in the URL's query besides, in the place of what has that name there.
+    pub parameter: Option<(&'static str, Secret)>,
     pub headers: Vec<(String, Secret)>,
     pub trust: Trust,
     /// What is spoken on it.
@@ -81,7 +83,11 @@ impl Opening {
         let mut headers = header_map(&self.headers)?;
         headers.extend(self.handshake(&key)?);
         let client = client::client(&self.url, &self.trust, patience).await?;
-        let request = client.get(self.url.url().clone()).headers(headers);
+        let url = match &self.parameter {
+            Some((name, value)) => self.url.with_parameter(name, &encoded(value.expose())),
+            None => self.url.clone(),
+        };
+        let request = client.get(url.url().clone()).headers(headers);
         let response = request.send().await.map_err(|error| broken(&error))?;
         self.check(response.status(), response.headers(), &key)?;
         response.upgrade().await.map_err(|error| broken(&error))
@@ -137,6 +143,11 @@ impl Opening {
             )))
         }
     }
+}
+
+/// As it stands in a query.
+fn encoded(value: &str) -> String {
+    url::form_urlencoded::byte_serialize(value.as_bytes()).collect()
 }
 
 impl WebSocket {
@@ -225,6 +236,7 @@ mod tests {
     fn opening() -> Opening {
         Opening {
             url: Endpoint::parse("http://localhost/jsonrpc", "location", false).expect("valid"),
+            parameter: None,
             headers: Vec::new(),
             trust: Trust::default(),
             protocol: "notification",

@@ -145,6 +145,7 @@ impl Listener {
         let patience = Patience::new(self.timeout, 0);
         let opening = Opening {
             url: url.clone(),
+            parameter: self.changes.parameter.clone(),
             headers: self.headers.clone(),
             trust: self.trust.clone(),
             protocol: PROTOCOL,

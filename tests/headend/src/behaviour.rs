@@ -66,12 +66,10 @@ pub enum Discovery {
 /// How Thunder answers a request for a WebSocket.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Events {
-    /// Agrees with whoever has the security token, and grants what is registered for.
+    /// Agrees with whoever has the security token, and grants what is registered for. It looks for that where Thunder does when security is
+    /// switched on: in the query alone, as `token`.
     #[default]
     Serve,
-    /// As [`Serve`](Self::Serve), and looks for the security token where Thunder does when security is switched on: in the query alone,
-    /// as `token`.
-    ServeByQuery,
     /// Answers with this HTTP status.
     Refuse(u16),
     /// Agrees as if the client had sent another key.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use futures_util::future::{Either, select};
 use futures_util::{SinkExt, StreamExt};
 use hyper::body::Incoming;
-use hyper::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper::{Request, StatusCode, header};
 use hyper_util::rt::TokioIo;
@@ -20,7 +20,6 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
-use crate::bearer::bearer_token;
 use crate::behaviour::Events;
 use crate::credentials::SECURITY_TOKEN;
 use crate::record::{Listener, header_list};
@@ -66,10 +65,11 @@ pub(crate) fn is_asked(headers: &HeaderMap) -> bool {
 /// Agrees on a WebSocket with whoever has Thunder's security token, as the test has chosen.
 pub(crate) fn answer(shared: &Arc<Shared>, mut request: Request<Incoming>) -> Reply {
     let headers = request.headers();
-    let security_token = headers.get(AUTHORIZATION).and_then(bearer_token);
-    let by_header = security_token == Some(SECURITY_TOKEN.as_bytes());
     let query = request.uri().query().unwrap_or_default();
-    let by_query = query.strip_prefix("token=") == Some(SECURITY_TOKEN);
+    let tokens = query
+        .split('&')
+        .filter_map(|pair| pair.strip_prefix("token="));
+    let is_known = tokens.eq([SECURITY_TOKEN]);
     let key = headers.get(header::SEC_WEBSOCKET_KEY).cloned();
     let protocol = headers.get(header::SEC_WEBSOCKET_PROTOCOL).cloned();
     let listener = Listener {
@@ -83,8 +83,7 @@ pub(crate) fn answer(shared: &Arc<Shared>, mut request: Request<Incoming>) -> Re
     let behaviour = shared.state().events.clone();
     let (status, text) = match behaviour {
         Events::Refuse(status) => (status, "There is no WebSocket here.\n"),
-        Events::ServeByQuery if by_query => (101, ""),
-        Events::Serve | Events::Misread if by_header => (101, ""),
+        Events::Serve | Events::Misread if is_known => (101, ""),
         _ => (403, "The security token is missing or not valid.\n"),
     };
     let number = shared.update(|state| {
