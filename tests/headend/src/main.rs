@@ -14,12 +14,14 @@ const HELP: &str = "\
 Runs an operator's head-end on 127.0.0.1: the auth services that grant session
 tokens, the ClearKey licence server that wants one, and the origin of the media.
 
-Usage: headend [--port N] [--media DIR] [--auth-delay MS] [--credentials DIR]
+Usage: headend [--port N] [--media DIR] [--auth-delay MS] [--media-delay MS]
+               [--credentials DIR]
 
 Options:
   --port N           Listen on this port; without it the system chooses one
   --media DIR        Serve the media in this folder; without it, tests/media
   --auth-delay MS    Let the auth services think for so many milliseconds
+  --media-delay MS   Let each file of the media take so many milliseconds
   --credentials DIR  Write what Thunder and AGS want to see into this folder, and
                      the session token: thunder-token.txt, ags-parameters.json,
                      session-token.txt
@@ -36,6 +38,7 @@ struct Options {
     port: u16,
     media: Option<PathBuf>,
     auth_delay: Option<u64>,
+    media_delay: Option<u64>,
     credentials: Option<PathBuf>,
     help: bool,
 }
@@ -65,6 +68,9 @@ fn run(options: Options) -> io::Result<()> {
     };
     if let Some(delay) = options.auth_delay {
         headend.set_auth(Auth::GrantAfter(Duration::from_millis(delay)));
+    }
+    if let Some(delay) = options.media_delay {
+        headend.set_media_delay(Duration::from_millis(delay));
     }
     // Before anything is printed, so that whoever reads where things are finds these there.
     if let Some(folder) = options.credentials {
@@ -100,6 +106,7 @@ impl Options {
                 Long("port") => options.port = args.value()?.parse()?,
                 Long("media") => options.media = Some(args.value()?.into()),
                 Long("auth-delay") => options.auth_delay = Some(args.value()?.parse()?),
+                Long("media-delay") => options.media_delay = Some(args.value()?.parse()?),
                 Long("credentials") => options.credentials = Some(args.value()?.into()),
                 Short('h') | Long("help") => options.help = true,
                 _ => return Err(arg.unexpected()),

@@ -7,6 +7,7 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use crate::client::Connection;
 use headend::{OPERATOR_TOKEN, SECURITY_TOKEN};
@@ -42,7 +43,7 @@ fn folder(name: &str) -> PathBuf {
 
 #[test]
 fn it_says_where_it_is_and_ends_with_its_standard_input() {
-    let (mut program, lines) = start(&["--auth-delay", "1"]);
+    let (mut program, lines) = start(&[]);
     let origin = origin(&lines);
     assert_eq!(
         lines,
@@ -64,6 +65,28 @@ fn it_says_where_it_is_and_ends_with_its_standard_input() {
             .status,
         200
     );
+
+    drop(program.stdin.take());
+    assert!(program.wait().expect("its end").success());
+}
+
+/// A picture of a tune would show servers that answer at once.
+#[test]
+fn it_takes_the_time_that_it_is_given() {
+    let (mut program, lines) = start(&["--auth-delay", "30", "--media-delay", "20"]);
+    let mut connection = Connection::to_origin(origin(&lines));
+    for (request, least) in [
+        ("GET /authService/getSessionToken", 30),
+        ("GET /dash/cenc/manifest.mpd", 20),
+    ] {
+        let asked = Instant::now();
+        assert_eq!(connection.ask(request, "").status, 200);
+        assert!(
+            asked.elapsed() >= Duration::from_millis(least),
+            "{request}: {:?}",
+            asked.elapsed()
+        );
+    }
 
     drop(program.stdin.take());
     assert!(program.wait().expect("its end").success());
