@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What a newcomer types first: the gst-launch lines of the README and of the element docs, run as printed.
+//! What a newcomer types first: the gst-launch lines of the README, of the guide to troubleshooting and of the element docs, run as printed.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -53,6 +53,7 @@ fn read(file: &str) -> String {
 fn lines() -> Vec<String> {
     let documents = [
         ("README.md", 8),
+        ("docs/troubleshooting.md", 3),
         ("src/sessiontoken/imp.rs", 2),
         ("src/clearkeydec/imp.rs", 1),
         ("src/hlsdrmdemux/imp.rs", 1),
