@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! What the documents name is there: constants with their files, and paths of this repository.
+
+use std::fs;
+use std::path::Path;
+
+const DOCUMENTS: [&str; 3] = [
+    "docs/architecture.md",
+    "docs/security.md",
+    "docs/troubleshooting.md",
+];
+
+/// Where what is named may be.
+const FOLDERS: [&str; 7] = [
+    "benches/",
+    "docs/",
+    "examples/",
+    "fuzz/",
+    "scripts/",
+    "src/",
+    "tests/",
+];
+
+fn read(path: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// What stands between backticks in a line.
+fn code(line: &str) -> impl Iterator<Item = &str> {
+    line.split('`').skip(1).step_by(2)
+}
+
+/// Whoever looks for a bound would not find it, or a bound would be gone and the document still promise it.
+#[test]
+fn the_constants_of_the_security_notes_are_in_the_files_that_they_name() {
+    let notes = read("docs/security.md");
+    let rows = notes.lines().filter(|line| line.starts_with('|'));
+    let mut found = 0;
+    for row in rows {
+        let Some((_, last)) = row.trim_end_matches([' ', '|']).rsplit_once('|') else {
+            continue;
+        };
+        let [name, file] = code(last).collect::<Vec<_>>()[..] else {
+            continue;
+        };
+        assert!(read(file).contains(&format!("const {name}: ")), "{row}");
+        found += 1;
+    }
+    // All rows of the table of bounds.
+    assert_eq!(found, 34);
+}
+
+/// A newcomer would look for what has another name by now.
+#[test]
+fn the_paths_that_the_documents_name_exist() {
+    for document in DOCUMENTS {
+        let text = read(document);
+        let paths = text.lines().flat_map(code).filter(|text| {
+            let is_path = FOLDERS.iter().any(|folder| text.starts_with(folder));
+            is_path && !text.contains(['{', '*', '…', '<'])
+        });
+        for path in paths {
+            // A script may stand there with its options.
+            let path = path.split(' ').next().unwrap_or(path);
+            let here = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+            assert!(here.exists(), "{document} names {path}");
+        }
+    }
+}
