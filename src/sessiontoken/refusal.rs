@@ -17,8 +17,9 @@ use crate::wait::lock;
 
 use super::acquisition::Acquisition;
 use super::imp::{CAT, SessionToken};
-use super::policy::Policy;
+use super::policy::{Policy, Source};
 use super::store::{self, Newer, Store};
+use super::tune::file_refused;
 
 /// Name of the structure in the event by which a decryptor says that a token was refused.
 const REJECTED: &str = "drm-session-token-rejected";
@@ -27,6 +28,8 @@ const REJECTED: &str = "drm-session-token-rejected";
 enum Refused {
     /// The application's own.
     Application,
+    /// That of `session-token-file`, which has been read again.
+    File,
     /// That service's, and what its session says.
     Service((Arc<Acquisition>, Answer)),
     /// Long ago, or never handed out.
@@ -139,6 +142,9 @@ impl SessionToken {
         if is_applications {
             return Some((policy, Refused::Application));
         }
+        if matches!(policy.source, Source::File(_)) {
+            return Some((policy, Refused::File));
+        }
         let answer = issuer.map(|(acquisition, generation)| {
             let answer = acquisition.reject(generation, now);
             (acquisition, answer)
@@ -178,6 +184,10 @@ impl SessionToken {
                     (outcome, _) => outcome,
                 })
             }
+            Refused::File => Some(match self.newest() {
+                Some(token) => Outcome::Token(token),
+                None => Outcome::Failed(file_refused()),
+            }),
             // What it sets or answers is looked at when it does, and it may do so at any moment.
             Refused::Application => {
                 lock(&self.waiters).push(waiter.clone());

@@ -161,7 +161,8 @@ impl Tune {
         now: Moment,
     ) -> Verdict {
         let verdict = match (app_token, &self.file, &self.failed) {
-            (Some(given), _, _) | (None, Some(given), _) if self.is_refused(given) => {
+            (None, Some(given), _) if self.is_refused(given) => Verdict::Failed(file_refused()),
+            (Some(given), _, _) if self.is_refused(given) => {
                 // It may give another one, which wakes who waits.
                 self.wait(now).unwrap_or_else(|| Verdict::Failed(refused()))
             }
@@ -511,6 +512,13 @@ impl Tune {
     pub fn generation(&self) -> Option<u32> {
         self.announced.map(|(_, generation)| generation)
     }
+}
+
+/// Nobody would tell when there is another one in the file, so nobody waits for that.
+pub fn file_refused() -> Failure {
+    Failure::denied(
+        "the licence server refused the token of `session-token-file`, and the file holds no other one",
+    )
 }
 
 fn refused() -> Failure {

@@ -343,3 +343,24 @@ fn of_two_elements_in_one_chain_the_one_that_has_the_tokens_hears_of_a_refusal()
     });
     assert_eq!(put, [2, 0]);
 }
+
+/// A viewer would wait for a token that nobody fetches, and then be told to look for a service that there is not.
+#[test]
+fn a_file_is_read_again_once_its_token_is_refused() {
+    let file = File::new("first");
+    let rig = playing(make("sessiontoken").property("session-token-file", file.path()));
+    one(&rig);
+    let store = store(&rig);
+    // Without a wait: nobody would end it.
+    assert_eq!(reject(&store, 1, 403), None);
+    let told = rig.told();
+    let failed = told
+        .states
+        .iter()
+        .find(|told| told.get("state") == Ok("failed"));
+    let failed = failed.expect("the application hears why");
+    assert_eq!(failed.get("reason"), Ok("denied"));
+    assert_eq!(failed.get("service"), Ok("file"));
+    file.write("second");
+    assert_eq!(reject(&store, 1, 403).as_deref(), Some("second"));
+}
