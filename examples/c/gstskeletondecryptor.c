@@ -280,7 +280,7 @@ newer_token (const Job * job, guint * generation)
   gchar *newest = NULL;
 
   if (job->store != NULL)
-    newest = gst_session_token_store_dup_newest (job->store,
+    newest = gst_session_token_store_dup_newest (job->store, *generation,
         &newest_generation);
   if (newest == NULL || newest_generation <= *generation) {
     gst_session_token_free (newest);

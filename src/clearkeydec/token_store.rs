@@ -38,24 +38,27 @@ impl TokenStore {
         let started = thread.spawn(move || {
             let arguments: [&dyn ToValue; 2] = [&generation, &u32::from(http_status)];
             let token = store.emit_by_name::<Option<String>>("reject", &arguments);
-            // By now there may be a newer one still, and each has its own generation.
             let renewal = token.map(|token| {
-                Self(store)
-                    .newest()
-                    .unwrap_or((Secret::new(token), generation.saturating_add(1)))
+                let (token, newer) = Self(store).numbered(Secret::new(token));
+                // One that has just ended has no number any more.
+                (token, newer.max(generation.saturating_add(1)))
             });
             landing.land(renewal);
         });
         started.ok().map(|_| flight)
     }
 
-    /// The newest valid token and its generation, if there is one.
-    pub fn newest(&self) -> Renewal {
-        let generation = || self.0.property::<u32>("generation");
-        let before = generation();
-        let token = self.0.property::<Option<String>>("session-token")?;
-        // Where another one came between the two, there is no telling which this is.
-        (before == generation()).then(|| (Secret::new(token), before))
+    /// The newest valid token of the service that gave the one of that generation, and its own, if there is one.
+    pub fn newest_of(&self, generation: u32) -> Renewal {
+        let token = self
+            .0
+            .emit_by_name::<Option<String>>("newest", &[&generation])?;
+        Some(self.numbered(Secret::new(token))).filter(|(_, newest)| *newest > 0)
+    }
+
+    fn numbered(&self, token: Secret) -> (Secret, u32) {
+        let generation = self.0.emit_by_name("generation-of", &[&token.expose()]);
+        (token, generation)
     }
 
     /// Ends all waits in the store.

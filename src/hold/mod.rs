@@ -34,7 +34,7 @@ mod watch;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use gst::glib;
 use gst::prelude::*;
@@ -68,6 +68,9 @@ pub enum Prepared {
     /// The stream ends here; the element has posted why.
     Fail(gst::FlowError),
 }
+
+/// Until a pad that flushes has said why.
+const A_MOMENT: Duration = Duration::from_millis(20);
 
 type Flow = Result<gst::FlowSuccess, gst::FlowError>;
 
@@ -433,21 +436,28 @@ fn prepare<E: Holding>(element: &E, item: Item) -> Prepared {
     let mut prepared = element.prepare(item);
     // Each turn takes something new: a token that was refused while the events were pushed.
     while let Prepared::After(events, item) = prepared {
-        push_events(element, events);
+        if !push_events(element, events) {
+            // The pad flushes, or is about to be deactivated: what knows which of them is told in a moment.
+            return Prepared::NotYet(item, Instant::now() + A_MOMENT);
+        }
         prepared = element.prepare(item);
     }
     prepared
 }
 
-/// Pushes events that an item needs before it. One that met a flush is to be pushed again afterwards.
-fn push_events<E: Holding>(element: &E, events: Vec<gst::Event>) {
+/// Pushes events that an item needs before it. Where they met a flush (the pad keeps the last one of each kind then, and says nothing)
+/// they are to be pushed again afterwards. Whether all went.
+fn push_events<E: Holding>(element: &E, events: Vec<gst::Event>) -> bool {
     let srcpad = element.srcpad();
     for event in events {
-        if !srcpad.push_event(event) && srcpad.pad_flags().contains(gst::PadFlags::FLUSHING) {
+        // One that nobody downstream wanted is no reason to keep the others back.
+        let _ = srcpad.push_event(event);
+        if srcpad.pad_flags().contains(gst::PadFlags::FLUSHING) {
             element.events_were_flushed();
-            return;
+            return false;
         }
     }
+    true
 }
 
 /// What the task has in its hands.

@@ -28,7 +28,6 @@ pub struct Acquisition {
     /// Any of them will do as the first.
     are_equal: bool,
     pub(super) means: Means,
-    listening: Listening,
 }
 
 /// What is the same for all requests of an element.
@@ -45,7 +44,28 @@ pub struct Means {
     pub correlation_id: Option<String>,
 }
 
-impl Launch for Acquisition {
+/// Somebody uses the session, as long as this lives.
+pub struct InUse {
+    _user: Arc<User>,
+}
+
+/// A user of the session, as that knows it.
+struct User {
+    acquisition: Arc<Acquisition>,
+    listening: Listening,
+}
+
+impl Launch for User {
+    fn launch(self: Arc<Self>, takeoff: Takeoff) {
+        self.acquisition.clone().launch(takeoff);
+    }
+
+    fn listen(self: Arc<Self>) {
+        self.listening.join(&self.acquisition);
+    }
+}
+
+impl Acquisition {
     /// Sends the request on the runtime, which owns it from here on.
     fn launch(self: Arc<Self>, takeoff: Takeoff) {
         let runtime = match runtime::get() {
@@ -63,10 +83,6 @@ impl Launch for Acquisition {
                 users.into_iter().for_each(Launch::listen);
             }
         }));
-    }
-
-    fn listen(self: Arc<Self>) {
-        self.listening.join(&self);
     }
 }
 
@@ -124,7 +140,6 @@ impl Acquisition {
             endpoints,
             are_equal,
             means,
-            listening: Listening::default(),
         })
     }
 
@@ -169,14 +184,19 @@ impl Acquisition {
     }
 
     /// From now on the session's token is replaced ahead of its end, and when the service says that there is another, as long
-    /// as this is somebody's.
-    pub fn keep_fresh(self: &Arc<Self>) {
-        let weak: Weak<Self> = Arc::downgrade(self);
+    /// as somebody has what this gives.
+    pub fn keep_fresh(self: &Arc<Self>) -> InUse {
+        let user = Arc::new(User {
+            acquisition: self.clone(),
+            listening: Listening::default(),
+        });
+        let weak: Weak<User> = Arc::downgrade(&user);
         self.session.enlist(weak);
         look_when_due(&self.session);
         if self.session.granted() > 0 {
-            self.clone().listen();
+            user.clone().listen();
         }
+        InUse { _user: user }
     }
 
     async fn fly(&self, takeoff: &Takeoff) -> Result<Brought, Failure> {

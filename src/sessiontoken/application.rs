@@ -96,7 +96,9 @@ impl SessionToken {
         let of_session = tune
             .acquisition()
             .map(|acquisition| acquisition.session.granted());
-        tune.generation().max(of_session)
+        Some(tune.highest())
+            .filter(|highest| *highest > 0)
+            .max(of_session)
     }
 
     /// Has the events that are held looked at again, and decryptors that wait for another token.

@@ -110,13 +110,16 @@ impl Authorization {
         }
     }
 
-    /// A stream begins. Whether it is another one than before, about which nothing is known.
-    pub fn begin(&mut self, stream_id: &str) {
+    /// A stream begins. Says whether it is another one than before, about which nothing is known. `system` is the one that the demuxer has
+    /// chosen for the one before.
+    pub fn begin(&mut self, stream_id: &str, system: Option<String>) -> bool {
         let before = self.stream_id.replace(stream_id.to_owned());
-        if before.is_some_and(|before| before != stream_id) {
-            self.first(First::End, None);
+        let is_another = before.is_some_and(|before| before != stream_id);
+        if is_another {
+            self.first(First::End, system);
             self.is_new = true;
         }
+        is_another
     }
 
     /// Takes in an event that has just come. Whether what comes next is wanted.
@@ -243,6 +246,7 @@ impl Description {
     ) -> Result<Option<Demanded>, Failure> {
         let urls = self.urls_of_system();
         let Some(places) = authorizer.places(&urls)? else {
+            stream.leave();
             return Ok(None);
         };
         let key_ids = stream.join(places.names(), self.own, &self.named);

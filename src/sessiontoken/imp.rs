@@ -136,7 +136,6 @@ impl SessionToken {
                 Source::Service(acquisition) => {
                     app_token.come_after(acquisition.session.granted());
                     *lock(&self.last_session) = Arc::downgrade(&acquisition.session);
-                    acquisition.keep_fresh();
                     None
                 }
                 // Which session it is the stream will say.

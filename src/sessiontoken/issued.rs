@@ -4,6 +4,8 @@
 
 use std::sync::Arc;
 
+use crate::session::{Moment, Token};
+
 use super::acquisition::Acquisition;
 
 /// Tokens whose refusal can still be told to who gave them. What a decryptor has in hand is of one or two periods.
@@ -42,6 +44,15 @@ impl Issued {
             generation,
         });
         shown
+    }
+
+    /// The generation of the newest token of any of these services that is the one.
+    pub fn generation_of(&self, is_it: impl Fn(&Token) -> bool, now: Moment) -> u32 {
+        let newest = |one: &&One| {
+            let token = one.acquisition.newest(now);
+            token.is_some_and(|token| token.generation() == one.generation && is_it(&token))
+        };
+        self.0.iter().rev().find(newest).map_or(0, |one| one.shown)
     }
 
     /// Who gave the token of that generation, and what it is there.

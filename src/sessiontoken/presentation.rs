@@ -31,6 +31,12 @@ impl Stream {
         Arc::new(Self { presentation })
     }
 
+    /// The stream demands no token any more.
+    pub fn leave(self: &Arc<Self>) {
+        let me = Arc::downgrade(self);
+        lock(&STREAMS).retain(|one| !one.stream.ptr_eq(&me));
+    }
+
     /// Says which places the stream names, which key is its own, and which ones its init data name. Gives all keys of the presentation for which these places
     /// are named, as far as that is known by now. A key that is another stream's own is that one's affair.
     pub fn join(

@@ -151,11 +151,7 @@ impl SessionToken {
             Item::Buffer(buffer) => First::Data(key_id(buffer)),
             Item::List(list) => First::Data(list.iter().find_map(key_id)),
         };
-        let caps = self.sinkpad.current_caps();
-        let system = caps
-            .as_ref()
-            .and_then(|caps| caps.structure(0))
-            .and_then(|structure| structure.get::<String>("protection-system").ok());
+        let system = self.system();
         let is_enough = match lock(&self.tune).as_mut().and_then(Tune::authorization) {
             Some(authorization) => authorization.first(first, system),
             None => true,
@@ -166,9 +162,21 @@ impl SessionToken {
         }
     }
 
+    /// The DRM system that the demuxer has chosen.
+    fn system(&self) -> Option<String> {
+        let caps = self.sinkpad.current_caps()?;
+        caps.structure(0)?.get("protection-system").ok()
+    }
+
     fn begins(&self, stream_id: &str) {
-        if let Some(authorization) = lock(&self.tune).as_mut().and_then(Tune::authorization) {
-            authorization.begin(stream_id);
+        let system = self.system();
+        let is_another = match lock(&self.tune).as_mut().and_then(Tune::authorization) {
+            Some(authorization) => authorization.begin(stream_id, system),
+            None => return,
+        };
+        if is_another {
+            self.gathering.store(false, Ordering::Relaxed);
+            self.wake();
         }
     }
 

@@ -12,12 +12,13 @@ use gst::subclass::prelude::*;
 
 use crate::failure::Failure;
 use crate::flight::{Wake, deadline};
+use crate::secret::Secret;
 use crate::session::{Answer, Moment, Outcome, Token};
 use crate::wait::lock;
 
 use super::acquisition::Acquisition;
 use super::imp::{CAT, SessionToken};
-use super::policy::{Policy, Source};
+use super::policy::Policy;
 use super::store::{self, Newer, Store};
 use super::tune::file_refused;
 
@@ -28,8 +29,8 @@ const REJECTED: &str = "drm-session-token-rejected";
 enum Refused {
     /// The application's own.
     Application,
-    /// That of `session-token-file`, which has been read again.
-    File,
+    /// That of `session-token-file`, which has been read again; without success for this reason.
+    File(Option<Failure>),
     /// That service's, and what its session says.
     Service((Arc<Acquisition>, Answer)),
     /// Long ago, or never handed out.
@@ -84,9 +85,11 @@ impl SessionToken {
         if is_ours {
             let http_status = rejected.get::<u32>("http-status").unwrap_or(0);
             self.refused(generation, http_status);
-            // Whoever complains late has had the newer events already.
-            let is_late = |tune: &super::tune::Tune| tune.sent > generation;
-            if !lock(&self.tune).as_ref().is_some_and(is_late) {
+            // Whoever complains late has had the newer events already, and what nobody was given is no reason to send anything.
+            let is_due = |tune: &super::tune::Tune| {
+                tune.sent <= generation && tune.generation() >= Some(generation)
+            };
+            if lock(&self.tune).as_ref().is_some_and(is_due) {
                 self.resend.store(true, Ordering::Release);
             }
         }
@@ -108,11 +111,49 @@ impl SessionToken {
         token
     }
 
+    /// The newest valid token of whoever gave the one of that generation, without waiting.
+    pub(super) fn newest_of(&self, generation: u32) -> Option<Token> {
+        let given = lock(&self.app_token).given().cloned();
+        let has_handler = self.has_handler();
+        let mut tune = lock(&self.tune);
+        let tune = tune.as_mut()?;
+        let issuer = match tune.is_applications(given.is_some(), has_handler) {
+            true => None,
+            false => tune.issuer(generation),
+        };
+        match issuer {
+            Some((acquisition, _)) => {
+                let token = acquisition.newest(Moment::now())?;
+                Some(tune.number_of(&acquisition, token))
+            }
+            None => tune.newest(given.as_ref(), Moment::now()),
+        }
+    }
+
+    /// The generation of a token that is valid still, 0 for one that is not, or that nobody here gave.
+    pub(super) fn generation_of(&self, text: &Secret) -> u32 {
+        let given = lock(&self.app_token).given().cloned();
+        let mut tune = lock(&self.tune);
+        let Some(tune) = tune.as_mut() else {
+            return 0;
+        };
+        let now = Moment::now();
+        let newest = tune.newest(given.as_ref(), now);
+        let is_it = |token: &Token| token.text() == text;
+        match newest.filter(is_it) {
+            Some(token) => token.generation(),
+            None => tune.generation_of(is_it, now),
+        }
+    }
+
     /// The licence side has refused the token of that generation: a new one is fetched, once however many complain.
     fn refused(&self, generation: u32, http_status: u32) -> Option<(Arc<Policy>, Refused)> {
         let now = Moment::now();
         let has_app_token = lock(&self.app_token).given().is_some();
         let file = self.reread_file();
+        let of_file = (!has_app_token)
+            .then(|| file.clone().map(Result::err))
+            .flatten();
         let mut tune_guard = lock(&self.tune);
         let tune = tune_guard.as_mut()?;
         let service = tune.blamed(has_app_token);
@@ -139,11 +180,11 @@ impl SessionToken {
                     .build(),
             );
         }
+        if let Some(unreadable) = of_file {
+            return Some((policy, Refused::File(unreadable)));
+        }
         if is_applications {
             return Some((policy, Refused::Application));
-        }
-        if matches!(policy.source, Source::File(_)) {
-            return Some((policy, Refused::File));
         }
         let answer = issuer.map(|(acquisition, generation)| {
             let answer = acquisition.reject(generation, now);
@@ -184,9 +225,9 @@ impl SessionToken {
                     (outcome, _) => outcome,
                 })
             }
-            Refused::File => Some(match self.newest() {
+            Refused::File(unreadable) => Some(match self.newest() {
                 Some(token) => Outcome::Token(token),
-                None => Outcome::Failed(file_refused()),
+                None => Outcome::Failed(unreadable.unwrap_or_else(file_refused)),
             }),
             // What it sets or answers is looked at when it does, and it may do so at any moment.
             Refused::Application => {

@@ -17,6 +17,7 @@ use gst::subclass::prelude::*;
 use once_cell::sync::Lazy;
 
 use crate::flight::Wake;
+use crate::secret::Secret;
 use crate::session::Token;
 use crate::wait::Guarded;
 
@@ -174,6 +175,54 @@ mod imp {
                             let token = store.reject(generation, status);
                             let text = token.map(|token| token.text().expose().to_owned());
                             Some(text.to_value())
+                        })
+                        .build(),
+                    /*
+                     * GstSessionTokenStore::newest:
+                     * @store: the store
+                     * @generation: that of the token at hand, 0 where there is none
+                     *
+                     * Makes no request and waits for none. The property is the newest token of the service that is asked now; where a presentation has several
+                     * services (DASH-IF's model), what a decryptor has in hand may be of another one.
+                     *
+                     * Returns: (nullable) (transfer full): the newest valid token of the service that gave the one of that generation, or %NULL
+                     *
+                     * Since: 0.1.0
+                     */
+                    glib::subclass::Signal::builder("newest")
+                        .param_types([u32::static_type()])
+                        .return_type::<Option<String>>()
+                        .run_last()
+                        .action()
+                        .class_handler(|args| {
+                            let store = args[0].get::<super::Store>().ok()?;
+                            let element = store.imp().element.upgrade();
+                            let generation = args[1].get().ok()?;
+                            let token = element.and_then(|one| one.imp().newest_of(generation));
+                            let text = token.map(|token| token.text().expose().to_owned());
+                            Some(text.to_value())
+                        })
+                        .build(),
+                    /*
+                     * GstSessionTokenStore::generation-of:
+                     * @store: the store
+                     * @token: a token that the store has given
+                     *
+                     * Returns: its generation, 0 where it is not valid any more
+                     *
+                     * Since: 0.1.0
+                     */
+                    glib::subclass::Signal::builder("generation-of")
+                        .param_types([String::static_type()])
+                        .return_type::<u32>()
+                        .run_last()
+                        .action()
+                        .class_handler(|args| {
+                            let store = args[0].get::<super::Store>().ok()?;
+                            let text = Secret::new(args[1].get::<Option<String>>().ok()??);
+                            let element = store.imp().element.upgrade();
+                            let generation = element.map(|one| one.imp().generation_of(&text));
+                            Some(generation.unwrap_or(0).to_value())
                         })
                         .build(),
                     /*

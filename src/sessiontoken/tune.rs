@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::flight::{Flight, Wake, deadline};
 use crate::session::{Answer, Moment, Outcome, Token};
 
-use super::acquisition::Acquisition;
+use super::acquisition::{Acquisition, InUse};
 use super::app_token::{Asked, Given};
 use super::authorization::{Authorization, Due};
 use super::issued::Issued;
@@ -49,6 +49,10 @@ pub struct Tune {
     /// The service that is asked, once that is known.
     acquisition: Option<Arc<Acquisition>>,
     issued: Issued,
+    /// The highest generation that decryptors may know.
+    highest: u32,
+    /// As long as this is here the service's token is kept fresh.
+    in_use: Option<InUse>,
     file: Option<Given>,
     application: Application,
     /// What went out last and from where. During a refresh it goes on.
@@ -104,11 +108,14 @@ impl Tune {
             Source::Service(acquisition) => (None, Some(acquisition.clone())),
             Source::DashIf(_) => (Some(Authorization::new(stream)), None),
         };
+        let in_use = acquisition.as_ref().map(Acquisition::keep_fresh);
         Self {
             policy,
             authorization,
             acquisition,
             issued: Issued::default(),
+            highest: 0,
+            in_use,
             file,
             application: Application::NotAsked,
             last: None,
@@ -236,6 +243,24 @@ impl Tune {
         waiter: &Weak<dyn Wake>,
         now: Moment,
     ) -> Verdict {
+        // First of all: whom the stream demands a token of, if anybody, decides what may be used.
+        if let (Some(authorization), Source::DashIf(authorizer)) =
+            (&mut self.authorization, &self.policy.source)
+        {
+            match authorization.due(authorizer) {
+                Due::Token(acquisition) => self.turn_to(acquisition),
+                Due::Later => return Verdict::Wait(now.steady + A_LONG_TIME),
+                Due::Nothing => {
+                    // What was handed out before is for other content.
+                    self.acquisition = None;
+                    self.in_use = None;
+                    self.flight = None;
+                    self.last = None;
+                    return Verdict::Bare;
+                }
+                Due::Never(failure) => return Verdict::Failed(failure),
+            }
+        }
         self.ask_application(ask_application);
         self.look_for_answer();
         if let Application::Asked(asked) = &self.application {
@@ -296,22 +321,6 @@ impl Tune {
     }
 
     fn ask_service(&mut self, waiter: &Weak<dyn Wake>, now: Moment) -> Verdict {
-        if let (Some(authorization), Source::DashIf(authorizer)) =
-            (&mut self.authorization, &self.policy.source)
-        {
-            match authorization.due(authorizer) {
-                Due::Token(acquisition) => self.turn_to(acquisition),
-                Due::Later => return Verdict::Wait(now.steady + A_LONG_TIME),
-                Due::Nothing => {
-                    // What was handed out before is for other content.
-                    self.acquisition = None;
-                    self.flight = None;
-                    self.last = None;
-                    return Verdict::Bare;
-                }
-                Due::Never(failure) => return Verdict::Failed(failure),
-            }
-        }
         let Some(acquisition) = self.acquisition.clone() else {
             return Verdict::Failed(Failure::misconfigured("there is no auth service to ask"));
         };
@@ -355,7 +364,7 @@ impl Tune {
         if self.acquisition.as_ref().is_some_and(is_same) {
             return;
         }
-        acquisition.keep_fresh();
+        self.in_use = Some(acquisition.keep_fresh());
         self.acquisition = Some(acquisition);
         self.flight = None;
         self.last = None;
@@ -375,11 +384,15 @@ impl Tune {
         if self.authorization.is_none() {
             return token;
         }
-        let announced = self.generation().unwrap_or(0);
-        let shown = self
-            .issued
-            .number(acquisition, token.generation(), announced);
+        let generation = token.generation();
+        let shown = self.issued.number(acquisition, generation, self.highest);
+        self.highest = self.highest.max(shown);
         token.numbered(shown)
+    }
+
+    /// The generation of the token of whatever service that is the one, 0 where there is none.
+    pub fn generation_of(&self, is_it: impl Fn(&Token) -> bool, now: Moment) -> u32 {
+        self.issued.generation_of(is_it, now)
     }
 
     /// Who gave the token that decryptors know by this generation, and which one it is there.
@@ -393,6 +406,11 @@ impl Tune {
     /// The service that is asked, once that is known.
     pub fn acquisition(&self) -> Option<&Arc<Acquisition>> {
         self.acquisition.as_ref()
+    }
+
+    /// The highest generation that decryptors may know of this tune.
+    pub fn highest(&self) -> u32 {
+        self.highest
     }
 
     /// Where the stream says whom to ask: what it says.
@@ -479,6 +497,7 @@ impl Tune {
     /// What to tell the application of this token from `service`; `None` where it knows already.
     pub fn announce(&mut self, service: &'static str, token: &Token) -> Option<Report> {
         let before = self.announced.replace((service, token.generation()));
+        self.highest = self.highest.max(token.generation());
         if before == Some((service, token.generation())) {
             return None;
         }

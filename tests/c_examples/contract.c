@@ -219,7 +219,9 @@ static void
 check_newest (GObject * store, const gchar * token, guint generation)
 {
   guint its_generation = 77;
-  gchar *newest = gst_session_token_store_dup_newest (store, &its_generation);
+  gchar *newest =
+      gst_session_token_store_dup_newest (store, generation,
+      &its_generation);
 
   CHECK (g_strcmp0 (newest, token) == 0);
   CHECK (its_generation == generation);

@@ -256,6 +256,14 @@ fn a_refusal_is_the_affair_of_the_service_that_gave_the_token() {
     assert_eq!(requests.len(), 3);
     assert!(requests[2].path.starts_with("/authz/r1?"), "{requests:?}");
     assert!(of_first.is_some());
+    // What is newest depends on what is in hand.
+    let newest_of =
+        |generation: u32| store(&rig).emit_by_name::<Option<String>>("newest", &[&generation]);
+    assert_eq!(newest_of(1), of_first);
+    assert_eq!(newest_of(2), newest(&rig));
+    let generation_of = |token: &str| store(&rig).emit_by_name::<u32>("generation-of", &[&token]);
+    assert_eq!(generation_of(&of_first.expect("a token")), 3);
+    assert_eq!(generation_of("another"), 0);
     // The other one's is still there.
     let second = key_request(&rig.log.protections()[1]);
     assert_eq!(newest(&rig), second.get("session-token").ok());
@@ -395,6 +403,72 @@ fn a_decryptor_does_not_use_a_token_for_what_comes_after() {
         licences,
         expected.map(|(id, token)| (vec![id.to_owned()], token))
     );
+}
+
+/// The licence server of one service would be shown the token of another one, by a decryptor that is not as far as the stream.
+#[test]
+fn a_decryptor_that_lags_behind_gets_the_newer_token_of_its_own_service() {
+    let headend = headend(Auth::Grant);
+    headend.set_licences(Licences::Hang);
+    let clearkeydec = make("clearkeydec").property("license-url", headend.licence_url());
+    let clearkeydec = clearkeydec.property("timeout", NO_HURRY);
+    let rig = Rig::chain(&[
+        dashif().build().expect("an element"),
+        clearkeydec.build().expect("an element"),
+    ]);
+    let caps = gst::Caps::builder("application/x-cenc")
+        .field("original-media-type", "video/x-test")
+        .field("protection-system", COMMON_SYSTEM)
+        .build();
+    let caps = gst::event::Caps::new(&caps);
+    rig.send(&[stream_start().into(), caps.into(), segment().into()]);
+    rig.send(&[
+        mpd(CLEARKEY_SYSTEM, &[&authz(&headend, "lag1")]).into(),
+        picture().into(),
+    ]);
+    assert!(headend.wait_for(PATIENCE, |record| record.licence_requests().count() == 1));
+    // The decryptor waits for its licence, and the stream goes on.
+    rig.send(&[
+        mpd(CLEARKEY_SYSTEM, &[&authz(&headend, "lag2")]).into(),
+        sound().into(),
+    ]);
+    assert!(headend.wait_for(PATIENCE, |record| record.token_requests().count() == 2));
+    headend.revoke();
+    headend.release_licences();
+    rig.send(&[gst::event::Eos::new().into()]);
+    let licences = headend.licence_requests();
+    let last_of = |key_id: &str| {
+        let of_key = licences.iter().rfind(|request| request.kids == [key_id]);
+        of_key.expect("a request").status
+    };
+    // A token for other keys would have been refused.
+    assert_eq!(last_of(VIDEO_KEY_ID), Some(200), "{licences:?}");
+    assert_eq!(last_of(AUDIO_KEY_ID), Some(200), "{licences:?}");
+}
+
+/// A box would keep the tokens of channels fresh that nobody watches any more.
+#[test]
+fn a_service_that_the_stream_has_left_is_not_asked_any_more() {
+    let headend = headend(Auth::GrantFor(2));
+    let rig = started(dashif());
+    let play = |name: &str, sample: gst::Buffer| {
+        let url = authz(&headend, name);
+        rig.send(&[mpd(CLEARKEY_SYSTEM, &[&url]).into(), sample.clone().into()]);
+        rig.log.wait_for(Item::from(&sample));
+    };
+    play("left", picture());
+    play("kept", sound());
+    // Tokens of two seconds are renewed about every second.
+    let renewals = |record: &headend::Record| {
+        let kept = record
+            .token_requests()
+            .filter(|one| one.path.contains("/kept"));
+        kept.count() >= 4
+    };
+    assert!(headend.wait_for(PATIENCE, renewals));
+    let requests = headend.token_requests();
+    let left = requests.iter().filter(|one| one.path.contains("/left"));
+    assert_eq!(left.count(), 1, "{requests:?}");
 }
 
 /// An operator's second site would be asked by half of the boxes.

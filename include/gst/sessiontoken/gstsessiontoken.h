@@ -131,6 +131,18 @@ G_BEGIN_DECLS
  */
 #define GST_SESSION_TOKEN_STORE_SIGNAL_REJECT "reject"
 /**
+ * GST_SESSION_TOKEN_STORE_SIGNAL_NEWEST:
+ *
+ * Action signal of the store: gchar * (guint generation). See gst_session_token_store_dup_newest().
+ */
+#define GST_SESSION_TOKEN_STORE_SIGNAL_NEWEST "newest"
+/**
+ * GST_SESSION_TOKEN_STORE_SIGNAL_GENERATION_OF:
+ *
+ * Action signal of the store: guint (const gchar * token), 0 for one that is not valid any more.
+ */
+#define GST_SESSION_TOKEN_STORE_SIGNAL_GENERATION_OF "generation-of"
+/**
  * GST_SESSION_TOKEN_STORE_SIGNAL_CANCEL:
  *
  * Action signal of the store: void (void). See gst_session_token_store_cancel().
@@ -545,10 +557,11 @@ gst_session_token_query_store (GstPad * sinkpad)
 /**
  * gst_session_token_store_dup_newest:
  * @store: the store
+ * @of: the generation of the token at hand, 0 where there is none
  * @generation: (out) (optional): its generation, 0 where there is no token
  *
- * The newest valid token, which may be newer than that of the last event: tokens that are renewed ahead of their end are not
- * announced. To be called before each licence request.
+ * The newest valid token of the service that gave the one at hand, which may be newer than that of the last event: tokens that are renewed ahead of
+ * their end are not announced. To be called before each licence request.
  *
  * Any thread. Makes no request and waits for none.
  *
@@ -557,31 +570,25 @@ gst_session_token_query_store (GstPad * sinkpad)
  * Since: 0.1.0
  */
 static inline gchar *
-gst_session_token_store_dup_newest (GObject * store, guint * generation)
+gst_session_token_store_dup_newest (GObject * store, guint of,
+    guint * generation)
 {
-  for (;;) {
-    guint before = 0, after = 0;
-    gchar *token = NULL;
+  gchar *token = NULL;
+  guint its_generation = 0;
 
-    g_object_get (store, GST_SESSION_TOKEN_STORE_PROPERTY_GENERATION, &before,
-        NULL);
-    g_object_get (store, GST_SESSION_TOKEN_STORE_PROPERTY_SESSION_TOKEN, &token,
-        NULL);
-    g_object_get (store, GST_SESSION_TOKEN_STORE_PROPERTY_GENERATION, &after,
-        NULL);
-    if (before == after) {
-      if (before == 0 || token == NULL) {
-        gst_session_token_free (token);
-        token = NULL;
-        before = 0;
-      }
-      if (generation != NULL)
-        *generation = before;
-      return token;
-    }
-    /* Another one came between the two. */
+  g_signal_emit_by_name (store, GST_SESSION_TOKEN_STORE_SIGNAL_NEWEST, of,
+      &token);
+  if (token != NULL)
+    g_signal_emit_by_name (store, GST_SESSION_TOKEN_STORE_SIGNAL_GENERATION_OF,
+        token, &its_generation);
+  if (its_generation == 0) {
+    /* It ended between the two. */
     gst_session_token_free (token);
+    token = NULL;
   }
+  if (generation != NULL)
+    *generation = its_generation;
+  return token;
 }
 
 /**
@@ -633,16 +640,11 @@ gst_session_token_store_reject (GObject * store, guint generation,
   g_signal_emit_by_name (store, GST_SESSION_TOKEN_STORE_SIGNAL_REJECT,
       generation, http_status, &token);
   if (token != NULL) {
-    /* By now there may be a newer one still, and each has its own generation. */
-    gchar *newest = gst_session_token_store_dup_newest (store, &newer);
-
-    if (newest != NULL && newer > generation) {
-      gst_session_token_free (token);
-      token = newest;
-    } else {
-      gst_session_token_free (newest);
+    g_signal_emit_by_name (store, GST_SESSION_TOKEN_STORE_SIGNAL_GENERATION_OF,
+        token, &newer);
+    /* One that has just ended has no number any more. */
+    if (newer <= generation)
       newer = generation + 1;
-    }
   }
   if (new_generation != NULL)
     *new_generation = newer;
