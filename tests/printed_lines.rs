@@ -114,20 +114,21 @@ impl Place {
     }
 }
 
-fn run(line: &str, place: &Place, log: Option<&Path>) -> Output {
+/// Types the line in that folder, and logs everything there if that is wanted.
+fn run(line: &str, folder: &Path, log: Option<&Path>) -> Output {
     let mut command = Command::new("timeout");
     command
         .args(["60", "sh", "-c", line])
-        .current_dir(&place.folder)
+        .current_dir(folder)
         .env("GST_PLUGIN_PATH", plugins())
-        .env("GST_REGISTRY", place.folder.join("registry"))
+        .env("GST_REGISTRY", folder.join("registry"))
         .env("no_proxy", "localhost,127.0.0.1");
     if let Some(log) = log {
         command
             .env("GST_DEBUG", "*:9")
             .env("GST_DEBUG_FILE", log)
             .env("GST_DEBUG_NO_COLOR", "1")
-            .env("GST_DEBUG_DUMP_DOT_DIR", &place.folder)
+            .env("GST_DEBUG_DUMP_DOT_DIR", folder)
             // GStreamer's own logging fails at a structure of its multiqueue, and says so with a critical warning.
             .env_remove("G_DEBUG");
     }
@@ -151,13 +152,13 @@ fn every_printed_line_plays_to_the_end() {
 
     // The first one alone: it writes the registry that the others then read.
     let (first, rest) = lines.split_first().expect("there are lines");
-    let mut results = vec![(first, run(first, &place, None))];
+    let mut results = vec![(first, run(first, &place.folder, None))];
     results.extend(thread::scope(|scope| {
         let running = rest
             .iter()
             .map(|line| {
-                let place = &place;
-                (line, scope.spawn(move || run(line, place, None)))
+                let folder = &place.folder;
+                (line, scope.spawn(move || run(line, folder, None)))
             })
             .collect::<Vec<_>>();
         running
@@ -209,42 +210,65 @@ fn no_printed_line_gives_a_secret_away_however_much_is_logged() {
     secrets.push(place.headend.token());
     secrets.push(SECURITY_TOKEN.to_owned());
     secrets.push(OPERATOR_TOKEN.to_owned());
-    let log = place.folder.join("everything.log");
-    for line in lines() {
-        let verbose = line.replace("gst-launch-1.0 ", "gst-launch-1.0 -v -m ");
-        let output = run(&verbose, &place, Some(&log));
-        assert_played(&line, &output);
-        // Some services grant another one each time.
-        let licences = place.headend.licence_requests();
-        let authorizations = licences
-            .iter()
-            .filter_map(|request| request.authorization.as_ref());
-        let tokens = authorizations.filter_map(|value| value.strip_prefix("Bearer "));
-        secrets.extend(tokens.map(str::to_owned));
-        for (what, text) in [("prints", output.stdout), ("complains", output.stderr)] {
-            fs::write(place.folder.join(what), text).expect("a file of its own");
-            let found = holds(&place.folder.join(what), &secrets);
-            assert_eq!(found, None, "{line} {what} that secret");
+    // Reading so much takes as long as writing it.
+    let lines = lines();
+    let (left, right) = lines.split_at(lines.len() / 2);
+    thread::scope(|scope| {
+        for (name, lines) in [("left", left), ("right", right)] {
+            let (place, secrets) = (&place, secrets.clone());
+            scope.spawn(move || {
+                let folder = place.folder.join(name);
+                fs::create_dir_all(&folder).expect("a folder to work in");
+                place
+                    .headend
+                    .write_credentials(&folder)
+                    .expect("the files that the lines name");
+                for line in lines {
+                    check_discretion(line, &folder, secrets.clone(), &place.headend);
+                }
+            });
         }
-        let logged = fs::read_to_string(&log).unwrap_or_else(|_| {
-            String::from_utf8_lossy(&fs::read(&log).expect("the log was written")).into_owned()
-        });
-        assert!(
-            logged.contains("GstSessionToken"),
-            "{line}: the log has nothing of ours"
-        );
-        let found = secrets.iter().position(|secret| logged.contains(secret));
-        assert_eq!(found, None, "{line} logs that secret");
-        let mut drawings = 0;
-        for entry in fs::read_dir(&place.folder).expect("the folder") {
-            let path = entry.expect("an entry").path();
-            if path.extension().is_some_and(|extension| extension == "dot") {
-                drawings += 1;
-                assert_eq!(holds(&path, &secrets), None, "{line} draws that secret");
-                fs::remove_file(path).expect("the drawing goes");
-            }
-        }
-        assert!(drawings > 0, "{line} drew nothing");
-        fs::remove_file(&log).expect("the log goes");
+    });
+}
+
+/// Plays the line with everything logged, and looks for the secrets in all that comes of it.
+fn check_discretion(line: &str, folder: &Path, mut secrets: Vec<String>, headend: &Headend) {
+    let log = folder.join("everything.log");
+    let verbose = line.replace("gst-launch-1.0 ", "gst-launch-1.0 -v -m ");
+    let output = run(&verbose, folder, Some(&log));
+    assert_played(line, &output);
+    // Some services grant another one each time.
+    let licences = headend.licence_requests();
+    let authorizations = licences
+        .iter()
+        .filter_map(|request| request.authorization.as_ref());
+    let tokens = authorizations.filter_map(|value| value.strip_prefix("Bearer "));
+    secrets.extend(tokens.map(str::to_owned));
+    secrets.sort_unstable();
+    secrets.dedup();
+    for (what, text) in [("prints", output.stdout), ("complains", output.stderr)] {
+        fs::write(folder.join(what), text).expect("a file of its own");
+        let found = holds(&folder.join(what), &secrets);
+        assert_eq!(found, None, "{line} {what} that secret");
     }
+    let logged = fs::read(&log).expect("the log was written");
+    // Lossy, because pads may have any name; the secrets are ASCII.
+    let logged = String::from_utf8_lossy(&logged);
+    assert!(
+        logged.contains("GstSessionToken"),
+        "{line}: the log has nothing of ours"
+    );
+    let found = secrets.iter().position(|secret| logged.contains(secret));
+    assert_eq!(found, None, "{line} logs that secret");
+    let mut drawings = 0;
+    for entry in fs::read_dir(folder).expect("the folder") {
+        let path = entry.expect("an entry").path();
+        if path.extension().is_some_and(|extension| extension == "dot") {
+            drawings += 1;
+            assert_eq!(holds(&path, &secrets), None, "{line} draws that secret");
+            fs::remove_file(path).expect("the drawing goes");
+        }
+    }
+    assert!(drawings > 0, "{line} drew nothing");
+    fs::remove_file(&log).expect("the log goes");
 }
