@@ -45,6 +45,30 @@ fn started(builder: ElementBuilder<'_>) -> Rig {
     rig
 }
 
+/// Brings what the MPD says, and the sample that it is about, until that has left.
+fn play(rig: &Rig, url: &str, sample: &gst::Buffer) {
+    rig.send(&[mpd(CLEARKEY_SYSTEM, &[url]).into(), sample.clone().into()]);
+    rig.log.wait_for(Item::from(sample));
+}
+
+/// An element and the decryptor behind it.
+fn with_decryptor(headend: &Headend) -> Rig {
+    let clearkeydec = make("clearkeydec")
+        .property("license-url", headend.licence_url())
+        .property("timeout", NO_HURRY);
+    let rig = Rig::chain(&[
+        dashif().build().expect("an element"),
+        clearkeydec.build().expect("an element"),
+    ]);
+    let caps = gst::Caps::builder("application/x-cenc")
+        .field("original-media-type", "video/x-test")
+        .field("protection-system", COMMON_SYSTEM)
+        .build();
+    let caps = gst::event::Caps::new(&caps);
+    rig.send(&[stream_start().into(), caps.into(), segment().into()]);
+    rig
+}
+
 /// The keys that the head-end was asked for tokens for, in order.
 fn kids(headend: &Headend) -> Vec<String> {
     let requests = headend.token_requests();
@@ -243,11 +267,7 @@ fn a_refusal_is_the_affair_of_the_service_that_gave_the_token() {
     let headend = headend(Auth::Grant);
     let rig = started(dashif());
     for (name, sample) in [("r1", picture()), ("r2", sound())] {
-        rig.send(&[
-            mpd(CLEARKEY_SYSTEM, &[&authz(&headend, name)]).into(),
-            sample.clone().into(),
-        ]);
-        rig.log.wait_for(Item::from(&sample));
+        play(&rig, &authz(&headend, name), &sample);
     }
     assert_eq!(kids(&headend), [VIDEO, AUDIO]);
     headend.revoke();
@@ -273,22 +293,17 @@ fn a_refusal_is_the_affair_of_the_service_that_gave_the_token() {
 #[test]
 fn a_logout_forgets_the_tokens_for_all_keys() {
     let headend = headend(Auth::Grant);
-    let play = |rig: &Rig, name: &str, sample: gst::Buffer| {
-        let url = authz(&headend, name);
-        rig.send(&[mpd(CLEARKEY_SYSTEM, &[&url]).into(), sample.clone().into()]);
-        rig.log.wait_for(Item::from(&sample));
-    };
     let account = gst::Structure::builder("headers")
         .field("X-Account", "logout")
         .build();
     let builder = || dashif().property("extra-headers", account.clone());
     let rig = started(builder());
-    play(&rig, "l1", picture());
-    play(&rig, "l2", sound());
+    play(&rig, &authz(&headend, "l1"), &picture());
+    play(&rig, &authz(&headend, "l2"), &sound());
     rig.element.emit_by_name::<()>("clear-token", &[]);
     let next = started(builder());
-    play(&next, "l1", picture());
-    play(&next, "l2", sound());
+    play(&next, &authz(&headend, "l1"), &picture());
+    play(&next, &authz(&headend, "l2"), &sound());
     assert_eq!(kids(&headend), [VIDEO, AUDIO, VIDEO, AUDIO]);
 }
 
@@ -331,11 +346,7 @@ fn another_stream_begins_without_what_the_last_manifest_said() {
     let headend = headend(Auth::Grant);
     let rig = started(dashif());
     let sample = picture();
-    rig.send(&[
-        mpd(CLEARKEY_SYSTEM, &[&authz(&headend, "film")]).into(),
-        sample.clone().into(),
-    ]);
-    rig.log.wait_for(Item::from(&sample));
+    play(&rig, &authz(&headend, "film"), &sample);
     let (event, next) = (keys(&[AUDIO_KEY_ID]), sound());
     rig.send(&[
         gst::event::StreamStart::new("another").into(),
@@ -370,17 +381,7 @@ fn keys_in_fragments_alone_are_enough_where_the_application_names_the_service() 
 fn a_decryptor_does_not_use_a_token_for_what_comes_after() {
     let headend = headend(Auth::Grant);
     headend.set_licences(Licences::ServeAnonymous);
-    let clearkeydec = make("clearkeydec").property("license-url", headend.licence_url());
-    let rig = Rig::chain(&[
-        dashif().build().expect("an element"),
-        clearkeydec.build().expect("an element"),
-    ]);
-    let caps = gst::Caps::builder("application/x-cenc")
-        .field("original-media-type", "video/x-test")
-        .field("protection-system", COMMON_SYSTEM)
-        .build();
-    let caps = gst::event::Caps::new(&caps);
-    rig.send(&[stream_start().into(), caps.into(), segment().into()]);
+    let rig = with_decryptor(&headend);
     for (url, key_id, sample) in [
         (Some(authz(&headend, "dec")), VIDEO_KEY_ID, picture()),
         (None, AUDIO_KEY_ID, sound()),
@@ -410,18 +411,7 @@ fn a_decryptor_does_not_use_a_token_for_what_comes_after() {
 fn a_decryptor_that_lags_behind_gets_the_newer_token_of_its_own_service() {
     let headend = headend(Auth::Grant);
     headend.set_licences(Licences::Hang);
-    let clearkeydec = make("clearkeydec").property("license-url", headend.licence_url());
-    let clearkeydec = clearkeydec.property("timeout", NO_HURRY);
-    let rig = Rig::chain(&[
-        dashif().build().expect("an element"),
-        clearkeydec.build().expect("an element"),
-    ]);
-    let caps = gst::Caps::builder("application/x-cenc")
-        .field("original-media-type", "video/x-test")
-        .field("protection-system", COMMON_SYSTEM)
-        .build();
-    let caps = gst::event::Caps::new(&caps);
-    rig.send(&[stream_start().into(), caps.into(), segment().into()]);
+    let rig = with_decryptor(&headend);
     rig.send(&[
         mpd(CLEARKEY_SYSTEM, &[&authz(&headend, "lag1")]).into(),
         picture().into(),
@@ -451,13 +441,8 @@ fn a_decryptor_that_lags_behind_gets_the_newer_token_of_its_own_service() {
 fn a_service_that_the_stream_has_left_is_not_asked_any_more() {
     let headend = headend(Auth::GrantFor(2));
     let rig = started(dashif());
-    let play = |name: &str, sample: gst::Buffer| {
-        let url = authz(&headend, name);
-        rig.send(&[mpd(CLEARKEY_SYSTEM, &[&url]).into(), sample.clone().into()]);
-        rig.log.wait_for(Item::from(&sample));
-    };
-    play("left", picture());
-    play("kept", sound());
+    play(&rig, &authz(&headend, "left"), &picture());
+    play(&rig, &authz(&headend, "kept"), &sound());
     // Tokens of two seconds are renewed about every second.
     let renewals = |record: &headend::Record| {
         let kept = record
@@ -497,11 +482,7 @@ fn what_is_sent_again_at_a_boundary_brings_its_own_token() {
     let headend = headend(Auth::Grant);
     let rig = started(dashif());
     let sample = picture();
-    rig.send(&[
-        mpd(CLEARKEY_SYSTEM, &[&authz(&headend, "b1")]).into(),
-        sample.clone().into(),
-    ]);
-    rig.log.wait_for(Item::from(&sample));
+    play(&rig, &authz(&headend, "b1"), &sample);
     headend.revoke();
     let rejected = gst::Structure::builder("drm-session-token-rejected")
         .field("generation", 1u32)
@@ -564,11 +545,7 @@ fn a_token_is_used_until_the_end_that_it_names() {
     let headend = headend(Auth::GrantFor(1000));
     let rig = started(dashif());
     let sample = picture();
-    rig.send(&[
-        mpd(CLEARKEY_SYSTEM, &[&authz(&headend, "exp")]).into(),
-        sample.clone().into(),
-    ]);
-    rig.log.wait_for(Item::from(&sample));
+    play(&rig, &authz(&headend, "exp"), &sample);
     let request = key_request(&rig.log.protections()[0]);
     let ends: gst::DateTime = request.get("expires-at").expect("an end");
     let ends = ends.to_g_date_time().expect("a date").to_unix();
