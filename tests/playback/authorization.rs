@@ -9,7 +9,7 @@ use crate::operator::Operator;
 use crate::player::{Player, in_every_player};
 use crate::programme::Programme;
 use crate::reference::assert_played;
-use crate::show::{Ended, KINDS, Setup, Show};
+use crate::show::{Ended, KINDS, NEVER, Setup, Show};
 
 const AUDIO: &str = "00112233-4455-6677-8899-aabbccddee01";
 const VIDEO: &str = "00112233-4455-6677-8899-aabbccddee02";
@@ -143,10 +143,18 @@ in_every_player! {
     }
 
     fn no_licence_is_asked_for_without_the_token_that_it_takes(player: Player) {
-        let operator = Operator::start();
-        operator.set_media_status("/authz", 403, usize::MAX);
+        let operator = Operator::start_for_stopping(player);
+        operator.set_auth(Auth::Hang);
         operator.set_licences(Licences::ServeAnonymous);
-        let (_show, ended) = setup(player, &operator, "manifest-authz.mpd").play();
+        let show = setup(player, &operator, "manifest-authz.mpd")
+            .config("timeout", NEVER)
+            .open();
+        show.start();
+        show.wait_until_all_waits_for_the_token(&operator);
+        operator.set_media_status("/authz", 403, usize::MAX);
+        operator.release();
+        let ended = show.end();
+        show.stop(gst::State::Null);
         let details = ended.error().details.as_ref().expect("details");
         assert_eq!(details.get("reason"), Ok("denied"));
         assert_eq!(details.get("http-status"), Ok(403u32));

@@ -41,17 +41,19 @@ pub(crate) async fn answer(
     let ((ticket, auth), release) = shared.update_and_queue(|state| {
         let ticket = state.record.add_token_request(token_request);
         let status = state.media_statuses.turn(head.uri.path());
-        let auth = match status {
-            Some(status) => Auth::Reply {
-                status,
-                content_type: "application/problem+json".to_owned(),
-                body: r#"{"title":"Not authorized"}"#.to_owned(),
-            },
-            None => state.auth.turn(),
-        };
+        let auth = status.map_or_else(|| state.auth.turn(), refusal);
         (ticket, auth)
     });
 
+    let auth = match auth {
+        Auth::Hang => {
+            release.wait().await;
+            // A status that was chosen meanwhile is for those that hang as well.
+            let status = shared.update(|state| state.media_statuses.turn(head.uri.path()));
+            status.map_or(Auth::Grant, refusal)
+        }
+        auth => auth,
+    };
     let serve = |seconds| serve(shared, service, &head, &body, seconds);
     let reply = match auth {
         Auth::Grant => serve(AN_HOUR),
@@ -70,15 +72,22 @@ pub(crate) async fn answer(
             headers,
             body,
         } => reply::with_headers(status, &headers, body),
-        Auth::Hang => {
-            release.wait().await;
-            serve(AN_HOUR)
-        }
         Auth::CloseAtOnce => return Err(NoAnswer),
-        Auth::Sequence(_) => unreachable!("a script has no sequence in it"),
+        Auth::Hang | Auth::Sequence(_) => {
+            unreachable!("the wait is over, and a script has no sequence in it")
+        }
     };
     shared.update(|state| state.record.answered(ticket, reply.status().as_u16()));
     Ok(reply)
+}
+
+/// A refusal with that status.
+fn refusal(status: u16) -> Auth {
+    Auth::Reply {
+        status,
+        content_type: "application/problem+json".to_owned(),
+        body: r#"{"title":"Not authorized"}"#.to_owned(),
+    }
 }
 
 /// What a service does when nothing is wrong with it: grants the token that is current at this
