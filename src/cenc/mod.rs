@@ -15,5 +15,5 @@ pub use cbcs::Pattern;
 pub use init_data::{InitData, MAX_INIT_DATA};
 pub use key::{ContentKey, KeyId};
 pub use licence::{Licence, read_licence, request_body};
-pub use pssh::{CLEARKEY_SYSTEM, COMMON_SYSTEM};
+pub use pssh::{CLEARKEY_SYSTEM, COMMON_SYSTEM, is_clearkey};
 pub use sample::{Scheme, decrypt};

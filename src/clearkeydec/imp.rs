@@ -33,7 +33,9 @@ use super::key_request::KeyRequest;
 use super::keys::{Keys, Means, Missing};
 use super::protection_meta::{self, Protection};
 use super::settings::{Policy, Settings};
-use crate::cenc::{self, CLEARKEY_SYSTEM, COMMON_SYSTEM, ContentKey, InitData, KeyId, Scheme};
+use crate::cenc::{
+    self, CLEARKEY_SYSTEM, COMMON_SYSTEM, ContentKey, InitData, KeyId, Scheme, is_clearkey,
+};
 use crate::config::Configurable;
 use crate::failure::Failure;
 use crate::hold::{Hold, Holding, Item, Prepared, build_pads};
@@ -91,10 +93,9 @@ impl ClearKeyDec {
         let request = KeyRequest::of(event, &self.sinkpad);
         let mut keys = lock(&self.keys);
         keys.hear(request, origin);
-        let is_ours = [COMMON_SYSTEM, CLEARKEY_SYSTEM]
-            .iter()
-            .any(|ours| ours.eq_ignore_ascii_case(system));
-        if is_ours && let Ok(data) = data.map_readable() {
+        if is_clearkey(system)
+            && let Ok(data) = data.map_readable()
+        {
             keys.learn(InitData::read(&data), origin);
         }
     }

@@ -155,6 +155,11 @@ impl Hold {
     /// A serialized item on the streaming thread.
     fn pass<E: Holding>(&self, element: &E, item: Item) -> Flow {
         element.arrives(&item);
+        self.pass_on(element, item)
+    }
+
+    /// One that the element has seen arrive.
+    fn pass_on<E: Holding>(&self, element: &E, item: Item) -> Flow {
         let item = if self.shared.direct.load(Ordering::Acquire) {
             item
         } else {
@@ -246,7 +251,7 @@ impl Hold {
         if let Some(flow) = self.take_unreported() {
             post_flow_error(element, flow);
         }
-        self.pass(element, eos)
+        self.pass_on(element, eos)
     }
 
     fn take_unreported(&self) -> Option<gst::FlowError> {

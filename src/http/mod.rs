@@ -242,8 +242,7 @@ async fn read(
             media_type.trim().to_ascii_lowercase()
         }),
         redirect: text(headers, LOCATION).and_then(|target| url.redirected(target)),
-        retry_after: text(headers, RETRY_AFTER)
-            .and_then(|value| retry::retry_after(value, SystemTime::now())),
+        retry_after: retry_after(headers),
         secrets: Vec::new(),
         body,
     })
@@ -283,6 +282,11 @@ async fn read_body(
 
 fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// How long the server wants to be left alone.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    retry::retry_after(text(headers, RETRY_AFTER)?, SystemTime::now())
 }
 
 fn header_map(headers: &[(String, Secret)]) -> Result<HeaderMap, Failure> {

@@ -3,13 +3,10 @@
 //! A WebSocket (RFC 6455) to a service: to the same server, over the same proxy, with the same trust as its HTTP requests, because
 //! it begins as one of them.
 
-use std::time::SystemTime;
-
 use futures_util::{SinkExt, StreamExt};
 use reqwest::header::{
-    CONNECTION, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_ACCEPT,
-    SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
-    UPGRADE,
+    CONNECTION, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS,
+    SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use reqwest::{StatusCode, Upgraded};
 use tokio_tungstenite::WebSocketStream;
@@ -22,7 +19,7 @@ use crate::failure::Failure;
 use crate::secret::Secret;
 
 use super::broken::Broken;
-use super::{Endpoint, MAX_REPLY, Patience, Trust, client, header_map, retry, text};
+use super::{Endpoint, MAX_REPLY, Patience, Trust, client, header_map, retry, retry_after, text};
 
 /// Our messages are two hundred bytes long, and what comes is hardly longer.
 const BUFFER: usize = 4 * 1024;
@@ -119,8 +116,7 @@ impl Opening {
                 true => Failure::transient(what),
                 false => Failure::denied(what),
             };
-            failure.retry_after = text(headers, RETRY_AFTER)
-                .and_then(|value| retry::retry_after(value, SystemTime::now()));
+            failure.retry_after = retry_after(headers);
             return Err(failure.with_http_status(status));
         }
         let is = |name: HeaderName, expected: &str| {
@@ -225,6 +221,8 @@ impl WebSocket {
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
+
+    use reqwest::header::RETRY_AFTER;
 
     use super::*;
     use crate::failure::Kind;

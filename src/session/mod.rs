@@ -135,6 +135,12 @@ impl State {
             .filter(|token| token.life().is_valid(now))
     }
 
+    /// Whether the last token came so long ago.
+    fn is_older_than(&self, age: Duration, now: Moment) -> bool {
+        self.since
+            .is_some_and(|since| now.steady.saturating_duration_since(since) >= age)
+    }
+
     /// The failure that is everybody's answer now.
     fn failure(&self, now: Moment) -> Option<&Failure> {
         let failed = self.failed.as_ref()?;
@@ -220,10 +226,7 @@ impl Session {
                 .token
                 .take_if(|token| token.generation() == generation);
             if let Some(token) = current {
-                let age = state
-                    .since
-                    .map(|since| now.steady.saturating_duration_since(since));
-                if age.is_some_and(|age| age >= NO_GOOD) {
+                if state.is_older_than(NO_GOOD, now) {
                     state.refused.clear();
                 }
                 state.refused.push(token.text().clone());
@@ -271,10 +274,7 @@ impl Session {
     /// Somebody begins to listen to the service. What it said before nobody has heard.
     pub fn heard(&self, now: Moment) {
         let mut state = self.lock();
-        let age = state
-            .since
-            .map(|since| now.steady.saturating_duration_since(since));
-        if age.is_some_and(|age| age >= UNHEARD) {
+        if state.is_older_than(UNHEARD, now) {
             state.news.hear();
         }
     }

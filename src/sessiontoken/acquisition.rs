@@ -45,8 +45,12 @@ pub struct Means {
 }
 
 /// Somebody uses the session, as long as this lives.
-pub struct InUse {
-    _user: Arc<User>,
+pub struct InUse(Arc<User>);
+
+impl InUse {
+    pub fn acquisition(&self) -> &Arc<Acquisition> {
+        &self.0.acquisition
+    }
 }
 
 /// A user of the session, as that knows it.
@@ -62,27 +66,6 @@ impl Launch for User {
 
     fn listen(self: Arc<Self>) {
         self.listening.join(&self.acquisition);
-    }
-}
-
-impl Acquisition {
-    /// Sends the request on the runtime, which owns it from here on.
-    fn launch(self: Arc<Self>, takeoff: Takeoff) {
-        let runtime = match runtime::get() {
-            Ok(runtime) => runtime,
-            Err(failure) => return takeoff.land(Err(failure), Moment::now()),
-        };
-        // Not awaited: the result travels through the flight that the task lands.
-        drop(runtime.spawn(async move {
-            let result = self.fly(&takeoff).await;
-            let is_granted = result.is_ok();
-            takeoff.land(result, Moment::now());
-            look_when_due(&self.session);
-            if is_granted {
-                let users = self.session.users();
-                users.into_iter().for_each(Launch::listen);
-            }
-        }));
     }
 }
 
@@ -196,7 +179,26 @@ impl Acquisition {
         if self.session.granted() > 0 {
             user.clone().listen();
         }
-        InUse { _user: user }
+        InUse(user)
+    }
+
+    /// Sends the request on the runtime, which owns it from here on.
+    fn launch(self: Arc<Self>, takeoff: Takeoff) {
+        let runtime = match runtime::get() {
+            Ok(runtime) => runtime,
+            Err(failure) => return takeoff.land(Err(failure), Moment::now()),
+        };
+        // Not awaited: the result travels through the flight that the task lands.
+        drop(runtime.spawn(async move {
+            let result = self.fly(&takeoff).await;
+            let is_granted = result.is_ok();
+            takeoff.land(result, Moment::now());
+            look_when_due(&self.session);
+            if is_granted {
+                let users = self.session.users();
+                users.into_iter().for_each(Launch::listen);
+            }
+        }));
     }
 
     async fn fly(&self, takeoff: &Takeoff) -> Result<Brought, Failure> {

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use crate::auth_service::dashif;
-use crate::cenc::{CLEARKEY_SYSTEM, COMMON_SYSTEM, InitData, KeyId};
+use crate::cenc::{InitData, KeyId, is_clearkey};
 use crate::failure::Failure;
 
 use super::acquisition::Acquisition;
@@ -92,7 +92,6 @@ struct Description {
 }
 
 /// A token that a stream demands.
-#[derive(Clone)]
 struct Demanded {
     acquisition: Arc<Acquisition>,
     /// Those that it is asked for and that are no other stream's, as far as that is known.
@@ -186,17 +185,13 @@ impl Authorization {
         if is_newest && self.is_open {
             return Due::Later;
         }
-        let decided = match &description.decided {
-            Some(decided) => decided.clone(),
-            None => {
-                let decided = description.decide(&self.stream, authorizer);
-                description.decided.insert(decided).clone()
-            }
-        };
-        match decided {
-            Ok(Some(demanded)) => Due::Token(demanded.acquisition),
-            Ok(None) => Due::Nothing,
-            Err(failure) => Due::Never(failure),
+        if description.decided.is_none() {
+            description.decided = Some(description.decide(&self.stream, authorizer));
+        }
+        match &description.decided {
+            Some(Ok(Some(demanded))) => Due::Token(demanded.acquisition.clone()),
+            Some(Ok(None)) | None => Due::Nothing,
+            Some(Err(failure)) => Due::Never(failure.clone()),
         }
     }
 
@@ -269,9 +264,4 @@ impl Description {
             key_ids,
         }))
     }
-}
-
-/// The W3C's common system and DASH-IF's ClearKey are one for a decryptor: the former's boxes list the keys, the latter's element says where to ask.
-fn is_clearkey(system: &str) -> bool {
-    [COMMON_SYSTEM, CLEARKEY_SYSTEM].contains(&system)
 }

@@ -156,8 +156,12 @@ impl SessionToken {
             Some(authorization) => authorization.first(first, system),
             None => true,
         };
-        if is_enough {
-            self.gathering.store(false, Ordering::Relaxed);
+        self.gathers(!is_enough);
+    }
+
+    /// Whether the next item is wanted too. Once it is not, what waits for it may go.
+    fn gathers(&self, wants_more: bool) {
+        if self.gathering.swap(wants_more, Ordering::Relaxed) && !wants_more {
             self.wake();
         }
     }
@@ -175,8 +179,7 @@ impl SessionToken {
             None => return,
         };
         if is_another {
-            self.gathering.store(false, Ordering::Relaxed);
-            self.wake();
+            self.gathers(false);
         }
     }
 
@@ -194,10 +197,7 @@ impl SessionToken {
             data: data.as_deref().unwrap_or_default(),
         });
         drop(tune);
-        let wanted = self.gathering.swap(wants_data, Ordering::Relaxed);
-        if wanted && !wants_data {
-            self.wake();
-        }
+        self.gathers(wants_data);
     }
 
     /// Where the event does not say what it is from, the one before it may have, or the elements do.

@@ -113,21 +113,18 @@ impl SessionToken {
 
     /// The newest valid token of whoever gave the one of that generation, without waiting.
     pub(super) fn newest_of(&self, generation: u32) -> Option<Token> {
-        let given = lock(&self.app_token).given().cloned();
+        let has_app_token = lock(&self.app_token).given().is_some();
         let has_handler = self.has_handler();
-        let mut tune = lock(&self.tune);
-        let tune = tune.as_mut()?;
-        let issuer = match tune.is_applications(given.is_some(), has_handler) {
-            true => None,
-            false => tune.issuer(generation),
-        };
-        match issuer {
-            Some((acquisition, _)) => {
-                let token = acquisition.newest(Moment::now())?;
-                Some(tune.number_of(&acquisition, token))
-            }
-            None => tune.newest(given.as_ref(), Moment::now()),
+        let mut tune_guard = lock(&self.tune);
+        let tune = tune_guard.as_mut()?;
+        if !tune.is_applications(has_app_token, has_handler)
+            && let Some((acquisition, _)) = tune.issuer(generation)
+        {
+            let token = acquisition.newest(Moment::now())?;
+            return Some(tune.number_of(&acquisition, token));
         }
+        drop(tune_guard);
+        self.newest()
     }
 
     /// The generation of a token that is valid still, 0 for one that is not, or that nobody here gave.

@@ -47,12 +47,11 @@ pub struct Tune {
     /// Where the stream says whom to ask.
     authorization: Option<Authorization>,
     /// The service that is asked, once that is known.
-    acquisition: Option<Arc<Acquisition>>,
+    /// As long as this is here its token is kept fresh.
+    service: Option<InUse>,
     issued: Issued,
     /// The highest generation that decryptors may know.
     highest: u32,
-    /// As long as this is here the service's token is kept fresh.
-    in_use: Option<InUse>,
     file: Option<Given>,
     application: Application,
     /// What went out last and from where. During a refresh it goes on.
@@ -103,19 +102,17 @@ pub struct Report {
 impl Tune {
     /// `file` is the token of `session-token-file`, where that is the source. `stream` is this one among those of its presentation.
     pub fn new(policy: Arc<Policy>, file: Option<Given>, stream: Arc<Stream>) -> Self {
-        let (authorization, acquisition) = match &policy.source {
+        let (authorization, service) = match &policy.source {
             Source::File(_) => (None, None),
-            Source::Service(acquisition) => (None, Some(acquisition.clone())),
+            Source::Service(acquisition) => (None, Some(acquisition.keep_fresh())),
             Source::DashIf(_) => (Some(Authorization::new(stream)), None),
         };
-        let in_use = acquisition.as_ref().map(Acquisition::keep_fresh);
         Self {
             policy,
             authorization,
-            acquisition,
+            service,
             issued: Issued::default(),
             highest: 0,
-            in_use,
             file,
             application: Application::NotAsked,
             last: None,
@@ -152,7 +149,8 @@ impl Tune {
         }
         self.ask_application(ask_application);
         self.look_for_answer();
-        if let (Application::Declined, Some(acquisition)) = (&self.application, &self.acquisition) {
+        if let (Application::Declined, Some(acquisition)) = (&self.application, self.acquisition())
+        {
             let mut asked = false;
             acquisition.ask(now, || asked = true);
             self.asked |= asked;
@@ -203,7 +201,7 @@ impl Tune {
         let given = match (app_token.or(self.file.as_ref()), &self.application) {
             (Some(given), _) | (None, Application::Gave(given)) => given,
             (None, _) => {
-                let token = self.acquisition.as_ref()?.newest(now)?;
+                let token = self.acquisition()?.newest(now)?;
                 return Some(self.number(token));
             }
         };
@@ -248,14 +246,10 @@ impl Tune {
             (&mut self.authorization, &self.policy.source)
         {
             match authorization.due(authorizer) {
-                Due::Token(acquisition) => self.turn_to(acquisition),
+                Due::Token(acquisition) => self.turn_to(Some(acquisition)),
                 Due::Later => return Verdict::Wait(now.steady + A_LONG_TIME),
                 Due::Nothing => {
-                    // What was handed out before is for other content.
-                    self.acquisition = None;
-                    self.in_use = None;
-                    self.flight = None;
-                    self.last = None;
+                    self.turn_to(None);
                     return Verdict::Bare;
                 }
                 Due::Never(failure) => return Verdict::Failed(failure),
@@ -321,7 +315,7 @@ impl Tune {
     }
 
     fn ask_service(&mut self, waiter: &Weak<dyn Wake>, now: Moment) -> Verdict {
-        let Some(acquisition) = self.acquisition.clone() else {
+        let Some(acquisition) = self.acquisition().cloned() else {
             return Verdict::Failed(Failure::misconfigured("there is no auth service to ask"));
         };
         let nick = self.policy.source.nick();
@@ -358,14 +352,17 @@ impl Tune {
         }
     }
 
-    /// From now on that service is asked. Where it is another one than before, its tokens have nothing to do with those of before.
-    fn turn_to(&mut self, acquisition: Arc<Acquisition>) {
-        let is_same = |one: &Arc<Acquisition>| Arc::ptr_eq(&one.session, &acquisition.session);
-        if self.acquisition.as_ref().is_some_and(is_same) {
+    /// From now on that service is asked, or none. Where it is another one than before, its tokens have nothing to do with those of before, which
+    /// are for other content.
+    fn turn_to(&mut self, acquisition: Option<Arc<Acquisition>>) {
+        let is_same = match (self.acquisition(), &acquisition) {
+            (Some(before), Some(now)) => Arc::ptr_eq(&before.session, &now.session),
+            _ => false,
+        };
+        if is_same {
             return;
         }
-        self.in_use = Some(acquisition.keep_fresh());
-        self.acquisition = Some(acquisition);
+        self.service = acquisition.as_ref().map(Acquisition::keep_fresh);
         self.flight = None;
         self.last = None;
         self.is_refreshing = false;
@@ -373,8 +370,8 @@ impl Tune {
 
     /// A token of the service that is asked now, as decryptors see it.
     fn number(&mut self, token: Token) -> Token {
-        match &self.acquisition {
-            Some(acquisition) => self.number_of(&acquisition.clone(), token),
+        match self.acquisition().cloned() {
+            Some(acquisition) => self.number_of(&acquisition, token),
             None => token,
         }
     }
@@ -399,13 +396,13 @@ impl Tune {
     pub fn issuer(&self, generation: u32) -> Option<(Arc<Acquisition>, u32)> {
         match self.authorization {
             Some(_) => self.issued.find(generation),
-            None => Some((self.acquisition.clone()?, generation)),
+            None => Some((self.acquisition()?.clone(), generation)),
         }
     }
 
     /// The service that is asked, once that is known.
     pub fn acquisition(&self) -> Option<&Arc<Acquisition>> {
-        self.acquisition.as_ref()
+        self.service.as_ref().map(InUse::acquisition)
     }
 
     /// The highest generation that decryptors may know of this tune.
@@ -501,7 +498,7 @@ impl Tune {
         if before == Some((service, token.generation())) {
             return None;
         }
-        if let Some(acquisition) = &self.acquisition {
+        if let Some(acquisition) = self.acquisition() {
             acquisition.session.come_after(token.generation());
         }
         let latency = token.way().latency;
