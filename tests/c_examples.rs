@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use gst::prelude::*;
 use headend::{Auth, Headend};
-use process::{plugin_folder, scratch};
+use process::{media, plugin_folder, scratch, without_sound};
 
 /// How long anything may take that does happen in the end. Far longer than anything here takes, on a machine that has other things
 /// to do as well.
@@ -520,17 +520,14 @@ fn at_once<T: Send + 'static>(what: &str, call: impl FnOnce() -> T + Send + 'sta
         .unwrap_or_else(|_| panic!("{what} waits for something"))
 }
 
-fn media() -> PathBuf {
-    root().join("tests/media/dash/cenc")
-}
-
 /// The encrypted picture in one file.
 fn picture() -> &'static Path {
     static FILE: OnceLock<PathBuf> = OnceLock::new();
     FILE.get_or_init(|| {
         let file = scratch().join("picture.mp4");
         let parts = ["v_init.mp4", "v_1.m4s", "v_2.m4s", "v_3.m4s"];
-        let parts = parts.map(|name| fs::read(media().join(name)).expect("the test media"));
+        let parts = parts
+            .map(|name| fs::read(media().join("dash/cenc").join(name)).expect("the test media"));
         fs::write(&file, parts.concat()).expect("a scratch file");
         file
     })
@@ -675,23 +672,6 @@ fn a_flush_ends_the_stream_s_wait_while_the_decryptor_waits_for_another_token() 
             assert!(pad.send_event(gst::event::FlushStop::new(true)));
         });
     }
-}
-
-/// The protected media without sound.
-fn without_sound() -> PathBuf {
-    let folder = scratch().join("without-sound");
-    let to = folder.join("dash/cenc");
-    fs::create_dir_all(&to).expect("a scratch folder");
-    for name in ["v_init.mp4", "v_1.m4s", "v_2.m4s", "v_3.m4s"] {
-        fs::copy(media().join(name), to.join(name)).expect("the test media");
-    }
-    let manifest = fs::read_to_string(media().join("manifest.mpd")).expect("the manifest");
-    let (before, sound) = manifest
-        .split_once("<AdaptationSet id=\"1\" contentType=\"audio\"")
-        .expect("the sound");
-    let (_, after) = sound.split_once("</AdaptationSet>").expect("its end");
-    fs::write(to.join("manifest.mpd"), format!("{before}{after}")).expect("a scratch file");
-    folder
 }
 
 /// A viewer would look at a frozen player: playbin3 waits for the thread that waits in the decryptor before it stops anything.

@@ -3,15 +3,17 @@
 //! The example that set-top-box developers copy from, run as a user runs it: in a process of its own, with keys on its
 //! standard input and a real head-end.
 
-use std::io::{BufRead, BufReader, Read, Write};
+mod process;
+
+use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{self, Receiver};
-use std::thread;
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
-use headend::{Auth, Headend, OPERATOR_TOKEN, SECURITY_TOKEN, secret_forms};
+use headend::{Headend, OPERATOR_TOKEN, SECURITY_TOKEN, secret_forms};
+use process::{lines_of, refusing};
 
 /// How long anything may take that does happen in the end. Six seconds of media play in six; the rest is for machines that are
 /// busy with other things, and for GStreamer to look through its plugins the first time.
@@ -61,13 +63,10 @@ impl Player {
             .stderr(Stdio::piped())
             .spawn()
             .expect("the example runs");
-        let (line, lines) = mpsc::channel();
-        read(child.stdout.take().expect("piped"), line.clone());
-        read(child.stderr.take().expect("piped"), line);
         Self {
             keys: child.stdin.take().expect("piped"),
+            lines: lines_of(&mut child),
             child,
-            lines,
             output: String::new(),
         }
     }
@@ -123,16 +122,6 @@ impl Drop for Player {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// Sends what comes, line by line.
-fn read(from: impl Read + Send + 'static, line: mpsc::Sender<String>) {
-    thread::spawn(move || {
-        for read in BufReader::new(from).lines() {
-            // The test may have failed meanwhile.
-            let _ = line.send(read.expect("its output is text"));
-        }
-    });
 }
 
 /// Plays to the end, which comes in the middle of downloads.
@@ -234,17 +223,6 @@ fn without_the_warm_up_it_asks_when_the_stream_is_there() {
         1,
         "{output}"
     );
-}
-
-/// An operator that answers as the auth service of a box without a subscription does.
-fn refusing() -> Headend {
-    let headend = Headend::start().expect("a head-end");
-    headend.set_auth(Auth::Reply {
-        status: 403,
-        content_type: "application/problem+json".to_owned(),
-        body: r#"{"title":"No subscription"}"#.to_owned(),
-    });
-    headend
 }
 
 /// A user would look at a black screen and not know whom to call.

@@ -7,17 +7,15 @@ mod process;
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::thread;
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
 use headend::{Auth, Headend, OPERATOR_TOKEN, SECURITY_TOKEN, secret_forms};
-use process::{plugin_folder, scratch};
+use process::{lines_of, plugin_folder, refusing, scratch};
 
 /// How long anything may take that does happen in the end. Six seconds of media play in six; the rest is for machines that are
 /// busy with other things, and for GStreamer to look through its plugins the first time.
@@ -122,9 +120,7 @@ fn run(command: &mut Command) -> Output {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap_or_else(|error| panic!("{EXAMPLE} does not run with /usr/bin/python3: {error}"));
-    let (line, lines) = mpsc::channel();
-    read(child.stdout.take().expect("piped"), line.clone());
-    read(child.stderr.take().expect("piped"), line);
+    let lines = lines_of(&mut child);
     let deadline = Instant::now() + IN_THE_END;
     let mut printed = String::new();
     loop {
@@ -143,16 +139,6 @@ fn run(command: &mut Command) -> Output {
         status: child.wait().expect("its end"),
         printed,
     }
-}
-
-/// Sends what comes, line by line.
-fn read(from: impl Read + Send + 'static, line: mpsc::Sender<String>) {
-    thread::spawn(move || {
-        for read in BufReader::new(from).lines() {
-            // The test may have failed meanwhile.
-            let _ = line.send(read.expect("its output is text"));
-        }
-    });
 }
 
 impl Output {
@@ -308,17 +294,6 @@ fn a_token_that_the_licence_server_refuses_is_told_and_replaced() {
     assert_store(&output, &headend, 2);
     output.assert_discreet(&headend);
     assert!(!output.printed.contains(STALE), "{output}");
-}
-
-/// An operator that answers as the auth service of a box without a subscription does.
-fn refusing() -> Headend {
-    let headend = Headend::start().expect("a head-end");
-    headend.set_auth(Auth::Reply {
-        status: 403,
-        content_type: "application/problem+json".to_owned(),
-        body: r#"{"title":"No subscription"}"#.to_owned(),
-    });
-    headend
 }
 
 /// A viewer would look at a black screen and not know whom to call.

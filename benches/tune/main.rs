@@ -16,7 +16,6 @@ mod operator;
 #[allow(dead_code, unused_imports, unused_macros)]
 #[path = "../../tests/playback/player.rs"]
 mod player;
-#[allow(dead_code)]
 #[path = "../../tests/process/mod.rs"]
 mod process;
 #[allow(dead_code)]

@@ -2,20 +2,18 @@
 
 //! A head-end of the test's own, and how the elements are told about it.
 
-use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::ops::Deref;
-use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use headend::{Auth, Headend};
 
 use crate::player::Player;
+use crate::process::without_sound;
 use crate::programme::Programme;
-use crate::scratch::{media, scratch};
 use crate::show::{KINDS, Kind};
 
 /// How long a request may take to come to the head-end. It comes within a second; on a machine
@@ -179,25 +177,4 @@ impl Operator {
             "token requests and licence requests"
         );
     }
-}
-
-/// The protected media without sound.
-fn without_sound() -> &'static Path {
-    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    FOLDER.get_or_init(|| {
-        let folder = scratch().join("without-sound");
-        fs::create_dir_all(folder.join("dash/cenc")).expect("a scratch folder");
-        let from = media().join("dash/cenc");
-        let to = folder.join("dash/cenc");
-        for name in ["v_init.mp4", "v_1.m4s", "v_2.m4s", "v_3.m4s"] {
-            fs::copy(from.join(name), to.join(name)).expect("the test media");
-        }
-        let manifest = fs::read_to_string(from.join("manifest.mpd")).expect("the manifest");
-        let (before, sound) = manifest
-            .split_once("<AdaptationSet id=\"1\" contentType=\"audio\"")
-            .expect("the sound");
-        let (_, after) = sound.split_once("</AdaptationSet>").expect("its end");
-        fs::write(to.join("manifest.mpd"), format!("{before}{after}")).expect("a scratch file");
-        folder
-    })
 }

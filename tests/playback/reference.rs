@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use gst::prelude::*;
 
 use crate::player::init;
-use crate::scratch::{media, scratch};
+use crate::process::{media, scratch};
 use crate::show::{Ended, Kind, Samples, Show, bytes_of};
 
 /// 6 s at 25 frames a second.

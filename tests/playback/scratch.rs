@@ -3,10 +3,10 @@
 //! Folders for what the tests write.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-pub use crate::process::scratch;
+use crate::process::scratch;
 
 /// A new folder for one test.
 pub fn scratch_folder() -> PathBuf {
@@ -15,9 +15,4 @@ pub fn scratch_folder() -> PathBuf {
     let folder = scratch().join(format!("folder-{number}"));
     fs::create_dir(&folder).expect("a scratch folder");
     folder
-}
-
-/// The test media.
-pub fn media() -> &'static Path {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/media"))
 }

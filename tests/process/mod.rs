@@ -1,10 +1,18 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! For tests that start processes: folders of their own, and one with the plugin.
+//! For tests that start processes: folders of their own, one with the plugin, what they print, and operators to play with.
+
+#![allow(dead_code, reason = "each test program takes what it needs")]
 
 use std::fs;
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
+use std::process::Child;
 use std::sync::OnceLock;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
+
+use headend::{Auth, Headend};
 
 /// A folder of this run of the test program, which the next run clears away.
 pub fn scratch() -> &'static Path {
@@ -38,6 +46,60 @@ pub fn plugin_folder() -> &'static Path {
         fs::create_dir(&folder).expect("a folder for the plugin");
         // A link of our own to this very file, in case somebody builds another while the tests run.
         fs::hard_link(plugin, folder.join("libgstsessiontoken.so")).expect("a link to the plugin");
+        folder
+    })
+}
+
+/// What a process prints, line by line as it comes, on either of its outputs, which are pipes. It ends with both of them.
+pub fn lines_of(child: &mut Child) -> Receiver<String> {
+    let (line, lines) = mpsc::channel();
+    read(child.stdout.take().expect("piped"), line.clone());
+    read(child.stderr.take().expect("piped"), line);
+    lines
+}
+
+fn read(from: impl Read + Send + 'static, line: Sender<String>) {
+    thread::spawn(move || {
+        for read in BufReader::new(from).lines() {
+            // The test may have failed meanwhile.
+            let _ = line.send(read.expect("its output is text"));
+        }
+    });
+}
+
+/// An operator that answers as the auth service of a box without a subscription does.
+pub fn refusing() -> Headend {
+    let headend = Headend::start().expect("a head-end");
+    headend.set_auth(Auth::Reply {
+        status: 403,
+        content_type: "application/problem+json".to_owned(),
+        body: r#"{"title":"No subscription"}"#.to_owned(),
+    });
+    headend
+}
+
+/// The test media.
+pub fn media() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/media"))
+}
+
+/// A folder with the protected media without sound.
+pub fn without_sound() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let folder = scratch().join("without-sound");
+        fs::create_dir_all(folder.join("dash/cenc")).expect("a scratch folder");
+        let from = media().join("dash/cenc");
+        let to = folder.join("dash/cenc");
+        for name in ["v_init.mp4", "v_1.m4s", "v_2.m4s", "v_3.m4s"] {
+            fs::copy(from.join(name), to.join(name)).expect("the test media");
+        }
+        let manifest = fs::read_to_string(from.join("manifest.mpd")).expect("the manifest");
+        let (before, sound) = manifest
+            .split_once("<AdaptationSet id=\"1\" contentType=\"audio\"")
+            .expect("the sound");
+        let (_, after) = sound.split_once("</AdaptationSet>").expect("its end");
+        fs::write(to.join("manifest.mpd"), format!("{before}{after}")).expect("a scratch file");
         folder
     })
 }

@@ -17,9 +17,10 @@ use headend::{NEXT_VIDEO_KEY_ID, VIDEO_KEY_ID};
 
 use crate::operator::Operator;
 use crate::player::{Player, in_both_players};
+use crate::process::media;
 use crate::programme::Programme;
 use crate::reference::assert_played;
-use crate::scratch::{media, scratch_folder};
+use crate::scratch::scratch_folder;
 use crate::show::{Kind, Setup, Show};
 
 /// Asserts that all of it plays, with so many licence requests, and that every event brings what a decryptor of AAMP's HLS flow expects.

@@ -12,9 +12,10 @@ use headend::{AUDIO_KEY_ID, NEXT_AUDIO_KEY_ID, NEXT_VIDEO_KEY_ID, VIDEO_KEY_ID};
 use super::{key_tag, raise, with_licences};
 use crate::operator::Operator;
 use crate::player::{Player, in_both_players};
+use crate::process::media;
 use crate::programme::Programme;
 use crate::reference::{assert_clear, assert_last_segment, assert_played, samples};
-use crate::scratch::{media, scratch_folder};
+use crate::scratch::scratch_folder;
 use crate::show::{Kind, Setup, Show};
 
 /// In kbit/s.

@@ -12,9 +12,9 @@ use headend::Headend;
 use super::raise;
 use crate::operator::Operator;
 use crate::player::{Player, init};
+use crate::process::media;
 use crate::programme::Programme;
 use crate::reference::{PICTURES, SOUNDS};
-use crate::scratch::media;
 use crate::show::Setup;
 
 /// What a sink sees of a buffer.
