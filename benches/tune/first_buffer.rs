@@ -9,7 +9,7 @@ use gst::prelude::*;
 use headend::{Auth, Headend, Licences};
 
 use crate::player::init;
-use crate::table::{Figures, head, milliseconds, row};
+use crate::table::{Figures, head, row};
 
 /// What the auth service takes.
 const AUTH: Duration = Duration::from_millis(200);
@@ -80,9 +80,9 @@ pub fn measure() {
     init();
     let title = format!(
         "From PLAYING to the first decrypted buffer, first tune, auth service {} ms, ms: median of {RUNS} (least–most)",
-        milliseconds(AUTH)
+        AUTH.as_millis()
     );
-    let delays = DELAYS.map(|delay| format!("each file {} ms", milliseconds(delay)));
+    let delays = DELAYS.map(|delay| format!("each file {} ms", delay.as_millis()));
     let cells: Vec<_> = std::iter::once("player")
         .chain(delays.iter().map(String::as_str))
         .collect();
@@ -94,7 +94,7 @@ pub fn measure() {
                 let time = contestant.run(delay);
                 // The first one loads plugins.
                 if run > 0 {
-                    figures[column].add(time);
+                    figures[column].add_time(time);
                 }
             }
         }

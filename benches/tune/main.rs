@@ -7,6 +7,7 @@
 
 mod first_buffer;
 mod moments;
+#[path = "../table/mod.rs"]
 mod table;
 
 // The players of the tests.
@@ -29,16 +30,11 @@ mod scratch;
 mod show;
 
 fn main() {
-    // `cargo bench` adds options for the harness that is not here.
-    let wanted: Vec<_> = std::env::args()
-        .skip(1)
-        .filter(|argument| !argument.starts_with('-'))
-        .collect();
-    let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|one| one == name);
-    if is_wanted("first-buffer") {
+    let wanted = table::Wanted::from_arguments();
+    if wanted.has("first-buffer") {
         first_buffer::measure();
     }
-    if is_wanted("moments") {
+    if wanted.has("moments") {
         moments::measure();
     }
 }

@@ -69,7 +69,7 @@ pub fn measure() {
                 }
                 let mut figures = Figures::default();
                 for _ in 0..RUNS {
-                    figures.add(time(player, moment, act));
+                    figures.add_time(time(player, moment, act));
                 }
                 figures.spread()
             });
