@@ -33,9 +33,8 @@ impl Kept {
         let group = self.group;
         self.events.retain(|(kept, of)| {
             let kept = self::origin(kept);
-            let is_replaced = kept == origin
-                || (origin.as_deref() == Some("isobmff/moov")
-                    && kept.as_deref() == Some("isobmff/moof"));
+            let is_replaced =
+                kept == origin || (origin == Some("isobmff/moov") && kept == Some("isobmff/moof"));
             *of == group || !is_replaced
         });
         if self.events.len() == MAX_EVENTS {
@@ -49,9 +48,9 @@ impl Kept {
     }
 }
 
-fn origin(event: &gst::Event) -> Option<String> {
+fn origin(event: &gst::Event) -> Option<&str> {
     match event.view() {
-        gst::EventView::Protection(protection) => protection.origin().map(String::from),
+        gst::EventView::Protection(protection) => protection.origin(),
         _ => None,
     }
 }
