@@ -2,7 +2,12 @@
 
 //! How fast samples are decrypted: `cargo bench --bench decrypt`, with `--profile set-top-box` for the profile of that name.
 //!
-//! One thread, no pipeline: what decryption itself costs, whose profiles can be compared with each other.
+//! `-- schemes` is decryption alone, which can be compared between profiles, beside OpenSSL's on the same core and what copying the bytes
+//! takes; `-- element` is `clearkeydec` in a stream.
+
+mod element;
+mod openssl;
+mod schemes;
 
 // The plugin's own code, in this program's profile.
 #[allow(dead_code)]
@@ -15,54 +20,59 @@ mod cenc {
 
     pub use key::ContentKey;
 }
+#[path = "../line/mod.rs"]
+#[allow(dead_code, reason = "most of it is for other benchmarks")]
+mod line;
+#[path = "../../tests/element/rig.rs"]
+#[allow(dead_code, reason = "most of it is for tests")]
+mod rig;
+#[path = "../../tests/element/samples.rs"]
+#[allow(dead_code, reason = "most of it is for tests")]
+mod samples;
+#[path = "../table/mod.rs"]
+mod table;
 
-use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use cenc::ContentKey;
-use cenc::cbcs::Pattern;
-use cenc::sample::{Scheme, decrypt};
-
-/// A large picture of a stream of 8 Mbit/s. It stays in the cache, so that the memory's speed is not what is measured.
-const SAMPLE: usize = 128 << 10;
-
-/// Of so many rounds the best one counts: others may use the machine too.
+/// Rounds of each contestant, in turns: others may use the machine too.
 const ROUNDS: usize = 9;
 
 /// Long enough for the clock, short enough not to be interrupted in each round.
 const ROUND: Duration = Duration::from_millis(60);
 
 fn main() {
-    println!("| scheme | MB/s |");
-    println!("| --- | --- |");
-    let schemes = [
-        ("cenc", Scheme::Cenc),
-        (
-            "cbcs, all of a sample (sound)",
-            Scheme::Cbcs(Pattern::default()),
-        ),
-        (
-            "cbcs, 1 block of 10 (picture)",
-            Scheme::Cbcs(Pattern { crypt: 1, skip: 9 }),
-        ),
-    ];
-    for (name, scheme) in schemes {
-        let best = (0..ROUNDS)
-            .map(|_| megabytes_per_second(scheme))
-            .fold(0.0, f64::max);
-        println!("| {name} | {best:.0} |");
+    stay_on_one_core();
+    let wanted = table::Wanted::from_arguments();
+    if wanted.has("schemes") {
+        schemes::measure();
+    }
+    if wanted.has("element") {
+        element::measure();
     }
 }
 
-fn megabytes_per_second(scheme: Scheme) -> f64 {
-    let key = ContentKey::from_slice(&[0x2b; 16]).expect("sixteen bytes are a key");
-    let mut sample = vec![0; SAMPLE];
-    let mut bytes = 0;
+/// So that all contestants have the same one, and what is started from here too.
+fn stay_on_one_core() {
+    use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+    use nix::unistd::Pid;
+
+    let me = Pid::from_raw(0);
+    let allowed = sched_getaffinity(me).expect("the cores are known");
+    let last = (0..CpuSet::count())
+        .rev()
+        .find(|core| allowed.is_set(*core).unwrap_or(false));
+    let mut one = CpuSet::new();
+    one.set(last.expect("there is a core")).expect("it exists");
+    sched_setaffinity(me, &one).expect("a core may be chosen");
+}
+
+/// Gigabytes a second of something that takes so many bytes at a time.
+fn speed(bytes: usize, mut once: impl FnMut()) -> f64 {
     let start = Instant::now();
+    let mut done = 0;
     while start.elapsed() < ROUND {
-        decrypt(&key, scheme, &[0x3c; 16], &[], black_box(&mut sample))
-            .expect("the sample is whole");
-        bytes += SAMPLE;
+        once();
+        done += bytes;
     }
-    bytes as f64 / start.elapsed().as_secs_f64() / 1e6
+    done as f64 / start.elapsed().as_secs_f64() / 1e9
 }

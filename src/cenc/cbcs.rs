@@ -22,7 +22,8 @@ impl Pattern {
     fn sizes(self) -> Result<(usize, usize), SampleError> {
         // Each has four bits in `tenc` (8.2).
         match (self.crypt, self.skip) {
-            (0..16, 0) => Ok((BLOCK, BLOCK)),
+            // No pattern: one part, whose blocks are decrypted several at a time.
+            (0..16, 0) => Ok((usize::MAX, usize::MAX)),
             (1..16, 1..16) => {
                 let crypt = BLOCK * self.crypt as usize;
                 Ok((crypt, crypt + BLOCK * self.skip as usize))

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The decryptor in a stream: samples with their metadata go in on one pad and come out on the other.
+
+use std::time::Instant;
+
+use gst::meta::ProtectionMeta;
+use headend::{Headend, VIDEO_KEY_ID};
+
+use crate::ROUNDS;
+use crate::line::Line;
+use crate::table::{Figures, head, row};
+use crate::{rig, samples};
+
+const SAMPLES: [usize; 3] = [128 << 10, 8 << 10, 512];
+
+/// Bytes in a round: what stays in the cache of a desktop, and not in that of a box.
+const BATCH: usize = 2 << 20;
+
+#[derive(Clone, Copy)]
+enum Contestant {
+    /// `identity`: what it takes to pass an element.
+    Passed,
+    /// `clearkeydec`, and samples with memory of their own.
+    Own,
+    /// `clearkeydec`, and samples that are parts of a larger buffer, as qtdemux cuts them: read-only, so that each is copied.
+    Parts,
+}
+
+const CONTESTANTS: [(Contestant, &str); 3] = [
+    (Contestant::Passed, "`identity`"),
+    (
+        Contestant::Own,
+        "`clearkeydec`, samples with memory of their own",
+    ),
+    (
+        Contestant::Parts,
+        "`clearkeydec`, samples that are parts of a larger buffer",
+    ),
+];
+
+pub fn measure() {
+    let headend = Headend::start().expect("a head-end");
+    let title = format!(
+        "Whole samples of `cenc` through an element, GB/s: median of {ROUNDS} rounds (least–most)"
+    );
+    let sizes = SAMPLES.map(|size| format!("samples of {size} bytes"));
+    let sizes = sizes.each_ref().map(String::as_str);
+    head(&title, &[&["element"][..], &sizes].concat());
+    let lines = CONTESTANTS.map(|(contestant, name)| (contestant.line(&headend), contestant, name));
+    let mut figures: [[Figures; SAMPLES.len()]; CONTESTANTS.len()] = Default::default();
+    for round in 0..=ROUNDS {
+        for ((line, contestant, _), figures) in lines.iter().zip(&mut figures) {
+            for (size, figures) in SAMPLES.into_iter().zip(figures) {
+                let batch: Vec<_> = (0..BATCH / size).map(|_| contestant.sample(size)).collect();
+                let start = Instant::now();
+                for sample in batch {
+                    line.push_buffer(sample);
+                }
+                let time = start.elapsed();
+                // The first round fills caches.
+                if round > 0 {
+                    figures.add(BATCH as f64 / time.as_secs_f64() / 1e9);
+                }
+            }
+        }
+    }
+    for ((_, _, name), figures) in lines.iter().zip(&figures) {
+        let cells = figures.each_ref().map(Figures::spread);
+        let cells = cells.each_ref().map(String::as_str);
+        row(&[&[*name][..], &cells].concat());
+    }
+}
+
+impl Contestant {
+    fn line(self, headend: &Headend) -> Line {
+        match self {
+            Contestant::Passed => {
+                let identity = rig::make("identity").property("silent", true);
+                Line::around(Some(identity.build().expect("GStreamer has it")))
+            }
+            Contestant::Own | Contestant::Parts => {
+                let element = samples::clearkeydec(headend).build().expect("it is there");
+                let line = Line::around(Some(element));
+                let token = format!("Bearer {}", headend.token());
+                let headers = [("Authorization", token.as_str())];
+                line.push_event(samples::event_with_headers(&[VIDEO_KEY_ID], &headers));
+                // The licence is fetched now.
+                line.push_buffer(samples::picture());
+                line.wait_until_direct();
+                line
+            }
+        }
+    }
+
+    fn sample(self, size: usize) -> gst::Buffer {
+        // Written to, as a demuxer's is: untouched pages would be brought in while they are decrypted.
+        let memory = |size| gst::Buffer::from_mut_slice(vec![1; size]);
+        let mut sample = match self {
+            Contestant::Passed | Contestant::Own => memory(size),
+            Contestant::Parts => memory(2 * size)
+                .copy_region(gst::BufferCopyFlags::MEMORY, ..size)
+                .expect("it has that part"),
+        };
+        ProtectionMeta::add(sample.make_mut(), samples::whole(VIDEO_KEY_ID));
+        sample
+    }
+}
