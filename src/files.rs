@@ -22,20 +22,31 @@ pub fn read(path: &str, setting: &str, limit: usize) -> Result<Zeroizing<Vec<u8>
         ))
     };
     // Opening a pipe could block the player.
-    if !metadata(path).map_err(unreadable)?.is_file() {
+    let metadata = metadata(path).map_err(unreadable)?;
+    if !metadata.is_file() {
         return Err(Failure::misconfigured(format!(
             "`{setting}` is not a regular file"
         )));
     }
     let file = File::open(path).map_err(unreadable)?;
+    let length = match usize::try_from(metadata.len()) {
+        // Not known beforehand, as in `/proc`.
+        Ok(0) | Err(_) => limit,
+        Ok(length) => length.min(limit),
+    };
     // In one piece from the start, so that no copy of a secret is left behind.
-    let mut content = Zeroizing::new(Vec::with_capacity(limit.saturating_add(1)));
-    file.take(limit as u64 + 1)
+    let mut content = Zeroizing::new(Vec::with_capacity(length.saturating_add(1)));
+    file.take(length as u64 + 1)
         .read_to_end(&mut content)
         .map_err(unreadable)?;
     if content.len() > limit {
         return Err(Failure::misconfigured(format!(
             "`{setting}` is a file of more than {limit} bytes"
+        )));
+    }
+    if content.len() > length {
+        return Err(Failure::misconfigured(format!(
+            "`{setting}` is a file that grew while it was read: rename a finished one to its name instead"
         )));
     }
     Ok(content)
@@ -72,5 +83,20 @@ fn is_open_to_others(path: &str) -> bool {
     {
         let _ = path;
         false
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    /// A token that a daemon serves through a file system of its own could not be read.
+    #[test]
+    fn a_file_that_does_not_know_its_length_is_read_all_the_same() {
+        let path = "/proc/self/status";
+        assert_eq!(metadata(path).expect("it is there").len(), 0);
+        let text = read(path, "setting", 64 * 1024).expect("it is read");
+        assert!(text.starts_with(b"Name:"));
+        assert!(read(path, "setting", 4).is_err());
     }
 }
