@@ -49,6 +49,10 @@ impl Line {
         line
     }
 
+    pub fn element(&self) -> &gst::Element {
+        self.element.as_ref().expect("there is one")
+    }
+
     pub fn push_event(&self, event: gst::Event) {
         assert!(self.upstream.push_event(event), "the event is taken");
     }

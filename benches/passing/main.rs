@@ -13,6 +13,7 @@ mod times;
 #[path = "../../tests/compiled/mod.rs"]
 mod compiled;
 #[path = "../line/mod.rs"]
+#[allow(dead_code, reason = "the rest is for other benchmarks")]
 mod line;
 #[path = "../../tests/process/mod.rs"]
 mod process;

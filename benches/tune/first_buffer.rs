@@ -12,16 +12,17 @@ use crate::player::init;
 use crate::table::{Figures, head, row};
 
 /// What the auth service takes.
-const AUTH: Duration = Duration::from_millis(200);
-
-/// What each file takes to arrive: manifest, init segment and first segment come one after the other.
-const DELAYS: [Duration; 3] = [
+const AUTHS: [Duration; 4] = [
     Duration::ZERO,
-    Duration::from_millis(70),
-    Duration::from_millis(100),
+    Duration::from_millis(50),
+    Duration::from_millis(200),
+    Duration::from_millis(500),
 ];
 
-const RUNS: usize = 15;
+/// What each file takes to arrive: manifest, init segment and first segment come one after the other.
+const FILE: Duration = Duration::from_millis(70);
+
+const RUNS: usize = 9;
 
 /// Far longer than any run takes.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -32,14 +33,13 @@ enum Way {
     WithoutToken,
     /// As it comes: in a written-out pipeline the element asks when going to PAUSED.
     Plain,
+    /// AAMP's order of work: the token is asked for when the stream brings its init data, and the licence when the token is here.
+    /// Segments come meanwhile.
+    InOrder,
     /// The application takes an element of its own to PAUSED when it opens the URI.
     Warmed,
-}
-
-struct Contestant {
-    name: &'static str,
-    player: Player,
-    way: Way,
+    /// The viewer has been on another channel before.
+    Second,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -48,50 +48,56 @@ enum Player {
     Playbin3,
 }
 
-const CONTESTANTS: [Contestant; 5] = [
-    Contestant {
-        name: "written out, no token",
-        player: Player::WrittenOut,
-        way: Way::WithoutToken,
-    },
-    Contestant {
-        name: "written out, token",
-        player: Player::WrittenOut,
-        way: Way::Plain,
-    },
-    Contestant {
-        name: "playbin3, no token",
-        player: Player::Playbin3,
-        way: Way::WithoutToken,
-    },
-    Contestant {
-        name: "playbin3, token, warmed",
-        player: Player::Playbin3,
-        way: Way::Warmed,
-    },
-    Contestant {
-        name: "playbin3, token, cold",
-        player: Player::Playbin3,
-        way: Way::Plain,
-    },
+struct Contestant {
+    name: &'static str,
+    player: Player,
+    way: Way,
+}
+
+const fn contestant(name: &'static str, player: Player, way: Way) -> Contestant {
+    Contestant { name, player, way }
+}
+
+const CONTESTANTS: [Contestant; 9] = [
+    contestant(
+        "written out, no token",
+        Player::WrittenOut,
+        Way::WithoutToken,
+    ),
+    contestant("written out, token", Player::WrittenOut, Way::Plain),
+    contestant(
+        "written out, `prefetch=false` (AAMP's order)",
+        Player::WrittenOut,
+        Way::InOrder,
+    ),
+    contestant("written out, second tune", Player::WrittenOut, Way::Second),
+    contestant("playbin3, no token", Player::Playbin3, Way::WithoutToken),
+    contestant("playbin3, token, warmed", Player::Playbin3, Way::Warmed),
+    contestant("playbin3, token, cold", Player::Playbin3, Way::Plain),
+    contestant(
+        "playbin3, `prefetch=false` (AAMP's order)",
+        Player::Playbin3,
+        Way::InOrder,
+    ),
+    contestant("playbin3, second tune", Player::Playbin3, Way::Second),
 ];
 
 pub fn measure() {
     init();
     let title = format!(
-        "From PLAYING to the first decrypted buffer, first tune, auth service {} ms, ms: median of {RUNS} (least–most)",
-        AUTH.as_millis()
+        "From PLAYING to the first decrypted buffer, each file {} ms, ms: median of {RUNS} (least–most)",
+        FILE.as_millis()
     );
-    let delays = DELAYS.map(|delay| format!("each file {} ms", delay.as_millis()));
+    let auths = AUTHS.map(|auth| format!("auth service {} ms", auth.as_millis()));
     let cells: Vec<_> = std::iter::once("player")
-        .chain(delays.iter().map(String::as_str))
+        .chain(auths.iter().map(String::as_str))
         .collect();
-    let mut figures: [[Figures; DELAYS.len()]; CONTESTANTS.len()] = Default::default();
-    for (column, delay) in DELAYS.into_iter().enumerate() {
+    let mut figures: [[Figures; AUTHS.len()]; CONTESTANTS.len()] = Default::default();
+    for (column, auth) in AUTHS.into_iter().enumerate() {
         // In turns, so that what else the machine does strikes all alike.
         for run in 0..=RUNS {
             for (contestant, figures) in CONTESTANTS.iter().zip(&mut figures) {
-                let time = contestant.run(delay);
+                let time = contestant.run(auth);
                 // The first one loads plugins.
                 if run > 0 {
                     figures[column].add_time(time);
@@ -110,10 +116,10 @@ pub fn measure() {
 }
 
 impl Contestant {
-    fn run(&self, delay: Duration) -> Duration {
+    fn run(&self, auth: Duration) -> Duration {
         let headend = Headend::start().expect("a head-end");
-        headend.set_media_delay(delay);
-        headend.set_auth(Auth::GrantAfter(AUTH));
+        headend.set_media_delay(FILE);
+        headend.set_auth(Auth::GrantAfter(auth));
         let is_plugged = self.way != Way::WithoutToken;
         if !is_plugged {
             headend.set_licences(Licences::ServeAnonymous);
@@ -125,20 +131,32 @@ impl Contestant {
                 false => gst::Rank::NONE,
             });
         let mut config = gst::Context::new("session-token-config", true);
-        config
-            .make_mut()
-            .structure_mut()
-            .set("location", headend.auth_url());
+        let fields = config.make_mut().structure_mut();
+        fields.set("location", headend.auth_url());
+        fields.set("prefetch", self.way != Way::InOrder);
+        let mut tunes = 1;
+        let mut time = self.tune(&headend, &config);
+        if self.way == Way::Second {
+            tunes += 1;
+            time = self.tune(&headend, &config);
+        }
+        let requests = headend.token_requests().len();
+        assert_eq!(requests, usize::from(is_plugged), "{}", self.name);
+        assert_eq!(headend.licence_requests().len(), tunes, "{}", self.name);
+        time
+    }
+
+    fn tune(&self, headend: &Headend, config: &gst::Context) -> Duration {
         let (arrived, arrival) = mpsc::channel();
-        let pipeline = self.pipeline(&headend, arrived);
-        pipeline.set_context(&config);
+        let pipeline = self.pipeline(headend, arrived);
+        pipeline.set_context(config);
 
         let start = Instant::now();
         let warming = (self.way == Way::Warmed).then(|| {
             let element = gst::ElementFactory::make("sessiontoken")
                 .build()
                 .expect("the plugin has it");
-            element.set_context(&config);
+            element.set_context(config);
             element.set_state(gst::State::Paused).expect("it warms");
             element
         });
@@ -150,9 +168,6 @@ impl Contestant {
         if let Some(element) = warming {
             element.set_state(gst::State::Null).expect("it stops");
         }
-        let requests = headend.token_requests().len();
-        assert_eq!(requests, usize::from(is_plugged), "{}", self.name);
-        assert_eq!(headend.licence_requests().len(), 1, "{}", self.name);
         time
     }
 
@@ -162,7 +177,7 @@ impl Contestant {
             Player::WrittenOut => {
                 let token = match self.way {
                     Way::WithoutToken => "",
-                    Way::Plain | Way::Warmed => "sessiontoken !",
+                    _ => "sessiontoken !",
                 };
                 let pipeline = gst::parse::launch(&format!(
                     "souphttpsrc location={uri} ! dashdemux name=d \

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! How long it takes to fetch a token, beside a player that does it by itself with libcurl's easy interface on the same server:
+//! `cargo bench --bench fetch`. It needs libcurl's development files (on Debian: libcurl4-openssl-dev).
+
+#[path = "../../tests/compiled/mod.rs"]
+mod compiled;
+#[path = "../line/mod.rs"]
+#[allow(dead_code, reason = "most of it is for other benchmarks")]
+mod line;
+#[path = "../../tests/process/mod.rs"]
+mod process;
+#[path = "../../tests/element/rig.rs"]
+#[allow(dead_code, reason = "most of it is for tests")]
+mod rig;
+#[path = "../table/mod.rs"]
+mod table;
+
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use gst::prelude::*;
+use headend::certificates::Authority;
+use headend::{Headend, Tls};
+
+use line::Line;
+use table::{Figures, head, row};
+
+/// The variable by which this program is told to fetch once, and from where.
+const LOCATION: &str = "FETCH_LOCATION";
+/// The file of authorities; none where it is empty.
+const AUTHORITIES: &str = "FETCH_AUTHORITIES";
+
+/// Processes of each contestant.
+const PROCESSES: usize = 15;
+
+/// Fetches of each contestant.
+const FETCHES: usize = 200;
+
+fn main() {
+    if let Ok(location) = std::env::var(LOCATION) {
+        let authorities = std::env::var(AUTHORITIES).unwrap_or_default();
+        rig::init();
+        let time = tune(&location, &authorities).0;
+        println!("{}", time.as_micros());
+        return;
+    }
+    let curl = compiled::program("benches/fetch/curl.c", &["libcurl"]);
+    let plain = Headend::start().expect("a head-end");
+    let authority = Authority::new();
+    let identity = authority.server(&["localhost"]);
+    let secure = Headend::start_tls(Tls {
+        certificate_chain: identity.certificate,
+        private_key: identity.key,
+        client_roots: None,
+    })
+    .expect("a head-end");
+    let file = rig::File::new(authority.pem());
+    let servers = [(&plain, String::new()), (&secure, file.path())];
+    head(
+        &format!(
+            "Until there is a token, ms: median (least–most) of {PROCESSES} processes, or {FETCHES} fetches"
+        ),
+        &["who", "when", "http", "https"],
+    );
+    for (who, when, run) in CONTESTANTS {
+        let cells = servers.each_ref().map(|(headend, authorities)| {
+            let mut figures = Figures::default();
+            for time in run(&curl, headend, authorities) {
+                figures.add_time(time);
+            }
+            figures.spread()
+        });
+        row(&[who, when, &cells[0], &cells[1]]);
+    }
+}
+
+type Run = fn(&Path, &Headend, &str) -> Vec<Duration>;
+
+const CONTESTANTS: [(&str, &str, Run); 6] = [
+    (
+        "libcurl",
+        "first in the process",
+        |curl, headend, authorities| {
+            (0..PROCESSES)
+                .flat_map(|_| by_curl(curl, headend, authorities, "first"))
+                .collect()
+        },
+    ),
+    (
+        "`sessiontoken`",
+        "first in the process",
+        |_, headend, authorities| {
+            (0..PROCESSES)
+                .map(|_| in_a_process(headend, authorities))
+                .collect()
+        },
+    ),
+    (
+        "libcurl",
+        "a handle of its own for each",
+        |curl, headend, authorities| by_curl(curl, headend, authorities, "new"),
+    ),
+    (
+        "libcurl",
+        "one handle, which keeps its connection",
+        |curl, headend, authorities| by_curl(curl, headend, authorities, "same"),
+    ),
+    (
+        "`sessiontoken`",
+        "after a logout",
+        |_, headend, authorities| {
+            rig::init();
+            let location = headend.auth_url();
+            (0..=FETCHES)
+                .map(|_| {
+                    let (time, line) = tune(&location, authorities);
+                    line.element().emit_by_name::<()>("clear-token", &[]);
+                    time
+                })
+                .skip(1)
+                .collect()
+        },
+    ),
+    (
+        "`sessiontoken`",
+        "the token at hand, for comparison",
+        |_, headend, authorities| {
+            rig::init();
+            let location = headend.auth_url();
+            let (_, _first) = tune(&location, authorities);
+            (0..FETCHES)
+                .map(|_| tune(&location, authorities).0)
+                .collect()
+        },
+    ),
+];
+
+fn by_curl(curl: &Path, headend: &Headend, authorities: &str, way: &str) -> Vec<Duration> {
+    let output = Command::new(curl)
+        .args([&headend.auth_url(), authorities, way, &FETCHES.to_string()])
+        .output()
+        .expect("it starts");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    times(&output.stdout)
+}
+
+fn in_a_process(headend: &Headend, authorities: &str) -> Duration {
+    let output = Command::new(std::env::current_exe().expect("this program"))
+        .env(LOCATION, headend.auth_url())
+        .env(AUTHORITIES, authorities)
+        .output()
+        .expect("it starts");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    times(&output.stdout)[0]
+}
+
+/// Microseconds, a line each.
+fn times(text: &[u8]) -> Vec<Duration> {
+    let text = str::from_utf8(text).expect("figures");
+    text.lines()
+        .map(|line| Duration::from_micros(line.parse().expect("a figure")))
+        .collect()
+}
+
+/// From going to PLAYING until a protection event has left with the token.
+fn tune(location: &str, authorities: &str) -> (Duration, Line) {
+    let mut builder = rig::make("sessiontoken").property("location", location);
+    if !authorities.is_empty() {
+        builder = builder.property("ssl-ca-file", authorities);
+    }
+    let element = builder.build().expect("it is there");
+    let start = Instant::now();
+    let line = Line::around(Some(element));
+    line.push_event(rig::protections()[0].clone());
+    // Waits until all has left.
+    line.push_event(gst::event::Eos::new());
+    (start.elapsed(), line)
+}
