@@ -17,7 +17,6 @@ pub struct Line {
 impl Line {
     /// Begins a stream through the element.
     pub fn around(element: Option<gst::Element>) -> Self {
-        rig::init();
         let upstream = gst::Pad::builder(gst::PadDirection::Src).build();
         let downstream = gst::Pad::builder(gst::PadDirection::Sink)
             .chain_function(|_, _, _| Ok(gst::FlowSuccess::Ok))

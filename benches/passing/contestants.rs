@@ -53,6 +53,7 @@ pub const KINDS: [(Kind, &str); 4] = [
 
 /// A stream through that contestant.
 pub fn line(contestant: Contestant, headend: &Headend) -> Line {
+    rig::init();
     match contestant {
         Contestant::Nothing => Line::around(None),
         Contestant::Passthrough => {

@@ -2,6 +2,7 @@
 
 //! From PLAYING to the first decrypted buffer, with a token that takes its time and without any.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, Instant};
 
@@ -132,7 +133,7 @@ impl Contestant {
             });
         let mut config = gst::Context::new("session-token-config", true);
         let fields = config.make_mut().structure_mut();
-        fields.set("location", headend.auth_url());
+        fields.set("location", new_session(&headend));
         fields.set("prefetch", self.way != Way::InOrder);
         let mut tunes = 1;
         let mut time = self.tune(&headend, &config);
@@ -218,6 +219,13 @@ impl Contestant {
             }
         }
     }
+}
+
+/// Where no token has been asked for yet. The system may choose a port again that another head-end had.
+fn new_session(headend: &Headend) -> String {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    format!("{}?session={number}", headend.auth_url())
 }
 
 /// Says when data leaves the decryptor.
