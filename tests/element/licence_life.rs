@@ -24,20 +24,6 @@ const NO_KEY_ID: &str = "00000000000000000000000000000000";
 
 const FRAGMENT: &str = "isobmff/moof";
 
-/// Pushes a sample of the picture whose key is here: it must come out at once, and right.
-fn plays(rig: &mut Rig) {
-    assert_eq!(rig.push(picture()), Ok(gst::FlowSuccess::Ok));
-    let clear = rig.harness.try_pull();
-    let clear = clear.unwrap_or_else(|| panic!("it was held: {:#?}", rig.told()));
-    assert_eq!(contents(&clear), PLAINTEXT);
-}
-
-/// Pushes one whose key may have to be asked for.
-fn plays_when_the_key_is_here(rig: &mut Rig) {
-    assert_eq!(rig.push(picture()), Ok(gst::FlowSuccess::Ok));
-    assert_eq!(contents(&rig.harness.pull().expect("a buffer")), PLAINTEXT);
-}
-
 /// Plays until the licence server has so many requests.
 fn plays_until_asked(rig: &mut Rig, headend: &Headend, requests: usize) {
     let begun = Instant::now();

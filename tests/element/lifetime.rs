@@ -4,37 +4,10 @@
 
 use std::time::Instant;
 
-use headend::{Auth, Headend};
+use headend::Auth;
 
 use crate::rig::*;
-
-pub fn playing(builder: gst::element_factory::ElementBuilder<'_>) -> Rig {
-    let rig = Rig::new(builder);
-    rig.send(&[stream_start().into(), caps_event().into(), segment().into()]);
-    rig
-}
-
-/// The generation that leaves with the next protection event, which must leave at once.
-pub fn generation(rig: &Rig) -> u32 {
-    let event = Input::from(protection(COMMON_SYSTEM, Some("isobmff/moof")));
-    rig.send(std::slice::from_ref(&event));
-    assert_eq!(rig.log.items().last(), Some(&event.item()));
-    let events = rig.log.protections();
-    let request = key_request(events.last().expect("it left"));
-    request.get("generation").expect("a number")
-}
-
-/// Brings the first protection event, which may have to wait.
-pub fn begin(rig: &Rig) {
-    let event = Input::from(protection(COMMON_SYSTEM, Some("dash/mpd")));
-    rig.send(std::slice::from_ref(&event));
-    rig.log.wait_for(event.item());
-}
-
-pub fn wait_for_requests(headend: &Headend, count: usize) {
-    let came = headend.wait_for(PATIENCE, |record| record.token_requests().count() >= count);
-    assert!(came, "request number {count} did not come");
-}
+use crate::stream::*;
 
 #[test]
 fn a_token_that_ends_in_mid_play_is_replaced_ahead_of_time_and_no_event_waits() {

@@ -23,6 +23,7 @@ mod samples;
 mod services;
 mod settings;
 mod sharing;
+mod stream;
 mod thunder_events;
 mod tls;
 mod warm_up;

@@ -11,6 +11,7 @@ use gst::prelude::*;
 use headend::Auth;
 
 use crate::rig::*;
+use crate::stream::{store, store_from};
 
 fn playing(builder: ElementBuilder<'_>) -> Rig {
     let rig = Rig::new(builder);
@@ -29,19 +30,6 @@ fn send(rig: &Rig, events: &[gst::Event]) {
 
 fn one(rig: &Rig) {
     send(rig, &[protection(COMMON_SYSTEM, Some("dash/mpd"))]);
-}
-
-/// The store, as a decryptor finds it from this pad on.
-fn store_from(pad: &gst::Pad) -> glib::Object {
-    let mut query = gst::query::Context::new("drm-session-token");
-    assert!(pad.peer_query(query.query_mut()), "nobody answers");
-    let context = query.context_owned().expect("an answer");
-    assert!(!context.is_persistent());
-    context.structure().get("store").expect("a store")
-}
-
-pub fn store(rig: &Rig) -> glib::Object {
-    store_from(&rig.downstream)
 }
 
 fn reject(store: &glib::Object, generation: u32, status: u32) -> Option<String> {

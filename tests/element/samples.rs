@@ -143,6 +143,20 @@ pub fn contents(buffer: &gst::BufferRef) -> Vec<u8> {
     buffer.map_readable().expect("readable").to_vec()
 }
 
+/// Pushes a sample of the picture whose key is here: it must come out at once, and right.
+pub fn plays(rig: &mut Rig) {
+    assert_eq!(rig.push(picture()), Ok(gst::FlowSuccess::Ok));
+    let clear = rig.harness.try_pull();
+    let clear = clear.unwrap_or_else(|| panic!("it was held: {:#?}", rig.told()));
+    assert_eq!(contents(&clear), PLAINTEXT);
+}
+
+/// Pushes one whose key may have to be asked for.
+pub fn plays_when_the_key_is_here(rig: &mut Rig) {
+    assert_eq!(rig.push(picture()), Ok(gst::FlowSuccess::Ok));
+    assert_eq!(contents(&rig.harness.pull().expect("a buffer")), PLAINTEXT);
+}
+
 /// Pushes a sample whose key has to be asked for, and gives back what the application is told.
 pub fn complaint_after(rig: &Rig, buffer: gst::Buffer) -> Complaint {
     // Held or refused: a quick answer may be here before the sample is held.

@@ -3,35 +3,17 @@
 //! Thunder says that there is another session token, and the player has it before the old one is refused.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
 
 use gst::prelude::*;
 use headend::{Auth, Events, Headend, Listener, SECURITY_TOKEN, secret_forms};
 
-use crate::lifetime::{begin, generation, playing, wait_for_requests};
-use crate::rejection::store;
 use crate::rig::*;
 use crate::services::{SERVICES, asking, asking_at, tune};
+use crate::stream::*;
 use crate::tls;
 
-/// Waits until the listeners are as the test wants them.
-fn wait_for(headend: &Headend, what: &str, mut satisfied: impl FnMut(&[Listener]) -> bool) {
-    let came = headend.wait_for(PATIENCE, |record| satisfied(record.listeners()));
-    assert!(came, "{what}: {:#?}", headend.listeners());
-}
-
-/// Waits until so many connections, all that there were, have registered.
-fn wait_for_listeners(headend: &Headend, count: usize) {
-    wait_for(headend, "registered", |listeners| {
-        let registered = listeners
-            .iter()
-            .filter(|listener| listener.registered.len() == 2);
-        registered.count() == count
-    });
-}
-
 fn wait_until_nobody_listens(headend: &Headend) {
-    wait_for(headend, "nobody listens", |listeners| {
+    wait_until(headend, "nobody listens", |listeners| {
         listeners.iter().all(|listener| !listener.open)
     });
 }
@@ -42,14 +24,6 @@ fn listening(headend: &Headend) -> Rig {
     begin(&rig);
     wait_for_listeners(headend, 1);
     rig
-}
-
-/// Waits until events leave with a token of that generation, each of them at once.
-fn wait_for_generation(rig: &Rig, wanted: u32) {
-    let begun = Instant::now();
-    while generation(rig) < wanted {
-        assert!(begun.elapsed() < PATIENCE, "the new token never came");
-    }
 }
 
 fn states(rig: &Rig) -> Vec<String> {
@@ -136,7 +110,7 @@ fn the_next_channel_listens_again_and_costs_no_other_token() {
     let rig = listening(&headend);
     for count in 2..5 {
         rig.restart(gst::State::Null);
-        wait_for(&headend, "the one before is gone", |listeners| {
+        wait_until(&headend, "the one before is gone", |listeners| {
             listeners.iter().filter(|listener| listener.open).count() <= 1
         });
         wait_for_listeners(&headend, count);
@@ -188,7 +162,7 @@ fn a_box_whose_thunder_gives_no_websocket_plays_as_before() {
         headend.set_events(events.clone());
         let rig = playing(asking("thunder", &headend));
         begin(&rig);
-        wait_for(&headend, "asked for", |listeners| listeners.len() == 1);
+        wait_until(&headend, "asked for", |listeners| listeners.len() == 1);
         assert_eq!(generation(&rig), 1);
         assert_eq!(states(&rig), ["acquired"], "{events:?}");
         assert_eq!(headend.token_requests().len(), 1);
@@ -233,7 +207,7 @@ fn a_thunder_that_is_just_being_restarted_is_listened_to_later() {
     headend.set_events(Events::Refuse(503));
     let rig = playing(asking("thunder", &headend));
     begin(&rig);
-    wait_for(&headend, "asked for", |listeners| listeners.len() == 1);
+    wait_until(&headend, "asked for", |listeners| listeners.len() == 1);
     headend.set_events(Events::Serve);
     wait_for_listeners(&headend, 1);
     // Nothing was lost: the token is of this tune.
@@ -283,7 +257,7 @@ fn whatever_comes_on_the_connection_costs_no_more_than_the_connection() {
         (name, headend, rig)
     });
     for (name, headend, rig) in players {
-        wait_for(&headend, name, |listeners| !listeners[0].open);
+        wait_until(&headend, name, |listeners| !listeners[0].open);
         assert!(generation(&rig) >= 1);
         wait_for_listeners(&headend, 2);
         wait_for_generation(&rig, 2);
@@ -300,7 +274,7 @@ fn a_service_that_tells_a_thousand_times_is_asked_a_few_times() {
         headend.session_token_changed();
     }
     headend.ping(b"all told");
-    wait_for(&headend, "all is read", |listeners| {
+    wait_until(&headend, "all is read", |listeners| {
         listeners[0].pongs == [b"all told"]
     });
     wait_for_generation(&rig, 2);
@@ -322,7 +296,7 @@ fn what_else_thunder_says_has_no_token_read_again() {
         headend.say(text);
     }
     headend.ping(b"all told");
-    wait_for(&headend, "all is read", |listeners| {
+    wait_until(&headend, "all is read", |listeners| {
         !listeners[0].pongs.is_empty()
     });
     assert_eq!(generation(&rig), 1);
@@ -361,7 +335,7 @@ fn neither_token_is_in_a_log() {
     headend.say(r#"{"jsonrpc":"2.0","method":"client.events.1.SessionTokenChanged","params":{"token":"looks-secret"}}"#);
     wait_for_generation(&rig, 2);
     headend.say("looks-secret");
-    wait_for(&headend, "it is no JSON", |listeners| !listeners[0].open);
+    wait_until(&headend, "it is no JSON", |listeners| !listeners[0].open);
     wait_for_listeners(&headend, 2);
     gst::log::remove_log_function(logger);
     gst::log::unset_threshold_for_name("sessiontoken");
