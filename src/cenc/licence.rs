@@ -3,7 +3,7 @@
 //! ClearKey licence requests and licences as JSON (W3C Encrypted Media Extensions, 9.1.3 and 9.1.4).
 
 use std::collections::HashMap;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use base64::Engine;
 use base64::alphabet;
@@ -34,12 +34,11 @@ pub struct Licence {
 }
 
 impl Licence {
-    /// How long all of these keys are good for, where anybody says so. One that has ended before it came says nothing: our clock is wrong more
+    /// Until when all of these keys are good, where anybody says so. One that has ended before it came says nothing: our clock is wrong more
     /// likely than the server.
-    pub fn lifetime(&self, key_ids: &[KeyId], wall: SystemTime) -> Option<Duration> {
+    pub fn end(&self, key_ids: &[KeyId], wall: SystemTime) -> Option<SystemTime> {
         let ends = key_ids.iter().filter_map(|key_id| self.ends.get(key_id));
-        let lifetimes = ends.filter_map(|end| end.duration_since(wall).ok());
-        lifetimes.filter(|lifetime| !lifetime.is_zero()).min()
+        ends.copied().filter(|end| *end > wall).min()
     }
 }
 
@@ -144,6 +143,8 @@ fn read_body(body: &[u8]) -> Result<Licence, Failure> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::failure::Kind;
 
@@ -170,7 +171,7 @@ mod tests {
             let licence =
                 read_licence(&HttpReply::new(200, key("oct", KEY_ID, k).as_bytes())).expect(k);
             assert!(licence.keys.contains_key(&id));
-            assert_eq!(licence.lifetime(&[id], SystemTime::UNIX_EPOCH), None);
+            assert_eq!(licence.end(&[id], SystemTime::UNIX_EPOCH), None);
         }
         assert!(
             read_licence(&HttpReply::new(200, br#"{"keys":[]}"#))
@@ -188,24 +189,22 @@ mod tests {
                 r#"{{"kty":"oct","kid":"ABEiM0RVZneImaq7zN3u{id}","k":"AAAAAAAAAAAAAAAAAAAAAA"{exp}}}"#
             )
         };
-        let lifetime = |ag: &str, aw: &str, key_ids: &[u128]| {
+        let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        let end = |ag: &str, aw: &str, key_ids: &[u128]| {
             let body = format!(r#"{{"keys":[{},{}]}}"#, jwk("Ag", ag), jwk("Aw", aw));
             let licence = read_licence(&HttpReply::new(200, body.as_bytes())).expect(&body);
             let key_ids: Vec<_> = key_ids.iter().map(|id| KeyId(id.to_be_bytes())).collect();
-            let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1000);
-            licence
-                .lifetime(&key_ids, now)
-                .map(|lifetime| lifetime.as_secs())
+            licence.end(&key_ids, at(1000))
         };
         let (early, late, past) = (r#","exp":1500"#, r#","exp":3000"#, r#","exp":1000"#);
-        assert_eq!(lifetime(early, late, &[AG, AG + 1]), Some(500));
-        assert_eq!(lifetime(early, late, &[AG + 1]), Some(2000));
-        assert_eq!(lifetime(early, "", &[AG, AG + 1]), Some(500));
-        assert_eq!(lifetime(past, late, &[AG, AG + 1]), Some(2000));
-        assert_eq!(lifetime(past, past, &[AG, AG + 1]), None);
+        assert_eq!(end(early, late, &[AG, AG + 1]), Some(at(1500)));
+        assert_eq!(end(early, late, &[AG + 1]), Some(at(3000)));
+        assert_eq!(end(early, "", &[AG, AG + 1]), Some(at(1500)));
+        assert_eq!(end(past, late, &[AG, AG + 1]), Some(at(3000)));
+        assert_eq!(end(past, past, &[AG, AG + 1]), None);
         // What says nothing that we understand costs nobody the key.
         assert_eq!(
-            lifetime(r#","exp":"never""#, r#","exp":null"#, &[AG, AG + 1]),
+            end(r#","exp":"never""#, r#","exp":null"#, &[AG, AG + 1]),
             None
         );
     }

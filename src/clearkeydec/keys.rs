@@ -191,7 +191,7 @@ impl Keys {
         self.request_is_past = true;
         self.meant(key_id)
             .and_then(|key_id| self.held_for(&key_id))
-            .is_some_and(|held| held.granted.life.ends_at().is_none())
+            .is_some_and(|held| held.granted.life.is_endless())
     }
 
     /// Gets a key here that is missing or whose licence has ended. Asks for all keys that were named and not asked for. A licence that is

@@ -95,11 +95,11 @@ pub fn order(
         landing.land(match result {
             Ok((licence, attempts)) => {
                 let now = Moment::now();
-                let lifetime = licence.lifetime(&key_ids, now.wall);
-                let lifetime = lifetime.map(|lifetime| lifetime.max(SHORTEST_LIFE));
+                let end = licence.end(&key_ids, now.wall);
+                let end = end.map(|end| end.max(now.wall + SHORTEST_LIFE));
                 Ok(Arc::new(Granted {
                     licence,
-                    life: Life::new(lifetime, now),
+                    life: Life::new(None, end, now),
                     latency,
                     attempts,
                 }))

@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! When a token ends, and how long before that a new one is fetched.
+//! How long before a token's end a new one is fetched, and how long a service in trouble is left alone.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use crate::chance::{growing_pause, spread};
-use crate::secret::Secret;
-
-use super::claims::claims;
 
 /// A tenth of a token's lifetime is left for fetching the next one: early enough for retries, late enough not to ask more
 /// often than needed.
@@ -27,19 +24,6 @@ pub fn slack(lifetime: Duration, chance: f64) -> Duration {
     spread(whole, chance).min(lifetime / 2)
 }
 
-/// How long a token is good for, as far as anybody says: the earliest of what was `said` and of the `exp` of a JWT. `None` where
-/// nobody does: it is good until it is refused.
-pub fn lifetime(said: Option<Duration>, token: &Secret, wall: SystemTime) -> Option<Duration> {
-    // Where a token has ended before it came, our clock is wrong more likely than the service.
-    let ends = claims(token).and_then(|claims| claims.ends);
-    let by_jwt = ends.and_then(|end| end.duration_since(wall).ok());
-    [said, by_jwt]
-        .into_iter()
-        .flatten()
-        .filter(|lifetime| !lifetime.is_zero())
-        .min()
-}
-
 /// First pause after a failure, of which chance leaves a second at least. The streams of one tune ask within milliseconds of
 /// each other, on a busy box within some hundred, and share it; a viewer who tries again is slower than that.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
@@ -54,25 +38,7 @@ pub fn backoff(failures: u32, chance: f64) -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use base64::Engine;
-    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-
     use super::*;
-
-    const SECOND: Duration = Duration::from_secs(1);
-
-    fn jwt(claims: &str) -> Secret {
-        let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
-        Secret::new(format!(
-            "{}.{}.c2ln",
-            part(r#"{"alg":"ES256","typ":"JWT"}"#),
-            part(claims)
-        ))
-    }
-
-    fn at(seconds: u64) -> SystemTime {
-        SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
-    }
 
     #[test]
     fn the_next_token_is_fetched_early_enough_and_not_too_often() {
@@ -94,24 +60,5 @@ mod tests {
         let pauses = |chance| [1, 2, 3, 4, 5, 6, 99].map(|n| backoff(n, chance).as_secs_f64());
         assert_eq!(pauses(1.0), [2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0]);
         assert_eq!(pauses(0.0), [1.0, 2.0, 4.0, 8.0, 15.0, 15.0, 15.0]);
-    }
-
-    #[test]
-    fn the_earliest_end_counts() {
-        let token = jwt(r#"{"exp":1060.5,"sub":"x"}"#);
-        let life = |said| lifetime(said, &token, at(1000));
-        assert_eq!(life(None), Some(Duration::from_millis(60_500)));
-        assert_eq!(life(Some(30 * SECOND)), Some(30 * SECOND));
-        assert_eq!(life(Some(90 * SECOND)), Some(Duration::from_millis(60_500)));
-        let opaque = Secret::from("SESSIONTOKEN");
-        assert_eq!(lifetime(None, &opaque, at(1000)), None);
-        assert_eq!(lifetime(Some(Duration::ZERO), &opaque, at(1000)), None);
-    }
-
-    #[test]
-    fn a_token_that_ended_before_it_came_is_left_to_the_licence_server() {
-        let token = jwt(r#"{"exp":900}"#);
-        assert_eq!(lifetime(None, &token, at(1000)), None);
-        assert_eq!(lifetime(Some(SECOND), &token, at(1000)), Some(SECOND));
     }
 }

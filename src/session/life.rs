@@ -7,12 +7,20 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::chance::chance;
 
 use super::freshness;
+use super::uptime::uptime;
 
-/// The two clocks at one moment. Neither is enough: the steady one stands still while a box is suspended, and the wall
-/// clock jumps when it is set.
+/// What the wall clock and the others may be apart before it counts as set: they are not read at the very same time, and the network's time has it run a
+/// little faster or slower.
+const SET: Duration = Duration::from_secs(1);
+
+/// The clocks at one moment. None alone is enough: the steady one stands still while a box is suspended, the box's uptime does not
+/// know what o'clock it is, and the wall clock jumps when it is set.
 #[derive(Clone, Copy, Debug)]
 pub struct Moment {
+    /// By which the runtime wakes us.
     pub steady: Instant,
+    /// Since the box was switched on, with what it was suspended.
+    pub uptime: Duration,
     pub wall: SystemTime,
 }
 
@@ -20,6 +28,7 @@ impl Moment {
     pub fn now() -> Self {
         Self {
             steady: Instant::now(),
+            uptime: uptime(),
             wall: SystemTime::now(),
         }
     }
@@ -28,51 +37,97 @@ impl Moment {
     pub fn after(self, time: Duration) -> Option<Self> {
         Some(Self {
             steady: self.steady.checked_add(time)?,
+            uptime: self.uptime.checked_add(time)?,
             wall: self.wall.checked_add(time)?,
         })
     }
 
-    /// Whether it has come, by either clock.
+    /// Whether it has come, by the clocks that nobody sets.
     pub fn has_come(self, now: Moment) -> bool {
-        now.steady >= self.steady || now.wall >= self.wall
+        now.steady >= self.steady || now.uptime >= self.uptime
+    }
+
+    /// When it is by the wall clock, which may have been set since that was asked last.
+    fn by_the_wall(self, now: Moment) -> SystemTime {
+        let as_set = match self.uptime.checked_sub(now.uptime) {
+            Some(ahead) => now.wall.checked_add(ahead),
+            None => now.wall.checked_sub(now.uptime - self.uptime),
+        };
+        let is_set = |as_set: &SystemTime| {
+            let apart = as_set.duration_since(self.wall);
+            apart.unwrap_or_else(|error| error.duration()) > SET
+        };
+        as_set.filter(is_set).unwrap_or(self.wall)
     }
 }
 
 /// When something ends, and from when on the next one is fetched.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Life {
-    /// The end, and when the time for the next one begins.
-    known: Option<(Moment, Moment)>,
+pub struct Life(Option<End>);
+
+#[derive(Clone, Copy, Debug)]
+struct End {
+    /// As far as that was known when it came.
+    counted: Moment,
+    /// Where it names the time of its end. The wall clock may have been set since, and then it is known better.
+    named: Option<SystemTime>,
+    /// How long before that the next one is fetched.
+    slack: Duration,
 }
 
 impl Life {
-    /// A life that counts from `now`. One that nobody knows, or that no clock can express, has no end.
-    pub fn new(lifetime: Option<Duration>, now: Moment) -> Self {
-        let known = lifetime.and_then(|lifetime| {
-            let slack = freshness::slack(lifetime, chance());
-            Some((now.after(lifetime)?, now.after(lifetime - slack)?))
-        });
-        Self { known }
+    /// A life that counts from `now`, and that ends at the time that it `names`, whichever comes first. One that nobody knows, or that no clock can
+    /// express, has no end; and one that had ended before it came has none either: our clock is wrong more likely than the server.
+    pub fn new(lifetime: Option<Duration>, names: Option<SystemTime>, now: Moment) -> Self {
+        let named = names.filter(|end| *end > now.wall);
+        let left = named.and_then(|end| end.duration_since(now.wall).ok());
+        let lifetime = lifetime.filter(|lifetime| !lifetime.is_zero());
+        let lifetime = [lifetime, left].into_iter().flatten().min();
+        Self(lifetime.and_then(|lifetime| {
+            Some(End {
+                counted: now.after(lifetime)?,
+                named,
+                slack: freshness::slack(lifetime, chance()),
+            })
+        }))
     }
 
-    /// The end by the wall clock, where it is known.
-    pub fn ends_at(&self) -> Option<SystemTime> {
-        self.known.map(|(end, _)| end.wall)
+    /// Whether nobody knows of an end.
+    pub fn is_endless(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// The end by the wall clock as it is now, where it is known.
+    pub fn ends_at(&self, now: Moment) -> Option<SystemTime> {
+        let End { counted, named, .. } = self.0?;
+        [Some(counted.by_the_wall(now)), named]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// From when on the next one is to be fetched, where the end is known.
-    pub fn stale_at(&self) -> Option<Moment> {
-        self.known.map(|(_, stale)| stale)
+    pub fn stale_at(&self) -> Option<Instant> {
+        let End { counted, slack, .. } = self.0?;
+        counted.steady.checked_sub(slack)
     }
 
-    /// Whether it has not ended: neither clock has reached the end.
+    /// Whether it has not ended.
     pub fn is_valid(&self, now: Moment) -> bool {
-        !self.known.is_some_and(|(end, _)| end.has_come(now))
+        !self.has_ended(now, Duration::ZERO)
     }
 
     /// Whether it is so close to its end that the next one is to be fetched.
     pub fn is_stale(&self, now: Moment) -> bool {
-        self.stale_at().is_some_and(|stale| stale.has_come(now))
+        self.0.is_some_and(|end| self.has_ended(now, end.slack))
+    }
+
+    /// Whether it will have ended after so long.
+    fn has_ended(&self, now: Moment, ahead: Duration) -> bool {
+        let Some((End { counted, named, .. }, then)) = self.0.zip(now.after(ahead)) else {
+            return false;
+        };
+        counted.has_come(then) || named.is_some_and(|end| then.wall >= end)
     }
 }
 
@@ -80,41 +135,116 @@ impl Life {
 mod tests {
     use super::*;
 
-    fn later(now: Moment, steady: Duration, wall: Duration) -> Moment {
+    const SECOND: Duration = Duration::from_secs(1);
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn later(now: Moment, awake: Duration, suspended: Duration) -> Moment {
         Moment {
-            steady: now.steady + steady,
-            wall: now.wall + wall,
+            steady: now.steady + awake,
+            uptime: now.uptime + awake + suspended,
+            wall: now.wall + awake + suspended,
         }
+    }
+
+    fn set(now: Moment, wall: SystemTime) -> Moment {
+        Moment { wall, ..now }
     }
 
     #[test]
     fn it_is_good_up_to_its_end_and_not_at_it() {
         let now = Moment::now();
-        let lifetime = Duration::from_secs(10);
-        let life = Life::new(Some(lifetime), now);
+        let lifetime = 10 * SECOND;
         let before = lifetime - Duration::from_nanos(1);
-        assert!(life.is_valid(later(now, before, before)));
-        assert!(life.is_stale(later(now, before, before)));
-        assert!(!life.is_valid(later(now, lifetime, before)));
-        assert!(!life.is_stale(now));
+        for life in [
+            Life::new(Some(lifetime), None, now),
+            Life::new(None, Some(now.wall + lifetime), now),
+        ] {
+            assert!(!life.is_stale(now));
+            let last = later(now, before, Duration::ZERO);
+            assert!(life.is_valid(last) && life.is_stale(last));
+            assert!(!life.is_valid(later(now, lifetime, Duration::ZERO)));
+        }
+    }
+
+    #[test]
+    fn the_earliest_end_counts() {
+        let now = Moment::now();
+        let ends_in = |lifetime: Option<Duration>, names: Option<Duration>| {
+            let life = Life::new(lifetime, names.map(|time| now.wall + time), now);
+            life.ends_at(now)
+                .map(|end| end.duration_since(now.wall).expect("it is ahead"))
+        };
+        assert_eq!(ends_in(None, Some(60 * SECOND)), Some(60 * SECOND));
+        let earlier = ends_in(Some(30 * SECOND), Some(60 * SECOND));
+        assert_eq!(earlier, Some(30 * SECOND));
+        let earlier = ends_in(Some(90 * SECOND), Some(60 * SECOND));
+        assert_eq!(earlier, Some(60 * SECOND));
+        assert_eq!(ends_in(Some(Duration::ZERO), None), None);
+    }
+
+    #[test]
+    fn a_token_that_ended_before_it_came_is_left_to_the_licence_server() {
+        let now = Moment::now();
+        for age in [Duration::ZERO, SECOND, HOUR] {
+            let names = Some(now.wall - age);
+            assert!(Life::new(None, names, now).is_endless());
+            let life = Life::new(Some(SECOND), names, now);
+            assert_eq!(life.ends_at(now), Some(now.wall + SECOND));
+        }
     }
 
     #[test]
     fn what_ended_while_the_box_was_suspended_has_ended() {
         let now = Moment::now();
-        let life = Life::new(Some(Duration::from_secs(3600)), now);
-        let awake = Duration::from_secs(60);
-        let asleep_overnight = Duration::from_secs(8 * 3600);
-        assert!(!life.is_valid(later(now, awake, asleep_overnight)));
+        let overnight = later(now, 60 * SECOND, 8 * HOUR);
+        assert!(!Life::new(Some(HOUR), None, now).is_valid(overnight));
+        let names = Some(now.wall + HOUR);
+        assert!(!Life::new(None, names, now).is_valid(overnight));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_ends_nothing_that_was_to_last_for_a_time() {
+        let now = Moment::now();
+        let life = Life::new(Some(HOUR), None, now);
+        for wall in [now.wall + 9 * HOUR, now.wall - 9 * HOUR] {
+            let after = set(now, wall);
+            assert!(life.is_valid(after) && !life.is_stale(after));
+            assert_eq!(life.ends_at(after), Some(wall + HOUR));
+            let end = later(after, HOUR, Duration::ZERO);
+            assert!(!life.is_valid(end));
+            assert_eq!(life.ends_at(end), Some(end.wall));
+        }
+    }
+
+    #[test]
+    fn a_clock_that_is_set_right_says_when_a_named_time_comes_and_one_that_is_set_back_puts_no_end_off()
+     {
+        let now = Moment::now();
+        let life = Life::new(None, Some(now.wall + 2 * HOUR), now);
+        let ahead = set(now, now.wall + HOUR);
+        assert!(life.is_valid(ahead) && !life.is_stale(ahead));
+        assert!(!life.is_valid(later(ahead, HOUR, Duration::ZERO)));
+        let back = set(now, now.wall - HOUR);
+        assert!(life.is_valid(back) && !life.is_stale(back));
+        assert!(!life.is_valid(later(back, 2 * HOUR, Duration::ZERO)));
+    }
+
+    #[test]
+    fn the_end_does_not_move_with_the_moment_in_which_somebody_asks() {
+        let now = Moment::now();
+        let end = Life::new(Some(HOUR), None, now);
+        let unsteady = set(now, now.wall + Duration::from_millis(3));
+        assert_eq!(end.ends_at(unsteady), end.ends_at(now));
     }
 
     #[test]
     fn a_life_beyond_every_clock_has_no_end() {
         let now = Moment::now();
         for lifetime in [None, Some(Duration::MAX)] {
-            let life = Life::new(lifetime, now);
+            let life = Life::new(lifetime, None, now);
             assert!(life.is_valid(now) && !life.is_stale(now));
-            assert_eq!(life.ends_at(), None);
+            assert!(life.is_endless());
+            assert_eq!(life.ends_at(now), None);
         }
     }
 }

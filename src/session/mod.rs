@@ -12,6 +12,7 @@ mod life;
 mod news;
 pub mod order;
 mod token;
+mod uptime;
 
 use std::any::Any;
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
@@ -94,7 +95,7 @@ struct State {
     granted: u32,
     token: Option<Token>,
     /// When that came.
-    since: Option<Instant>,
+    since: Option<Moment>,
     flight: Option<Arc<Flight<Outcome>>>,
     failed: Option<Failed>,
     /// Tokens that the licence side has refused in a row, the newest last. They are not handed out again.
@@ -117,7 +118,7 @@ struct Failed {
     failure: Failure,
     in_a_row: u32,
     /// Until then the failure is everybody's answer.
-    until: Instant,
+    until: Moment,
 }
 
 /// Whoever uses a session and can make its requests.
@@ -137,19 +138,20 @@ impl State {
 
     /// Whether the last token came so long ago.
     fn is_older_than(&self, age: Duration, now: Moment) -> bool {
-        self.since
-            .is_some_and(|since| now.steady.saturating_duration_since(since) >= age)
+        let then = self.since.and_then(|since| since.after(age));
+        then.is_some_and(|then| then.has_come(now))
     }
 
     /// The failure that is everybody's answer now.
     fn failure(&self, now: Moment) -> Option<&Failure> {
         let failed = self.failed.as_ref()?;
-        (now.steady < failed.until).then_some(&failed.failure)
+        (!failed.until.has_come(now)).then_some(&failed.failure)
     }
 
     fn fail(&mut self, failure: Failure, now: Moment) {
         let in_a_row = self.failed.as_ref().map_or(0, |failed| failed.in_a_row) + 1;
-        let until = now.steady + pause_after(&failure, in_a_row);
+        let pause = pause_after(&failure, in_a_row);
+        let until = now.after(pause).unwrap_or(now);
         self.failed = Some(Failed {
             failure,
             in_a_row,
@@ -289,11 +291,13 @@ impl Session {
         }
         let stale_at = state.valid_token(now)?.life().stale_at();
         let stale = stale_at
-            .map(|stale| stale.steady)
             .into_iter()
             .chain(state.news.due(now.steady))
             .min()?;
-        let pause = state.failed.as_ref().map_or(stale, |failed| failed.until);
+        let pause = state
+            .failed
+            .as_ref()
+            .map_or(stale, |failed| failed.until.steady);
         let next = stale.max(pause).max(now.steady);
         if state.look.is_some_and(|look| look <= next) {
             return None;
@@ -504,7 +508,7 @@ impl Takeoff {
                         state.granted = state.generation;
                         let token = token(brought, state.generation);
                         state.token = Some(token.clone());
-                        state.since = Some(now.steady);
+                        state.since = Some(now);
                         state.news.answered(self.news);
                         state.failed = None;
                         Outcome::Token(token)
@@ -556,10 +560,7 @@ mod tests {
 
     fn later(moment: Moment, seconds: u64) -> Moment {
         let by = Duration::from_secs(seconds);
-        Moment {
-            steady: moment.steady + by,
-            wall: moment.wall + by,
-        }
+        moment.after(by).expect("a time")
     }
 
     fn takeoff(session: &Arc<Session>, now: Moment) -> Takeoff {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::failure::Failure;
 use crate::secret::Secret;
 
-use super::freshness;
+use super::claims::claims;
 use super::life::{Life, Moment};
 
 /// Longest token accepted, in bytes. A token stands in an HTTP header, and common servers take
@@ -64,14 +64,14 @@ impl Token {
         }
     }
 
-    /// The token's life counts from `now`. One that no clock can express counts as not known.
+    /// The token's life counts from `now`, and ends with the `exp` of a JWT at the latest. One that no clock can express counts as not known.
     pub fn new(grant: Grant, generation: u32, way: Way, now: Moment) -> Self {
         let Grant { token, lifetime } = grant;
-        let lifetime = freshness::lifetime(lifetime, &token, now.wall);
+        let names = claims(&token).and_then(|claims| claims.ends);
         Self {
+            life: Life::new(lifetime, names, now),
             text: token,
             generation,
-            life: Life::new(lifetime, now),
             way,
         }
     }

@@ -13,7 +13,7 @@ use crate::auth_service::dashif;
 use crate::cenc::KeyId;
 use crate::packing::{self, HeaderTemplate};
 use crate::secret::Secret;
-use crate::session::Token;
+use crate::session::{Moment, Token};
 
 use super::policy::Policy;
 use super::settings::Packing;
@@ -148,7 +148,7 @@ fn structure(token: &Token, flow: Flow, header: &HeaderTemplate) -> gst::Structu
         .field("http-headers", headers)
         .field("correlation-id", &*token.way().correlation_id)
         .build();
-    if let Some(expires_at) = token.life().ends_at().and_then(date_time) {
+    if let Some(expires_at) = token.life().ends_at(Moment::now()).and_then(date_time) {
         request.set("expires-at", expires_at);
     }
     request

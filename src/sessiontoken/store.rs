@@ -18,7 +18,7 @@ use once_cell::sync::Lazy;
 
 use crate::flight::Wake;
 use crate::secret::Secret;
-use crate::session::Token;
+use crate::session::{Moment, Token};
 use crate::wait::Guarded;
 
 /// Type of the context query, and of the context that answers it.
@@ -142,7 +142,7 @@ mod imp {
                 "session-token" => token.map(|token| token.text().expose()).to_value(),
                 "generation" => token.map_or(0, Token::generation).to_value(),
                 _ => token
-                    .and_then(|token| token.life().ends_at())
+                    .and_then(|token| token.life().ends_at(Moment::now()))
                     .and_then(crate::sessiontoken::key_request::date_time)
                     .to_value(),
             }

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! A test in a process of its own, because what it does to the system is done to all of a process.
+
+use std::any::type_name;
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+
+use headend::Headend;
+
+use crate::compiled;
+use crate::machine::{ORDERS, Orders};
+use crate::process::scratch;
+use crate::rig::headend;
+
+/// Set in the child, to the test that it is to run.
+const APART: &str = "FAULTS_APART";
+
+/// Where the head-end of the test is, which is not in the child.
+const AUTH_URL: &str = "FAULTS_AUTH_URL";
+const THUNDER_URL: &str = "FAULTS_THUNDER_URL";
+const LICENCE_URL: &str = "FAULTS_LICENCE_URL";
+
+/// What a line on the child's standard error begins with that is an order.
+const ORDER: &str = "order: ";
+const DONE: &str = "done";
+
+/// Something that the child has done outside of it.
+pub type Order = (&'static str, fn(&Outside));
+
+/// What is outside of the child.
+pub struct Outside {
+    pub headend: Headend,
+    child: Child,
+}
+
+impl Outside {
+    /// Tells the child something that its system does not tell it: to stop where it is, or to go on.
+    pub fn signal(&self, signal: &str) {
+        let sent = Command::new("kill")
+            .args([signal, &self.child.id().to_string()])
+            .status();
+        assert!(sent.expect("kill starts").success(), "{signal}");
+    }
+}
+
+impl Drop for Outside {
+    fn drop(&mut self) {
+        // Where the test fails before the child has ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// In the child: what it knows of the head-end outside.
+pub struct Inside {
+    pub auth_url: String,
+    pub thunder_url: String,
+    pub licence_url: String,
+}
+
+impl Inside {
+    /// Has this done outside, and waits until it is.
+    pub fn order(&self, name: &str) {
+        eprintln!("{ORDER}{name}");
+        let mut answer = String::new();
+        let answered = std::io::stdin().lock().read_line(&mut answer);
+        answered.expect("the test answers");
+        assert_eq!(answer.trim(), DONE);
+    }
+}
+
+/// Runs the test that calls this in a process of its own, with a system that does as the test says.
+pub fn apart<F: FnOnce()>(test: F) {
+    with_outside::<F>(&[], |_| test());
+}
+
+/// As [`apart`], with a head-end that stays outside.
+pub fn beside_a_headend<F: FnOnce(&Inside)>(orders: &[Order], test: F) {
+    with_outside::<F>(orders, test);
+}
+
+fn with_outside<F>(orders: &[Order], test: impl FnOnce(&Inside)) {
+    let name = name_of::<F>();
+    if std::env::var(APART).as_deref() == Ok(name) {
+        let url = |name| std::env::var(name).expect("the test sets it");
+        return test(&Inside {
+            auth_url: url(AUTH_URL),
+            thunder_url: url(THUNDER_URL),
+            licence_url: url(LICENCE_URL),
+        });
+    }
+    let headend = headend(headend::Auth::Grant);
+    let file = scratch().join(name.replace("::", "-"));
+    fs::write(&file, Orders::default().bytes()).expect("a file for orders");
+    let mut child = Command::new(std::env::current_exe().expect("the test's own program"))
+        .args(["--exact", name, "--nocapture", "--include-ignored"])
+        .env(APART, name)
+        .env(ORDERS, &file)
+        .env(AUTH_URL, headend.auth_url())
+        .env(THUNDER_URL, headend.thunder_url())
+        .env(LICENCE_URL, headend.licence_url())
+        .env("LD_PRELOAD", library())
+        .env_remove("GST_DEBUG")
+        .env_remove("GST_SESSION_TOKEN_CONFIG")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the test's own program runs");
+    let mut answers = child.stdin.take().expect("piped");
+    let lines = BufReader::new(child.stderr.take().expect("piped")).lines();
+    let mut outside = Outside { headend, child };
+    for line in lines {
+        let line = line.expect("text");
+        let Some(order) = line.strip_prefix(ORDER) else {
+            println!("{line}");
+            continue;
+        };
+        let known = orders.iter().find(|(known, _)| *known == order);
+        let (_, carry_out) = known.unwrap_or_else(|| panic!("no order {order}"));
+        carry_out(&outside);
+        writeln!(answers, "{DONE}").expect("the child waits");
+    }
+    let status = outside.child.wait().expect("its end");
+    assert!(status.success(), "{status}");
+}
+
+/// The test in which a closure stands, as the test program calls it.
+fn name_of<F>() -> &'static str {
+    let closure = type_name::<F>();
+    let test = closure.split("::{{closure}}").next().unwrap_or(closure);
+    test.split_once("::").map_or(test, |(_, path)| path)
+}
+
+fn library() -> &'static PathBuf {
+    static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
+    LIBRARY.get_or_init(|| compiled::library("tests/faults/system.c", &[]))
+}

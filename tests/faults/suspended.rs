@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The box is suspended for an hour, or its process is stopped for a while. The clock that nobody sets stands still in a suspend, the others go on, and the
+//! connections of before are dead.
+
+use std::time::Duration;
+
+use gst::prelude::*;
+use headend::{Auth, Headend, Licences, VIDEO_KEY_ID};
+
+use crate::apart::{Order, apart, beside_a_headend};
+use crate::machine::{HOUR, Machine};
+use crate::rig::*;
+use crate::samples::*;
+use crate::stream::*;
+use crate::tokens::*;
+
+/// The licence server would refuse the first channel of the evening.
+#[test]
+fn a_token_that_ended_in_a_suspend_is_replaced_before_anything_leaves() {
+    apart(|| {
+        let machine = Machine::new();
+        let auths = [|| good_for(HOUR / 2), || good_until(now() + HOUR / 2)];
+        for auth in auths {
+            let headend = headend(auth());
+            let rig = tuned(&headend);
+            headend.set_auth(Auth::Hang);
+            machine.suspend(HOUR);
+            let left = rig.log.items().len();
+            let event = Input::from(protection(COMMON_SYSTEM, Some("isobmff/moof")));
+            rig.send(std::slice::from_ref(&event));
+            wait_for_requests(&headend, 2);
+            assert_eq!(rig.log.items().len(), left);
+            assert_eq!(
+                store(&rig).property::<Option<String>>("session-token"),
+                None
+            );
+            headend.set_auth(Auth::Grant);
+            headend.release();
+            rig.log.wait_for(event.item());
+            assert_eq!(generation(&rig), 2);
+            assert_eq!(headend.token_requests().len(), 2);
+        }
+    });
+}
+
+/// Every box of a city would ask for a token each time that its viewer comes home.
+#[test]
+fn a_token_that_outlives_the_suspend_is_handed_out_without_a_request() {
+    apart(|| {
+        let machine = Machine::new();
+        let auths = [|| good_for(2 * HOUR), || good_until(now() + 2 * HOUR)];
+        for auth in auths {
+            let headend = headend(auth());
+            let rig = tuned(&headend);
+            machine.suspend(HOUR);
+            assert_eq!(generation(&rig), 1);
+            assert_eq!(headend.token_requests().len(), 1);
+        }
+    });
+}
+
+/// The viewer would see an error for a request that the suspend took away.
+#[test]
+fn a_request_whose_connection_died_in_a_suspend_is_made_again() {
+    apart(|| {
+        let machine = Machine::new();
+        let first = headend(Auth::Hang);
+        let port = port(&first);
+        let rig = playing(sessiontoken(&first).property("retries", 10_u32));
+        let event = Input::from(protection(COMMON_SYSTEM, Some("dash/mpd")));
+        rig.send(std::slice::from_ref(&event));
+        wait_for_requests(&first, 1);
+        machine.suspend(HOUR);
+        drop(first);
+        let second = Headend::start_on(port).expect("the port is free again");
+        rig.log.wait_for(event.item());
+        assert_eq!(generation(&rig), 1);
+        assert_eq!(second.token_requests().len(), 1);
+    });
+}
+
+/// A service that wanted to be left alone for some minutes has been, for an hour; the viewer would see its old error for those minutes more.
+#[test]
+fn a_pause_after_a_failure_is_over_after_a_suspend() {
+    apart(|| {
+        let machine = Machine::new();
+        let busy = Auth::ReplyWithHeaders {
+            status: 503,
+            headers: vec![("Retry-After".to_owned(), "300".to_owned())],
+            body: String::new(),
+        };
+        let headend = headend(Auth::Sequence(vec![busy, Auth::Grant]));
+        let make = || sessiontoken(&headend).property("retries", 0_u32);
+        for _ in 0..3 {
+            failure_of(make()).says(&["HTTP 503"]);
+        }
+        assert_eq!(headend.token_requests().len(), 1);
+        machine.suspend(HOUR);
+        let rig = playing(make());
+        begin(&rig);
+        assert_eq!(headend.token_requests().len(), 2);
+    });
+}
+
+/// What Thunder said in the suspend nobody heard, and the licence server would refuse the token.
+#[test]
+fn what_changed_in_a_suspend_is_not_missed() {
+    apart(|| {
+        let machine = Machine::new();
+        let headend = headend(Auth::GrantFor(2 * HOUR as u64));
+        let rig = playing(listening(&headend));
+        begin(&rig);
+        wait_for_listeners(&headend, 1);
+        machine.suspend(HOUR);
+        headend.revoke();
+        headend.drop_listeners();
+        wait_for_listeners(&headend, 2);
+        wait_for_generation(&rig, 2);
+        let token = store(&rig).property::<String>("session-token");
+        assert_eq!(token, headend.token());
+    });
+}
+
+/// The picture would go on with keys that the operator lent for half an hour.
+#[test]
+fn a_licence_that_ended_in_a_suspend_is_replaced_before_the_next_picture() {
+    apart(|| {
+        let machine = Machine::new();
+        for (lifetime, requests) in [(HOUR / 2, 2), (2 * HOUR, 1)] {
+            let lifetime = Duration::from_secs(lifetime as u64);
+            let headend = serving(Licences::ServeFor(lifetime));
+            let mut rig = authorized(&headend, &[VIDEO_KEY_ID]);
+            plays_when_the_key_is_here(&mut rig);
+            machine.suspend(HOUR);
+            plays_when_the_key_is_here(&mut rig);
+            plays(&mut rig);
+            assert_eq!(headend.licence_requests().len(), requests);
+        }
+    });
+}
+
+/// How long the process is stopped: longer than the tokens and the timeouts here.
+const STOPPED: Duration = Duration::from_secs(5);
+
+/// Stops the child for that time.
+fn stop_for_a_while(outside: &crate::apart::Outside) {
+    outside.signal("-STOP");
+    // What the head-end has to say meanwhile waits in the connection.
+    outside.headend.set_auth(Auth::Grant);
+    outside.headend.release();
+    let _ = outside.headend.wait_for(STOPPED, |_| false);
+    outside.signal("-CONT");
+}
+
+const STOPPING: [Order; 4] = [
+    ("short tokens", |outside| {
+        outside.headend.set_auth(Auth::GrantFor(4));
+    }),
+    ("hang", |outside| outside.headend.set_auth(Auth::Hang)),
+    ("wait for request", |outside| {
+        wait_for_requests(&outside.headend, 1);
+    }),
+    ("stop", stop_for_a_while),
+];
+
+/// A debugger, or a system that stops players in the background: the token that ended meanwhile would be handed out as if it were fresh.
+#[test]
+fn a_token_that_ended_while_the_process_was_stopped_is_not_handed_out() {
+    beside_a_headend(&STOPPING, |inside| {
+        inside.order("short tokens");
+        let rig = playing(at(&inside.auth_url));
+        begin(&rig);
+        inside.order("stop");
+        begin(&rig);
+        assert!(generation(&rig) > 1);
+        assert!(rig.told().errors.is_empty());
+    });
+}
+
+/// The answer came while the process was stopped, and so did the deadline: the stream would wait for ever for the one, or never hear of the other.
+#[test]
+fn a_flight_whose_deadline_passed_while_the_process_was_stopped_ends() {
+    beside_a_headend(&STOPPING, |inside| {
+        inside.order("hang");
+        let make = || at(&inside.auth_url).property("timeout", 3000_u32);
+        let rig = playing(make().property("max-held-bytes", 1_u64));
+        rig.push_event(protection(COMMON_SYSTEM, Some("dash/mpd")));
+        inside.order("wait for request");
+        inside.order("stop");
+        if rig.push(buffer(1)).is_err() {
+            rig.told().error().says(&["3000 ms"]);
+        }
+        tunes_in_the_end(make, "3000 ms");
+    });
+}
