@@ -9,6 +9,7 @@ mod cenc;
 mod chance;
 mod clearkeydec;
 mod config;
+mod descriptors;
 mod failure;
 mod files;
 mod flight;

@@ -5,6 +5,7 @@
 use std::error::Error as _;
 use std::io;
 
+use crate::descriptors;
 use crate::failure::Failure;
 
 use super::{Endpoint, Patience};
@@ -81,7 +82,20 @@ impl Broken {
                 false,
             );
         }
-        let kind = cause::<io::Error>(error)
+        let cause_of_io = cause::<io::Error>(error);
+        // Looking up a name does not say for want of what it failed.
+        let is_scarce = cause_of_io.is_some_and(descriptors::were_missing)
+            || error.is_dns() && descriptors::are_missing();
+        if is_scarce {
+            return Self::sent(
+                Failure::transient(format!(
+                    "no connection to {place}: {}",
+                    descriptors::NONE_LEFT
+                )),
+                true,
+            );
+        }
+        let kind = cause_of_io
             .map(io::Error::kind)
             // The others are not worth a word: they say that there is none for what happened.
             .filter(|kind| {

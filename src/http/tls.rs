@@ -11,6 +11,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use rustls_platform_verifier::BuilderVerifierExt;
 
+use crate::descriptors;
 use crate::failure::Failure;
 use crate::files;
 use crate::secret::Secret;
@@ -160,7 +161,7 @@ impl Trust {
     ///
     /// # Errors
     ///
-    /// `Misconfigured` for roots, a certificate or a key that cannot be used.
+    /// `Misconfigured` for roots, a certificate or a key that cannot be used; `Transient` where the system lets nobody read them now.
     pub fn config(&self) -> Result<ClientConfig, Failure> {
         let builder = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
@@ -170,9 +171,15 @@ impl Trust {
                 .dangerous()
                 .with_custom_certificate_verifier(Arc::new(TrustsEverybody(provider()))),
             Some(roots) => builder.with_root_certificates(store(roots)?),
-            None => builder
-                .with_platform_verifier()
-                .map_err(|error| unusable(&error))?,
+            None => builder.with_platform_verifier().map_err(
+                |error| match descriptors::are_missing() {
+                    true => Failure::transient(format!(
+                        "TLS cannot be set up, because this device's roots cannot be read: {}",
+                        descriptors::NONE_LEFT
+                    )),
+                    false => unusable(&error),
+                },
+            )?,
         };
         let Some(client) = &self.client else {
             return Ok(builder.with_no_client_auth());

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The process has all the file descriptors that it may have, as a player has that leaks some. What we cannot do then is said, and once there are some again it
+//! is done.
+
+use std::process;
+use std::sync::mpsc::{self, Receiver};
+
+use gst::prelude::*;
+use headend::VIDEO_KEY_ID;
+
+use crate::apart::{Order, beside_a_headend};
+use crate::machine::Exhausted;
+use crate::rig::*;
+use crate::samples::*;
+use crate::stream::*;
+use crate::tokens::*;
+
+/// What the application is told that looks for the reason.
+const REASON: &str = "oo many open files";
+
+const ORDERS: [Order; 5] = [
+    ("wait for a playlist to be asked for", |outside| {
+        let asked = outside.headend.wait_for(PATIENCE, |record| {
+            let mut requests = record.media_requests();
+            requests.any(|request| request.path.ends_with("media.m3u8"))
+        });
+        assert!(asked, "no playlist was asked for");
+    }),
+    ("drop listeners", |outside| outside.headend.drop_listeners()),
+    ("revoke", |outside| outside.headend.revoke()),
+    ("wait for listener", |outside| {
+        wait_for_listeners(&outside.headend, 1);
+    }),
+    ("wait for another listener", |outside| {
+        wait_for_listeners(&outside.headend, 2);
+    }),
+];
+
+fn is_about_descriptors(complaint: &Complaint) {
+    complaint.is(gst::ResourceError::OpenRead).says(&[REASON]);
+    assert_eq!(complaint.detail::<String>("reason"), "transient");
+}
+
+/// The very first tune starts the runtime, which needs some itself. A player would be without tokens until it is started anew.
+#[test]
+fn the_first_tune_without_descriptors_says_so_and_a_later_one_plays() {
+    beside_a_headend(&ORDERS, |inside| {
+        let make = || at(&inside.auth_url).property("prefetch", false);
+        let rig = Rig::new(make().property("max-held-bytes", 1_u64));
+        let exhausted = Exhausted::new();
+        let complaint = failure_on(&rig);
+        drop(exhausted);
+        is_about_descriptors(&complaint);
+        tunes_in_the_end(make, REASON);
+    });
+}
+
+/// The error would send the operator to a service that runs.
+#[test]
+fn a_connection_without_a_descriptor_says_so_and_a_later_one_is_made() {
+    beside_a_headend(&ORDERS, |inside| {
+        for host in ["127.0.0.1", "localhost"] {
+            let location = inside.auth_url.replace("127.0.0.1", host);
+            // The runtime and the client are here.
+            begin(&playing(at(&format!("{location}?first"))));
+            let make = || at(&location).property("prefetch", false);
+            let rig = Rig::new(make().property("max-held-bytes", 1_u64));
+            let exhausted = Exhausted::new();
+            let complaint = failure_on(&rig);
+            drop(exhausted);
+            is_about_descriptors(&complaint);
+            tunes_in_the_end(make, REASON);
+        }
+    });
+}
+
+/// The roots cannot be read, and a client without any would refuse every server for as long as the player runs.
+#[test]
+fn roots_that_cannot_be_read_for_want_of_a_descriptor_are_read_later() {
+    beside_a_headend(&ORDERS, |inside| {
+        // The runtime is here.
+        begin(&playing(at(&inside.auth_url)));
+        let location = format!("https://{}/", nobody().replace("127.0.0.1", "localhost"));
+        let make = || {
+            at(&location)
+                .property("prefetch", false)
+                .property("retries", 0_u32)
+        };
+        let rig = Rig::new(make().property("max-held-bytes", 1_u64));
+        let exhausted = Exhausted::new();
+        let complaint = failure_on(&rig);
+        drop(exhausted);
+        is_about_descriptors(&complaint);
+        let begun = std::time::Instant::now();
+        loop {
+            // Nobody is there, but that is found out by asking.
+            let complaint = failure_of(make());
+            if complaint.text.contains("service runs") {
+                break;
+            }
+            is_about_descriptors(&complaint);
+            assert!(begun.elapsed() < PATIENCE, "{complaint:?}");
+        }
+    });
+}
+
+/// What the log says of each attempt to listen that failed.
+fn attempts_to_listen() -> Receiver<String> {
+    let (failed, attempts) = mpsc::channel();
+    gst::log::remove_default_log_function();
+    gst::log::set_threshold_from_string("sessiontoken:DEBUG", true);
+    gst::log::add_log_function(move |_, _, _, _, _, _, message| {
+        let message = message.get().unwrap_or_default();
+        if message.contains("does not tell of changes") {
+            // The test may have heard enough.
+            let _ = failed.send(message.to_string());
+        }
+    });
+    attempts
+}
+
+/// The changes that Thunder tells would not be heard any more.
+#[test]
+fn a_websocket_without_a_descriptor_is_opened_later_and_what_was_said_meanwhile_is_not_missed() {
+    beside_a_headend(&ORDERS, |inside| {
+        let rig = playing(listening_at(&inside.thunder_url));
+        begin(&rig);
+        inside.order("wait for listener");
+        let attempts = attempts_to_listen();
+        let mut exhausted = Exhausted::beside_connections();
+        inside.order("drop listeners");
+        exhausted.take_one_more();
+        let mut attempts = attempts.iter();
+        assert!(attempts.any(|failure| failure.contains(REASON)));
+        inside.order("revoke");
+        assert_eq!(generation(&rig), 1);
+        drop(exhausted);
+        inside.order("wait for another listener");
+        wait_for_generation(&rig, 2);
+        assert!(rig.told().errors.is_empty());
+    });
+}
+
+/// The token at hand would be of no use, for a licence that can be had a moment later.
+#[test]
+fn a_licence_request_without_a_descriptor_says_so_and_a_later_one_is_made() {
+    beside_a_headend(&ORDERS, |inside| {
+        // The runtime is here, and the token.
+        let tuned = playing(at(&inside.auth_url));
+        begin(&tuned);
+        let token = store(&tuned).property::<String>("session-token");
+        let authorized = || {
+            let decryptor = make("clearkeydec")
+                .property("license-url", &inside.licence_url)
+                .property("timeout", NO_HURRY);
+            let rig = started(decryptor);
+            let headers = [("Authorization", &*format!("Bearer {token}"))];
+            rig.send(&[event_with_headers(&[VIDEO_KEY_ID], &headers).into()]);
+            rig
+        };
+        let rig = authorized();
+        let exhausted = Exhausted::new();
+        let complaint = complaint_after(&rig, picture());
+        drop(exhausted);
+        is_about_descriptors(&complaint);
+        plays_when_the_key_is_here(&mut authorized());
+    });
+}
+
+/// A line with `hlsdrmdemux` that gets a playlist from that URL, and its bus.
+fn hls(url: &str) -> (gst::Pipeline, gst::Element) {
+    let pipeline = gst::Pipeline::new();
+    let source = gst::ElementFactory::make("appsrc")
+        .property("caps", gst::Caps::new_empty_simple("application/x-hls"))
+        .build()
+        .expect("appsrc");
+    let demuxer = make("hlsdrmdemux").build().expect("an element");
+    pipeline
+        .add_many([&source, &demuxer])
+        .expect("they are new");
+    source.link(&demuxer).expect("they fit");
+    let url = url.to_owned();
+    let pad = source.static_pad("src").expect("a source pad");
+    pad.add_probe(gst::PadProbeType::QUERY_UPSTREAM, move |_, info| {
+        if let Some(gst::PadProbeData::Query(query)) = &mut info.data
+            && let gst::QueryViewMut::Uri(uri) = query.view_mut()
+        {
+            uri.set_uri(url.as_str());
+            return gst::PadProbeReturn::Handled;
+        }
+        gst::PadProbeReturn::Ok
+    });
+    (pipeline, source)
+}
+
+const PLAYLIST: &str = "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nmedia.m3u8\n";
+
+/// Hands the playlist over, and gives back the error that the application is told.
+fn hls_error(url: &str, exhaust: bool) -> Complaint {
+    let (pipeline, source) = hls(url);
+    let bus = pipeline.bus().expect("a pipeline has one");
+    pipeline.set_state(gst::State::Paused).expect("it begins");
+    let exhausted = exhaust.then(Exhausted::beside_connections);
+    let playlist = gst::Buffer::from_slice(PLAYLIST);
+    let pushed = source.emit_by_name::<gst::FlowReturn>("push-buffer", &[&playlist]);
+    assert_eq!(pushed, gst::FlowReturn::Ok);
+    let ended = source.emit_by_name::<gst::FlowReturn>("end-of-stream", &[]);
+    assert_eq!(ended, gst::FlowReturn::Ok);
+    let error = message(&bus, gst::MessageType::Error);
+    drop(exhausted);
+    // GStreamer 1.22 crashes where a demuxer is stopped in the middle of a download.
+    std::mem::forget(pipeline);
+    Complaint::of(&error)
+}
+
+/// The player would hang without a word, or the demuxer say that the playlist is bad.
+#[test]
+fn a_playlist_server_without_a_descriptor_says_so_and_the_next_one_starts() {
+    beside_a_headend(&ORDERS, |inside| {
+        // The runtime is here.
+        begin(&playing(at(&inside.auth_url)));
+        let url = inside
+            .auth_url
+            .replace("/authService/getSessionToken", "/hls/nothing.m3u8");
+        let complaint = hls_error(&url, true);
+        is_about_descriptors(&complaint);
+        // The origin has no such playlist, but that is found out by asking.
+        let complaint = hls_error(&url, false);
+        assert!(!complaint.text.contains(REASON), "{complaint:?}");
+        inside.order("wait for a playlist to be asked for");
+        // Nor may what still runs there be taken down.
+        process::exit(0);
+    });
+}
