@@ -5,6 +5,9 @@
 //! It is started by the first flight: a process that only scans the plugin, or plays clear
 //! content, never has its threads.
 
+use std::io;
+use std::thread;
+
 use once_cell::sync::OnceCell;
 use tokio::runtime::{Builder, Runtime};
 
@@ -23,6 +26,9 @@ pub fn get() -> Result<&'static Runtime, Failure> {
     static RUNTIME: OnceCell<Runtime> = OnceCell::new();
     RUNTIME
         .get_or_try_init(|| {
+            // tokio panics where there is none.
+            let spawned = thread::Builder::new().spawn(|| ())?;
+            let _ = spawned.join();
             Builder::new_multi_thread()
                 .worker_threads(WORKERS)
                 .thread_name("session-token")
@@ -30,7 +36,7 @@ pub fn get() -> Result<&'static Runtime, Failure> {
                 .enable_time()
                 .build()
         })
-        .map_err(|error| {
+        .map_err(|error: io::Error| {
             Failure::transient(format!(
                 "no thread for network requests could be started: {error}"
             ))

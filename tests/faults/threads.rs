@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The system gives no more threads. Its own limit (RLIMIT_NPROC) does not hold for root, so `system.c` refuses them.
+
+use headend::Auth;
+
+use crate::apart::apart;
+use crate::machine::Machine;
+use crate::rig::*;
+use crate::stream::*;
+use crate::tokens::*;
+
+/// A panic would take the element out of order for good, and an abort the player.
+#[test]
+fn the_first_tune_without_threads_says_so_and_a_later_one_plays() {
+    apart(|| {
+        let machine = Machine::new();
+        let headend = headend(Auth::Grant);
+        let (element, bus) = with_bus(sessiontoken(&headend).property("max-held-bytes", 1_u64));
+        machine.no_threads(true);
+        let rig = Rig::around(element, bus);
+        machine.no_threads(false);
+        let complaint = failure_on(&rig);
+        complaint.says(&["o thread"]);
+        assert_eq!(complaint.detail::<String>("reason"), "transient");
+        tunes_in_the_end(|| sessiontoken(&headend), "o thread");
+        assert_eq!(headend.token_requests().len(), 1);
+    });
+}
+
+/// The stream would wait for ever for the thread that was to bring what is held.
+#[test]
+fn a_stream_that_cannot_be_held_for_want_of_a_thread_ends_with_an_error() {
+    apart(|| {
+        let machine = Machine::new();
+        let headend = headend(Auth::Grant);
+        // The runtime is here.
+        begin(&playing(sessiontoken(&headend)));
+        let location = format!("{}?other", headend.auth_url());
+        let make = || at(&location).property("prefetch", false);
+        let rig = Rig::new(make().property("max-held-bytes", 1_u64));
+        machine.no_threads(true);
+        let complaint = failure_on(&rig);
+        machine.no_threads(false);
+        complaint.says(&["o thread"]);
+        tunes_in_the_end(make, "o thread");
+    });
+}
