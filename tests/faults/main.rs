@@ -7,9 +7,15 @@ mod apart;
 mod clock;
 #[path = "../compiled/mod.rs"]
 mod compiled;
+mod descriptors;
 mod machine;
+mod network;
 #[path = "../process/mod.rs"]
 mod process;
+#[path = "../element/hostile/raw_server.rs"]
+#[allow(dead_code, reason = "most of it is for other tests")]
+mod raw_server;
+mod restarted;
 #[path = "../element/rig.rs"]
 #[allow(dead_code, reason = "most of it is for other tests")]
 mod rig;
@@ -20,4 +26,5 @@ mod samples;
 #[allow(dead_code, reason = "most of it is for other tests")]
 mod stream;
 mod suspended;
+mod threads;
 mod tokens;

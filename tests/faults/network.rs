@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The network is gone, in ways that `tests/element` does not have: nobody answers, and nobody says so either.
+
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use headend::Auth;
+use tokio::net::TcpSocket;
+use tokio::runtime;
+
+use crate::apart::apart;
+use crate::machine::Machine;
+use crate::raw_server::{RawServer, Step};
+use crate::rig::*;
+use crate::stream::*;
+use crate::tokens::*;
+
+/// Milliseconds, for what never comes.
+const SHORT: u32 = 400;
+
+/// A server that has more connections waiting than it takes: the system drops what else is asked of it, as a network does that is gone.
+struct Full {
+    _runtime: runtime::Runtime,
+    _listener: tokio::net::TcpListener,
+    _waiting: Vec<TcpStream>,
+    place: SocketAddr,
+}
+
+impl Full {
+    fn new() -> Self {
+        let runtime = runtime::Builder::new_current_thread().enable_io().build();
+        let runtime = runtime.expect("a runtime");
+        let listener = {
+            let _context = runtime.enter();
+            on_unused_port(|port| {
+                let socket = TcpSocket::new_v4()?;
+                socket.bind(SocketAddr::from(([127, 0, 0, 1], port)))?;
+                socket.listen(1)
+            })
+        };
+        let place = listener.local_addr().expect("a bound socket has one");
+        let connect = || TcpStream::connect_timeout(&place, Duration::from_millis(SHORT.into()));
+        let mut waiting = Vec::new();
+        while let Ok(stream) = connect() {
+            waiting.push(stream);
+        }
+        Self {
+            _runtime: runtime,
+            _listener: listener,
+            _waiting: waiting,
+            place,
+        }
+    }
+}
+
+/// The viewer would wait for as long as the system does, which is minutes.
+#[test]
+fn a_place_that_does_not_take_the_connection_is_given_up_in_time() {
+    let full = Full::new();
+    let location = format!("http://{}/getSessionToken", full.place);
+    let complaint = failure_of(
+        at(&location)
+            .property("timeout", SHORT)
+            .property("retries", 0_u32),
+    );
+    complaint.is(gst::ResourceError::OpenRead).says(&[
+        "o connection to",
+        &full.place.to_string(),
+        "within",
+    ]);
+    assert_eq!(complaint.detail::<String>("reason"), "timed-out");
+}
+
+/// A resolver that does not answer would hold the stream for as long as the system asks it, and the next tune with it.
+#[test]
+fn a_name_that_nobody_looks_up_in_time_is_given_up_and_the_next_tune_plays() {
+    apart(|| {
+        let machine = Machine::new();
+        let headend = headend(Auth::Grant);
+        let location = headend.auth_url().replace("127.0.0.1", "localhost");
+        let make = || {
+            at(&location)
+                .property("timeout", SHORT)
+                .property("retries", 0_u32)
+        };
+        machine.lookups_hang(true);
+        let complaint = failure_of(make());
+        complaint.says(&["o connection to localhost", "within"]);
+        assert_eq!(complaint.detail::<String>("reason"), "timed-out");
+        machine.lookups_hang(false);
+        tunes_in_the_end(|| at(&location), "o connection to localhost");
+        assert_eq!(headend.token_requests().len(), 1);
+    });
+}
+
+/// A Thunder that has a token and does not answer when it is asked for a WebSocket would keep the stream waiting, or be left for good.
+#[test]
+fn a_websocket_that_is_never_agreed_on_costs_nothing_and_is_asked_for_again() {
+    let grant = r#"{"jsonrpc":"2.0","id":1,"result":{"token":"TOKEN","status":0}}"#;
+    let reply = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{grant}",
+        grant.len()
+    );
+    let server = RawServer::new(vec![
+        vec![Step::Read, Step::Send(reply.into_bytes())],
+        vec![Step::Read, Step::Silence],
+    ]);
+    let location = format!("http://{}/jsonrpc", server.place());
+    let rig = playing(listening_at(&location).property("timeout", 2000_u32));
+    begin(&rig);
+    assert_eq!(generation(&rig), 1);
+    // The token's, and two for a WebSocket.
+    assert_eq!(server.connections(3), 3);
+    assert_eq!(generation(&rig), 1);
+    let told = rig.told();
+    assert!(told.errors.is_empty() && told.warnings.is_empty());
+}
+
+/// The player could not go to another channel while a service wants to be left alone.
+#[test]
+fn a_player_stops_at_once_in_the_pause_before_a_retry() {
+    let busy = Auth::ReplyWithHeaders {
+        status: 503,
+        headers: vec![("Retry-After".to_owned(), "250".to_owned())],
+        body: String::new(),
+    };
+    let headend = headend(Auth::Sequence(vec![busy, Auth::Grant]));
+    let rig = playing(sessiontoken(&headend));
+    let left = rig.log.items().len();
+    rig.send(&[protection(COMMON_SYSTEM, Some("dash/mpd")).into()]);
+    let answered = headend.wait_for(PATIENCE, |record| {
+        let mut requests = record.token_requests();
+        requests.any(|request| request.status == Some(503))
+    });
+    assert!(answered, "the service was never asked");
+    let begun = Instant::now();
+    rig.set_state(gst::State::Null);
+    assert!(begun.elapsed() < PATIENCE, "it waited for the retry");
+    assert_eq!(rig.log.items().len(), left);
+    let told = rig.told();
+    assert!(told.errors.is_empty() && told.warnings.is_empty());
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! A server dies and comes back on its port, with other tokens than before.
+
+use gst::prelude::*;
+use headend::{Auth, Headend, Licences, VIDEO_KEY_ID};
+
+use crate::rig::*;
+use crate::samples::*;
+use crate::stream::*;
+use crate::tokens::*;
+
+/// The same place, after a restart. The server of before is gone with its connections.
+fn restarted(headend: Headend) -> Headend {
+    let port = port(&headend);
+    drop(headend);
+    Headend::start_on(port).expect("the port is free again")
+}
+
+/// More than a restart takes, on a machine that has other things to do as well.
+const RETRIES: u32 = 10;
+
+fn patient(headend: &Headend) -> gst::element_factory::ElementBuilder<'static> {
+    sessiontoken(headend).property("retries", RETRIES)
+}
+
+/// The stream would get an error instead of its next token, on a connection that is dead.
+#[test]
+fn a_service_that_was_restarted_between_tune_and_renewal_renews() {
+    let first = headend(Auth::GrantFor(6));
+    let rig = playing(patient(&first));
+    begin(&rig);
+    let second = restarted(first);
+    assert_eq!(generation(&rig), 1);
+    wait_for_requests(&second, 1);
+    wait_for_generation(&rig, 2);
+    let token = store(&rig).property::<String>("session-token");
+    assert_eq!(token, second.token());
+    assert!(rig.told().errors.is_empty());
+}
+
+/// The viewer would see an error for the one second in which the service restarts.
+#[test]
+fn a_service_that_is_restarted_in_the_middle_of_a_flight_is_asked_again() {
+    let first = headend(Auth::Hang);
+    let rig = playing(patient(&first));
+    let event = Input::from(protection(COMMON_SYSTEM, Some("dash/mpd")));
+    rig.send(std::slice::from_ref(&event));
+    wait_for_requests(&first, 1);
+    let second = restarted(first);
+    rig.log.wait_for(event.item());
+    assert_eq!(second.token_requests().len(), 1);
+    let request = key_request(&rig.log.protections()[0]);
+    assert_eq!(request.get("session-token"), Ok(second.token()));
+    assert!(rig.told().errors.is_empty());
+}
+
+/// The viewer who tries again would see the old error for ever.
+#[test]
+fn a_service_that_comes_back_after_a_failure_is_asked_at_the_next_tune_after_the_pause() {
+    let first = headend(Auth::Grant);
+    let (port, location) = (port(&first), first.auth_url());
+    drop(first);
+    let make = || at(&location).property("retries", 0_u32);
+    failure_of(make()).says(&["service runs"]);
+    let second = Headend::start_on(port).expect("the port is free again");
+    // Within the pause nobody is asked.
+    tunes_in_the_end(make, "service runs");
+    assert_eq!(second.token_requests().len(), 1);
+}
+
+/// The token that the new Thunder has would only come when the licence server refuses the old one.
+#[test]
+fn a_thunder_that_is_restarted_is_listened_to_again_and_has_its_token_read() {
+    let first = headend(Auth::Grant);
+    let rig = playing(listening(&first).property("retries", RETRIES));
+    begin(&rig);
+    wait_for_listeners(&first, 1);
+    let second = restarted(first);
+    wait_for_listeners(&second, 1);
+    wait_for_generation(&rig, 2);
+    let token = store(&rig).property::<String>("session-token");
+    assert_eq!(token, second.token());
+    assert!(rig.told().errors.is_empty());
+    // And it is heard from then on.
+    second.revoke();
+    second.session_token_changed();
+    wait_for_generation(&rig, 3);
+    let token = store(&rig).property::<String>("session-token");
+    assert_eq!(token, second.token());
+}
+
+/// The picture would end with an error for a licence server that restarts.
+#[test]
+fn a_licence_server_that_is_restarted_while_its_licence_is_waited_for_is_asked_again() {
+    let first = serving(Licences::Hang);
+    let mut rig = authorized(&first, &[VIDEO_KEY_ID]);
+    assert_eq!(rig.push(picture()), Ok(gst::FlowSuccess::Ok));
+    let asked = first.wait_for(PATIENCE, |record| record.licence_requests().count() == 1);
+    assert!(asked, "the licence was never asked for");
+    let port = port(&first);
+    drop(first);
+    // It knows nothing of the token of before.
+    let second = Headend::start_on(port).expect("the port is free again");
+    second.set_licences(Licences::ServeAnonymous);
+    let clear = rig.harness.pull().expect("a buffer");
+    assert_eq!(contents(&clear), PLAINTEXT);
+    assert!(!second.licence_requests().is_empty());
+    assert!(rig.told().errors.is_empty());
+}
