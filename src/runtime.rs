@@ -27,8 +27,7 @@ pub fn get() -> Result<&'static Runtime, Failure> {
     RUNTIME
         .get_or_try_init(|| {
             // tokio panics where there is none.
-            let spawned = thread::Builder::new().spawn(|| ())?;
-            let _ = spawned.join();
+            try_thread()?;
             Builder::new_multi_thread()
                 .worker_threads(WORKERS)
                 .thread_name("session-token")
@@ -41,4 +40,15 @@ pub fn get() -> Result<&'static Runtime, Failure> {
                 "no thread for network requests could be started: {error}"
             ))
         })
+}
+
+/// Whether the system has another thread, for those who do worse than fail where it has none.
+///
+/// # Errors
+///
+/// What the system says.
+pub fn try_thread() -> io::Result<()> {
+    let spawned = thread::Builder::new().spawn(|| ())?;
+    let _ = spawned.join();
+    Ok(())
 }

@@ -47,6 +47,7 @@ use watch::Watch;
 
 use crate::flight::Wake;
 use crate::messages::post_stream_error;
+use crate::runtime::try_thread;
 use crate::surroundings::{ancestors, swallows_errors};
 use crate::wait::{Guarded, Woken, lock};
 
@@ -502,7 +503,7 @@ fn post_flow_error<E: Holding>(element: &E, flow: gst::FlowError) {
 /// Lets a task on the element's source pad take steps until it is stopped.
 fn start_task<E: Holding>(element: &E) {
     let weak = element.obj().upcast_ref::<gst::Element>().downgrade();
-    let started = element.srcpad().start_task(move || {
+    let step = move || {
         if let Some(element) = weak.upgrade()
             && let Some(element) = element.downcast_ref::<E::Type>()
         {
@@ -514,15 +515,18 @@ fn start_task<E: Holding>(element: &E) {
                 |imp| imp.hold().drain(imp),
             );
         }
-    });
-    if started.is_err() {
+    };
+    // A GstTask without a thread counts as running, and whoever stops it waits for ever (`start_task` in `gsttask.c`).
+    let is_started = try_thread().is_ok() && element.srcpad().start_task(step).is_ok();
+    if !is_started {
         post_stream_error(
             element.obj().upcast_ref(),
             gst::StreamError::Failed,
             "no thread could be started for the data that is held",
         );
-        element
-            .hold()
-            .change(|state| state.fail(gst::FlowError::Error));
+        element.hold().change(|state| {
+            state.started = false;
+            state.fail(gst::FlowError::Error);
+        });
     }
 }

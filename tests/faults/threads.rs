@@ -7,7 +7,7 @@ use headend::Auth;
 use crate::apart::apart;
 use crate::machine::Machine;
 use crate::rig::*;
-use crate::stream::*;
+use crate::stream::playing;
 use crate::tokens::*;
 
 /// A panic would take the element out of order for good, and an abort the player.
@@ -28,14 +28,14 @@ fn the_first_tune_without_threads_says_so_and_a_later_one_plays() {
     });
 }
 
-/// The stream would wait for ever for the thread that was to bring what is held.
+/// The stream would wait for ever for the thread that was to bring what is held, and the player for the stream to stop.
 #[test]
 fn a_stream_that_cannot_be_held_for_want_of_a_thread_ends_with_an_error() {
     apart(|| {
         let machine = Machine::new();
         let headend = headend(Auth::Grant);
         // The runtime is here.
-        begin(&playing(sessiontoken(&headend)));
+        wait_for_token(&playing(sessiontoken(&headend)), &headend);
         let location = format!("{}?other", headend.auth_url());
         let make = || at(&location).property("prefetch", false);
         let rig = Rig::new(make().property("max-held-bytes", 1_u64));
