@@ -15,6 +15,7 @@ use crate::rig::*;
 use crate::samples::*;
 use crate::stream::*;
 use crate::tokens::*;
+use crate::waits::{Place, WAITS};
 
 /// Brings an event with the token at hand, and expects that nobody asked for another one.
 fn goes_on(rig: &Rig, headend: &Headend) {
@@ -143,23 +144,22 @@ fn a_change_of_the_clock_during_a_flight_changes_nothing_for_who_waits() {
 
 /// A deadline by the wall clock would never come, or be here at once.
 #[test]
-fn a_change_of_the_clock_moves_no_deadline() {
+fn a_change_of_the_clock_moves_no_deadline_whatever_is_waited_for() {
     apart(|| {
         let machine = Machine::new();
-        for by in [HOUR, -HOUR] {
-            let headend = headend(Auth::Hang);
-            let rig = Rig::new(
-                sessiontoken(&headend)
-                    .property("timeout", 2000_u32)
-                    .property("max-held-bytes", 1_u64),
-            );
-            wait_for_requests(&headend, 1);
-            machine.set_clock(by);
-            let complaint = failure_on(&rig);
-            assert_eq!(complaint.detail::<String>("reason"), "timed-out");
-            let elapsed = complaint.detail::<gst::ClockTime>("elapsed");
-            assert!(elapsed < gst::ClockTime::from_seconds(HOUR as u64));
-            assert_eq!(headend.token_requests().len(), 1);
+        for wait in WAITS {
+            for by in [HOUR, -HOUR] {
+                let place = Place::new(wait, Some(&machine));
+                let rig = Rig::new(place.element());
+                place.wait_for_flight();
+                machine.set_clock(by);
+                let complaint = failure_on(&rig);
+                let reason = complaint.detail::<String>("reason");
+                assert_eq!(reason, "timed-out", "{wait:?}: {}", complaint.text);
+                let elapsed = complaint.detail::<gst::ClockTime>("elapsed");
+                assert!(elapsed < gst::ClockTime::from_seconds(HOUR as u64));
+                machine.lookups_hang(false);
+            }
         }
     });
 }
@@ -274,5 +274,28 @@ fn a_change_of_the_clock_is_no_news_of_the_token() {
         wait_for_generation(&rig, 2);
         assert_eq!(headend.listeners().len(), 1);
         assert_eq!(headend.token_requests().len(), 2);
+    });
+}
+
+/// A refusal would be forgotten, or a second one not be taken for one.
+#[test]
+fn a_token_that_is_refused_while_the_clock_is_set_is_replaced_once() {
+    apart(|| {
+        let machine = Machine::new();
+        for by in [HOUR, -HOUR] {
+            let headend = headend(Auth::Grant);
+            let rig = tuned(&headend);
+            headend.revoke();
+            headend.set_auth(Auth::Hang);
+            reject(&rig, 1);
+            wait_for_requests(&headend, 2);
+            machine.set_clock(by);
+            reject(&rig, 1);
+            headend.set_auth(Auth::Grant);
+            headend.release();
+            wait_for_token(&rig, &headend);
+            assert_eq!(generation(&rig), 2);
+            assert_eq!(headend.token_requests().len(), 2);
+        }
     });
 }

@@ -5,9 +5,10 @@
 
 use std::process;
 use std::sync::mpsc::{self, Receiver};
+use std::time::Instant;
 
 use gst::prelude::*;
-use headend::VIDEO_KEY_ID;
+use headend::{Auth, VIDEO_KEY_ID};
 
 use crate::apart::{Order, beside_a_headend};
 use crate::machine::Exhausted;
@@ -19,7 +20,32 @@ use crate::tokens::*;
 /// What the application is told that looks for the reason.
 const REASON: &str = "oo many open files";
 
-const ORDERS: [Order; 5] = [
+const ORDERS: [Order; 10] = [
+    ("hang", |outside| outside.headend.set_auth(Auth::Hang)),
+    ("grant", |outside| {
+        outside.headend.set_auth(Auth::Grant);
+        outside.headend.release();
+    }),
+    ("be busy", |outside| {
+        let busy = Auth::ReplyWithHeaders {
+            status: 503,
+            headers: vec![("Retry-After".to_owned(), "2".to_owned())],
+            body: String::new(),
+        };
+        outside
+            .headend
+            .set_auth(Auth::Sequence(vec![busy, Auth::Grant]));
+    }),
+    ("wait for request", |outside| {
+        wait_for_requests(&outside.headend, 1)
+    }),
+    ("wait for answer", |outside| {
+        let answered = outside.headend.wait_for(PATIENCE, |record| {
+            let mut requests = record.token_requests();
+            requests.any(|request| request.status == Some(503))
+        });
+        assert!(answered, "the service was never asked");
+    }),
     ("wait for a playlist to be asked for", |outside| {
         let asked = outside.headend.wait_for(PATIENCE, |record| {
             let mut requests = record.media_requests();
@@ -92,7 +118,7 @@ fn roots_that_cannot_be_read_for_want_of_a_descriptor_are_read_later() {
         let complaint = failure_on(&rig);
         drop(exhausted);
         is_about_descriptors(&complaint);
-        let begun = std::time::Instant::now();
+        let begun = Instant::now();
         loop {
             // Nobody is there, but that is found out by asking.
             let complaint = failure_of(make());
@@ -165,6 +191,96 @@ fn a_licence_request_without_a_descriptor_says_so_and_a_later_one_is_made() {
         drop(exhausted);
         is_about_descriptors(&complaint);
         plays_when_the_key_is_here(&mut authorized());
+    });
+}
+
+/// A request that has its connection needs no more. The stream would get an error for a token that is on its way.
+#[test]
+fn a_request_that_is_under_way_when_the_last_descriptor_goes_has_its_answer() {
+    beside_a_headend(&ORDERS, |inside| {
+        inside.order("hang");
+        let rig = playing(at(&inside.auth_url));
+        let event = Input::from(protection(COMMON_SYSTEM, Some("dash/mpd")));
+        rig.send(std::slice::from_ref(&event));
+        inside.order("wait for request");
+        let exhausted = Exhausted::beside_connections();
+        inside.order("grant");
+        rig.log.wait_for(event.item());
+        assert_eq!(generation(&rig), 1);
+        drop(exhausted);
+        assert!(rig.told().errors.is_empty());
+    });
+}
+
+/// The viewer would see the service's trouble, which may be over, and not the player's own.
+#[test]
+fn a_retry_without_a_descriptor_says_so() {
+    beside_a_headend(&ORDERS, |inside| {
+        inside.order("be busy");
+        let make = || at(&inside.auth_url).property("retries", 1_u32);
+        let rig = Rig::new(make().property("max-held-bytes", 1_u64));
+        inside.order("wait for answer");
+        let exhausted = Exhausted::new();
+        let complaint = failure_on(&rig);
+        drop(exhausted);
+        is_about_descriptors(&complaint);
+        assert_eq!(complaint.detail::<u32>("attempts"), 2);
+        tunes_in_the_end(make, REASON);
+    });
+}
+
+/// A renewal that cannot be made would take the token away that is still good.
+#[test]
+fn a_renewal_without_a_descriptor_leaves_the_token_and_is_made_later() {
+    beside_a_headend(&ORDERS, |inside| {
+        let rig = playing(at(&inside.auth_url));
+        begin(&rig);
+        let exhausted = Exhausted::new();
+        for _ in 0..3 {
+            rig.element.emit_by_name::<()>("refresh-token", &[]);
+            assert_eq!(generation(&rig), 1);
+        }
+        drop(exhausted);
+        let begun = Instant::now();
+        while generation(&rig) == 1 {
+            rig.element.emit_by_name::<()>("refresh-token", &[]);
+            assert!(begun.elapsed() < PATIENCE, "it is never renewed");
+        }
+        assert!(rig.told().errors.is_empty());
+    });
+}
+
+/// The error would send the operator to a file that is there.
+#[test]
+fn a_file_that_cannot_be_opened_for_want_of_a_descriptor_says_so_and_is_read_later() {
+    beside_a_headend(&ORDERS, |inside| {
+        let file = File::new("TOKEN");
+        let make = || at(&inside.auth_url).property("session-token-file", file.path());
+        let (element, bus) = with_bus(make().property("max-held-bytes", 1_u64));
+        let exhausted = Exhausted::new();
+        let rig = Rig::around(element, bus);
+        drop(exhausted);
+        failure_on(&rig).says(&["session-token-file", REASON]);
+        let rig = playing(make());
+        begin(&rig);
+        let request = key_request(&rig.log.protections()[0]);
+        assert_eq!(request.get("session-token"), Ok("TOKEN"));
+    });
+}
+
+/// The player could not even go to another channel.
+#[test]
+fn a_player_without_descriptors_stops() {
+    beside_a_headend(&ORDERS, |inside| {
+        inside.order("hang");
+        let rig = playing(at(&inside.auth_url));
+        rig.send(&[protection(COMMON_SYSTEM, Some("dash/mpd")).into()]);
+        inside.order("wait for request");
+        let exhausted = Exhausted::beside_connections();
+        rig.set_state(gst::State::Null);
+        drop(exhausted);
+        assert_eq!(rig.log.protections().len(), 0);
+        assert!(rig.told().errors.is_empty());
     });
 }
 

@@ -28,3 +28,4 @@ mod stream;
 mod suspended;
 mod threads;
 mod tokens;
+mod waits;

@@ -2,12 +2,9 @@
 
 //! The network is gone, in ways that `tests/element` does not have: nobody answers, and nobody says so either.
 
-use std::net::{SocketAddr, TcpStream};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use headend::Auth;
-use tokio::net::TcpSocket;
-use tokio::runtime;
 
 use crate::apart::apart;
 use crate::machine::Machine;
@@ -15,60 +12,16 @@ use crate::raw_server::{RawServer, Step};
 use crate::rig::*;
 use crate::stream::*;
 use crate::tokens::*;
-
-/// Milliseconds, for what never comes.
-const SHORT: u32 = 400;
-
-/// A server that has more connections waiting than it takes: the system drops what else is asked of it, as a network does that is gone.
-struct Full {
-    _runtime: runtime::Runtime,
-    _listener: tokio::net::TcpListener,
-    _waiting: Vec<TcpStream>,
-    place: SocketAddr,
-}
-
-impl Full {
-    fn new() -> Self {
-        let runtime = runtime::Builder::new_current_thread().enable_io().build();
-        let runtime = runtime.expect("a runtime");
-        let listener = {
-            let _context = runtime.enter();
-            on_unused_port(|port| {
-                let socket = TcpSocket::new_v4()?;
-                socket.bind(SocketAddr::from(([127, 0, 0, 1], port)))?;
-                socket.listen(1)
-            })
-        };
-        let place = listener.local_addr().expect("a bound socket has one");
-        let connect = || TcpStream::connect_timeout(&place, Duration::from_millis(SHORT.into()));
-        let mut waiting = Vec::new();
-        while let Ok(stream) = connect() {
-            waiting.push(stream);
-        }
-        Self {
-            _runtime: runtime,
-            _listener: listener,
-            _waiting: waiting,
-            place,
-        }
-    }
-}
+use crate::waits::{Place, SHORT, Wait};
 
 /// The viewer would wait for as long as the system does, which is minutes.
 #[test]
 fn a_place_that_does_not_take_the_connection_is_given_up_in_time() {
-    let full = Full::new();
-    let location = format!("http://{}/getSessionToken", full.place);
-    let complaint = failure_of(
-        at(&location)
-            .property("timeout", SHORT)
-            .property("retries", 0_u32),
-    );
-    complaint.is(gst::ResourceError::OpenRead).says(&[
-        "o connection to",
-        &full.place.to_string(),
-        "within",
-    ]);
+    let place = Place::new(Wait::Connection, None);
+    let complaint = failure_of(place.element().property("retries", 0_u32));
+    complaint
+        .is(gst::ResourceError::OpenRead)
+        .says(&["o connection to", "within"]);
     assert_eq!(complaint.detail::<String>("reason"), "timed-out");
 }
 

@@ -2,6 +2,8 @@
 
 //! A server dies and comes back on its port, with other tokens than before.
 
+use std::time::Instant;
+
 use gst::prelude::*;
 use headend::{Auth, Headend, Licences, VIDEO_KEY_ID};
 
@@ -53,6 +55,65 @@ fn a_service_that_is_restarted_in_the_middle_of_a_flight_is_asked_again() {
     let request = key_request(&rig.log.protections()[0]);
     assert_eq!(request.get("session-token"), Ok(second.token()));
     assert!(rig.told().errors.is_empty());
+}
+
+/// Players start faster than services: the first tune would fail for what was so when the player came up.
+#[test]
+fn a_service_that_comes_up_after_the_player_serves_its_first_tune() {
+    let first = headend(Auth::Grant);
+    let (port, builder) = (port(&first), sessiontoken(&first));
+    drop(first);
+    let (element, bus) = with_bus(builder.property("retries", 0_u32));
+    element.set_state(gst::State::Ready).expect("it is set up");
+    let second = Headend::start_on(port).expect("the port is free again");
+    let rig = Rig::around(element, bus);
+    rig.send(&[stream_start().into(), caps_event().into(), segment().into()]);
+    begin(&rig);
+    assert_eq!(generation(&rig), 1);
+    assert_eq!(second.token_requests().len(), 1);
+}
+
+/// The stream would end with an error, or go on with a token that the licence server does not take.
+#[test]
+fn a_service_that_is_restarted_while_a_refused_token_is_replaced_is_asked_again() {
+    let first = headend(Auth::Grant);
+    let rig = playing(patient(&first));
+    begin(&rig);
+    first.set_auth(Auth::Hang);
+    reject(&rig, 1);
+    wait_for_requests(&first, 2);
+    let second = restarted(first);
+    wait_for_token(&rig, &second);
+    assert_eq!(generation(&rig), 2);
+    assert!(rig.told().errors.is_empty());
+}
+
+/// The stream would wait for a service that is back, or the viewer see an error.
+#[test]
+fn a_service_that_was_away_when_the_token_ended_is_asked_again() {
+    let first = headend(Auth::GrantFor(2));
+    let (port, make) = (port(&first), || {
+        sessiontoken(&first).property("retries", 0_u32)
+    });
+    let rig = playing(make().property("max-held-bytes", 1_u64));
+    begin(&rig);
+    let location = first.auth_url();
+    drop(first);
+    let begun = Instant::now();
+    while rig.push_event(protection(COMMON_SYSTEM, Some("isobmff/moof"))) {
+        assert!(begun.elapsed() < PATIENCE, "the token never ended");
+        // With so little room the buffer waits for the event's verdict.
+        if rig.push(buffer(1)).is_err() {
+            break;
+        }
+    }
+    rig.told().error().says(&["service runs"]);
+    let second = Headend::start_on(port).expect("the port is free again");
+    let rig = tunes_in_the_end(|| at(&location).property("retries", 0_u32), "service runs");
+    assert_eq!(
+        store(&rig).property::<String>("session-token"),
+        second.token()
+    );
 }
 
 /// The viewer who tries again would see the old error for ever.

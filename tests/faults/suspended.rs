@@ -14,6 +14,7 @@ use crate::rig::*;
 use crate::samples::*;
 use crate::stream::*;
 use crate::tokens::*;
+use crate::waits::{Place, WAITS};
 
 /// The licence server would refuse the first channel of the evening.
 #[test]
@@ -77,6 +78,69 @@ fn a_request_whose_connection_died_in_a_suspend_is_made_again() {
         rig.log.wait_for(event.item());
         assert_eq!(generation(&rig), 1);
         assert_eq!(second.token_requests().len(), 1);
+    });
+}
+
+/// The clock by which requests are given up stood still. The viewer who switches the box on again would wait for what died long ago.
+#[test]
+fn a_flight_that_was_under_way_in_a_suspend_ends_whatever_it_waits_for() {
+    apart(|| {
+        let machine = Machine::new();
+        for wait in WAITS {
+            let place = Place::new(wait, Some(&machine));
+            let rig = Rig::new(place.element());
+            place.wait_for_flight();
+            machine.suspend(HOUR);
+            // With its connections.
+            drop(place);
+            let complaint = failure_on(&rig);
+            let reason = complaint.detail::<String>("reason");
+            assert!(
+                ["timed-out", "transient"].contains(&&*reason),
+                "{wait:?}: {}",
+                complaint.text
+            );
+            machine.lookups_hang(false);
+        }
+    });
+}
+
+/// The licence server has forgotten the box meanwhile, and the stream would wait for a token from a connection that is dead.
+#[test]
+fn a_refused_token_is_replaced_after_a_suspend() {
+    apart(|| {
+        let machine = Machine::new();
+        let first = headend(Auth::Grant);
+        let rig = playing(sessiontoken(&first).property("retries", 10_u32));
+        begin(&rig);
+        let port = port(&first);
+        first.set_auth(Auth::Hang);
+        reject(&rig, 1);
+        wait_for_requests(&first, 2);
+        machine.suspend(HOUR);
+        drop(first);
+        let second = Headend::start_on(port).expect("the port is free again");
+        wait_for_token(&rig, &second);
+        assert_eq!(generation(&rig), 2);
+        assert_eq!(second.token_requests().len(), 1);
+    });
+}
+
+/// Most suspends fall between two films: the element waits in READY, and its first tune is the first one of the evening.
+#[test]
+fn a_player_that_was_suspended_before_its_first_tune_plays() {
+    apart(|| {
+        let machine = Machine::new();
+        let headend = headend(good_for(HOUR / 2));
+        let (element, bus) = with_bus(sessiontoken(&headend));
+        element.set_state(gst::State::Ready).expect("it is set up");
+        machine.suspend(HOUR);
+        machine.set_clock(-2 * HOUR);
+        let rig = Rig::around(element, bus);
+        rig.send(&[stream_start().into(), caps_event().into(), segment().into()]);
+        begin(&rig);
+        assert_eq!(generation(&rig), 1);
+        assert_eq!(headend.token_requests().len(), 1);
     });
 }
 

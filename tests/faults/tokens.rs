@@ -7,10 +7,11 @@ use std::time::{Duration, Instant, SystemTime};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gst::element_factory::ElementBuilder;
+use gst::prelude::*;
 use headend::{Auth, Headend, SECURITY_TOKEN};
 
 use crate::rig::*;
-use crate::stream::{begin, playing};
+use crate::stream::{begin, playing, store};
 
 /// The wall clock of this process, in seconds.
 pub fn now() -> i64 {
@@ -98,4 +99,24 @@ pub fn port(headend: &Headend) -> u16 {
     let url = headend.url("");
     let port = url.rsplit(':').next().map(str::parse);
     port.and_then(Result::ok).expect("the URL has a port")
+}
+
+/// Complains of the token of that generation, as a decryptor does whose licence server has refused it.
+pub fn reject(rig: &Rig, generation: u32) {
+    let complaint = gst::Structure::builder("drm-session-token-rejected")
+        .field("generation", generation)
+        .field("http-status", 403_u32)
+        .build();
+    let complaint = gst::event::CustomUpstream::new(complaint);
+    assert!(rig.downstream.push_event(complaint));
+}
+
+/// Waits until the token of this head-end is the one at hand.
+pub fn wait_for_token(rig: &Rig, headend: &Headend) {
+    let (store, token) = (store(rig), headend.token());
+    let begun = Instant::now();
+    while store.property::<Option<String>>("session-token").as_deref() != Some(&token) {
+        assert!(begun.elapsed() < PATIENCE, "the other token never came");
+        std::thread::yield_now();
+    }
 }
