@@ -17,7 +17,7 @@ mod websocket;
 use std::time::{Duration, Instant, SystemTime};
 
 use reqwest::header::{
-    CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
+    CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
 };
 use reqwest::{Method, Response, StatusCode};
 use zeroize::Zeroizing;
@@ -284,9 +284,12 @@ fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-/// How long the server wants to be left alone.
+/// How long the server wants to be left alone. Where it names a time, that is by its own clock, which it may have shown: ours may be that of a box that does
+/// not know the year.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    retry::retry_after(text(headers, RETRY_AFTER)?, SystemTime::now())
+    let shown = text(headers, DATE).and_then(|date| httpdate::parse_http_date(date).ok());
+    let now = shown.unwrap_or_else(SystemTime::now);
+    retry::retry_after(text(headers, RETRY_AFTER)?, now)
 }
 
 fn header_map(headers: &[(String, Secret)]) -> Result<HeaderMap, Failure> {

@@ -256,6 +256,29 @@ fn a_box_that_does_not_know_the_year_is_told_to_look_at_its_clock() {
     });
 }
 
+/// A service that has no time for a second would not be asked again for five minutes.
+#[test]
+fn a_box_that_does_not_know_the_year_understands_until_when_a_service_is_busy() {
+    apart(|| {
+        let machine = Machine::new();
+        machine.forget_the_time();
+        let header =
+            |name: &str, time: &str| (name.to_owned(), format!("Sun, 06 Nov 2050 {time} GMT"));
+        let busy = Auth::ReplyWithHeaders {
+            status: 503,
+            headers: vec![
+                header("Date", "08:49:37"),
+                header("Retry-After", "08:49:38"),
+            ],
+            body: String::new(),
+        };
+        let headend = headend(Auth::Sequence(vec![busy, Auth::Grant]));
+        let rig = tuned(&headend);
+        assert_eq!(generation(&rig), 1);
+        assert_eq!(headend.token_requests().len(), 2);
+    });
+}
+
 /// Thunder's tokens would be asked for over and over while the clock runs wild.
 #[test]
 fn a_change_of_the_clock_is_no_news_of_the_token() {
