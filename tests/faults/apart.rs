@@ -10,6 +10,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
 use headend::Headend;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use crate::compiled;
 use crate::machine::{ORDERS, Orders};
@@ -39,11 +41,9 @@ pub struct Outside {
 
 impl Outside {
     /// Tells the child something that its system does not tell it: to stop where it is, or to go on.
-    pub fn signal(&self, signal: &str) {
-        let sent = Command::new("kill")
-            .args([signal, &self.child.id().to_string()])
-            .status();
-        assert!(sent.expect("kill starts").success(), "{signal}");
+    pub fn signal(&self, signal: Signal) {
+        let child = i32::try_from(self.child.id()).expect("a process id");
+        kill(Pid::from_raw(child), signal).expect("the child is there");
     }
 }
 

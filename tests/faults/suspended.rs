@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use gst::prelude::*;
 use headend::{Auth, Headend, Licences, VIDEO_KEY_ID};
+use nix::sys::signal::Signal;
 
 use crate::apart::{Order, apart, beside_a_headend};
 use crate::machine::{HOUR, Machine};
@@ -209,12 +210,12 @@ const STOPPED: Duration = Duration::from_secs(5);
 
 /// Stops the child for that time.
 fn stop_for_a_while(outside: &crate::apart::Outside) {
-    outside.signal("-STOP");
+    outside.signal(Signal::SIGSTOP);
     // What the head-end has to say meanwhile waits in the connection.
     outside.headend.set_auth(Auth::Grant);
     outside.headend.release();
     let _ = outside.headend.wait_for(STOPPED, |_| false);
-    outside.signal("-CONT");
+    outside.signal(Signal::SIGCONT);
 }
 
 const STOPPING: [Order; 4] = [
