@@ -73,6 +73,7 @@ pub(crate) async fn answer(
             body,
         } => reply::with_headers(status, &headers, body),
         Auth::CloseAtOnce => return Err(NoAnswer),
+        Auth::BreakOff => reply::broken_off(serve(AN_HOUR)),
         Auth::Hang | Auth::Sequence(_) => {
             unreachable!("the wait is over, and a script has no sequence in it")
         }

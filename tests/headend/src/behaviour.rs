@@ -4,11 +4,13 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// How the auth services answer a request for a session token.
 ///
 /// Where it says that a service grants, Thunder and AGS still refuse whoever does not bring what
 /// they want to see.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Auth {
     /// Grants the current token for an hour.
     #[default]
@@ -39,6 +41,8 @@ pub enum Auth {
     Hang,
     /// Takes the request and closes the connection without an answer.
     CloseAtOnce,
+    /// Grants, and closes the connection in the middle of the reply.
+    BreakOff,
     /// Treats each request as the next entry says, whichever of the services it is for, and all
     /// after the last entry as that one says. Without entries it is [`Grant`](Self::Grant).
     Sequence(Vec<Auth>),
@@ -77,7 +81,7 @@ pub enum Events {
 }
 
 /// How the licence server answers a request for keys.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Licences {
     /// Gives the keys to whoever presents a valid token.
     #[default]

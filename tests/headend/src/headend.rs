@@ -370,6 +370,11 @@ impl Headend {
             .collect()
     }
 
+    /// Forgets all requests so far, but not those for a WebSocket.
+    pub fn clear_record(&self) {
+        self.shared.update(|state| state.record.clear());
+    }
+
     /// Waits until the record is as the predicate wants it. Returns whether it came to that before
     /// the time was over.
     ///

@@ -2,6 +2,7 @@
 
 //! The auth service, asked over the network.
 
+use std::io::Read;
 use std::time::{Duration, Instant};
 
 use crate::client::{Connection, PATIENCE, ask};
@@ -141,6 +142,21 @@ fn it_can_close_the_connection() {
     connection.send(GET, "");
     assert!(connection.receive(true).is_none());
     assert_eq!(headend.token_requests()[0].status, None);
+}
+
+#[test]
+fn it_can_close_the_connection_in_the_middle_of_the_reply() {
+    let headend = Headend::start().expect("a head-end");
+    headend.set_auth(Auth::BreakOff);
+    let mut connection = Connection::to(&headend);
+    connection.send(GET, "");
+    let head = connection.receive(false).expect("the beginning");
+    assert_eq!(head.status, 200);
+    let length = head.header("content-length").expect("a length");
+    let length: usize = length.parse().expect("a number");
+    let mut body = Vec::new();
+    let received = connection.into_inner().read_to_end(&mut body);
+    assert_eq!(received.expect("the end"), length / 2);
 }
 
 #[test]
