@@ -2,17 +2,11 @@
 
 //! A box that is switched on for months: ten thousand tunes in one process, good and bad, and what they leave behind.
 //!
-//! The tunes have a process of their own, so that every thread, descriptor and page in it is theirs; the head-end, whose record
-//! grows, stays in the test's. The two talk by lines: orders come on the child's standard error, and each is answered on its
-//! standard input when it has been carried out.
+//! The tunes have a process of their own, and the head-end stays in the test's.
 //!
 //! `ENDURANCE_TUNES` sets another number of tunes.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::fs;
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -22,6 +16,7 @@ use gst::glib;
 use gst::prelude::*;
 use headend::{AUDIO_KEY_ID, Auth, Headend, Licences, VIDEO_KEY_ID};
 
+mod apart;
 #[path = "element/rig.rs"]
 #[allow(dead_code, reason = "most of it is for other tests")]
 mod rig;
@@ -29,6 +24,7 @@ mod rig;
 #[allow(dead_code, reason = "most of it is for other tests")]
 mod samples;
 
+use apart::{Readings, resident};
 use rig::*;
 use samples::*;
 
@@ -51,8 +47,6 @@ const GROWTH: usize = 100;
 /// Between two looks at something that cannot be waited for.
 const TICK: Duration = Duration::from_millis(5);
 
-/// What an order begins with.
-const ORDER: &str = "order: ";
 const DONE: &str = "done";
 
 const LOCATION: &str = "ENDURANCE_LOCATION";
@@ -193,21 +187,7 @@ const ORDERS: [Order; 12] = [
 
 /// In the child: has the head-end do that.
 fn order(name: &str) {
-    eprintln!("{ORDER}{name}");
-    let mut answer = String::new();
-    let answered = std::io::stdin().lock().read_line(&mut answer);
-    answered.expect("the test answers");
-    assert_eq!(answer.trim(), DONE);
-}
-
-/// Kills the child where the test fails before that has ended.
-struct Killed(Child);
-
-impl Drop for Killed {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+    assert_eq!(apart::order(name), DONE);
 }
 
 fn count() -> usize {
@@ -220,36 +200,17 @@ fn count() -> usize {
 #[test]
 fn a_box_that_is_never_switched_off_keeps_its_threads_its_descriptors_and_its_memory() {
     let headend = headend(Auth::Grant);
-    let mut child = Command::new(std::env::current_exe().expect("the test's own program"))
-        .args(["--exact", "child_that_tunes", "--ignored", "--nocapture"])
+    let mut child = apart::child("child_that_tunes");
+    child
         .env(LOCATION, headend.auth_url())
-        .env(LICENCE_URL, headend.licence_url())
-        // What is freed is to be seen as free: one heap, and no hoards beside it.
-        .env("MALLOC_ARENA_MAX", "1")
-        .env("G_SLICE", "always-malloc")
-        .env_remove("GST_DEBUG")
-        .env_remove("GST_TRACERS")
-        .env_remove("GST_SESSION_TOKEN_CONFIG")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map(Killed)
-        .expect("the test's own program runs");
-    let mut answers = child.0.stdin.take().expect("piped");
-    let lines = BufReader::new(child.0.stderr.take().expect("piped")).lines();
-    for line in lines {
-        let line = line.expect("text");
-        let Some(name) = line.strip_prefix(ORDER) else {
-            println!("{line}");
-            continue;
-        };
+        .env(LICENCE_URL, headend.licence_url());
+    let carry_out = |name: &str| {
         let order = ORDERS.iter().find(|(known, _)| *known == name);
         let (_, carry_out) = order.unwrap_or_else(|| panic!("no order {name}"));
         carry_out(&headend);
-        writeln!(answers, "{DONE}").expect("the child waits");
-    }
-    let status = child.0.wait().expect("its end");
+        DONE.to_owned()
+    };
+    let status = apart::run(&mut child, carry_out, |line| println!("{line}"));
     assert!(status.success(), "{status}");
 
     let kinds = || (0..count()).map(kind);
@@ -296,7 +257,7 @@ fn child_that_tunes() {
             continue;
         }
         player.put_away();
-        let readings = Readings::settled(&before);
+        let readings = settled(&before);
         eprintln!("after {done} tunes: {readings}");
         if done == WARM_UP {
             warm = Some(readings);
@@ -314,104 +275,11 @@ fn child_that_tunes() {
     assert!(grown <= bound, "{grown} KiB more, {bound} at the most");
 }
 
-/// What a process has.
-#[derive(Debug, PartialEq, Eq)]
-struct Readings {
-    /// By name.
-    threads: BTreeMap<String, usize>,
-    /// By what they are.
-    descriptors: BTreeMap<String, usize>,
-    /// KiB.
-    resident: u64,
-}
-
-impl Readings {
-    fn now() -> Self {
-        // Those of GLib's that have nothing to do; it keeps some for a while.
-        glib::ThreadPool::stop_unused_threads();
-        let count = |names: Vec<String>| {
-            let mut counts = BTreeMap::new();
-            for name in names {
-                *counts.entry(name).or_default() += 1;
-            }
-            counts
-        };
-        Self {
-            threads: count(threads()),
-            descriptors: count(descriptors()),
-            resident: resident(),
-        }
-    }
-
-    /// Once all that is on its way out has gone: connections close, and threads end, a moment after the last word. What is left
-    /// is what there was `before` and the runtime's one thread and own descriptors.
-    fn settled(before: &Self) -> Self {
-        let begun = Instant::now();
-        loop {
-            let now = Self::now();
-            let sockets = |readings: &Self| readings.descriptors.get("socket").copied();
-            let mut expected = before.threads.clone();
-            *expected.entry("session-token".to_owned()).or_default() += 1;
-            if now.threads == expected && sockets(&now) <= sockets(before) {
-                return now;
-            }
-            assert!(begun.elapsed() < PATIENCE, "left behind: {now}");
-            thread::sleep(TICK);
-        }
-    }
-}
-
-impl fmt::Display for Readings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            threads,
-            descriptors,
-            resident,
-        } = self;
-        write!(
-            f,
-            "threads {threads:?}, descriptors {descriptors:?}, {resident} KiB"
-        )
-    }
-}
-
-/// GLib's own (2.78 and newer): it starts the threads of its pools, and stays.
-const SPAWNER: &str = "pool-spawner";
-
-/// The names of this process's threads.
-fn threads() -> Vec<String> {
-    let tasks = fs::read_dir("/proc/self/task").expect("Linux");
-    tasks
-        .map(|task| task.expect("an entry").path().join("comm"))
-        // It may have ended meanwhile.
-        .filter_map(|name| fs::read_to_string(name).ok())
-        .map(|name| name.trim().to_owned())
-        .filter(|name| name != SPAWNER)
-        .collect()
-}
-
-/// What this process's descriptors are, without their numbers.
-fn descriptors() -> Vec<String> {
-    let open = fs::read_dir("/proc/self/fd").expect("Linux");
-    open.filter_map(|entry| fs::read_link(entry.expect("an entry").path()).ok())
-        .map(|target| target.to_string_lossy().into_owned())
-        .map(|target| match target.split_once(":[") {
-            Some((kind, _)) => kind.to_owned(),
-            None => target,
-        })
-        // The one through which this is read.
-        .filter(|target| !target.starts_with("/proc/"))
-        .collect()
-}
-
-/// The memory that is this process's own, without that of files, in KiB.
-fn resident() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").expect("Linux");
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("RssAnon:"));
-    let figure = line.and_then(|line| line.split_whitespace().next());
-    figure.and_then(|text| text.parse().ok()).expect("a number")
+/// What there is once all has gone that is on its way out: what there was `before`, and the runtime's one thread and own descriptors.
+fn settled(before: &Readings) -> Readings {
+    let mut expected = before.threads.clone();
+    *expected.entry("session-token".to_owned()).or_default() += 1;
+    Readings::settled(|now| now.threads == expected && now.sockets() <= before.sockets())
 }
 
 /// What the viewer has.
