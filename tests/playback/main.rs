@@ -21,6 +21,7 @@ mod process;
 mod programme;
 mod recovery;
 mod reference;
+mod remains;
 mod rotation;
 mod scratch;
 mod second_tune;

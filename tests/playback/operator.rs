@@ -2,8 +2,6 @@
 
 //! A head-end of the test's own, and how the elements are told about it.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -12,7 +10,7 @@ use std::time::Duration;
 use headend::{Auth, Headend};
 
 use crate::player::Player;
-use crate::process::without_sound;
+use crate::process::{address, catch_up, without_sound};
 use crate::programme::Programme;
 use crate::show::{KINDS, Kind};
 
@@ -106,6 +104,11 @@ impl Operator {
         }
     }
 
+    /// Where what it has on is.
+    pub fn uri(&self) -> String {
+        self.url(self.programme.path())
+    }
+
     /// What it has on.
     pub fn programme(&self) -> Programme {
         self.programme
@@ -123,28 +126,13 @@ impl Operator {
 
     /// Host and port.
     pub fn address(&self) -> String {
-        let origin = self.url("");
-        origin
-            .strip_prefix("http://")
-            .expect("an http URL")
-            .to_owned()
+        address(&self.headend)
     }
 
     /// Has a request of its own answered. The head-end works in one thread, so it has answered every request that came before.
     #[track_caller]
     pub fn catch_up(&self) {
-        let mut connection = TcpStream::connect(self.address()).expect("a connection");
-        write!(
-            connection,
-            "GET /record HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
-            self.address()
-        )
-        .expect("the head-end reads");
-        let mut reply = Vec::new();
-        connection
-            .read_to_end(&mut reply)
-            .expect("the head-end answers");
-        assert!(reply.starts_with(b"HTTP/1.1 200"));
+        catch_up(&self.headend);
     }
 
     /// Waits until the auth service has been asked so many times, all in all.

@@ -2,8 +2,6 @@
 
 //! What is played: where it is, and what a pipeline that is written out needs for it.
 
-use headend::Headend;
-
 use crate::show::{KINDS, Kind};
 
 /// What stands behind the decryptors.
@@ -38,18 +36,19 @@ pub enum Programme {
 }
 
 impl Programme {
-    pub fn uri(self, headend: &Headend) -> String {
+    /// Where it is on the head-end.
+    pub fn path(self) -> &'static str {
         match self {
-            Programme::Usual => headend.manifest_url(),
-            Programme::Cbcs => headend.url("/dash/cbcs/manifest.mpd"),
-            Programme::HlsWithoutKeyTags => headend.url("/hls/cenc/master-no-keys.m3u8"),
-            Programme::HlsCenc => headend.url("/hls/cenc/master.m3u8"),
-            Programme::HlsCbcs => headend.url("/hls/cbcs/master.m3u8"),
-            Programme::HlsPictureAlone => headend.url("/hls/cenc/video.m3u8"),
-            Programme::HlsWithoutBoxes => headend.url("/hls/cenc/master-no-pssh.m3u8"),
-            Programme::Live => headend.steady_live_url(),
-            Programme::Rotating => headend.rotating_manifest_url(),
-            Programme::Periods => headend.periods_manifest_url(),
+            Programme::Usual => "/dash/cenc/manifest.mpd",
+            Programme::Cbcs => "/dash/cbcs/manifest.mpd",
+            Programme::HlsWithoutKeyTags => "/hls/cenc/master-no-keys.m3u8",
+            Programme::HlsCenc => "/hls/cenc/master.m3u8",
+            Programme::HlsCbcs => "/hls/cbcs/master.m3u8",
+            Programme::HlsPictureAlone => "/hls/cenc/video.m3u8",
+            Programme::HlsWithoutBoxes => "/hls/cenc/master-no-pssh.m3u8",
+            Programme::Live => "/hls/live-steady/master.m3u8",
+            Programme::Rotating => "/dash/rotating/manifest.mpd",
+            Programme::Periods => "/dash/periods/manifest.mpd",
         }
     }
 

@@ -3,6 +3,7 @@
 //! The samples of the clear media, as qtdemux takes them out of their files.
 
 use std::fs;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use gst::prelude::*;
@@ -11,6 +12,8 @@ use crate::player::init;
 use crate::process::{media, scratch};
 use crate::show::{Ended, Kind, Samples, Show, bytes_of};
 
+/// Of two seconds each.
+pub const SEGMENTS: usize = 3;
 /// 6 s at 25 frames a second.
 pub const PICTURES: usize = 150;
 /// 88, 86 and 86 frames in the three segments.
@@ -46,21 +49,28 @@ pub fn assert_clear(kind: Kind, samples: &Samples) {
 /// Asserts that these are the samples of the first segment of the clear media, byte for byte.
 #[track_caller]
 pub fn assert_first_segment(kind: Kind, samples: &Samples) {
-    let count = match kind {
-        Kind::Picture => 50,
-        Kind::Sound => 88,
-    };
-    assert_same(kind, samples, &self::samples(kind)[..count]);
+    assert_segments(kind, samples, 0..1);
 }
 
 /// Asserts that these are the samples of the last segment of the clear media, byte for byte.
+#[track_caller]
 pub fn assert_last_segment(kind: Kind, samples: &Samples) {
-    let count = match kind {
-        Kind::Picture => 50,
-        Kind::Sound => 86,
+    assert_segments(kind, samples, SEGMENTS - 1..SEGMENTS);
+}
+
+/// Asserts that these are the samples of these segments of the clear media, byte for byte.
+#[track_caller]
+pub fn assert_segments(kind: Kind, samples: &Samples, segments: Range<usize>) {
+    assert_same(kind, samples, self::segments(kind, segments));
+}
+
+/// The samples of these segments of the clear media.
+pub fn segments(kind: Kind, segments: Range<usize>) -> &'static [Vec<u8>] {
+    let begins: [usize; SEGMENTS + 1] = match kind {
+        Kind::Picture => [0, 50, 100, PICTURES],
+        Kind::Sound => [0, 88, 174, SOUNDS],
     };
-    let clear = self::samples(kind);
-    assert_same(kind, samples, &clear[clear.len() - count..]);
+    &samples(kind)[begins[segments.start]..begins[segments.end]]
 }
 
 /// Says which one differs without printing all of them.

@@ -75,7 +75,7 @@ impl Protection {
 /// What has been seen in a player so far.
 #[derive(Default)]
 pub struct Seen {
-    /// What left each decryptor, in the order in which they began.
+    /// What left each decryptor since it was flushed, in the order in which they began.
     decrypted: Vec<Decrypted>,
     /// Protection events that came to the elements `sessiontoken`.
     pub came: Vec<Protection>,
@@ -203,7 +203,7 @@ impl<'a> Setup<'a> {
     pub fn new(player: Player, operator: &'a Operator) -> Self {
         Self {
             player,
-            uri: operator.programme().uri(operator),
+            uri: operator.uri(),
             pace: Pace::AtOnce,
             config: gst::Structure::builder("session-token-config")
                 .field("location", operator.location())
@@ -459,10 +459,11 @@ impl Show {
         operator.set_licences(Licences::Hang);
         self.start();
         operator.wait_for_licence_requests(1);
+        let asked = operator.token_requests().len();
         operator.revoke();
         operator.set_auth(Auth::Hang);
         operator.release_licences();
-        operator.wait_for_token_requests(2);
+        operator.wait_for_token_requests(asked + 1);
         self.wait_until_all_waits_for_the_token(operator);
         // No player seeks before it plays.
         self.wait_for_picture(gst::ClockTime::ZERO);
@@ -493,6 +494,11 @@ impl Show {
     /// Forgets what was seen so far.
     pub fn forget(&self) {
         *self.watched.lock() = Seen::default();
+    }
+
+    #[allow(dead_code, reason = "the soak changes channels with it")]
+    pub fn pipeline(&self) -> &gst::Pipeline {
+        &self.pipeline
     }
 
     /// The element of that factory.
@@ -583,7 +589,7 @@ impl Drop for Show {
 }
 
 /// The store of tokens that a decryptor finds.
-fn store_before(decryptor: &gst::Element) -> glib::Object {
+pub fn store_before(decryptor: &gst::Element) -> glib::Object {
     let sink = decryptor.static_pad("sink").expect("a sink pad");
     let mut query = gst::query::Context::new("drm-session-token");
     assert!(sink.peer_query(query.query_mut()), "there is no store");
@@ -697,6 +703,14 @@ fn watch_decryptor(element: &gst::Element, watched: &Arc<Watched>) {
         gst::PadProbeReturn::Ok
     });
     let source = element.static_pad("src").expect("a source pad");
+    let flushed = watched.clone();
+    let decryptor = element.name().to_string();
+    source.add_probe(gst::PadProbeType::EVENT_FLUSH, move |_, info| {
+        if info.event().expect("an event probe").type_() == gst::EventType::FlushStop {
+            flushed.change(|seen| seen.decrypted.retain(|one| one.decryptor != decryptor));
+        }
+        gst::PadProbeReturn::Ok
+    });
     let decrypted = watched.clone();
     let decryptor = element.name().to_string();
     source.add_probe(

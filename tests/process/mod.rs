@@ -5,7 +5,8 @@
 #![allow(dead_code, reason = "each test program takes what it needs")]
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::sync::OnceLock;
@@ -76,6 +77,30 @@ pub fn refusing() -> Headend {
         body: r#"{"title":"No subscription"}"#.to_owned(),
     });
     headend
+}
+
+/// Host and port of a head-end.
+pub fn address(headend: &Headend) -> String {
+    let origin = headend.url("");
+    let address = origin.strip_prefix("http://");
+    address.expect("an http URL").to_owned()
+}
+
+/// Has a request of its own answered. The head-end works in one thread, so it has answered every request that came before.
+#[track_caller]
+pub fn catch_up(headend: &Headend) {
+    let address = address(headend);
+    let mut connection = TcpStream::connect(&address).expect("a connection");
+    write!(
+        connection,
+        "GET /record HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+    )
+    .expect("the head-end reads");
+    let mut reply = Vec::new();
+    connection
+        .read_to_end(&mut reply)
+        .expect("the head-end answers");
+    assert!(reply.starts_with(b"HTTP/1.1 200"));
 }
 
 /// The test media.
