@@ -1,0 +1,392 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Carries out the steps of the script with real players, and compares what comes of each with what must.
+//!
+//! Who stops or seeks before the end waits until all has come: see `Operator::start_for_stopping` of the playback tests.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::thread;
+
+use gst::prelude::*;
+use headend::{Auth, Licences};
+
+use crate::operator::{Operator, Place, granting};
+use crate::player::Player;
+use crate::programme::Programme;
+use crate::reference::{SEGMENTS, assert_segments, segments as part};
+use crate::script::{Act, End, Failure, Step, Then, stale_at_first};
+use crate::show::{Kind, NEVER, Setup, Show, store_before};
+
+/// Plays a step, which leaves nothing.
+pub fn play(step: &Step, place: &Place) {
+    Operator::begin(format!("{step:?}"));
+    let mut scene = Scene {
+        step,
+        place,
+        generations: BTreeSet::new(),
+    };
+    scene.act();
+    Operator::expect(&step.outcome);
+    let generations: Vec<_> = scene.generations.into_iter().collect();
+    assert_eq!(generations, step.outcome.generations, "generations");
+}
+
+struct Scene<'a> {
+    step: &'a Step,
+    place: &'a Place,
+    /// Of the tokens that came to decryptors.
+    generations: BTreeSet<u32>,
+}
+
+/// What all wait for as long as it takes.
+fn setup(player: Player, operator: &Operator) -> Setup<'_> {
+    let setup = Setup::new(player, operator).config("timeout", NEVER);
+    match operator.programme() {
+        Programme::Usual | Programme::Cbcs | Programme::Rotating | Programme::Periods => setup,
+        // HLS does not say where the licence server is.
+        _ => setup.config("license-url", operator.licence_url()),
+    }
+}
+
+/// Logs the account out, as an application does that has no player at this moment.
+fn log_out(operator: &Operator) {
+    let element = gst::ElementFactory::make("sessiontoken")
+        .property("location", operator.location())
+        .build();
+    let element = element.expect("the plugin has it");
+    element.emit_by_name::<()>("clear-token", &[]);
+}
+
+/// Has the sinks take the rest as fast as it comes.
+fn hurry(show: &Show) {
+    for element in show.pipeline().iterate_recurse() {
+        // A list that has changed meanwhile begins again.
+        let Ok(element) = element else { continue };
+        let factory = element.factory();
+        if factory.is_some_and(|factory| factory.name() == "fakesink") {
+            element.set_property("sync", false);
+        }
+    }
+}
+
+impl Scene<'_> {
+    fn act(&mut self) {
+        let player = self.step.player;
+        let number = self.step.number;
+        match &self.step.act {
+            Act::Tune(programme) | Act::FirstTune(programme) => {
+                self.tune(&self.operator(*programme));
+            }
+            Act::Seek(to) => self.seek(to),
+            Act::OtherChannel { from, to } => self.change_channel(*from, *to),
+            Act::TokenRefused(status) => {
+                let operator = self.operator(Programme::Usual);
+                operator.set_auth(stale_at_first(number));
+                operator.set_refusal(*status);
+                self.tune_with_bad_token(&operator);
+            }
+            Act::TokenRefusedInMidFilm { status, then } => self.refuse_in_mid_film(*status, *then),
+            Act::NoToken(status) => {
+                let operator = self.operator(Programme::Usual).for_stopping(player);
+                operator.set_auth(Auth::Hang);
+                let show = self.start(setup(player, &operator));
+                show.wait_until_all_waits_for_the_token(&operator);
+                operator.refuse_tokens(*status);
+                operator.release();
+                self.fails(&show, &operator);
+            }
+            Act::TokenAfter(failure) => {
+                let operator = self.operator(Programme::Usual);
+                operator.set_auth(Auth::Sequence(vec![failure.clone(), Auth::Grant]));
+                self.tune(&operator);
+            }
+            Act::TokenLate => {
+                let operator = self.operator(Programme::Usual);
+                operator.set_auth(Auth::Hang);
+                let show = self.start(setup(player, &operator));
+                show.wait_until_all_waits_for_the_token(&operator);
+                operator.release();
+                self.ends_well(&show, &operator);
+            }
+            Act::NoLicence(status) => {
+                let operator = self.operator(Programme::Rotating);
+                operator.set_licences(Licences::Hang);
+                let show = self.start(setup(player, &operator));
+                show.wait_until_all_waits_for_the_licence(&operator);
+                operator.wait_for_licence_requests(1);
+                operator.set_licences(Licences::Refuse(*status));
+                operator.release_licences();
+                self.fails(&show, &operator);
+            }
+            Act::GivenUp => {
+                let operator = self.operator(Programme::Usual).for_stopping(player);
+                operator.set_auth(granting(format!("the-only-one-{number}")));
+                operator.set_licences(Licences::Hang);
+                let show = self.start(setup(player, &operator));
+                show.wait_until_all_waits_for_the_licence(&operator);
+                operator.release_licences();
+                self.fails(&show, &operator);
+            }
+            Act::StopAtToken { at_null, and_again } => self.stop_at_token(*at_null, *and_again),
+            Act::StopAtLicence { at_null } => {
+                let operator = self.operator(Programme::Usual).for_stopping(player);
+                operator.set_licences(Licences::Hang);
+                // The request is the runtime's now: a tune that comes before it has ended shares it, if it asks for the same.
+                let own = format!("{}?step={number}", operator.licence_url());
+                let show = self.start(setup(player, &operator).config("license-url", own));
+                show.wait_until_all_waits_for_the_licence(&operator);
+                self.stops(&show, &operator, at(*at_null));
+                operator.release();
+            }
+            Act::LogOut => {
+                let operator = self.operator(Programme::Usual);
+                self.tune(&operator);
+                log_out(&operator);
+                self.tune(&operator);
+            }
+            Act::SideBySide(other) => {
+                let operator = self.operator(Programme::Usual);
+                operator.set_licences(Licences::Hang);
+                let shows = [player, *other].map(|player| self.start(setup(player, &operator)));
+                for show in &shows {
+                    show.wait_until_every_stream_waits_for_the_licence(&operator);
+                }
+                operator.release();
+                for show in &shows {
+                    self.ends_well(show, &operator);
+                }
+            }
+            Act::RenewedAhead => self.renew_ahead(),
+            Act::Restart => {
+                let operator = self.operator(Programme::Usual);
+                operator.restart();
+                self.tune_with_bad_token(&operator);
+                log_out(&operator);
+                self.tune(&operator);
+            }
+        }
+    }
+
+    fn operator(&self, programme: Programme) -> Operator {
+        Operator::new(self.place, self.step.account, self.step.number, programme)
+    }
+
+    fn start(&self, setup: Setup<'_>) -> Show {
+        let show = setup.open();
+        show.start();
+        show
+    }
+
+    /// Plays to the end.
+    fn tune(&mut self, operator: &Operator) -> Show {
+        let show = self.start(setup(self.step.player, operator));
+        self.ends_well(&show, operator);
+        show
+    }
+
+    /// Plays to the end when all streams have waited for the one licence for which the token is refused.
+    fn tune_with_bad_token(&mut self, operator: &Operator) -> Show {
+        operator.set_licences(Licences::Hang);
+        let show = self.start(setup(self.step.player, operator));
+        show.wait_until_every_stream_waits_for_the_licence(operator);
+        operator.release_licences();
+        self.ends_well(&show, operator);
+        show
+    }
+
+    fn seek(&mut self, to: &[u64]) {
+        let player = self.step.player;
+        let operator = self.operator(Programme::Usual).for_stopping(player);
+        let show = self.play_in_time(&operator);
+        let (last, others) = to.split_last().expect("one at the least");
+        for ms in others {
+            self.seek_to(&show, *ms);
+            show.wait_until_all_has_come(&operator);
+            show.wait_for_picture(gst::ClockTime::ZERO);
+        }
+        self.seek_to(&show, *last);
+        hurry(&show);
+        self.ends_well(&show, &operator);
+    }
+
+    /// Plays each picture at its time, when all is here.
+    fn play_in_time(&self, operator: &Operator) -> Show {
+        operator.set_licences(Licences::Hang);
+        let show = self.start(setup(self.step.player, operator).in_time());
+        show.wait_until_all_waits_for_the_licence(operator);
+        operator.release_licences();
+        // No player seeks before it plays.
+        show.wait_for_picture(gst::ClockTime::ZERO);
+        show
+    }
+
+    fn seek_to(&mut self, show: &Show, ms: u64) {
+        self.note_generations(show);
+        show.forget();
+        show.seek(gst::ClockTime::from_mseconds(ms));
+    }
+
+    fn change_channel(&mut self, from: Programme, to: Programme) {
+        let show = self.tune(&self.operator(from));
+        show.stop(gst::State::Ready);
+        show.forget();
+        let operator = self.operator(to);
+        match self.step.player {
+            Player::Playbin | Player::Playbin3 => {
+                show.pipeline().set_property("uri", operator.uri());
+            }
+            Player::WrittenOut => {
+                let source = show.element("souphttpsrc").expect("the line names it");
+                source.set_property("location", operator.uri());
+            }
+        }
+        show.start();
+        self.ends_well(&show, &operator);
+    }
+
+    fn refuse_in_mid_film(&mut self, status: u16, then: Then) {
+        let operator = self.operator(Programme::Rotating);
+        operator.set_refusal(status);
+        // In time, so that the first part of the film is not over before the viewer seeks: dashdemux2 then says that all of it is.
+        let show = setup(self.step.player, &operator).in_time().open();
+        show.start_and_wait_for_another_token_in_mid_film(&operator);
+        match then {
+            Then::GoesOn => operator.release(),
+            Then::Seeks => {
+                self.seek_to(&show, 0);
+                show.wait_until_all_waits_for_the_token(&operator);
+                operator.release();
+            }
+            Then::Stops => {}
+        }
+        match then {
+            Then::GoesOn | Then::Seeks => {
+                hurry(&show);
+                self.ends_well(&show, &operator);
+            }
+            Then::Stops => self.stops(&show, &operator, gst::State::Ready),
+        }
+        drop(show);
+        log_out(&operator);
+        if then == Then::Stops {
+            operator.release();
+        }
+        let operator = self.operator(Programme::Usual);
+        let show = self.start(setup(self.step.player, &operator));
+        self.plays(&show, &operator, 0);
+    }
+
+    fn stop_at_token(&mut self, at_null: bool, and_again: bool) {
+        let player = self.step.player;
+        let operator = self.operator(Programme::Usual).for_stopping(player);
+        operator.set_auth(Auth::Hang);
+        let show = self.start(setup(player, &operator));
+        show.wait_until_all_waits_for_the_token(&operator);
+        if !and_again {
+            self.stops(&show, &operator, at(at_null));
+            operator.release();
+            return;
+        }
+        show.stop(at(at_null));
+        show.forget();
+        show.start();
+        show.wait_until_all_waits_for_the_token(&operator);
+        operator.release();
+        self.ends_well(&show, &operator);
+    }
+
+    fn renew_ahead(&mut self) {
+        let player = self.step.player;
+        let operator = self.operator(Programme::Usual).for_stopping(player);
+        operator.set_auth(Auth::Sequence(vec![Auth::GrantFor(2), Auth::Grant]));
+        let show = self.play_in_time(&operator);
+        operator.wait_for_token_requests(2);
+        let decryptor = show.element("clearkeydec").expect("one is plugged");
+        let store = store_before(&decryptor);
+        while store.property::<u32>("generation") < 2 {
+            thread::yield_now();
+        }
+        self.seek_to(&show, 0);
+        hurry(&show);
+        self.ends_well(&show, &operator);
+    }
+
+    fn note_generations(&mut self, show: &Show) {
+        show.seen(|seen| {
+            for reached in &seen.reached {
+                let request = reached.key_request().expect("a key request");
+                let generation = request.get("generation");
+                self.generations.insert(generation.expect("a number"));
+            }
+        });
+        let decryptor = show.element("clearkeydec").expect("one is plugged");
+        let generation = store_before(&decryptor).property("generation");
+        if generation > 0 {
+            self.generations.insert(generation);
+        }
+    }
+
+    /// Plays to the end, as the script wants it.
+    fn ends_well(&mut self, show: &Show, operator: &Operator) {
+        match self.step.outcome.end {
+            End::Whole => self.plays(show, operator, 0),
+            End::From(segment) => self.plays(show, operator, segment),
+            ref end => panic!("it played to the end, and not {end:?}"),
+        }
+    }
+
+    fn plays(&mut self, show: &Show, operator: &Operator, from: usize) {
+        show.end().assert_well();
+        self.has(show, operator, from..SEGMENTS);
+    }
+
+    /// Asserts that these segments have been decrypted, and nothing else.
+    fn has(&mut self, show: &Show, operator: &Operator, segments: Range<usize>) {
+        self.note_generations(show);
+        for kind in operator.kinds() {
+            show.seen(|seen| assert_segments(*kind, &seen.decrypted(*kind), segments.clone()));
+        }
+    }
+
+    /// Fails as the script wants it, and stops.
+    fn fails(&mut self, show: &Show, operator: &Operator) {
+        let ended = show.end();
+        let complaint = ended.error();
+        let details = complaint.details.as_ref().expect("details");
+        let End::Failure(segments, failure) = &self.step.outcome.end else {
+            panic!("it failed: {ended:?}");
+        };
+        let Failure {
+            from,
+            reason,
+            http_status,
+        } = failure;
+        assert_eq!(complaint.from, *from, "{ended:?}");
+        assert_eq!(details.get("reason"), Ok(*reason), "{ended:?}");
+        let status = Ok(u32::from(*http_status));
+        assert_eq!(details.get("http-status"), status, "{ended:?}");
+        self.has(show, operator, segments.clone());
+        show.stop(gst::State::Null);
+    }
+
+    /// Is stopped, when what the script wants has been played.
+    fn stops(&mut self, show: &Show, operator: &Operator, state: gst::State) {
+        let End::Stopped(segments) = &self.step.outcome.end else {
+            panic!("it was stopped");
+        };
+        show.wait_until("what is to be decrypted before the viewer stops", |seen| {
+            let is_there = |kind: &Kind| seen.count(*kind) >= part(*kind, segments.clone()).len();
+            operator.kinds().iter().all(is_there)
+        });
+        self.has(show, operator, segments.clone());
+        show.stop(state);
+    }
+}
+
+fn at(null: bool) -> gst::State {
+    match null {
+        true => gst::State::Null,
+        false => gst::State::Ready,
+    }
+}
