@@ -19,6 +19,10 @@ use super::{Endpoint, Patience};
 /// Clients that are kept. A player has three or four: the auth service's, the licence server's, one for each timeout, and that for playlists.
 const KEPT: usize = 8;
 
+/// How long a connection for playlists is kept for the next one. A live playlist comes again after its target duration, which is seldom more
+/// than ten seconds.
+const IDLE: Duration = Duration::from_secs(20);
+
 /// What makes two requests share a client.
 #[derive(Clone, PartialEq, Eq)]
 struct Kind {
@@ -103,7 +107,7 @@ fn build(kind: &Kind) -> Result<Client, Failure> {
                 env!("CARGO_PKG_VERSION")
             )),
         // Playlists are long, and full of what is nearly the same.
-        Purpose::Files => builder.gzip(true),
+        Purpose::Files => builder.gzip(true).pool_idle_timeout(IDLE),
     };
     builder.build().map_err(|error| {
         Failure::misconfigured(format!(
