@@ -12,7 +12,7 @@ use crate::playlist::Protection;
 pub(crate) const PARTS: usize = 3;
 
 /// The folder of each part.
-const FOLDERS: [&str; PARTS] = ["cenc", "periods", "periods"];
+pub(crate) const FOLDERS: [&str; PARTS] = ["cenc", "periods", "periods"];
 
 /// Picture or sound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,9 +59,14 @@ impl Track {
 }
 
 impl Film {
-    /// Reads a track of the film in this folder. The client has the init segment of each part where
-    /// that says which gets the part's folder.
-    pub(crate) fn read(media: &Path, track: Track, place: impl Fn(&str) -> String) -> Option<Self> {
+    /// Reads a track of the film in this folder. The key of each part is that of the init segment in
+    /// the part's folder of these; the client has its init segment where that says which gets that folder.
+    pub(crate) fn read(
+        media: &Path,
+        track: Track,
+        keys: [&str; PARTS],
+        place: impl Fn(&str) -> String,
+    ) -> Option<Self> {
         let name = match track {
             Track::Video => "cenc/video.m3u8",
             Track::Audio => "cenc/audio.m3u8",
@@ -73,7 +78,7 @@ impl Film {
             .map(str::to_owned)
             .collect();
         let mut protections = Vec::new();
-        for folder in FOLDERS {
+        for folder in keys {
             let init = init(media, folder, track)?;
             protections.push(Protection::of(&init, &place(folder))?);
         }
@@ -92,7 +97,12 @@ pub(crate) fn init(media: &Path, folder: &str, track: Track) -> Option<Vec<u8>> 
 
 /// Where a part is in the folder of the media, as a path.
 pub(crate) fn part(track: Track, part: usize) -> String {
-    format!("{}/{}_{}.m4s", FOLDERS[part], track.letter(), part + 1)
+    format!("{}/{}", FOLDERS[part], part_name(track, part))
+}
+
+/// What the file of a part is called.
+pub(crate) fn part_name(track: Track, part: usize) -> String {
+    format!("{}_{}.m4s", track.letter(), part + 1)
 }
 
 #[cfg(test)]
@@ -106,7 +116,7 @@ mod tests {
 
     #[test]
     fn a_film_has_the_packagers_durations_and_two_keys() {
-        let film = Film::read(media(), Track::Audio, |folder| folder.to_owned()).expect("a film");
+        let film = Film::read(media(), Track::Audio, FOLDERS, str::to_owned).expect("a film");
         assert_eq!(film.seconds, ["2.020", "1.997", "1.983"]);
         let [first, second, third] = film.protections;
         assert_eq!(first.map, "#EXT-X-MAP:URI=\"cenc\"\n");

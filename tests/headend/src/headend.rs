@@ -263,6 +263,12 @@ impl Headend {
         self.shared.update(|state| state.gzip = gzip);
     }
 
+    /// Says how many segments the playlists of the live channels have from now on; 6 otherwise. To be said before the
+    /// first request for one of them, with which the channels begin.
+    pub fn set_live_window(&self, segments: u64) {
+        self.shared.update(|state| state.live.set_window(segments));
+    }
+
     /// Lets the live channel end after so many segments, counted from its first,
     /// number 0: its playlists say so when they have the last of them. Those that are there already
     /// stay, so after 0 segments is at once.
@@ -373,6 +379,12 @@ impl Headend {
     /// Forgets all requests so far, but not those for a WebSocket.
     pub fn clear_record(&self) {
         self.shared.update(|state| state.record.clear());
+    }
+
+    /// How many connections have been made so far, for whatever.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.shared.state().connections
     }
 
     /// Waits until the record is as the predicate wants it. Returns whether it came to that before

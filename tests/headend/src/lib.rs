@@ -9,7 +9,7 @@
 //! passes here has passed through the whole stack.
 //!
 //! For HLS the origin makes more of the same media than lies there: `/hls/live/` and
-//! `/hls/live-steady/` have them without end, with keys that rotate, `/hls/variants/` the picture twice, with two keys, and
+//! `/hls/live-steady/` have them without end, with keys that rotate, `/hls/live-clear/` and `/hls/live-clear-both-keys/` the same with clear segments, `/hls/variants/` the picture twice, with two keys, and
 //! `/hls/aes128/` and `/hls/aes128-no-map/` all of it encrypted as a whole, without DRM.
 //!
 //! The auth services are RDK's own, the same behind Thunder, and OpenTV's Authentication Gateway

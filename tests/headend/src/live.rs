@@ -8,17 +8,20 @@
 //! GStreamer's own demuxers do not play fragmented MP4 beyond that (1.22), there is the same channel
 //! with the same discontinuities and a timeline that always goes on.
 //!
+//! Two more have the segments in the clear, and key tags all the same, of one key or of both by turns: whoever
+//! measures what a demuxer makes of the tags needs no decryptor then.
+//!
 //! What there is at a moment is decided by nothing but the moment ([`Edge`]).
 
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::film::{self, Film, PARTS, Track};
+use crate::film::{self, FOLDERS, Film, PARTS, Track};
 use crate::mp4;
 use crate::playlist::{Segment, media_playlist};
 
-/// How many segments a playlist has.
+/// How many segments a playlist has, unless a test wants others.
 const WINDOW: u64 = 6;
 /// How many segments more can be fetched, for clients that have an older playlist.
 const GRACE: u64 = 3;
@@ -26,23 +29,40 @@ const GRACE: u64 = 3;
 const PACE: Duration = Duration::from_secs(2);
 /// How many segments a turn of the film has.
 const TURN: u64 = PARTS as u64;
+/// The folder of the film that is not encrypted.
+const CLEAR: &str = "clear";
 /// After how many segments there is a discontinuity, where a timeline begins anew if it does.
 const RENEWAL: u64 = 2 * TURN;
 
-/// The channel's clock.
-#[derive(Debug, Default)]
+/// The channels' clock.
+#[derive(Debug)]
 pub(crate) struct Live {
     begun: Option<Instant>,
+    window: u64,
     end: Option<u64>,
 }
 
-/// What becomes of the timeline from turn to turn.
+impl Default for Live {
+    fn default() -> Self {
+        Self {
+            begun: None,
+            window: WINDOW,
+            end: None,
+        }
+    }
+}
+
+/// One of the channels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Timeline {
-    /// It begins anew before every other turn.
+pub(crate) enum Channel {
+    /// Its timeline begins anew before every other turn.
     Renewed,
-    /// It goes on, until after a day its times have no room in the segments any more.
+    /// Its timeline goes on, until after a day its times have no room in the segments any more.
     Steady,
+    /// That in the clear, with the tags of one key.
+    Clear,
+    /// That in the clear, with the tags of both keys by turns.
+    ClearWithBothKeys,
 }
 
 /// How far the channel is.
@@ -50,6 +70,8 @@ pub(crate) enum Timeline {
 pub(crate) struct Edge {
     /// How many segments have been published.
     published: u64,
+    /// How many a playlist has.
+    window: u64,
     /// Whether there are no more to come.
     ended: bool,
 }
@@ -62,7 +84,12 @@ impl Live {
 
     pub(crate) fn edge(&self, now: Instant) -> Edge {
         let elapsed = self.begun.map_or(Duration::ZERO, |begun| now - begun);
-        Edge::after(elapsed, self.end)
+        Edge::after(elapsed, self.window, self.end)
+    }
+
+    /// Says how many segments a playlist has.
+    pub(crate) fn set_window(&mut self, segments: u64) {
+        self.window = segments;
     }
 
     /// Says after how many segments the channel ends. None is taken back that has been published.
@@ -73,17 +100,18 @@ impl Live {
 
 impl Edge {
     /// That of a channel that has run for so long, and ends after so many segments.
-    fn after(elapsed: Duration, end: Option<u64>) -> Self {
-        let published = WINDOW + elapsed.as_secs() / PACE.as_secs();
+    fn after(elapsed: Duration, window: u64, end: Option<u64>) -> Self {
+        let published = window + elapsed.as_secs() / PACE.as_secs();
         Self {
             published: end.map_or(published, |end| end.min(published)),
+            window,
             ended: end.is_some_and(|end| end <= published),
         }
     }
 
     /// The first segment of the playlist.
     fn first(self) -> u64 {
-        self.published.saturating_sub(WINDOW)
+        self.published.saturating_sub(self.window)
     }
 
     fn has(self, number: u64) -> bool {
@@ -119,12 +147,51 @@ fn is_discontinuity(number: u64) -> bool {
     number > 0 && number.is_multiple_of(RENEWAL)
 }
 
-impl Timeline {
+impl Channel {
+    /// That of this folder of the origin.
+    pub(crate) fn of(folder: &str) -> Option<Self> {
+        match folder {
+            "/hls/live" => Some(Self::Renewed),
+            "/hls/live-steady" => Some(Self::Steady),
+            "/hls/live-clear" => Some(Self::Clear),
+            "/hls/live-clear-both-keys" => Some(Self::ClearWithBothKeys),
+            _ => None,
+        }
+    }
+
+    fn is_clear(self) -> bool {
+        matches!(self, Self::Clear | Self::ClearWithBothKeys)
+    }
+
+    /// By whose key tags each part of the film goes.
+    fn keys(self) -> [&'static str; PARTS] {
+        match self {
+            Self::Clear => [FOLDERS[0]; PARTS],
+            Self::Renewed | Self::Steady | Self::ClearWithBothKeys => FOLDERS,
+        }
+    }
+
+    /// What the init segment for the key from this folder is called.
+    fn init_name(self, track: Track, folder: &str) -> String {
+        match self.is_clear() {
+            true => init_name(track, CLEAR),
+            false => init_name(track, folder),
+        }
+    }
+
+    /// Where a part of the film is in the folder of the media.
+    fn part(self, track: Track, part: usize) -> String {
+        match self.is_clear() {
+            true => format!("{CLEAR}/{}", film::part_name(track, part)),
+            false => film::part(track, part),
+        }
+    }
+
     /// By how many ticks a segment is later than its part of the film.
     fn offset(self, track: Track, number: u64) -> u64 {
         match self {
             Self::Renewed => number % RENEWAL / TURN * track.length(),
-            Self::Steady => number / TURN * track.longest_length(),
+            _ => number / TURN * track.longest_length(),
         }
     }
 }
@@ -143,23 +210,24 @@ pub(crate) fn is_media_playlist(name: &str) -> bool {
 }
 
 /// What has this name, when the channel is that far.
-pub(crate) fn read(media: &Path, name: &str, edge: Edge, timeline: Timeline) -> Option<Vec<u8>> {
+pub(crate) fn read(media: &Path, name: &str, edge: Edge, channel: Channel) -> Option<Vec<u8>> {
     if let Some(track) = track_of(name) {
-        let film = Film::read(media, track, |folder| init_name(track, folder))?;
+        let place = |folder: &str| channel.init_name(track, folder);
+        let film = Film::read(media, track, channel.keys(), place)?;
         return Some(edge.playlist(track, &film).into());
     }
     if name == "master.m3u8" {
         return fs::read(media.join("cenc/master.m3u8")).ok();
     }
     for track in [Track::Video, Track::Audio] {
-        for folder in ["cenc", "periods"] {
+        for folder in [FOLDERS[0], FOLDERS[1], CLEAR] {
             if name == init_name(track, folder) {
                 return film::init(media, folder, track);
             }
         }
         if let Some(number) = number_of(name, track) {
-            let path = media.join(film::part(track, part(number)));
-            let offset = timeline.offset(track, number);
+            let path = media.join(channel.part(track, part(number)));
+            let offset = channel.offset(track, number);
             let segment = || mp4::retimed(fs::read(path).ok()?, offset);
             return edge.has(number).then(segment)?;
         }
@@ -202,7 +270,7 @@ mod tests {
     }
 
     fn playlist(seconds: u64, end: Option<u64>) -> String {
-        Edge::after(Duration::from_secs(seconds), end).playlist(Track::Video, &film())
+        Edge::after(Duration::from_secs(seconds), WINDOW, end).playlist(Track::Video, &film())
     }
 
     /// The media playlist without what comes before its segments.
@@ -316,6 +384,7 @@ mod tests {
         live.end_after(1, later);
         let edge = Edge {
             published: 9,
+            window: WINDOW,
             ended: true,
         };
         assert_eq!(live.edge(later), edge);
@@ -324,15 +393,15 @@ mod tests {
 
     #[test]
     fn segments_are_there_from_some_time_to_some_time() {
-        let edge = Edge::after(Duration::from_secs(20), None);
+        let edge = Edge::after(Duration::from_secs(20), WINDOW, None);
         let there: Vec<_> = (0..30).filter(|number| edge.has(*number)).collect();
         assert_eq!(there, (7..16).collect::<Vec<_>>());
-        assert!(read(media(), "v_16.m4s", edge, Timeline::Renewed).is_none());
-        assert!(read(media(), "v_15.m4s", edge, Timeline::Renewed).is_some());
-        assert!(read(media(), "a_6.m4s", edge, Timeline::Renewed).is_none());
+        assert!(read(media(), "v_16.m4s", edge, Channel::Renewed).is_none());
+        assert!(read(media(), "v_15.m4s", edge, Channel::Renewed).is_some());
+        assert!(read(media(), "a_6.m4s", edge, Channel::Renewed).is_none());
         for name in ["v_+8.m4s", "v_.m4s", "v_8.mp4", "x_8.m4s", "v8.m4s"] {
             assert!(
-                read(media(), name, edge, Timeline::Renewed).is_none(),
+                read(media(), name, edge, Channel::Renewed).is_none(),
                 "{name}"
             );
         }
@@ -343,8 +412,8 @@ mod tests {
         let times = |track: Track| -> Vec<u32> {
             let time = |number: u64| {
                 let name = format!("{}_{number}.m4s", track.letter());
-                let edge = Edge::after(PACE * number as u32, None);
-                decode_time(&read(media(), &name, edge, Timeline::Renewed).expect("a segment"))
+                let edge = Edge::after(PACE * number as u32, WINDOW, None);
+                decode_time(&read(media(), &name, edge, Channel::Renewed).expect("a segment"))
             };
             (0..13).map(time).collect()
         };
@@ -366,10 +435,10 @@ mod tests {
     // minute apart by then.
     #[test]
     fn a_steady_timeline_goes_on_and_keeps_sound_and_picture_together() {
-        let edge = Edge::after(Duration::from_secs(6000), None);
+        let edge = Edge::after(Duration::from_secs(6000), WINDOW, None);
         let name = |track: Track| format!("{}_2999.m4s", track.letter());
         let time = |track: Track, scale: f64| {
-            let segment = read(media(), &name(track), edge, Timeline::Steady).expect("a segment");
+            let segment = read(media(), &name(track), edge, Channel::Steady).expect("a segment");
             f64::from(decode_time(&segment)) / scale
         };
         let (video, audio) = (time(Track::Video, 12_800.0), time(Track::Audio, 44_100.0));
@@ -382,9 +451,9 @@ mod tests {
 
     #[test]
     fn every_file_in_a_playlist_is_there() {
-        let edge = Edge::after(Duration::from_secs(100), None);
+        let edge = Edge::after(Duration::from_secs(100), WINDOW, None);
         let text = |name| {
-            String::from_utf8(read(media(), name, edge, Timeline::Renewed).expect(name))
+            String::from_utf8(read(media(), name, edge, Channel::Renewed).expect(name))
                 .expect("a text")
         };
         let master = text("master.m3u8");
@@ -401,7 +470,7 @@ mod tests {
             assert_eq!(files.len(), 6);
             for name in maps.chain(files) {
                 assert!(
-                    read(media(), name, edge, Timeline::Renewed).is_some(),
+                    read(media(), name, edge, Channel::Renewed).is_some(),
                     "{name}"
                 );
             }

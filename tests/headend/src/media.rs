@@ -10,7 +10,7 @@ use hyper::body::Bytes;
 use hyper::header::{ACCEPT_RANGES, CONTENT_RANGE, HeaderValue, RANGE};
 use hyper::{HeaderMap, Uri};
 
-use crate::live::Timeline;
+use crate::live::Channel;
 use crate::manifest::{Operator, Variant, without_pssh};
 use crate::range::Wanted;
 use crate::record::{MediaRequest, header_list};
@@ -86,23 +86,21 @@ fn read(shared: &Shared, path: &str) -> Option<Bytes> {
     let contents = match folder {
         "/hls/aes128" => aes128::read(&media, &name, aes128::Init::Apart)?,
         "/hls/aes128-no-map" => aes128::read(&media, &name, aes128::Init::InFront)?,
-        "/hls/live" | "/hls/live-steady" => {
-            // What else lies there does not start the clock.
-            let edge = shared.update(|state| {
-                let now = Instant::now();
-                if live::is_media_playlist(&name) {
-                    state.live.begin(now);
-                }
-                state.live.edge(now)
-            });
-            let timeline = match folder {
-                "/hls/live" => Timeline::Renewed,
-                _ => Timeline::Steady,
-            };
-            live::read(&media, &name, edge, timeline)?
-        }
         "/hls/variants" => variants::read(&media, &name)?,
-        _ => fs::read(locate(&shared.media, &format!("{folder}/{name}"))?).ok()?,
+        _ => match Channel::of(folder) {
+            Some(channel) => {
+                // What else lies there does not start the clock.
+                let edge = shared.update(|state| {
+                    let now = Instant::now();
+                    if live::is_media_playlist(&name) {
+                        state.live.begin(now);
+                    }
+                    state.live.edge(now)
+                });
+                live::read(&media, &name, edge, channel)?
+            }
+            None => fs::read(locate(&shared.media, &format!("{folder}/{name}"))?).ok()?,
+        },
     };
     if name.ends_with(".mp4") && variant == Variant::NoPssh {
         return Some(without_pssh(contents).into());

@@ -47,6 +47,7 @@ pub(crate) async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, share
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
+                shared.update(|state| state.connections += 1);
                 tokio::spawn(admit(stream, tls.clone(), Arc::clone(&shared)));
             }
             // The client was gone before it was let in, or there are too many connections: then

@@ -54,6 +54,8 @@ pub(crate) struct State {
     pub(crate) live: Live,
     pub(crate) tokens: Tokens,
     pub(crate) token_header: Option<HeaderName>,
+    /// How many connections have been made.
+    pub(crate) connections: usize,
     pub(crate) record: Record,
 }
 
@@ -87,6 +89,7 @@ impl Shared {
                 live: Live::default(),
                 tokens: Tokens::new(),
                 token_header: None,
+                connections: 0,
                 record: Record::default(),
             }),
             changed: Condvar::new(),

@@ -9,7 +9,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::film::{self, Film, PARTS, Track};
+use crate::film::{self, FOLDERS, Film, PARTS, Track};
 use crate::playlist::{Segment, media_playlist};
 
 /// What the better variant claims to need, many times what the other does.
@@ -48,7 +48,7 @@ fn low(packaged: &str) -> String {
 
 fn high(media: &Path) -> Option<String> {
     let place = |folder: &str| format!("../{folder}/v_init.mp4");
-    let film = Film::read(media, Track::Video, place)?;
+    let film = Film::read(media, Track::Video, FOLDERS, place)?;
     let segments: Vec<_> = (0..PARTS)
         .map(|part| Segment {
             uri: format!("../{}", film::part(Track::Video, part)),

@@ -78,6 +78,8 @@ fn every_presentation_is_whole() {
         ("/hls/live/master-no-keys.m3u8", 1 + 2 * (1 + 2 + 6)),
         ("/hls/live/master-no-pssh.m3u8", 1 + 2 * (1 + 2 + 6)),
         ("/hls/live-steady/master.m3u8", 1 + 2 * (1 + 2 + 6)),
+        ("/hls/live-clear/master.m3u8", 1 + 2 * (1 + 1 + 6)),
+        ("/hls/live-clear-both-keys/master.m3u8", 1 + 2 * (1 + 1 + 6)),
         // What the second picture has in addition is a playlist, an init segment and two segments.
         ("/hls/variants/master.m3u8", 1 + 2 * (1 + 1 + 3) + 4),
         ("/hls/variants/master-no-pssh.m3u8", 1 + 2 * (1 + 1 + 3) + 4),
@@ -115,6 +117,27 @@ fn variants_of_live_playlists_have_no_tags_or_no_boxes() {
     assert_eq!(count(&playlist, "#EXT-X-MAP:"), 4);
     let init = get(&headend, "/hls/live/v_periods_init-no-pssh.mp4").body;
     assert!(!init.windows(4).any(|bytes| bytes == b"pssh"));
+}
+
+// A demuxer that is measured with these would be measured with something else.
+#[test]
+fn clear_channels_have_key_tags_and_nothing_encrypted() {
+    let headend = Headend::start().expect("a head-end");
+    headend.set_live_window(9);
+    // A map and two tags a key, which changes twice in three segments.
+    for (folder, keys) in [("live-clear", 1), ("live-clear-both-keys", 6)] {
+        let playlist = text(&headend, &format!("/hls/{folder}/video.m3u8"));
+        assert_eq!(count(&playlist, "#EXTINF:"), 9, "{playlist}");
+        assert_eq!(count(&playlist, "#EXT-X-MAP:"), keys);
+        assert_eq!(count(&playlist, "#EXT-X-KEY:"), 2 * keys);
+        let files = links("", &playlist).into_iter();
+        for name in files.filter(|name| name.ends_with(".m4s")) {
+            let segment = get(&headend, &format!("/hls/{folder}{name}")).body;
+            assert!(!segment.windows(4).any(|bytes| bytes == b"senc"), "{name}");
+        }
+        let init = get(&headend, &format!("/hls/{folder}/v_clear_init.mp4")).body;
+        assert!(!init.windows(4).any(|bytes| bytes == b"encv"), "{folder}");
+    }
 }
 
 #[test]
