@@ -21,6 +21,11 @@ impl Figures {
         self.add(time.as_secs_f64() * 1e3);
     }
 
+    /// The same for each of so many.
+    pub fn shared_by(&self, count: usize) -> Self {
+        Self(self.0.iter().map(|value| value / count as f64).collect())
+    }
+
     pub fn median(&self) -> f64 {
         self.0.get(self.0.len() / 2).copied().unwrap_or_default()
     }
@@ -31,6 +36,14 @@ impl Figures {
 
     pub fn least(&self) -> f64 {
         self.0.first().copied().unwrap_or_default()
+    }
+
+    /// What was counted: one number where it was the same each time.
+    pub fn count(&self) -> String {
+        match self.least() == self.most() {
+            true => format!("{:.0}", self.most()),
+            false => format!("{:.0}–{:.0}", self.least(), self.most()),
+        }
     }
 
     /// The median, and the least and the most around it.

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! What hlsdrmdemux adds to the stock demuxer that is inside: time and memory for playlists of any length, and the work of reading
+//! a live one again and again.
+//!
+//! `cargo bench --bench playlist` measures all; `cargo bench --bench playlist -- films`, `-- rewriting` and `-- live` a part of it. The last one takes
+//! ten minutes; `PLAYLIST_LIVE_MINUTES` sets another number.
+
+#[path = "../contestant/mod.rs"]
+mod contestant;
+mod demuxers;
+mod films;
+mod live;
+mod origin;
+mod rewriting;
+#[path = "../table/mod.rs"]
+mod table;
+
+// The plugin's own code, by itself: rewriting.
+#[allow(dead_code, unused_imports)]
+#[path = "../../src/cenc"]
+mod cenc {
+    mod init_data;
+    mod key;
+    pub mod playready;
+    pub mod pssh;
+
+    pub use init_data::MAX_INIT_DATA;
+    pub use key::KeyId;
+}
+#[allow(dead_code, unused_imports)]
+#[path = "../../src/failure.rs"]
+mod failure;
+#[allow(dead_code, unused_imports)]
+#[path = "../../src/hls/mod.rs"]
+mod hls;
+#[allow(dead_code, unused_imports)]
+#[path = "../../src/json.rs"]
+mod json;
+#[allow(dead_code, unused_imports)]
+#[path = "../../src/hlsdrmdemux/places.rs"]
+mod places;
+#[allow(dead_code, unused_imports)]
+#[path = "../../src/problem.rs"]
+mod problem;
+#[allow(dead_code, unused_imports)]
+#[path = "../../src/secret.rs"]
+mod secret;
+#[allow(dead_code, unused_imports)]
+#[path = "../../src/wait.rs"]
+mod wait;
+
+// Folders of the tests.
+#[path = "../../tests/process/mod.rs"]
+mod process;
+
+fn main() {
+    if let Some(orders) = contestant::orders() {
+        let orders: Vec<_> = orders.iter().map(String::as_str).collect();
+        match orders[..] {
+            [films::ORDER, demuxer, inside, warm_up, uri] => {
+                films::play(demuxer, inside, warm_up, uri)
+            }
+            [live::ORDER, demuxer, inside, uri] => live::play(demuxer, inside, uri),
+            _ => unreachable!("{orders:?}"),
+        }
+    }
+    let wanted = table::Wanted::from_arguments();
+    if wanted.has("rewriting") {
+        rewriting::measure();
+    }
+    if wanted.has("films") {
+        films::measure();
+    }
+    if wanted.has("live") {
+        live::measure();
+    }
+}
