@@ -287,3 +287,83 @@ impl Places for Desk<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url() -> Url {
+        Url::parse("https://cdn/live/video.m3u8").expect("a URL")
+    }
+
+    /// A playlist whose key is another one with each segment, these of them.
+    fn playlist(keys: std::ops::Range<usize>) -> String {
+        let segments = keys.map(|key| {
+            format!("#EXT-X-KEY:METHOD=SAMPLE-AES-CTR,KEYID=0x{key:032x},KEYFORMAT=\"drm\"\n#EXTINF:2,\n{key}.m4s\n")
+        });
+        format!(
+            "#EXTM3U\n#EXT-X-MAP:URI=\"i.mp4\"\n{}",
+            segments.collect::<String>()
+        )
+    }
+
+    /// How many places there are, and how many things are known of them.
+    fn counts(directory: &Directory) -> [usize; 5] {
+        let entries = lock(&directory.entries);
+        [
+            entries.places.len(),
+            entries.paths.len(),
+            entries.parts.len(),
+            entries.moments.len(),
+            entries.good.len(),
+        ]
+    }
+
+    // A box that is never switched off would run out of memory where an operator changes keys often.
+    #[test]
+    fn a_live_presentation_whose_keys_change_for_ever_fills_no_memory() {
+        for reads_one_map in [false, true] {
+            let directory = Directory::new("http://here".to_owned(), reads_one_map);
+            let mut most = [0; 5];
+            for first in (0..3 * MAX_PARTS).step_by(1000) {
+                let text = playlist(first..first + 1000 + 10);
+                directory.rewrite(text.as_bytes(), &url()).expect("it is");
+                let paths: Vec<_> = lock(&directory.entries).places.keys().cloned().collect();
+                paths
+                    .iter()
+                    .for_each(|path| directory.went_well(path, None));
+                let now = counts(&directory);
+                most = std::array::from_fn(|one| most[one].max(now[one]));
+            }
+            assert_eq!(most, [MAX_PARTS; 5], "{reads_one_map}");
+        }
+    }
+
+    // Each time it is read again it is the same to the demuxer, which would begin anew with other names.
+    #[test]
+    fn a_playlist_that_is_read_again_has_the_same_places_and_no_more_of_them() {
+        for reads_one_map in [false, true] {
+            let directory = Directory::new("http://here".to_owned(), reads_one_map);
+            let read = || {
+                let rewritten = directory.rewrite(playlist(0..100).as_bytes(), &url());
+                rewritten.expect("a playlist").text
+            };
+            let (text, before) = (read(), counts(&directory));
+            for _ in 0..50 {
+                assert_eq!(read(), text);
+            }
+            assert_eq!(counts(&directory), before);
+        }
+    }
+
+    #[test]
+    fn a_playlist_that_names_more_than_anybody_plays_is_refused() {
+        let directory = Directory::new("http://here".to_owned(), false);
+        let fits = directory.rewrite(playlist(0..MAX_NEW).as_bytes(), &url());
+        fits.expect("a playlist");
+        let directory = Directory::new("http://here".to_owned(), false);
+        let refused = directory.rewrite(playlist(0..MAX_NEW + 1).as_bytes(), &url());
+        let failure = refused.expect_err("it is refused");
+        assert!(failure.what.contains("more than 5000"), "{}", failure.what);
+    }
+}

@@ -79,6 +79,34 @@ fn assert_headers_reach_the_operator(player: Player) {
     }
 }
 
+/// An operator pays for every request: one for each file, as for what stock demuxers play.
+#[track_caller]
+fn assert_each_file_is_asked_for_once(player: Player) {
+    raise();
+    let operator = Operator::start_for(Programme::HlsCenc);
+    let (show, ended) = with_licences(Setup::new(player, &operator), &operator).play();
+    assert_played(&show, &ended, operator.kinds());
+    let requests = operator.media_requests().into_iter();
+    let mut names: Vec<_> = requests
+        .map(|request| request.path.replace("/hls/cenc/", ""))
+        .collect();
+    names.sort_unstable();
+    let expected = [
+        "a_1.m4s",
+        "a_2.m4s",
+        "a_3.m4s",
+        "a_init.mp4",
+        "audio.m3u8",
+        "master.m3u8",
+        "v_1.m4s",
+        "v_2.m4s",
+        "v_3.m4s",
+        "v_init.mp4",
+        "video.m3u8",
+    ];
+    assert_eq!(names, expected);
+}
+
 /// A presentation whose playlists are on another host.
 fn elsewhere(operator: &Operator, folder: &Path) {
     let to = folder.join("dash/elsewhere");
@@ -286,6 +314,10 @@ fn a_proxy_that_takes_all_is_told() {
 in_both_players! {
     fn the_headers_of_the_source_reach_the_operator(player: Player) {
         assert_headers_reach_the_operator(player);
+    }
+
+    fn each_file_is_asked_for_once(player: Player) {
+        assert_each_file_is_asked_for_once(player);
     }
 
     fn another_host_gets_no_cookie(player: Player) {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use gst::prelude::*;
-use headend::Headend;
+use headend::{Headend, MediaRequest};
 
 use super::raise;
 use crate::operator::Operator;
@@ -132,6 +132,18 @@ fn streams(demuxer: &str, inside: &str, uri: &str) -> BTreeMap<String, Vec<Buffe
     std::mem::take(buffers)
 }
 
+/// Asserts that the files of the first so many requests are those of the others. An operator pays for each.
+#[track_caller]
+fn assert_asked_alike(requests: &[MediaRequest], count: usize) {
+    let paths = |requests: &[MediaRequest]| {
+        let mut paths: Vec<_> = requests.iter().map(|one| one.path.clone()).collect();
+        paths.sort_unstable();
+        paths
+    };
+    let (without, with) = requests.split_at(count);
+    assert_eq!(paths(with), paths(without));
+}
+
 #[track_caller]
 fn assert_same_as_without(inside: &str, path: &str) {
     let headend = Headend::start().expect("a head-end");
@@ -139,7 +151,9 @@ fn assert_same_as_without(inside: &str, path: &str) {
     let without = streams(inside, inside, &uri);
     let counts: Vec<_> = without.values().map(Vec::len).collect();
     assert_eq!(counts, [SOUNDS, PICTURES]);
+    let asked_without = headend.media_requests().len();
     let with = streams("hlsdrmdemux", inside, &uri);
+    assert_asked_alike(&headend.media_requests(), asked_without);
     let names =
         |streams: &BTreeMap<String, Vec<Buffer>>| streams.keys().cloned().collect::<Vec<_>>();
     assert_eq!(names(&with), names(&without));
