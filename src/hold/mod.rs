@@ -23,8 +23,8 @@
 //!   sink pads (`gst_element_pads_activate`), so a streaming thread that waits here is free before its own pad waits for it.
 //! * The two waits of the streaming thread (for room, and for the drain before EOS) also look around, see [`Watch`].
 //!
-//! The task is started by the first hold and then parked until the element leaves PAUSED, because a pad's task that
-//! is paused keeps its thread just the same. Parked, it holds the source pad's stream lock, which nobody else wants.
+//! The task is started by a hold. When all is pushed it waits for more, with the source pad's stream lock, which nobody else wants; the streaming
+//! thread ends it with the next item that passes directly. A pad's task that is paused would keep its thread, and a wall of streams one for each.
 
 mod item;
 mod pads;
@@ -85,6 +85,8 @@ struct Shared {
     /// True where an item may be prepared and pushed without a look at the state. Only the
     /// streaming thread begins a hold, so what it reads here stays true while it pushes.
     direct: AtomicBool,
+    /// There is a task. Only the streaming thread starts one, and ends it while the pads are active.
+    has_task: AtomicBool,
     guarded: Guarded<State>,
 }
 
@@ -106,6 +108,7 @@ impl Default for Hold {
         Self {
             shared: Arc::new(Shared {
                 direct: AtomicBool::new(false),
+                has_task: AtomicBool::new(false),
                 guarded: Guarded::new(State::default()),
             }),
             watch: Mutex::default(),
@@ -169,6 +172,9 @@ impl Hold {
                 None => return Ok(gst::FlowSuccess::Ok),
             }
         };
+        if self.shared.has_task.load(Ordering::Relaxed) {
+            self.end_task(element.srcpad());
+        }
         match prepare(element, item) {
             Prepared::Push(item) | Prepared::After(_, item) => item.push(element.srcpad()),
             Prepared::Consumed => Ok(gst::FlowSuccess::Ok),
@@ -194,9 +200,29 @@ impl Hold {
             Ok(std::mem::replace(&mut state.started, true))
         })?;
         if !has_task {
+            self.shared.has_task.store(true, Ordering::Relaxed);
             start_task(element);
         }
         Ok(gst::FlowSuccess::Ok)
+    }
+
+    /// Ends the task, which has pushed all that was held. On the streaming thread, which waits for a moment until it has left.
+    fn end_task(&self, srcpad: &gst::Pad) {
+        let is_idle = self.change(|state| {
+            // It may be in a push still that a flush has made pointless.
+            state.dismissed = state.started && state.queue.is_empty() && state.working.is_none();
+            state.dismissed
+        });
+        if !is_idle {
+            return;
+        }
+        self.shared.has_task.store(false, Ordering::Relaxed);
+        // Somebody who deactivates the pad meanwhile has stopped it too.
+        let _ = srcpad.stop_task();
+        self.change(|state| {
+            state.dismissed = false;
+            state.started = false;
+        });
     }
 
     /// Holds the item, when there is room, behind what is held. Gives it back where the hold has
@@ -302,6 +328,7 @@ impl Hold {
     }
 
     fn activate(&self) {
+        self.shared.has_task.store(false, Ordering::Relaxed);
         self.change(|state| {
             *state = State {
                 active: true,
@@ -334,9 +361,9 @@ impl Hold {
     /// One step of the task.
     fn drain<E: Holding>(&self, element: &E) {
         let (mut state, _) = self.shared.guarded.wait(self.lock(), None, None, |state| {
-            !state.active || (!state.flushing && !state.queue.is_empty())
+            state.is_dismissed() || (!state.flushing && !state.queue.is_empty())
         });
-        if !state.active {
+        if state.is_dismissed() {
             drop(state);
             // So that it does not turn in circles until it is stopped.
             let _ = element.srcpad().pause_task();

@@ -54,6 +54,8 @@ pub struct State {
     pub unreported: Option<gst::FlowError>,
     /// The source pad has a task.
     pub started: bool,
+    /// That has nothing to do any more.
+    pub dismissed: bool,
     /// The thread of the task, while it has an item in its hands.
     pub working: Option<ThreadId>,
 }
@@ -87,6 +89,11 @@ impl State {
     pub fn keep(&mut self, is_kept: impl FnMut(&Slot) -> bool) {
         self.queue.retain(is_kept);
         self.held_bytes = self.queue.iter().map(|slot| slot.cost).sum();
+    }
+
+    /// Whether the task is to end.
+    pub fn is_dismissed(&self) -> bool {
+        !self.active || self.dismissed
     }
 
     /// Whether no more items are wanted.

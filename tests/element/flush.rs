@@ -416,3 +416,50 @@ fn a_player_may_pause_and_resume_while_it_waits() {
     assert_eq!(rig.log.items()[..5], sent);
     assert_eq!(headend.token_requests().len(), 1);
 }
+
+/// A wait has a thread, which the stream ends when it is over; meanwhile the player may seek or stop, at any moment of that. It would freeze.
+#[test]
+fn a_stream_that_waits_time_and_again_goes_on_whatever_the_player_does() {
+    const ROUNDS: usize = 300;
+    const BUFFERS: usize = 20;
+    let headend = headend(Auth::Grant);
+    let rig = Rig::new(sessiontoken(&headend));
+    let begin = || rig.send(&[stream_start().into(), caps_event().into()]);
+    begin();
+    for round in 0..ROUNDS {
+        headend.set_auth(Auth::Hang);
+        rig.element.emit_by_name::<()>("clear-token", &[]);
+        let held: [Input; 3] = [
+            protection(COMMON_SYSTEM, Some("dash/mpd")).into(),
+            segment().into(),
+            buffer(1).into(),
+        ];
+        rig.send(&held);
+        assert!(!rig.log.items().contains(&held[0].item()), "it waits");
+        thread::scope(|scope| {
+            let upstream = &rig.upstream;
+            scope.spawn(move || {
+                let pushes = (0..BUFFERS).map(|_| upstream.push(buffer(1)));
+                // A seek and a stop end it.
+                pushes.take_while(Result::is_ok).count()
+            });
+            headend.release();
+            match round % 3 {
+                0 => {}
+                1 => rig.send(&[flush_start().into()]),
+                _ => rig.set_state(gst::State::Ready),
+            }
+        });
+        match round % 3 {
+            0 => {}
+            1 => rig.send(&[flush_stop().into()]),
+            _ => {
+                rig.restart(gst::State::Ready);
+                begin();
+            }
+        }
+        let last: [Input; 2] = [segment().into(), buffer(2).into()];
+        rig.send(&last);
+        rig.log.wait_for(last[1].item());
+    }
+}
