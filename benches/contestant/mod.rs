@@ -75,15 +75,18 @@ impl Contestant {
 
     /// Waits for its figures.
     pub fn figures<const N: usize>(&mut self) -> [f64; N] {
-        let lines = self.lines.by_ref().lines().map_while(Result::ok);
-        let line = lines
-            .filter_map(|line| line.strip_prefix(FIGURES).map(str::to_owned))
-            .next();
-        let line = line.expect("it says its figures before it ends");
+        self.figures_unless_it_fails()
+            .expect("it says its figures before it ends")
+    }
+
+    /// The same of one that may fail for reasons that are not ours.
+    pub fn figures_unless_it_fails<const N: usize>(&mut self) -> Option<[f64; N]> {
+        let mut lines = self.lines.by_ref().lines().map_while(Result::ok);
+        let line = lines.find_map(|line| line.strip_prefix(FIGURES).map(str::to_owned))?;
         let figures = line.split_whitespace().map(|text| text.parse());
         let figures: Result<Vec<f64>, _> = figures.collect();
         let figures = figures.expect("numbers");
-        figures.try_into().expect("so many figures")
+        Some(figures.try_into().expect("so many figures"))
     }
 }
 

@@ -24,6 +24,10 @@ const SHORT: usize = 3;
 
 const RUNS: usize = 9;
 
+/// hlsdemux2 of GStreamer 1.22, also by itself, fails now and then with a film that it has whole before it has exposed its pad: "Can't push EOS on
+/// non-exposed pad" (`gst_adaptive_demux2_stream_end_of_manifest`). Those that failed are named on standard error.
+const ATTEMPTS: usize = 5;
+
 /// What is measured, in the order in which contestants say it.
 const MEASURED: [&str; 3] = [
     "From PLAYING to the first buffer behind the demuxer, ms",
@@ -84,14 +88,20 @@ fn sizes() {
 
 fn run(entrant: Entrant, headend: &Headend, length: usize) -> [f64; MEASURED.len()] {
     let url = |length, tags| headend.url(&format!("/hls/long/{}", origin::name(length, tags)));
-    let mut contestant = Contestant::start(&[
-        ORDER,
-        entrant.demuxer(),
-        entrant.inside,
-        &url(SHORT, entrant.tags),
-        &url(length, entrant.tags),
-    ]);
-    contestant.figures()
+    for _ in 0..ATTEMPTS {
+        let mut contestant = Contestant::start(&[
+            ORDER,
+            entrant.demuxer(),
+            entrant.inside,
+            &url(SHORT, entrant.tags),
+            &url(length, entrant.tags),
+        ]);
+        if let Some(figures) = contestant.figures_unless_it_fails() {
+            return figures;
+        }
+        eprintln!("failed: {}", entrant.name("many keys"));
+    }
+    panic!("it fails every time");
 }
 
 /// In the contestant: plays a short film to its end, and then begins the one that is measured.

@@ -23,6 +23,9 @@ const NO_HURRY: u32 = 300_000;
 /// After this long all is at rest: tokio keeps the threads on which it does what blocks for ten seconds.
 const REST: Duration = Duration::from_secs(12);
 
+/// Buffers that come later.
+const LATER: usize = 10;
+
 /// The W3C common system, which says nothing but key ids.
 const COMMON_SYSTEM: &str = "1077efec-c0b2-4d02-ace3-3c1e52e2fb4b";
 
@@ -95,6 +98,11 @@ pub fn stand(who: Who, count: usize, location: &str) -> ! {
         .collect();
     contestant::say(&[contestant::threads(), contestant::resident()]);
     wait_for(&arrival, count);
+    // They go on.
+    for _ in 0..LATER {
+        streams.iter().for_each(Stream::push);
+        wait_for(&arrival, count);
+    }
     contestant::say(&reading());
     // Whatever is there is there until then.
     let _kept = (warm, streams);
@@ -119,7 +127,8 @@ fn reading() -> Reading {
 /// An element, and the pads around it.
 struct Stream {
     _element: gst::Element,
-    _pads: [gst::Pad; 2],
+    upstream: gst::Pad,
+    _downstream: gst::Pad,
 }
 
 impl Stream {
@@ -153,11 +162,18 @@ impl Stream {
         for event in events {
             assert!(upstream.push_event(event), "an event is refused");
         }
-        let buffer = gst::Buffer::from_slice([0xa5; 100]);
-        upstream.push(buffer).expect("it is taken");
-        Self {
+        let stream = Self {
             _element: element,
-            _pads: [upstream, downstream],
-        }
+            upstream,
+            _downstream: downstream,
+        };
+        stream.push();
+        stream
+    }
+
+    /// A sample.
+    fn push(&self) {
+        let buffer = gst::Buffer::from_slice([0xa5; 100]);
+        self.upstream.push(buffer).expect("it is taken");
     }
 }
