@@ -551,7 +551,9 @@ fn start_task<E: Holding>(element: &E) {
             gst::StreamError::Failed,
             "no thread could be started for the data that is held",
         );
-        element.hold().change(|state| {
+        let hold = element.hold();
+        hold.shared.has_task.store(false, Ordering::Relaxed);
+        hold.change(|state| {
             state.started = false;
             state.fail(gst::FlowError::Error);
         });
