@@ -204,7 +204,7 @@ fn a_box_that_is_never_switched_off_keeps_its_threads_its_descriptors_and_its_me
     child
         .env(LOCATION, headend.auth_url())
         .env(LICENCE_URL, headend.licence_url());
-    let carry_out = |name: &str| {
+    let carry_out = |_, name: &str| {
         let order = ORDERS.iter().find(|(known, _)| *known == name);
         let (_, carry_out) = order.unwrap_or_else(|| panic!("no order {name}"));
         carry_out(&headend);

@@ -79,17 +79,7 @@ impl Contestant {
                 let identity = rig::make("identity").property("silent", true);
                 Line::around(Some(identity.build().expect("GStreamer has it")))
             }
-            Contestant::Own | Contestant::Parts => {
-                let element = samples::clearkeydec(headend).build().expect("it is there");
-                let line = Line::around(Some(element));
-                let token = format!("Bearer {}", headend.token());
-                let headers = [("Authorization", token.as_str())];
-                line.push_event(samples::event_with_headers(&[VIDEO_KEY_ID], &headers));
-                // The licence is fetched now.
-                line.push_buffer(samples::picture());
-                line.wait_until_direct();
-                line
-            }
+            Contestant::Own | Contestant::Parts => Line::with_key(headend),
         }
     }
 

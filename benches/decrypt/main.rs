@@ -31,6 +31,8 @@ mod rig;
 mod samples;
 #[path = "../table/mod.rs"]
 mod table;
+#[path = "../line/with_key.rs"]
+mod with_key;
 
 use std::time::{Duration, Instant};
 

@@ -138,35 +138,25 @@ const CONTESTANTS: [(&str, &str, Run); 6] = [
 ];
 
 fn by_curl(curl: &Path, headend: &Headend, authorities: &str, way: &str) -> Vec<Duration> {
-    let output = Command::new(curl)
-        .args([&headend.auth_url(), authorities, way, &FETCHES.to_string()])
-        .output()
-        .expect("it starts");
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    times(&output.stdout)
+    let fetches = FETCHES.to_string();
+    times(Command::new(curl).args([&headend.auth_url(), authorities, way, &fetches]))
 }
 
 fn in_a_process(headend: &Headend, authorities: &str) -> Duration {
-    let output = Command::new(std::env::current_exe().expect("this program"))
-        .env(LOCATION, headend.auth_url())
-        .env(AUTHORITIES, authorities)
-        .output()
-        .expect("it starts");
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    times(&output.stdout)[0]
+    let program = std::env::current_exe().expect("this program");
+    times(
+        Command::new(program)
+            .env(LOCATION, headend.auth_url())
+            .env(AUTHORITIES, authorities),
+    )[0]
 }
 
-/// Microseconds, a line each.
-fn times(text: &[u8]) -> Vec<Duration> {
-    let text = str::from_utf8(text).expect("figures");
+/// What that program prints: microseconds, a line each.
+fn times(program: &mut Command) -> Vec<Duration> {
+    let output = program.output().expect("it starts");
+    let complaints = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{complaints}");
+    let text = str::from_utf8(&output.stdout).expect("figures");
     text.lines()
         .map(|line| Duration::from_micros(line.parse().expect("a figure")))
         .collect()

@@ -89,13 +89,7 @@ fn decrypting(headend: &Headend) {
         "Allocations for a sample in `clearkeydec`, its key at hand",
         &["sample", "a buffer", "a list of ten buffers, for each"],
     );
-    let element = samples::clearkeydec(headend).build().expect("it is there");
-    let line = Line::around(Some(element));
-    let token = format!("Bearer {}", headend.token());
-    let headers = [("Authorization", token.as_str())];
-    line.push_event(samples::event_with_headers(&[VIDEO_KEY_ID], &headers));
-    line.push_buffer(samples::picture());
-    line.wait_until_direct();
+    let line = Line::with_key(headend);
     for (memory, name, allowed) in [
         (Memory::Own, "has memory of its own", "0"),
         (Memory::Part, "is a part of a larger buffer", "1"),

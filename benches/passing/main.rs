@@ -25,6 +25,8 @@ mod rig;
 mod samples;
 #[path = "../table/mod.rs"]
 mod table;
+#[path = "../line/with_key.rs"]
+mod with_key;
 
 fn main() {
     // Started by itself, to be counted.

@@ -50,10 +50,11 @@ pub fn child(test: &str) -> Command {
     command
 }
 
-/// Runs the child to its end. Has its orders carried out, whose answers are a line each, and its other lines read.
+/// Runs the child to its end. Has its orders carried out, by its process id and their words, whose answers are a line each, and its other
+/// lines read.
 pub fn run(
     child: &mut Command,
-    mut carry_out: impl FnMut(&str) -> String,
+    mut carry_out: impl FnMut(u32, &str) -> String,
     mut read: impl FnMut(&str),
 ) -> ExitStatus {
     let mut child = child
@@ -63,13 +64,14 @@ pub fn run(
         .spawn()
         .map(Killed)
         .expect("the test's own program runs");
+    let id = child.0.id();
     let mut answers = child.0.stdin.take().expect("piped");
     let lines = BufReader::new(child.0.stderr.take().expect("piped")).lines();
     for line in lines {
         let line = line.expect("text");
         match line.strip_prefix(ORDER) {
             Some(order) => {
-                let answer = carry_out(order);
+                let answer = carry_out(id, order);
                 // Who has crashed meanwhile says so by their end.
                 let _ = writeln!(answers, "{answer}");
             }

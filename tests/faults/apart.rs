@@ -4,15 +4,15 @@
 
 use std::any::type_name;
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::OnceLock;
 
 use headend::Headend;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use crate::child;
 use crate::compiled;
 use crate::machine::{ORDERS, Orders};
 use crate::process::scratch;
@@ -26,8 +26,6 @@ const AUTH_URL: &str = "FAULTS_AUTH_URL";
 const THUNDER_URL: &str = "FAULTS_THUNDER_URL";
 const LICENCE_URL: &str = "FAULTS_LICENCE_URL";
 
-/// What a line on the child's standard error begins with that is an order.
-const ORDER: &str = "order: ";
 const DONE: &str = "done";
 
 /// Something that the child has done outside of it.
@@ -36,22 +34,14 @@ pub type Order = (&'static str, fn(&Outside));
 /// What is outside of the child.
 pub struct Outside {
     pub headend: Headend,
-    child: Child,
+    child: u32,
 }
 
 impl Outside {
     /// Tells the child something that its system does not tell it: to stop where it is, or to go on.
     pub fn signal(&self, signal: Signal) {
-        let child = i32::try_from(self.child.id()).expect("a process id");
+        let child = i32::try_from(self.child).expect("a process id");
         kill(Pid::from_raw(child), signal).expect("the child is there");
-    }
-}
-
-impl Drop for Outside {
-    fn drop(&mut self) {
-        // Where the test fails before the child has ended.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
@@ -65,11 +55,7 @@ pub struct Inside {
 impl Inside {
     /// Has this done outside, and waits until it is.
     pub fn order(&self, name: &str) {
-        eprintln!("{ORDER}{name}");
-        let mut answer = String::new();
-        let answered = std::io::stdin().lock().read_line(&mut answer);
-        answered.expect("the test answers");
-        assert_eq!(answer.trim(), DONE);
+        assert_eq!(child::order(name), DONE);
     }
 }
 
@@ -93,10 +79,15 @@ fn with_outside<F>(orders: &[Order], test: impl FnOnce(&Inside)) {
             licence_url: url(LICENCE_URL),
         });
     }
-    let headend = headend(headend::Auth::Grant);
+    let mut outside = Outside {
+        headend: headend(headend::Auth::Grant),
+        child: 0,
+    };
+    let headend = &outside.headend;
     let file = scratch().join(name.replace("::", "-"));
     fs::write(&file, Orders::default().bytes()).expect("a file for orders");
-    let mut child = Command::new(std::env::current_exe().expect("the test's own program"))
+    let mut command = Command::new(std::env::current_exe().expect("the test's own program"));
+    command
         .args(["--exact", name, "--nocapture", "--include-ignored"])
         .env(APART, name)
         .env(ORDERS, &file)
@@ -105,27 +96,15 @@ fn with_outside<F>(orders: &[Order], test: impl FnOnce(&Inside)) {
         .env(LICENCE_URL, headend.licence_url())
         .env("LD_PRELOAD", library())
         .env_remove("GST_DEBUG")
-        .env_remove("GST_SESSION_TOKEN_CONFIG")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the test's own program runs");
-    let mut answers = child.stdin.take().expect("piped");
-    let lines = BufReader::new(child.stderr.take().expect("piped")).lines();
-    let mut outside = Outside { headend, child };
-    for line in lines {
-        let line = line.expect("text");
-        let Some(order) = line.strip_prefix(ORDER) else {
-            println!("{line}");
-            continue;
-        };
+        .env_remove("GST_SESSION_TOKEN_CONFIG");
+    let carry_out = |child, order: &str| {
+        outside.child = child;
         let known = orders.iter().find(|(known, _)| *known == order);
         let (_, carry_out) = known.unwrap_or_else(|| panic!("no order {order}"));
         carry_out(&outside);
-        writeln!(answers, "{DONE}").expect("the child waits");
-    }
-    let status = outside.child.wait().expect("its end");
+        DONE.to_owned()
+    };
+    let status = child::run(&mut command, carry_out, |line| println!("{line}"));
     assert!(status.success(), "{status}");
 }
 

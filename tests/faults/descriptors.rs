@@ -68,17 +68,22 @@ fn is_about_descriptors(complaint: &Complaint) {
     assert_eq!(complaint.detail::<String>("reason"), "transient");
 }
 
+/// A tune fails, and says why, while there are none; a later one plays.
+fn fails_for_want_of_descriptors(make: impl Fn() -> gst::element_factory::ElementBuilder<'static>) {
+    let rig = Rig::new(make().property("max-held-bytes", 1_u64));
+    let exhausted = Exhausted::new();
+    let complaint = failure_on(&rig);
+    drop(exhausted);
+    is_about_descriptors(&complaint);
+    tunes_in_the_end(make, REASON);
+}
+
 /// The very first tune starts the runtime, which needs some itself. A player would be without tokens until it is started anew.
 #[test]
 fn the_first_tune_without_descriptors_says_so_and_a_later_one_plays() {
     beside_a_headend(&ORDERS, |inside| {
         let make = || at(&inside.auth_url).property("prefetch", false);
-        let rig = Rig::new(make().property("max-held-bytes", 1_u64));
-        let exhausted = Exhausted::new();
-        let complaint = failure_on(&rig);
-        drop(exhausted);
-        is_about_descriptors(&complaint);
-        tunes_in_the_end(make, REASON);
+        fails_for_want_of_descriptors(make);
     });
 }
 
@@ -91,12 +96,7 @@ fn a_connection_without_a_descriptor_says_so_and_a_later_one_is_made() {
             // The runtime and the client are here.
             begin(&playing(at(&format!("{location}?first"))));
             let make = || at(&location).property("prefetch", false);
-            let rig = Rig::new(make().property("max-held-bytes", 1_u64));
-            let exhausted = Exhausted::new();
-            let complaint = failure_on(&rig);
-            drop(exhausted);
-            is_about_descriptors(&complaint);
-            tunes_in_the_end(make, REASON);
+            fails_for_want_of_descriptors(make);
         }
     });
 }

@@ -4,6 +4,8 @@
 //! of all of them.
 
 mod apart;
+#[path = "../apart/mod.rs"]
+mod child;
 mod clock;
 #[path = "../compiled/mod.rs"]
 mod compiled;

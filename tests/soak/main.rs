@@ -91,7 +91,7 @@ fn a_box_at_a_viewers_plays_what_it_should_and_keeps_nothing() {
         .env("GST_DEBUG", "GST_TRACER:7")
         .env("GST_DEBUG_NO_COLOR", "1");
     let mut traced = String::new();
-    let carry_out = |order: &str| servers.carry_out(order);
+    let carry_out = |_, order: &str| servers.carry_out(order);
     let status = apart::run(&mut child, carry_out, |line| match is_traced(line) {
         true => traced += &format!("{line}\n"),
         false => eprintln!("{line}"),
