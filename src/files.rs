@@ -10,6 +10,9 @@ use zeroize::Zeroizing;
 use crate::failure::Failure;
 use crate::secret::Secret;
 
+/// More than the standard library probes with before it reads into what it is given (`default_read_to_end`, 32 bytes).
+const LEAST_ROOM: usize = 64;
+
 /// Reads a file of at most `limit` bytes. `setting` is the property that names it, for the error.
 ///
 /// # Errors
@@ -22,20 +25,22 @@ pub fn read(path: &str, setting: &str, limit: usize) -> Result<Zeroizing<Vec<u8>
         ))
     };
     // Opening a pipe could block the player.
-    let metadata = metadata(path).map_err(unreadable)?;
-    if !metadata.is_file() {
+    if !metadata(path).map_err(unreadable)?.is_file() {
         return Err(Failure::misconfigured(format!(
             "`{setting}` is not a regular file"
         )));
     }
     let file = File::open(path).map_err(unreadable)?;
-    let length = match usize::try_from(metadata.len()) {
+    // Of the file that is open: another one may have been put in its place.
+    let length = file.metadata().map_err(unreadable)?.len();
+    let length = match usize::try_from(length) {
         // Not known beforehand, as in `/proc`.
         Ok(0) | Err(_) => limit,
         Ok(length) => length.min(limit),
     };
-    // In one piece from the start, so that no copy of a secret is left behind.
-    let mut content = Zeroizing::new(Vec::with_capacity(length.saturating_add(1)));
+    // In one piece from the start, so that no copy of a secret is left behind; what has little room is read by way of the stack.
+    let capacity = length.saturating_add(1).max(LEAST_ROOM);
+    let mut content = Zeroizing::new(Vec::with_capacity(capacity));
     file.take(length as u64 + 1)
         .read_to_end(&mut content)
         .map_err(unreadable)?;

@@ -17,6 +17,9 @@ use crate::failure::Failure;
 /// short-lived helpers that tokio adds and ends by itself.
 const WORKERS: usize = 1;
 
+/// Bytes of stack for each thread; tokio's own choice.
+const STACK: usize = 2 << 20;
+
 /// The runtime. What is spawned on it runs to its end, whatever becomes of the caller.
 ///
 /// # Errors
@@ -27,9 +30,10 @@ pub fn get() -> Result<&'static Runtime, Failure> {
     RUNTIME
         .get_or_try_init(|| {
             // tokio panics where there is none.
-            try_thread()?;
+            try_thread(STACK)?;
             Builder::new_multi_thread()
                 .worker_threads(WORKERS)
+                .thread_stack_size(STACK)
                 .thread_name("session-token")
                 .enable_io()
                 .enable_time()
@@ -42,13 +46,13 @@ pub fn get() -> Result<&'static Runtime, Failure> {
         })
 }
 
-/// Whether the system has another thread, for those who do worse than fail where it has none.
+/// Whether the system has another thread with so many bytes of stack, for those who do worse than fail where it has none.
 ///
 /// # Errors
 ///
 /// What the system says.
-pub fn try_thread() -> io::Result<()> {
-    let spawned = thread::Builder::new().spawn(|| ())?;
+pub fn try_thread(stack: usize) -> io::Result<()> {
+    let spawned = thread::Builder::new().stack_size(stack).spawn(|| ())?;
     let _ = spawned.join();
     Ok(())
 }

@@ -423,16 +423,17 @@ impl ElementImpl for ClearKeyDec {
                 store.cancel();
             }
         }
-        let success = self.parent_change_state(transition)?;
-        match transition {
-            gst::StateChange::PausedToReady => {
-                self.hold.end(&self.srcpad);
-                *lock(&self.keys) = Keys::default();
-            }
-            gst::StateChange::ReadyToNull => *lock(&self.policy) = None,
-            _ => {}
+        let success = self.parent_change_state(transition);
+        if transition == gst::StateChange::PausedToReady
+            || (transition == gst::StateChange::ReadyToPaused && success.is_err())
+        {
+            self.hold.end(&self.srcpad);
+            *lock(&self.keys) = Keys::default();
         }
-        Ok(success)
+        if transition == gst::StateChange::ReadyToNull {
+            *lock(&self.policy) = None;
+        }
+        success
     }
 }
 

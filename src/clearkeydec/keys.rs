@@ -207,7 +207,11 @@ impl Keys {
         }
         // With those that came with it and are in use too, but for keys that are no longer.
         let is_wanted = |one: &&KeyId| **one == key_id || self.current.contains(one);
-        let again: Vec<_> = held.key_ids.iter().filter(is_wanted).copied().collect();
+        let mut again: Vec<_> = held.key_ids.iter().filter(is_wanted).copied().collect();
+        if !again.contains(&key_id) {
+            // It came without having been asked for.
+            again.push(key_id);
+        }
         if life.is_valid(means.now) {
             self.renew(key_id, &again, means);
             return Ok(());

@@ -536,7 +536,6 @@ mod tests {
     }
 
     #[test]
-    #[cfg_attr(miri, ignore = "would take hours")]
     fn a_playlist_made_to_fill_the_memory_is_refused() {
         let url = Url::parse("https://cdn/").expect("a URL");
         let refused = |text: &str| {

@@ -70,6 +70,9 @@ pub enum Prepared {
     Fail(gst::FlowError),
 }
 
+/// What GLib's threads have at the most where nobody says otherwise: the system's default.
+const TASK_STACK: usize = 8 << 20;
+
 /// Until a pad that flushes has said why.
 const A_MOMENT: Duration = Duration::from_millis(20);
 
@@ -440,6 +443,8 @@ impl Hold {
     /// The task has pushed the item at the front.
     fn pushed(&self, pushed: Pushed, flow: Flow) {
         self.change(|state| {
+            // Whoever sees that nothing is held may end the task.
+            state.working = None;
             if state.flushes != pushed.flushes {
                 // A flush came meanwhile. What survives one is still at the front: it goes again
                 // where it found the source pad flushing, and is done where it reached it.
@@ -538,13 +543,15 @@ fn start_task<E: Holding>(element: &E) {
             imp.catch_panic(
                 || {
                     imp.hold().change(|state| state.fail(gst::FlowError::Error));
+                    // Else it would come here for ever.
+                    let _ = imp.srcpad().pause_task();
                 },
                 |imp| imp.hold().drain(imp),
             );
         }
     };
     // A GstTask without a thread counts as running, and whoever stops it waits for ever (`start_task` in `gsttask.c`).
-    let is_started = try_thread().is_ok() && element.srcpad().start_task(step).is_ok();
+    let is_started = try_thread(TASK_STACK).is_ok() && element.srcpad().start_task(step).is_ok();
     if !is_started {
         post_stream_error(
             element.obj().upcast_ref(),

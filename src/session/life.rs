@@ -106,10 +106,19 @@ impl Life {
             .min()
     }
 
-    /// From when on the next one is to be fetched, where the end is known.
-    pub fn stale_at(&self) -> Option<Instant> {
-        let End { counted, slack, .. } = self.0?;
-        counted.steady.checked_sub(slack)
+    /// From when on the next one is to be fetched, where the end is known, as far as that can be said by the clocks as they are now.
+    pub fn stale_at(&self, now: Moment) -> Option<Instant> {
+        let End {
+            counted,
+            named,
+            slack,
+        } = self.0?;
+        let named = named.and_then(|end| {
+            let left = end.duration_since(now.wall).unwrap_or_default();
+            now.steady.checked_add(left.saturating_sub(slack))
+        });
+        let counted = counted.steady.checked_sub(slack);
+        counted.into_iter().chain(named).min()
     }
 
     /// Whether it has not ended.
@@ -227,6 +236,24 @@ mod tests {
         let back = set(now, now.wall - HOUR);
         assert!(life.is_valid(back) && !life.is_stale(back));
         assert!(!life.is_valid(later(back, 2 * HOUR, Duration::ZERO)));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_moves_the_renewal_with_the_end() {
+        let now = Moment::now();
+        let life = Life::new(None, Some(now.wall + 2 * HOUR), now);
+        let stale_in = |now: Moment| {
+            let at = life.stale_at(now).expect("it has an end");
+            at.saturating_duration_since(now.steady)
+        };
+        let slack = 2 * HOUR - stale_in(now);
+        assert!(slack > Duration::ZERO && slack < HOUR);
+        let ahead = set(now, now.wall + HOUR);
+        assert_eq!(stale_in(ahead), HOUR - slack);
+        let beyond = set(now, now.wall + 3 * HOUR);
+        assert_eq!(stale_in(beyond), Duration::ZERO);
+        let back = set(now, now.wall - HOUR);
+        assert_eq!(stale_in(back), 2 * HOUR - slack);
     }
 
     #[test]

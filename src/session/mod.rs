@@ -289,7 +289,7 @@ impl Session {
         if state.flight.is_some() || !state.users.iter().any(|user| user.strong_count() > 0) {
             return None;
         }
-        let stale_at = state.valid_token(now)?.life().stale_at();
+        let stale_at = state.valid_token(now)?.life().stale_at(now);
         let stale = stale_at
             .into_iter()
             .chain(state.news.due(now.steady))

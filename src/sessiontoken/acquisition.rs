@@ -69,6 +69,10 @@ impl Launch for User {
     }
 }
 
+/// After so long it is looked again whether a token is stale: the wall clock may have been set meanwhile, or the box suspended, which no timer
+/// notices.
+const LONGEST_SLEEP: Duration = Duration::from_secs(300);
+
 /// Waits for the session's token to become stale and then has it replaced, if somebody still uses it. One such wait
 /// a session is enough.
 pub(super) fn look_when_due(session: &Arc<Session>) {
@@ -81,7 +85,8 @@ pub(super) fn look_when_due(session: &Arc<Session>) {
     };
     let weak = Arc::downgrade(session);
     let looking = runtime.spawn(async move {
-        tokio::time::sleep_until(due.into()).await;
+        let longest = Instant::now() + LONGEST_SLEEP;
+        tokio::time::sleep_until(due.min(longest).into()).await;
         let Some(session) = weak.upgrade() else {
             return;
         };

@@ -2,10 +2,12 @@
 
 //! A licence ends, or another key comes into use, in the middle of a film, and nobody sees it.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gst::prelude::*;
-use headend::{AUDIO_KEY_ID, Headend, Licences, VIDEO_KEY_ID};
+use headend::{AUDIO_KEY, AUDIO_KEY_ID, Headend, Licences, VIDEO_KEY, VIDEO_KEY_ID};
 
 use crate::rig::*;
 use crate::samples::*;
@@ -496,4 +498,43 @@ fn a_key_that_a_licence_left_out_is_asked_for_when_it_comes_into_use() {
     let clear = rig.harness.pull().expect("a buffer");
     assert_eq!(contents(&clear), &PLAINTEXT[..64]);
     assert_eq!(kids(&headend)[1], [AUDIO_KEY_ID]);
+}
+
+/// Such a server would be asked for no key at all, and the film would end with the licence.
+#[test]
+fn a_key_that_nobody_asked_for_is_asked_for_when_its_licence_ends() {
+    let base64url = |hex: &str| URL_SAFE_NO_PAD.encode(bytes(hex));
+    let end = SystemTime::now() + SHORT;
+    let end = end.duration_since(SystemTime::UNIX_EPOCH).expect("later");
+    let jwk = |key_id, key| {
+        let (kid, k) = (base64url(key_id), base64url(key));
+        format!(
+            r#"{{"kty":"oct","kid":"{kid}","k":"{k}","exp":{}}}"#,
+            end.as_secs()
+        )
+    };
+    let keys = [(VIDEO_KEY_ID, VIDEO_KEY), (AUDIO_KEY_ID, AUDIO_KEY)];
+    let keys = keys.map(|(key_id, key)| jwk(key_id, key)).join(",");
+    let headend = serving(Licences::Reply {
+        status: 200,
+        body: format!(r#"{{"keys":[{keys}]}}"#),
+    });
+    let mut rig = authorized(&headend, &[VIDEO_KEY_ID]);
+    plays_when_the_key_is_here(&mut rig);
+    headend.set_licences(Licences::Serve);
+
+    // From here on nobody speaks of the picture's key any more.
+    let token = format!("Bearer {}", headend.token());
+    let headers = [("Authorization", token.as_str())];
+    rig.send(&[event_with_headers(&[AUDIO_KEY_ID], &headers).into()]);
+    let begun = Instant::now();
+    while !headend.wait_for(TICK, |record| record.licence_requests().count() >= 2) {
+        assert_eq!(rig.push(sound()), Ok(gst::FlowSuccess::Ok));
+        assert_eq!(
+            contents(&rig.harness.pull().expect("a buffer")),
+            PLAINTEXT[..64]
+        );
+        assert!(begun.elapsed() < PATIENCE, "nobody asked");
+    }
+    assert_eq!(kids(&headend), [[VIDEO_KEY_ID], [AUDIO_KEY_ID]]);
 }
