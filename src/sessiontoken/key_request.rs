@@ -74,9 +74,9 @@ pub fn find(event: &gst::event::Protection) -> Option<gst::Structure> {
         .map(|meta| meta.info().to_owned())
 }
 
-/// Whether somebody upstream has put a key request on the event already.
-pub fn is_on(event: &gst::event::Protection) -> bool {
-    let mut metas = event.buffer().iter_meta::<ProtectionMeta>();
+/// Whether somebody upstream has put a key request on an event with this init data already.
+pub fn is_on(init_data: &gst::BufferRef) -> bool {
+    let mut metas = init_data.iter_meta::<ProtectionMeta>();
     metas.any(|meta| is_key_request(&meta))
 }
 

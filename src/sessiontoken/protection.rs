@@ -92,18 +92,20 @@ impl SessionToken {
         let gst::EventView::Protection(protection) = event.view() else {
             return Prepared::Push(Item::Event(event));
         };
-        let is_wanted = |tune: &Tune| tune.policy().is_for(protection.system_id());
+        // Once: each time GStreamer looks the fields up by their names.
+        let (system, data, origin) = protection.get();
+        let is_wanted = |tune: &Tune| tune.policy().is_for(system);
         if !lock(&self.tune).as_ref().is_none_or(is_wanted) {
             return Prepared::Push(Item::Event(event));
         }
-        if key_request::is_on(protection) {
+        if key_request::is_on(data) {
             gst::debug!(CAT, imp = self, "event has a key request already");
             if let Some(tune) = lock(&self.tune).as_mut() {
                 tune.is_anothers = true;
             }
             return Prepared::Push(Item::Event(event));
         }
-        self.see_flow(protection.origin());
+        self.see_flow(origin);
         if let Some(authorization) = lock(&self.tune).as_mut().and_then(Tune::authorization) {
             authorization.leave(event.as_ptr() as usize);
         }
@@ -184,11 +186,11 @@ impl SessionToken {
     }
 
     fn learns(&self, event: &gst::Event, protection: &gst::event::Protection) {
-        let (system, data, origin) = protection.get();
         let mut tune = lock(&self.tune);
         let Some(authorization) = tune.as_mut().and_then(Tune::authorization) else {
             return;
         };
+        let (system, data, origin) = protection.get();
         let data = data.map_readable();
         let wants_data = authorization.learn(&Said {
             event: event.as_ptr() as usize,
