@@ -20,6 +20,9 @@ const WARM_UP: usize = 10;
 
 const PUSHES: u64 = 100;
 
+/// For a protection event that gets a key request: the copies of event and init data, and the request's fields.
+const MOST: u64 = 30;
+
 /// In bytes.
 const SAMPLE: usize = 1_000;
 
@@ -65,7 +68,14 @@ fn passing(headend: &Headend) {
             push(WARM_UP);
             let before = allocations();
             push(PUSHES as usize);
-            let count = each(allocations() - before);
+            let count = allocations() - before;
+            if kind == Kind::Protection {
+                assert!(
+                    count <= MOST * PUSHES,
+                    "{name} allocates much for a key request"
+                );
+            }
+            let count = each(count);
             if let Kind::Buffer | Kind::List | Kind::Event = kind {
                 assert_eq!(count, "0", "{name} allocates for what it passes on");
             }
