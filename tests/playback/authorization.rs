@@ -213,8 +213,9 @@ in_every_player! {
         assert_all_played(&show, &ended);
         let requests = operator.token_requests();
         let kids: Vec<_> = requests.iter().map(|request| asked(request).1.to_owned()).collect();
-        assert_eq!(kids.len(), 2, "{kids:?}");
-        assert_ne!(kids[0], kids[1]);
+        // A stream of the new period that begins while one of the old still waits asks with the keys of both.
+        assert!((2..=3).contains(&kids.len()), "{kids:?}");
+        assert_ne!(kids.first(), kids.last());
         for request in operator.licence_requests() {
             assert_eq!(request.status, Some(200));
             assert_eq!(request.kids.len(), 1);

@@ -75,8 +75,11 @@ impl Protection {
 /// What has been seen in a player so far.
 #[derive(Default)]
 pub struct Seen {
-    /// What left each decryptor since it was flushed, in the order in which they began.
+    /// What left each decryptor since it was flushed, in the order in which their streams began: one of a new period may have its key while one of the
+    /// period before still waits, and playbin plays them in turn.
     decrypted: Vec<Decrypted>,
+    /// Decryptors in that order.
+    begun: Vec<String>,
     /// Protection events that came to the elements `sessiontoken`.
     pub came: Vec<Protection>,
     /// Protection events that reached the decryptors.
@@ -675,6 +678,7 @@ fn watch_token_element(element: &gst::Element, watched: &Arc<Watched>) {
 
 fn watch_decryptor(element: &gst::Element, watched: &Arc<Watched>) {
     let sink = element.static_pad("sink").expect("a sink pad");
+    let begun = element.name().to_string();
     let reached = watched.clone();
     sink.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |pad, info| {
         let event = info.event().expect("an event probe");
@@ -688,6 +692,11 @@ fn watch_decryptor(element: &gst::Element, watched: &Arc<Watched>) {
                 let event = event.clone();
                 reached.change(|seen| seen.reached.push(Protection { stream, event }));
             }
+            gst::EventType::StreamStart => reached.change(|seen| {
+                if !seen.begun.contains(&begun) {
+                    seen.begun.push(begun.clone());
+                }
+            }),
             gst::EventType::Eos => reached.change(|seen| seen.ends_at_decryptors += 1),
             _ => {}
         }
@@ -730,11 +739,17 @@ fn watch_decryptor(element: &gst::Element, watched: &Arc<Watched>) {
                     .find(|one| one.decryptor == decryptor);
                 match known {
                     Some(known) => known.samples.extend(samples),
-                    None => seen.decrypted.push(Decrypted {
-                        decryptor: decryptor.clone(),
-                        kind,
-                        samples,
-                    }),
+                    None => {
+                        seen.decrypted.push(Decrypted {
+                            decryptor: decryptor.clone(),
+                            kind,
+                            samples,
+                        });
+                        let begun = &seen.begun;
+                        seen.decrypted.sort_by_key(|one| {
+                            begun.iter().position(|begun| *begun == one.decryptor)
+                        });
+                    }
                 }
             });
             gst::PadProbeReturn::Ok
