@@ -2,17 +2,18 @@
 
 //! A wall of streams in a process of its own, where threads and connections can be counted. `benches/sharing` says what they take besides.
 
-use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use gst::glib;
 use headend::Auth;
 
+#[path = "apart/mod.rs"]
+mod apart;
 #[path = "element/rig.rs"]
 #[allow(dead_code, reason = "most of it is for other tests")]
 mod rig;
 
+use apart::Readings;
 use rig::*;
 
 /// As many pictures as a viewer sees at a time, and more.
@@ -23,9 +24,7 @@ const TICK: Duration = Duration::from_millis(5);
 
 /// How many threads this process has.
 fn threads() -> usize {
-    // GLib's that have nothing to do; it keeps some for a while.
-    glib::ThreadPool::stop_unused_threads();
-    fs::read_dir("/proc/self/task").expect("Linux").count()
+    Readings::now().threads.values().sum()
 }
 
 /// Plays on until there are so many threads: those that have done their work end with a later buffer, or by themselves, tokio's after ten seconds.

@@ -7,6 +7,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
@@ -53,12 +54,18 @@ pub struct Contestant {
 impl Contestant {
     /// Starts this program with those orders.
     pub fn start(orders: &[&str]) -> Self {
+        Self::start_in(orders, &[])
+    }
+
+    /// The same with these in its environment.
+    pub fn start_in(orders: &[&str], environment: &[(&str, &Path)]) -> Self {
         let mut child = Command::new(std::env::current_exe().expect("this program"))
             .arg(CONTESTANT)
             .args(orders)
             .env_remove("GST_DEBUG")
             .env_remove("GST_TRACERS")
             .env_remove("GST_SESSION_TOKEN_CONFIG")
+            .envs(environment.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -117,6 +124,11 @@ pub fn peak() -> f64 {
 /// The memory that is this process's own now, without that of files, in KiB.
 pub fn resident() -> f64 {
     status("RssAnon:")
+}
+
+/// That and what files it has mapped, its own code for one, in KiB.
+pub fn resident_with_files() -> f64 {
+    status("VmRSS:")
 }
 
 /// How many threads this process has.

@@ -5,6 +5,8 @@
 
 #[path = "../../tests/compiled/mod.rs"]
 mod compiled;
+#[path = "../contestant/mod.rs"]
+mod contestant;
 #[path = "../line/mod.rs"]
 #[allow(dead_code, reason = "most of it is for other benchmarks")]
 mod line;
@@ -24,13 +26,9 @@ use gst::prelude::*;
 use headend::certificates::Authority;
 use headend::{Headend, Tls};
 
+use contestant::Contestant;
 use line::Line;
 use table::{Figures, head, row};
-
-/// The variable by which this program is told to fetch once, and from where.
-const LOCATION: &str = "FETCH_LOCATION";
-/// The file of authorities; none where it is empty.
-const AUTHORITIES: &str = "FETCH_AUTHORITIES";
 
 /// Processes of each contestant.
 const PROCESSES: usize = 15;
@@ -39,12 +37,10 @@ const PROCESSES: usize = 15;
 const FETCHES: usize = 200;
 
 fn main() {
-    if let Ok(location) = std::env::var(LOCATION) {
-        let authorities = std::env::var(AUTHORITIES).unwrap_or_default();
+    if let Some(orders) = contestant::orders() {
         rig::init();
-        let time = tune(&location, &authorities).0;
-        println!("{}", time.as_micros());
-        return;
+        let (time, _) = tune(&orders[0], &orders[1]);
+        return contestant::say(&[time.as_secs_f64()]);
     }
     let curl = compiled::program("benches/fetch/curl.c", &["libcurl"]);
     let plain = Headend::start().expect("a head-end");
@@ -143,12 +139,9 @@ fn by_curl(curl: &Path, headend: &Headend, authorities: &str, way: &str) -> Vec<
 }
 
 fn in_a_process(headend: &Headend, authorities: &str) -> Duration {
-    let program = std::env::current_exe().expect("this program");
-    times(
-        Command::new(program)
-            .env(LOCATION, headend.auth_url())
-            .env(AUTHORITIES, authorities),
-    )[0]
+    let mut process = Contestant::start(&[&headend.auth_url(), authorities]);
+    let [seconds] = process.figures();
+    Duration::from_secs_f64(seconds)
 }
 
 /// What that program prints: microseconds, a line each.

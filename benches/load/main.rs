@@ -8,6 +8,8 @@
 mod inspect;
 mod memory;
 
+#[path = "../contestant/mod.rs"]
+mod contestant;
 #[path = "../line/mod.rs"]
 #[allow(dead_code, reason = "most of it is for other benchmarks")]
 mod line;
@@ -25,8 +27,8 @@ use std::path::{Path, PathBuf};
 use gst::prelude::*;
 
 fn main() {
-    if let Ok(contestant) = std::env::var(memory::CONTESTANT) {
-        return memory::be_measured(&contestant);
+    if let Some(orders) = contestant::orders() {
+        return memory::be_measured(&orders[0], &orders[1]);
     }
     let wanted = table::Wanted::from_arguments();
     if wanted.has("inspect") {

@@ -2,21 +2,17 @@
 
 //! Resident memory and threads of a process that has nothing else to do.
 
-use std::fs;
-use std::process::Command;
+use std::path::Path;
 
 use gst::prelude::*;
 use headend::Headend;
 
 use crate::Plugins;
+use crate::contestant::{self, Contestant};
 use crate::line::Line;
 use crate::process::scratch;
 use crate::rig;
 use crate::table::{Figures, head, row};
-
-/// The variable by which this program is told to be measured, and with which plugin.
-pub const CONTESTANT: &str = "LOAD_CONTESTANT";
-const LOCATION: &str = "LOAD_LOCATION";
 
 const RUNS: usize = 9;
 
@@ -44,25 +40,19 @@ pub fn measure() {
         let mut memory: [Figures; MOMENTS.len()] = Default::default();
         let mut threads: [Figures; MOMENTS.len()] = Default::default();
         for _ in 0..RUNS {
-            let output = Command::new(std::env::current_exe().expect("this program"))
-                .env(CONTESTANT, contestant)
-                .env(LOCATION, &location)
-                .env("GST_PLUGIN_SYSTEM_PATH", plugins.folder())
-                .env("GST_PLUGIN_PATH", "")
-                .env("GST_REGISTRY", scratch().join("registry-of-measured"))
-                .output()
-                .expect("this program starts");
-            assert!(
-                output.status.success(),
-                "{}",
-                String::from_utf8_lossy(&output.stderr)
+            let mut process = Contestant::start_in(
+                &[contestant, &location],
+                &[
+                    ("GST_PLUGIN_SYSTEM_PATH", &plugins.folder()),
+                    ("GST_PLUGIN_PATH", Path::new("")),
+                    ("GST_REGISTRY", &scratch().join("registry-of-measured")),
+                ],
             );
-            let text = String::from_utf8(output.stdout).expect("figures");
-            let mut readings = text.lines().map(Reading::read);
-            let first = readings.next().expect("the process before");
-            for (index, reading) in readings.enumerate() {
-                memory[index].add((reading.memory - first.memory) as f64);
-                threads[index].add((reading.threads - first.threads) as f64);
+            let first: Reading = process.figures();
+            for (memory, threads) in memory.iter_mut().zip(&mut threads) {
+                let now: Reading = process.figures();
+                memory.add(now[0] - first[0]);
+                threads.add(now[1] - first[1]);
             }
         }
         let cells: Vec<_> = (memory.iter().zip(&threads))
@@ -78,60 +68,30 @@ pub fn measure() {
     }
 }
 
-/// What the system says of a process.
-struct Reading {
-    /// In kilobytes.
-    memory: i64,
-    threads: i64,
-}
+/// Memory with the plugin's own code, in KiB, and threads.
+type Reading = [f64; 2];
 
-impl Reading {
-    fn now() -> Self {
-        let status = fs::read_to_string("/proc/self/status").expect("Linux");
-        let field = |name: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(name));
-            let number = line.and_then(|line| line.split_whitespace().next());
-            number
-                .and_then(|number| number.parse().ok())
-                .expect("a number")
-        };
-        Self {
-            memory: field("VmRSS:"),
-            threads: field("Threads:"),
-        }
-    }
-
-    fn read(line: &str) -> Self {
-        let (memory, threads) = line.split_once(' ').expect("two figures");
-        Self {
-            memory: memory.parse().expect("a figure"),
-            threads: threads.parse().expect("a figure"),
-        }
-    }
-
-    fn print(&self) {
-        println!("{} {}", self.memory, self.threads);
-    }
+fn say() {
+    contestant::say(&[contestant::resident_with_files(), contestant::threads()]);
 }
 
 /// The process that has nothing else to do.
-pub fn be_measured(contestant: &str) {
+pub fn be_measured(contestant: &str, location: &str) {
     gst::init().expect("GStreamer starts");
-    let location = std::env::var(LOCATION).expect("the parent says where");
     // What every element needs is there before.
     let fakesink = gst::ElementFactory::make("identity");
     drop(fakesink.build().expect("GStreamer has it"));
-    Reading::now().print();
+    say();
     let make = || {
         gst::ElementFactory::make(contestant)
-            .property("location", &location)
+            .property("location", location)
             .build()
             .expect("the plugin is there")
     };
     let element = make();
-    Reading::now().print();
+    say();
     element.set_state(gst::State::Ready).expect("it is ready");
-    Reading::now().print();
+    say();
     element.set_state(gst::State::Null).expect("it stops");
     let request = || match contestant {
         OURS => {
@@ -144,9 +104,9 @@ pub fn be_measured(contestant: &str) {
         _ => download(make()),
     };
     request();
-    Reading::now().print();
+    say();
     (1..10).for_each(|_| request());
-    Reading::now().print();
+    say();
 }
 
 fn download(source: gst::Element) {

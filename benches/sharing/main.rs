@@ -50,6 +50,32 @@ struct Came {
     memory: Figures,
 }
 
+/// What is counted, in the order of [`Came::counts`].
+const COUNTED: [&str; 4] = [
+    "token requests",
+    "connections",
+    "threads while they wait",
+    "threads then",
+];
+
+impl Came {
+    fn counts(&self) -> [String; COUNTED.len()] {
+        [
+            &self.requests,
+            &self.connections,
+            &self.threads_waiting,
+            &self.threads,
+        ]
+        .map(Figures::count)
+    }
+}
+
+fn print_row(count: usize, counts: &[String], memory: &[String]) {
+    let count = count.to_string();
+    let cells = [&count].into_iter().chain(counts).chain(memory);
+    row(&cells.map(String::as_str).collect::<Vec<_>>());
+}
+
 fn elements() {
     let [tokens, identities] = measure([Who::OneSession, Who::Identity]);
     head(
@@ -57,27 +83,20 @@ fn elements() {
             "Elements with one session, what they add in {RUNS} runs: counts, and median (least–most)"
         ),
         &[
-            "elements",
-            "token requests",
-            "connections",
-            "threads while they wait",
-            "threads then",
-            "KiB",
-            "KiB each",
-            "KiB each, `identity`",
-        ],
+            &["elements"][..],
+            &COUNTED,
+            &["KiB", "KiB each", "KiB each, `identity`"],
+        ]
+        .concat(),
     );
     for ((count, came), identity) in COUNTS.into_iter().zip(&tokens).zip(&identities) {
-        row(&[
-            &count.to_string(),
-            &came.requests.count(),
-            &came.connections.count(),
-            &came.threads_waiting.count(),
-            &came.threads.count(),
-            &came.memory.spread(),
-            &came.memory.shared_by(count).spread(),
-            &identity.memory.shared_by(count).spread(),
-        ]);
+        let counts = came.counts();
+        let memory = [
+            came.memory.spread(),
+            came.memory.shared_by(count).spread(),
+            identity.memory.shared_by(count).spread(),
+        ];
+        print_row(count, &counts, &memory);
     }
 }
 
@@ -88,25 +107,19 @@ fn sessions() {
             "Elements with a session each, what they add to a process that has had one, in {RUNS} runs: counts, and median (least–most)"
         ),
         &[
-            "sessions",
-            "token requests",
-            "connections",
-            "threads while they wait",
-            "threads then",
-            "KiB each",
-            "KiB each, as many elements with one session",
-        ],
+            &["sessions"][..],
+            &COUNTED,
+            &["KiB each", "KiB each, as many elements with one session"],
+        ]
+        .concat(),
     );
     for ((count, came), one) in COUNTS.into_iter().zip(&own).zip(&one) {
-        row(&[
-            &count.to_string(),
-            &came.requests.count(),
-            &came.connections.count(),
-            &came.threads_waiting.count(),
-            &came.threads.count(),
-            &came.memory.shared_by(count).spread(),
-            &one.memory.shared_by(count).spread(),
-        ]);
+        let counts = came.counts();
+        let memory = [
+            came.memory.shared_by(count).spread(),
+            one.memory.shared_by(count).spread(),
+        ];
+        print_row(count, &counts, &memory);
     }
 }
 

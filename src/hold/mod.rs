@@ -155,6 +155,7 @@ impl Hold {
             self.shared
                 .direct
                 .store(state.is_direct(), Ordering::Release);
+            self.shared.has_task.store(state.started, Ordering::Relaxed);
             result
         })
     }
@@ -203,7 +204,6 @@ impl Hold {
             Ok(std::mem::replace(&mut state.started, true))
         })?;
         if !has_task {
-            self.shared.has_task.store(true, Ordering::Relaxed);
             start_task(element);
         }
         Ok(gst::FlowSuccess::Ok)
@@ -219,7 +219,6 @@ impl Hold {
         if !is_idle {
             return;
         }
-        self.shared.has_task.store(false, Ordering::Relaxed);
         // Somebody who deactivates the pad meanwhile has stopped it too.
         let _ = srcpad.stop_task();
         self.change(|state| {
@@ -331,7 +330,6 @@ impl Hold {
     }
 
     fn activate(&self) {
-        self.shared.has_task.store(false, Ordering::Relaxed);
         self.change(|state| {
             *state = State {
                 active: true,
@@ -558,9 +556,7 @@ fn start_task<E: Holding>(element: &E) {
             gst::StreamError::Failed,
             "no thread could be started for the data that is held",
         );
-        let hold = element.hold();
-        hold.shared.has_task.store(false, Ordering::Relaxed);
-        hold.change(|state| {
+        element.hold().change(|state| {
             state.started = false;
             state.fail(gst::FlowError::Error);
         });

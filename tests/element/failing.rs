@@ -7,6 +7,7 @@ use gst::prelude::*;
 use headend::{Auth, Headend};
 
 use crate::rig::*;
+use crate::stream::port;
 
 fn reply(status: u16, body: &str) -> Auth {
     Auth::Reply {
@@ -96,8 +97,7 @@ fn a_service_that_hangs_up_without_an_answer_is_named() {
 fn a_service_that_was_restarted_serves_the_next_tune() {
     const RESTARTS: usize = 100;
     let first = headend(Auth::Grant);
-    let port = first.url("").rsplit(':').next().map(str::parse);
-    let port = port.and_then(Result::ok).expect("the URL has a port");
+    let port = port(&first);
     let mut headends = vec![first];
     for round in 0..RESTARTS {
         // The connection of the tune before ends with its head-end, whether our client has seen that or not.

@@ -76,3 +76,10 @@ pub fn store_from(pad: &gst::Pad) -> glib::Object {
 pub fn store(rig: &Rig) -> glib::Object {
     store_from(&rig.downstream)
 }
+
+/// The port of a head-end, for the one that takes its place.
+pub fn port(headend: &Headend) -> u16 {
+    let url = headend.url("");
+    let port = url.rsplit(':').next().map(str::parse);
+    port.and_then(Result::ok).expect("the URL has a port")
+}

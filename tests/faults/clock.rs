@@ -284,10 +284,8 @@ fn a_box_that_does_not_know_the_year_understands_until_when_a_service_is_busy() 
 fn a_change_of_the_clock_is_no_news_of_the_token() {
     apart(|| {
         let machine = Machine::new();
-        let headend = headend(Auth::GrantFor(2 * HOUR as u64));
-        let rig = playing(listening(&headend));
-        begin(&rig);
-        wait_for_listeners(&headend, 1);
+        let headend = headend(good_for(2 * HOUR));
+        let rig = tuned_and_listening(&headend);
         for by in [HOUR, -2 * HOUR, HOUR] {
             machine.set_clock(by);
             goes_on(&rig, &headend);

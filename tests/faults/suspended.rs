@@ -173,10 +173,8 @@ fn a_pause_after_a_failure_is_over_after_a_suspend() {
 fn what_changed_in_a_suspend_is_not_missed() {
     apart(|| {
         let machine = Machine::new();
-        let headend = headend(Auth::GrantFor(2 * HOUR as u64));
-        let rig = playing(listening(&headend));
-        begin(&rig);
-        wait_for_listeners(&headend, 1);
+        let headend = headend(good_for(2 * HOUR));
+        let rig = tuned_and_listening(&headend);
         machine.suspend(HOUR);
         headend.revoke();
         headend.drop_listeners();

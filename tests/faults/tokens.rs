@@ -11,7 +11,7 @@ use gst::prelude::*;
 use headend::{Auth, Headend, SECURITY_TOKEN};
 
 use crate::rig::*;
-use crate::stream::{begin, playing, store};
+use crate::stream::{begin, playing, store, wait_for_listeners};
 
 /// The wall clock of this process, in seconds.
 pub fn now() -> i64 {
@@ -94,11 +94,12 @@ pub fn listening(headend: &Headend) -> ElementBuilder<'static> {
     listening_at(&headend.thunder_url())
 }
 
-/// The port of a head-end, for the one that takes its place.
-pub fn port(headend: &Headend) -> u16 {
-    let url = headend.url("");
-    let port = url.rsplit(':').next().map(str::parse);
-    port.and_then(Result::ok).expect("the URL has a port")
+/// A stream that plays with a token of this head-end's Thunder, and listens to it.
+pub fn tuned_and_listening(headend: &Headend) -> Rig {
+    let rig = playing(listening(headend));
+    begin(&rig);
+    wait_for_listeners(headend, 1);
+    rig
 }
 
 /// Complains of the token of that generation, as a decryptor does whose licence server has refused it.
