@@ -130,16 +130,14 @@ async fn fetch(order: Order, patience: Patience) -> Result<(Licence, u32), Failu
         Secret::from(value.split_once(' ').map_or(value, |(_, token)| token))
     });
     let request = Request {
-        url: order.url,
-        parameter: None,
         secrets: in_headers.chain(order.token).collect(),
         headers: order.headers,
         body: Some((
             "application/json",
             Zeroizing::new(request_body(&order.key_ids)),
         )),
-        trust: order.trust,
         redirects: Redirects::Refused,
+        ..Request::new(order.url, order.trust)
     };
     http::exchange(&request, &patience, read_licence).await
 }

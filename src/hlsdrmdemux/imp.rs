@@ -34,9 +34,7 @@ use super::settings::Settings;
 use super::source;
 use crate::config::Configurable;
 use crate::failure::Failure;
-use crate::http::Source;
 use crate::messages;
-use crate::secret::Secret;
 use crate::surroundings::ancestors;
 use crate::wait::lock;
 
@@ -52,7 +50,7 @@ static CAT: Lazy<gst::DebugCategory> = Lazy::new(|| {
 struct State {
     inner: Option<gst::Element>,
     manifest: Vec<u8>,
-    headers: Vec<(String, Secret)>,
+    headers: source::SourceHeaders,
     server: Option<PlaylistServer>,
     /// Where that has the first playlist.
     first_url: Option<String>,
@@ -94,7 +92,7 @@ impl HlsDrmDemux {
                 if let Some(headers) = custom.structure()
                     && headers.name() == "http-headers"
                 {
-                    lock(&self.state).headers = source::request_headers(headers);
+                    lock(&self.state).headers = source::SourceHeaders::read(headers);
                 }
             }
             gst::EventView::FlushStop(_) => lock(&self.state).manifest.clear(),
@@ -119,11 +117,8 @@ impl HlsDrmDemux {
             self.push(pad, gst::Buffer::from_mut_slice(manifest));
             return Ok(());
         }
-        let source = Source {
-            urls: [url.clone(), base.clone()],
-            headers,
-            trust: source::trust(self.obj().upcast_ref())?,
-        };
+        let trust = source::trust(self.obj().upcast_ref())?;
+        let source = headers.into_source([url.clone(), base.clone()], trust);
         let weak = self.obj().downgrade();
         let server =
             PlaylistServer::start(source, self.reads_one_map(), move |failure, verdict| {

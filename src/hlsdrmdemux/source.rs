@@ -7,7 +7,7 @@ use gst::prelude::*;
 use url::Url;
 
 use crate::failure::Failure;
-use crate::http::{Trust, TrustSettings};
+use crate::http::{Source, Trust, TrustSettings};
 use crate::secret::Secret;
 use crate::surroundings::upstream;
 
@@ -44,29 +44,45 @@ pub fn manifest_urls(pad: &gst::GhostPad) -> Result<(Url, Url), Failure> {
     }
 }
 
-/// What the source sent with its own request, and the cookies that it got, for ours (souphttpsrc's event `http-headers`).
-pub fn request_headers(event: &gst::StructureRef) -> Vec<(String, Secret)> {
-    let fields = |name| {
-        let fields = event.get::<gst::Structure>(name).ok();
-        let fields = fields.iter().flat_map(|fields| fields.iter());
-        fields
-            .flat_map(|(name, value)| {
-                texts(value)
-                    .into_iter()
-                    .map(move |text| (name.to_string(), text))
-            })
-            .collect::<Vec<_>>()
-    };
-    let mut headers = fields("request-headers");
-    headers.retain(|(name, _)| !OF_THE_CONNECTION.contains(&name.to_ascii_lowercase().as_str()));
-    for (name, value) in fields("response-headers") {
-        if name.eq_ignore_ascii_case("set-cookie") {
-            let pair = value.split(';').next().unwrap_or_default();
-            headers.push(("Cookie".to_owned(), pair.to_owned()));
+/// What a source's request and its response said (souphttpsrc's event `http-headers`).
+#[derive(Clone, Default)]
+pub struct SourceHeaders {
+    /// Those of the request, without what is a matter of one connection.
+    headers: Vec<(String, Secret)>,
+    /// The `Set-Cookie` lines of the response.
+    set_cookies: Vec<Secret>,
+}
+
+impl SourceHeaders {
+    pub fn read(event: &gst::StructureRef) -> Self {
+        let mut headers = fields(event, "request-headers");
+        headers
+            .retain(|(name, _)| !OF_THE_CONNECTION.contains(&name.to_ascii_lowercase().as_str()));
+        let mut response = fields(event, "response-headers");
+        response.retain(|(name, _)| name.eq_ignore_ascii_case("set-cookie"));
+        Self {
+            headers,
+            set_cookies: response.into_iter().map(|(_, line)| line).collect(),
         }
     }
-    let secret = |(name, value)| (name, Secret::new(value));
-    headers.into_iter().map(secret).collect()
+
+    /// The source of the presentation that was asked for at the first of `urls` and found at the
+    /// second.
+    pub fn into_source(self, urls: [Url; 2], trust: Trust) -> Source {
+        Source::new(urls, self.headers, &self.set_cookies, trust)
+    }
+}
+
+/// The fields of a structure in the event, one for each text.
+fn fields(event: &gst::StructureRef, name: &str) -> Vec<(String, Secret)> {
+    let fields = event.get::<gst::Structure>(name).ok();
+    let fields = fields.iter().flat_map(|fields| fields.iter());
+    fields
+        .flat_map(|(name, value)| {
+            let texts = texts(value).into_iter();
+            texts.map(move |text| (name.to_string(), Secret::new(text)))
+        })
+        .collect()
 }
 
 /// A text, or an array of them.

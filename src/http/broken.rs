@@ -53,20 +53,23 @@ impl Broken {
         broken
     }
 
+    /// No response came in time.
+    pub fn late(url: &Endpoint, patience: &Patience) -> Self {
+        Self::sent(Failure::timed_out(did_not_answer(url, patience)), false)
+    }
+
     fn why(url: &Endpoint, patience: &Patience, error: &reqwest::Error) -> Self {
         let place = url.place();
         if error.is_timeout() {
             let what = if error.is_connect() {
                 format!(
-                    "no connection to {place} within {} ms: check that the service runs there{}, or raise `timeout`",
+                    "no connection to {place} within {} ms: check that the service runs there{}{}",
                     patience.connect().as_millis(),
-                    proxy(url)
+                    proxy(url),
+                    patience.advice()
                 )
             } else {
-                format!(
-                    "{place} did not answer within {} ms: check that it runs, or raise `timeout`",
-                    patience.timeout.as_millis()
-                )
+                did_not_answer(url, patience)
             };
             // Where all the time is over, and not only that for the connection, there is none for another attempt.
             return Self::sent(Failure::timed_out(what), error.is_connect());
@@ -141,6 +144,15 @@ impl Broken {
             true,
         )
     }
+}
+
+fn did_not_answer(url: &Endpoint, patience: &Patience) -> String {
+    format!(
+        "{} did not answer within {} ms: check that it runs{}",
+        url.place(),
+        patience.timeout.as_millis(),
+        patience.advice()
+    )
 }
 
 /// For sentences about connections, which may be those of a proxy: reqwest takes it from the environment.

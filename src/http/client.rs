@@ -7,12 +7,10 @@ use std::time::Duration;
 
 use reqwest::{Client, ClientBuilder, redirect};
 use rustls::ClientConfig;
-use url::Url;
 
 use crate::failure::Failure;
 use crate::wait::lock;
 
-use super::endpoint::is_loopback;
 use super::tls::Trust;
 use super::{Endpoint, Patience};
 
@@ -29,6 +27,7 @@ struct Kind {
     /// None where there is no TLS.
     trust: Option<Trust>,
     is_loopback: bool,
+    connect: Duration,
     purpose: Purpose,
 }
 
@@ -36,32 +35,29 @@ struct Kind {
 #[derive(Clone, PartialEq, Eq)]
 enum Purpose {
     /// Tokens and licences.
-    Secrets { connect: Duration },
-    /// Playlists and init segments.
+    Secrets,
+    /// Files that playlists name, keys included.
     Files,
 }
 
 /// The newest last.
 static CLIENTS: Mutex<Vec<(Kind, Client)>> = Mutex::new(Vec::new());
 
-/// The client for that auth service or licence server.
-pub async fn client(url: &Endpoint, trust: &Trust, patience: &Patience) -> Result<Client, Failure> {
+/// The client for that server. `is_file` says whether it is asked for what a playlist names.
+pub async fn client(
+    url: &Endpoint,
+    trust: &Trust,
+    patience: &Patience,
+    is_file: bool,
+) -> Result<Client, Failure> {
     kept(Kind {
         trust: url.is_tls().then(|| trust.clone()),
         is_loopback: url.is_loopback(),
-        purpose: Purpose::Secrets {
-            connect: patience.connect(),
+        connect: patience.connect(),
+        purpose: match is_file {
+            true => Purpose::Files,
+            false => Purpose::Secrets,
         },
-    })
-    .await
-}
-
-/// The client for playlists and init segments at that URL.
-pub async fn for_files(url: &Url, trust: &Trust) -> Result<Client, Failure> {
-    kept(Kind {
-        trust: (url.scheme() == "https").then(|| trust.clone()),
-        is_loopback: is_loopback(url),
-        purpose: Purpose::Files,
     })
     .await
 }
@@ -93,11 +89,10 @@ fn build(kind: &Kind) -> Result<Client, Failure> {
         Some(trust) => trust.config()?,
         None => Trust::nobody()?,
     };
-    let builder = builder(config, kind.is_loopback);
+    let builder = builder(config, kind.is_loopback).connect_timeout(kind.connect);
     let builder = match kind.purpose {
-        Purpose::Secrets { connect } => builder
+        Purpose::Secrets => builder
             .gzip(false)
-            .connect_timeout(connect)
             // No connection is kept: a tune makes one request, and on a connection that a server has closed meanwhile
             // (restarted, say) that one would fail.
             .pool_max_idle_per_host(0)

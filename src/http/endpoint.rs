@@ -13,7 +13,28 @@ use crate::secret::Secret;
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Endpoint(Url);
 
+/// The longest part of a scheme that an error shows.
+const MAX_SCHEME: usize = 32;
+
+/// The longest path that an error shows.
+const MAX_PATH: usize = 200;
+
 impl Endpoint {
+    /// The server of a file that a playlist names. Nothing secret is sent there without asking.
+    ///
+    /// # Errors
+    ///
+    /// `Misconfigured` for another scheme than http and https.
+    pub(super) fn of_file(url: &Url) -> Result<Self, Failure> {
+        match (url.scheme(), url.host_str()) {
+            ("http" | "https", Some(_)) => Ok(Self(url.clone())),
+            (scheme, _) => Err(Failure::misconfigured(format!(
+                "a playlist names a `{}` URL, where only http and https are read",
+                scheme.get(..MAX_SCHEME).unwrap_or(scheme)
+            ))),
+        }
+    }
+
     /// `setting` is the property that the text came from, for the error.
     ///
     /// # Errors
@@ -57,6 +78,30 @@ impl Endpoint {
     pub fn place(&self) -> String {
         let host = self.0.host_str().unwrap_or_default();
         match self.0.port_or_known_default() {
+            Some(port) => format!("{host}:{port}"),
+            None => host.to_owned(),
+        }
+    }
+
+    /// Scheme, host, port and path, without userinfo and query.
+    pub fn whole_place(&self) -> String {
+        let path = self.0.path();
+        let (path, cut) = match path.get(..MAX_PATH) {
+            Some(start) if path.len() > MAX_PATH => (start, "…"),
+            _ => (path, ""),
+        };
+        format!("{}{path}{cut}", self.origin())
+    }
+
+    /// Scheme, host and port.
+    fn origin(&self) -> String {
+        format!("{}://{}", self.0.scheme(), self.place())
+    }
+
+    /// As `token-hosts` would name the server: without the port where that goes without saying.
+    pub(super) fn token_host(&self) -> String {
+        let host = self.0.host_str().unwrap_or_default();
+        match self.0.port() {
             Some(port) => format!("{host}:{port}"),
             None => host.to_owned(),
         }
@@ -106,26 +151,38 @@ impl Endpoint {
         Self(url)
     }
 
-    /// Where a redirect from here leads.
+    /// Where a redirect from here leads. `shows_path` says whether errors name paths.
     ///
     /// # Errors
     ///
     /// `Malformed` where that is no place to go to, or one that is less safe than this.
-    pub(super) fn follow(&self, target: &str, allow_cleartext: bool) -> Result<Self, Failure> {
-        let place = self.place();
+    pub(super) fn follow(
+        &self,
+        target: &str,
+        allow_cleartext: bool,
+        shows_path: bool,
+    ) -> Result<Self, Failure> {
+        let place = match shows_path {
+            true => self.whole_place(),
+            false => self.place(),
+        };
         let url = self.0.join(target).map_err(|_| {
             Failure::malformed(format!(
                 "{place} answered with a redirect to what is no URL"
             ))
         })?;
+        let to = self.redirected(target, shows_path);
+        let to = to.map_or_else(String::new, |to| format!(" to {to}"));
         if self.is_tls() && url.scheme() != "https" {
             return Err(Failure::malformed(format!(
-                "{place} answered with a redirect from https to another scheme, which is not followed"
+                "{place} answered with a redirect from https to another scheme{to}, which is not \
+                 followed"
             )));
         }
         Self::parse(url.as_str(), "a redirect", allow_cleartext).map_err(|_| {
             Failure::malformed(format!(
-                "{place} answered with a redirect that would send what is secret in the clear, or to no server: it is not followed"
+                "{place} answered with a redirect{to} that would send what is secret in the clear, \
+                 or to no server: it is not followed"
             ))
         })
     }
@@ -135,11 +192,15 @@ impl Endpoint {
         self.0.origin() == other.0.origin()
     }
 
-    /// Where a redirect from here points, as far as that is safe to show: scheme, host and port.
-    pub(super) fn redirected(&self, target: &str) -> Option<String> {
+    /// Where a redirect from here points, as far as that may be shown: never userinfo and query,
+    /// and the path only where `shows_path` says so.
+    pub(super) fn redirected(&self, target: &str, shows_path: bool) -> Option<String> {
         let target = Self(self.0.join(target).ok()?);
         target.0.host()?;
-        Some(format!("{}://{}", target.0.scheme(), target.place()))
+        Some(match shows_path {
+            true => target.whole_place(),
+            false => target.origin(),
+        })
     }
 
     /// The last part of the path.
@@ -169,8 +230,13 @@ impl Endpoint {
         secrets
     }
 
-    pub(super) fn url(&self) -> &Url {
+    /// The whole URL, which may hold secrets.
+    pub fn url(&self) -> &Url {
         &self.0
+    }
+
+    pub(super) fn into_url(self) -> Url {
+        self.0
     }
 
     pub(super) fn is_loopback(&self) -> bool {
@@ -305,7 +371,7 @@ mod tests {
     fn a_redirect_is_followed_to_a_place_that_is_as_safe() {
         let follow = |from: &str, to: &str, allow_cleartext: bool| {
             let from = Endpoint::parse(from, "location", allow_cleartext).expect(from);
-            from.follow(to, allow_cleartext)
+            from.follow(to, allow_cleartext, true)
                 .ok()
                 .map(|endpoint| endpoint.as_str().to_owned())
         };
@@ -349,5 +415,36 @@ mod tests {
         }
         let without = Endpoint::parse("https://h/", "location", false).expect("valid");
         assert_eq!(without.secrets(), []);
+    }
+
+    #[test]
+    fn redirect_names_whole_places_without_secrets() {
+        let from = "https://u:SECRET@a.example/x?SECRET";
+        let from = Endpoint::parse(from, "location", false).expect(from);
+        assert_eq!(from.whole_place(), "https://a.example:443/x");
+        for (target, shows_path, says) in [
+            (
+                "http://u:SECRET@b.example:81/y?SECRET#SECRET",
+                true,
+                "https://a.example:443/x answered with a redirect from https to another scheme to \
+                 http://b.example:81/y, which",
+            ),
+            (
+                "http://b.example/SECRET",
+                false,
+                "a.example:443 answered with a redirect from https to another scheme to \
+                 http://b.example:80, which",
+            ),
+            ("file:///SECRET", true, "to another scheme, which"),
+        ] {
+            let Err(failure) = from.follow(target, false, shows_path) else {
+                panic!("{target} was followed");
+            };
+            assert!(failure.what.contains(says), "{}", failure.what);
+            assert!(!failure.what.contains("SECRET"), "{}", failure.what);
+        }
+        let long = format!("/{}", "p".repeat(MAX_PATH));
+        let shown = from.redirected(&long, true).expect("a place");
+        assert!(shown.ends_with("p…"), "{shown}");
     }
 }

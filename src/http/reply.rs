@@ -13,10 +13,18 @@ pub struct Reply {
     pub status: u16,
     /// The media type, in lower case and without parameters.
     pub media_type: Option<String>,
-    /// Where a redirect points: scheme, host and port, which are safe to show.
+    /// The server that replied: scheme, host, port and path, or host and port where the request
+    /// does not show paths. Never userinfo and query.
+    pub place: String,
+    /// Where a redirect points: scheme, host, port and path, or no path where the request does
+    /// not show paths. Never userinfo and query.
     pub redirect: Option<String>,
     /// How long the server wants to be left alone (RFC 9110, 10.2.3).
     pub retry_after: Option<Duration>,
+    /// The server that replied, as `token-hosts` would name it, where it was not sent the token.
+    pub token_withheld: Option<String>,
+    /// Whether that was for want of TLS, and not for its name.
+    pub withheld_for_cleartext: bool,
     /// What the URLs hold to which redirects led, and which nobody else may see.
     pub secrets: Vec<Secret>,
     pub body: Zeroizing<Vec<u8>>,
@@ -28,19 +36,37 @@ impl Reply {
     pub fn new(status: u16, body: &[u8]) -> Self {
         Self {
             status,
+            place: String::new(),
             media_type: None,
             redirect: None,
             retry_after: None,
+            token_withheld: None,
+            withheld_for_cleartext: false,
             secrets: Vec::new(),
             body: Zeroizing::new(body.to_owned()),
         }
     }
 
-    /// For the sentence about a redirect: " to https://host:443", or nothing.
+    /// For the sentence about a redirect: " to https://host:443/path", or nothing.
     pub fn whereto(&self) -> String {
         self.redirect
             .as_ref()
             .map_or_else(String::new, |place| format!(" to {place}"))
+    }
+
+    /// For the end of a sentence about a refusal: ": host was not sent the token: …", or nothing
+    /// where the server had it.
+    pub fn token_advice(&self) -> String {
+        match &self.token_withheld {
+            None => String::new(),
+            Some(host) if self.withheld_for_cleartext => format!(
+                ": {host} was not sent the token, because it is asked without TLS: use https \
+                 there, or set `allow-cleartext` if that network is trusted"
+            ),
+            Some(host) => {
+                format!(": {host} was not sent the token: add it to `token-hosts`")
+            }
+        }
     }
 
     /// For the sentence about a server that has no time: what it wishes, or nothing.

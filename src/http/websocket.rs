@@ -79,7 +79,7 @@ impl Opening {
         let key = generate_key();
         let mut headers = header_map(&self.headers)?;
         headers.extend(self.handshake(&key)?);
-        let client = client::client(&self.url, &self.trust, patience).await?;
+        let client = client::client(&self.url, &self.trust, patience, false).await?;
         let url = match &self.parameter {
             Some((name, value)) => self.url.with_parameter(name, &encoded(value.expose())),
             None => self.url.clone(),

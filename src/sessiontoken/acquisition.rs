@@ -325,11 +325,9 @@ impl Acquisition {
             secrets.extend(extra_headers.iter().map(|(_, value)| value.clone()));
         }
         Request {
-            url,
             parameter: call.parameter.clone(),
             headers,
             body: call.body.clone(),
-            trust: self.means.trust.clone(),
             redirects: match self.service.follows_redirects() {
                 true => Redirects::Followed {
                     allow_cleartext: self.means.allow_cleartext,
@@ -337,6 +335,9 @@ impl Acquisition {
                 false => Redirects::Refused,
             },
             secrets,
+            // An operator's paths may name accounts.
+            shows_path: false,
+            ..Request::new(url, self.means.trust.clone())
         }
     }
 }

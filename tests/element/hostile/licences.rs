@@ -85,11 +85,11 @@ fn a_broken_licence_server_has_no_more_time_and_room_than_an_auth_service() {
             "a redirect",
             answers_with(
                 307,
-                "Location: https://SECRET:SECRET@keys.example/SECRET?SECRET",
+                "Location: https://SECRET:SECRET@keys.example/keys?SECRET",
             ),
         )
         .malformed(&[
-            "redirect (HTTP 307) to https://keys.example:443,",
+            "redirect (HTTP 307) to https://keys.example:443/keys,",
             "`license-url`",
         ])
         .status(307),

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The one way in which requests go out: over all redirects, in time, each server with what it may
+//! see.
+
+use reqwest::header::{CONTENT_TYPE, LOCATION, RANGE};
+use reqwest::{Method, Response, StatusCode};
+
+use crate::failure::Failure;
+use crate::secret::Secret;
+
+use super::broken::Broken;
+use super::request::Withheld;
+use super::{Endpoint, Patience, Redirects, Request, client, header_map, text};
+
+/// What the time is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Within {
+    /// The head of a response. Its body has a time of its own.
+    Head,
+    /// The head and the body.
+    Whole,
+}
+
+/// A response whose body has not been read.
+pub struct Answer {
+    pub response: Response,
+    /// Where it is from.
+    pub url: Endpoint,
+    /// What the URLs hold to which redirects led.
+    pub secrets: Vec<Secret>,
+    /// Whether the server that answered was not sent the token.
+    pub withheld: Option<Withheld>,
+}
+
+/// Why a body was not read.
+pub enum BodyError {
+    TooLarge,
+    Broken(reqwest::Error),
+}
+
+/// Sends the request once, and follows its redirects.
+pub async fn send(
+    request: &Request,
+    patience: &Patience,
+    within: Within,
+) -> Result<Answer, Broken> {
+    let mut url = request.first_url();
+    let mut secrets = Vec::new();
+    for _ in 0..=request.max_redirects {
+        let response = send_once(request, &url, patience, within).await?;
+        let status = response.status();
+        let follows = is_followed(status, request.body.is_some());
+        let target = text(response.headers(), LOCATION).filter(|_| follows);
+        let (Redirects::Followed { allow_cleartext }, Some(target)) = (request.redirects, target)
+        else {
+            return Ok(Answer {
+                withheld: request.token_withheld(&url),
+                response,
+                url,
+                secrets,
+            });
+        };
+        url = url
+            .follow(target, allow_cleartext, request.shows_path)
+            .map_err(|failure| Broken::sent(failure.with_http_status(status.as_u16()), false))?;
+        secrets.extend(url.secrets());
+    }
+    Err(Broken::sent(
+        Failure::malformed(format!(
+            "{} answered with more than {} redirects in a row",
+            request.place_of(&request.url),
+            request.max_redirects
+        )),
+        false,
+    ))
+}
+
+/// Whether the request is sent again elsewhere (RFC 9110, 15.4). A POST would become a GET by the
+/// older statuses.
+fn is_followed(status: StatusCode, has_body: bool) -> bool {
+    match status.as_u16() {
+        301..=303 => !has_body,
+        307 | 308 => true,
+        _ => false,
+    }
+}
+
+/// The request, to `url`.
+async fn send_once(
+    request: &Request,
+    url: &Endpoint,
+    patience: &Patience,
+    within: Within,
+) -> Result<Response, Broken> {
+    let own_headers = request.own_headers(url)?;
+    let token_headers = match request.token_withheld(url) {
+        None => header_map(&request.token_headers)?,
+        Some(_) => header_map(&[])?,
+    };
+    let client = client::client(url, &request.trust, patience, request.source.is_some());
+    let client = tokio::time::timeout(patience.left(), client)
+        .await
+        .map_err(|_| Failure::timed_out("the HTTP client was not set up in time"))??;
+    let mut builder = match &request.body {
+        Some(_) => client.request(Method::POST, url.url().clone()),
+        None => client.request(Method::GET, url.url().clone()),
+    };
+    builder = builder.headers(request.source_headers(url));
+    if let Some((content_type, body)) = &request.body {
+        // reqwest has no way to wipe it.
+        builder = builder
+            .header(CONTENT_TYPE, *content_type)
+            .body(body.to_vec());
+    }
+    if let Some((first, last)) = request.range {
+        let last = last.map(|last| last.to_string()).unwrap_or_default();
+        builder = builder.header(RANGE, format!("bytes={first}-{last}"));
+    }
+    // These take the place of those above where they have the same name.
+    builder = builder.headers(own_headers).headers(token_headers);
+    let sent = match within {
+        Within::Whole => builder.timeout(patience.left()).send().await,
+        Within::Head => tokio::time::timeout(patience.left(), builder.send())
+            .await
+            .map_err(|_| Broken::late(url, patience))?,
+    };
+    let response = sent.map_err(|error| Broken::by(url, patience, &error, None))?;
+    if let Some(source) = &request.source {
+        source.store_cookies(url.url(), response.headers());
+    }
+    Ok(response)
+}
+
+/// Reads the rest of the body into `body`, up to `max` bytes in all.
+pub async fn read_body(
+    response: &mut Response,
+    max: usize,
+    body: &mut Vec<u8>,
+) -> Result<(), BodyError> {
+    while let Some(chunk) = response.chunk().await.map_err(BodyError::Broken)? {
+        if chunk.len() > max.saturating_sub(body.len()) {
+            return Err(BodyError::TooLarge);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn post_follows_what_keeps_its_method() {
+        let followed = |has_body| {
+            let statuses = 200..=399_u16;
+            let is = |status: &u16| {
+                let status = StatusCode::from_u16(*status).expect("a status");
+                is_followed(status, has_body)
+            };
+            statuses.filter(is).collect::<Vec<_>>()
+        };
+        assert_eq!(followed(false), [301, 302, 303, 307, 308]);
+        assert_eq!(followed(true), [307, 308]);
+    }
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Requests for tokens, keys and licenses, until there is an answer.
+
+use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, LOCATION};
+use zeroize::Zeroizing;
+
+use crate::chance::chance;
+use crate::failure::Failure;
+use crate::problem::{self, Problem};
+
+use super::broken::Broken;
+use super::engine::{self, Answer, BodyError, Within};
+use super::request::Withheld;
+use super::{Patience, Reply, Request, retry, retry_after, text};
+
+/// Asks until there is an answer that `read` can make something of, or no point in asking again.
+/// Says how many requests were made.
+///
+/// # Errors
+///
+/// What `read` says of the last reply, with the server's own words where it has some. Without a
+/// reply: `TimedOut` at the deadline, `Transient` where none came, `Malformed` for one that is too
+/// large or no HTTP, `Misconfigured` for what cannot be sent. `attempts` is set.
+pub async fn exchange<T>(
+    request: &Request,
+    patience: &Patience,
+    read: impl Fn(&Reply) -> Result<T, Failure>,
+) -> Result<(T, u32), Failure> {
+    let mut attempts = 0;
+    loop {
+        let broken = match send(request, patience).await {
+            Ok(reply) => match read(&reply) {
+                Ok(answer) => return Ok((answer, attempts + 1)),
+                Err(failure) => {
+                    let mut failure = explained(failure, request, &reply);
+                    failure.retry_after = reply.retry_after;
+                    let again = retry::is_worth_a_retry(reply.status);
+                    Broken::sent(failure, again)
+                }
+            },
+            Err(broken) => broken,
+        };
+        attempts += u32::from(broken.was_sent);
+        let (left, wish) = (patience.left(), broken.failure.retry_after);
+        let pause = retry::pause(attempts, patience.retries, wish, left, chance());
+        match pause.filter(|_| broken.again) {
+            Some(pause) => tokio::time::sleep(pause).await,
+            None => return Err(broken.failure.after_attempts(attempts)),
+        }
+    }
+}
+
+/// The failure with what the server says of it.
+fn explained(failure: Failure, request: &Request, reply: &Reply) -> Failure {
+    let failure = if reply.media_type.as_deref() == Some(problem::MEDIA_TYPE) {
+        failure.with_problem(Problem::read(&reply.body))
+    } else {
+        failure
+    };
+    let mut secrets = request.all_secrets();
+    secrets.extend(reply.secrets.iter().cloned());
+    failure.without(&secrets)
+}
+
+/// The reply at the end of all redirects that are followed.
+async fn send(request: &Request, patience: &Patience) -> Result<Reply, Broken> {
+    let mut answer = engine::send(request, patience, Within::Whole).await?;
+    let body = match body(&mut answer, request, patience).await {
+        Ok(body) => body,
+        Err(broken) if answer.response.status().is_success() => return Err(broken),
+        // The status has said it: a refusal is one without its explanation too.
+        Err(_) => Zeroizing::default(),
+    };
+    let headers = answer.response.headers();
+    let url = &answer.url;
+    Ok(Reply {
+        status: answer.response.status().as_u16(),
+        place: request.place_of(url),
+        media_type: text(headers, CONTENT_TYPE).map(|value| {
+            let media_type = value.split(';').next().unwrap_or_default();
+            media_type.trim().to_ascii_lowercase()
+        }),
+        redirect: text(headers, LOCATION)
+            .and_then(|target| url.redirected(target, request.shows_path)),
+        retry_after: retry_after(headers),
+        token_withheld: answer.withheld.map(|_| url.token_host()),
+        withheld_for_cleartext: answer.withheld == Some(Withheld::Cleartext),
+        secrets: answer.secrets,
+        body,
+    })
+}
+
+async fn body(
+    answer: &mut Answer,
+    request: &Request,
+    patience: &Patience,
+) -> Result<Zeroizing<Vec<u8>>, Broken> {
+    let place = request.place_of(&answer.url);
+    let response = &mut answer.response;
+    let status = response.status().as_u16();
+    let malformed =
+        |what: String| Broken::sent(Failure::malformed(what).with_http_status(status), false);
+    let encoding = text(response.headers(), CONTENT_ENCODING);
+    // None was asked for but what the client has undone already.
+    if encoding.is_some_and(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
+        return Err(malformed(format!(
+            "{place} answered with a compressed reply, which it was not asked for: check that the \
+             URL names the right service"
+        )));
+    }
+    // It never moves, which would leave copies behind that nobody wipes.
+    let mut body = Zeroizing::new(Vec::with_capacity(request.max));
+    match engine::read_body(response, request.max, &mut body).await {
+        Ok(()) => Ok(body),
+        Err(BodyError::TooLarge) => Err(malformed(format!(
+            "{place} answered with more than {} bytes: check that the URL names the right service",
+            request.max
+        ))),
+        Err(BodyError::Broken(error)) => {
+            Err(Broken::by(&answer.url, patience, &error, Some(status)))
+        }
+    }
+}
