@@ -14,8 +14,9 @@ use crate::wait::lock;
 use super::tls::Trust;
 use super::{Endpoint, Patience};
 
-/// Clients that are kept. A player has three or four: the auth service's, the licence server's, one for each timeout, and that for playlists.
-const KEPT: usize = 8;
+/// Clients that are kept. A player has up to six: the auth service's, the license server's, one for
+/// each timeout, and those for playlists and for keys, with TLS and without.
+const KEPT: usize = 12;
 
 /// How long a connection for playlists is kept for the next one. A live playlist comes again after its target duration, which is seldom more
 /// than ten seconds.

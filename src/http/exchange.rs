@@ -122,3 +122,6 @@ async fn body(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
