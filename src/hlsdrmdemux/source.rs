@@ -26,7 +26,8 @@ const OF_THE_CONNECTION: [&str; 7] = [
 pub fn manifest_urls(pad: &gst::GhostPad) -> Result<(Url, Url), Failure> {
     let unknown = || {
         Failure::misconfigured(
-            "nobody upstream says where the playlist is from: play it from a source such as souphttpsrc",
+            "nobody upstream says where the playlist is from: play it from a source such as \
+             souphttpsrc",
         )
     };
     let mut query = gst::query::Uri::new();
@@ -96,7 +97,8 @@ fn texts(value: &glib::SendValue) -> Vec<String> {
     }
 }
 
-/// Whom the source before this demuxer trusts (souphttpsrc's `ssl-strict`, `ssl-ca-file` and, where it is a file of authorities, `tls-database`).
+/// Whom the source before this demuxer trusts (souphttpsrc's `ssl-strict`, `ssl-ca-file` and,
+/// where it is a file of authorities, `tls-database`).
 ///
 /// # Errors
 ///

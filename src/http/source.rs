@@ -14,6 +14,9 @@ use crate::wait::lock;
 use super::cookies::CookieJar;
 use super::{Trust, header_map};
 
+/// A shorter value of a cookie is a setting and no secret.
+const SHORTEST_SECRET: usize = 8;
+
 const COOKIE: &str = "cookie";
 const REFERER: &str = "referer";
 
@@ -142,7 +145,8 @@ impl Source {
             .players_cookies()
             .chain(stored.iter().map(Secret::expose));
         let values = pairs.filter_map(|pair| pair.split_once('='));
-        secrets.extend(values.map(|(_, value)| Secret::from(value)));
+        let values = values.map(|(_, value)| Secret::from(value));
+        secrets.extend(values.filter(|value| value.expose().len() >= SHORTEST_SECRET));
         secrets
     }
 
@@ -285,11 +289,11 @@ mod tests {
     fn clones_share_stored_cookies() {
         let source = source("https://op/a", "https://op/a", &[], &[]);
         let mut headers = HeaderMap::new();
-        headers.append(SET_COOKIE, HeaderValue::from_static("k=v; Secure"));
+        headers.append(SET_COOKIE, HeaderValue::from_static("k=12345678; Secure"));
         let elsewhere = url("https://keys.example/1");
         source.clone().store_cookies(&elsewhere, &headers);
         let lines = sent(&source, "https://keys.example/2");
-        assert_eq!(lines, ["cookie: k=v", "referer: https://op/"]);
-        assert!(source.secrets().contains(&Secret::from("v")));
+        assert_eq!(lines, ["cookie: k=12345678", "referer: https://op/"]);
+        assert!(source.secrets().contains(&Secret::from("12345678")));
     }
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
+use proptest::prelude::*;
+
 use super::*;
 
 /// Sun, 06 Nov 1994 08:49:37 GMT.
@@ -264,4 +266,22 @@ fn jar_is_bounded() {
     assert!(jar.bytes <= MAX_BYTES && jar.bytes > MAX_BYTES - MAX_PAIR);
     let sent = sent_at(&mut jar, to.as_str(), now());
     assert!(sent.len() <= MAX_SENT && sent.len() >= long.len());
+}
+
+proptest! {
+    #[test]
+    fn any_line_is_read_or_ignored(
+        start in "[a-z]{1,3}=[^;]{0,8}",
+        rest in "(; ?(Domain|Path|Expires|Max-Age|Secure|.{0,4})=?[-+./:A-Za-z0-9 %]{0,32}){0,5}",
+        line in ".{0,64}",
+    ) {
+        let from = url("https://a.example.com/x/y");
+        let mut jar = CookieJar::default();
+        jar.store(&from, &format!("{start}{rest}"), now());
+        jar.store(&from, &line, now());
+        prop_assert!(jar.cookies.len() <= 2);
+        prop_assert!(jar.matching(&url("https://a.evil.example/x/y"), now()).is_empty());
+        let sizes = jar.cookies.iter().map(Cookie::size);
+        prop_assert_eq!(sizes.sum::<usize>(), jar.bytes);
+    }
 }
