@@ -13,6 +13,9 @@ use serde::de::{self, DeserializeOwned, Deserializer, IgnoredAny, MapAccess, Seq
 
 use crate::secret::Secret;
 
+/// U+FEFF in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// Reads a whole text as one JSON object.
 ///
 /// # Errors
@@ -24,7 +27,10 @@ pub fn read_object<T: DeserializeOwned>(text: &[u8]) -> Result<T, String> {
 }
 
 /// As [`read_object`], for whatever shape `T` has.
+///
+/// A byte order mark is ignored, as RFC 8259, 8.1 allows: some servers send one.
 pub fn read<T: DeserializeOwned>(text: &[u8]) -> Result<T, String> {
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
     // serde_json looks only at what it keeps, and JSON is UTF-8 throughout (RFC 8259, 8.1).
     let text = std::str::from_utf8(text).map_err(|_| "not JSON: it is not UTF-8".to_owned())?;
     serde_json::from_str(text).map_err(|error| complaint(&error))
@@ -64,6 +70,61 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
         deserializer
             .deserialize_map(Fields(PhantomData))
             .map(Object)
+    }
+}
+
+/// An element of a list in which others than objects are ignored.
+pub enum Element<T> {
+    Object(T),
+    Other,
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Element<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Any<T> {
+            type Value = Element<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON value")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Element<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Element::Object)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Element<T>, A::Error> {
+                while seq.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Element::Other)
+            }
+
+            fn visit_str<E: de::Error>(self, _: &str) -> Result<Element<T>, E> {
+                Ok(Element::Other)
+            }
+
+            fn visit_i64<E: de::Error>(self, _: i64) -> Result<Element<T>, E> {
+                Ok(Element::Other)
+            }
+
+            fn visit_u64<E: de::Error>(self, _: u64) -> Result<Element<T>, E> {
+                Ok(Element::Other)
+            }
+
+            fn visit_f64<E: de::Error>(self, _: f64) -> Result<Element<T>, E> {
+                Ok(Element::Other)
+            }
+
+            fn visit_bool<E: de::Error>(self, _: bool) -> Result<Element<T>, E> {
+                Ok(Element::Other)
+            }
+
+            fn visit_unit<E: de::Error>(self) -> Result<Element<T>, E> {
+                Ok(Element::Other)
+            }
+        }
+
+        deserializer.deserialize_any(Any(PhantomData))
     }
 }
 
@@ -258,6 +319,36 @@ mod tests {
         for text in ["-1", "1e300", "\"1300819380\"", "true", "null", "[1]"] {
             assert_eq!(date(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn read_ignores_a_byte_order_mark() {
+        let Ok(Pairs(pairs)) = read::<Pairs>(b"\xef\xbb\xbf {\"z\":\"1\"}") else {
+            panic!("an object of strings");
+        };
+        assert_eq!(pairs.len(), 1);
+        // One alone, and not in the middle.
+        for text in [
+            &b"\xef\xbb\xbf\xef\xbb\xbf{}"[..],
+            b"{\xef\xbb\xbf}",
+            b"\xef\xbb\xbf",
+        ] {
+            assert!(read::<Pairs>(text).is_err());
+        }
+    }
+
+    #[test]
+    fn element_is_an_object_or_ignored() {
+        let text = br#"[{"z":"1"},["z"],"z",1,-1,0.5,true,null]"#;
+        let Ok(elements) = read::<Vec<Element<Pairs>>>(text) else {
+            panic!("a list");
+        };
+        let is_object = |one: &Element<_>| matches!(one, Element::Object(_));
+        let objects: Vec<_> = elements.iter().map(is_object).collect();
+        assert_eq!(
+            objects,
+            [true, false, false, false, false, false, false, false]
+        );
     }
 
     #[test]

@@ -15,13 +15,16 @@ use zeroize::Zeroizing;
 use super::{ContentKey, KeyId};
 use crate::failure::Failure;
 use crate::http::Reply as HttpReply;
-use crate::json::{self, Object, Scalar};
+use crate::json::{self, Element, Scalar};
 use crate::secret::Secret;
 
-/// The specification says that there is no padding; servers that add it are understood.
+/// What base64 becomes before it is decoded. EME prescribes base64url without padding; servers send
+/// the standard alphabet, padding and line breaks, and bits beyond the last byte.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &alphabet::URL_SAFE,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::RequireNone)
+        .with_decode_allow_trailing_bits(true),
 );
 
 /// What a licence server gave.
@@ -31,6 +34,8 @@ pub struct Licence {
     /// When keys end, where the server says so. EME's ClearKey has nothing for that, but JSON Web Keys
     /// have `exp` (IANA's registry of their parameters, from OpenID Federation 1.0), which servers may add.
     ends: HashMap<KeyId, SystemTime>,
+    /// What was wrong with the last key that cannot be used. It follows "a key in the license".
+    pub ignored: Option<String>,
 }
 
 impl Licence {
@@ -83,15 +88,66 @@ pub fn read_licence(reply: &HttpReply) -> Result<Licence, Failure> {
 
 #[derive(Deserialize)]
 struct Reply {
-    keys: Vec<Object<Jwk>>,
+    keys: Vec<Element<Jwk>>,
 }
 
+/// A JSON Web Key (RFC 7517), whatever its members hold.
 #[derive(Deserialize)]
 struct Jwk {
-    kty: String,
-    kid: String,
-    k: Secret,
+    kty: Option<Scalar>,
+    kid: Option<Scalar>,
+    k: Option<Scalar>,
     exp: Option<Scalar>,
+}
+
+/// A key that can be used.
+struct UsableKey {
+    key_id: KeyId,
+    bytes: Zeroizing<Vec<u8>>,
+    key: ContentKey,
+}
+
+impl Jwk {
+    /// # Errors
+    ///
+    /// What is wrong with it, to follow "a key in the license". It quotes nothing.
+    fn usable(&self) -> Result<UsableKey, String> {
+        let text = |member: &Option<Scalar>| member.as_ref().and_then(Scalar::text).cloned();
+        if let Some(kty) = &self.kty {
+            // Without `kty` the other members tell a symmetric key.
+            let is_oct = |kty: &Secret| kty.expose().eq_ignore_ascii_case("oct");
+            if !kty.text().is_some_and(is_oct) {
+                return Err("has a `kty` other than `oct`".to_owned());
+            }
+        }
+        let key_id = text(&self.kid).ok_or("has no `kid`")?;
+        let key_id = decoded(&key_id)
+            .and_then(|bytes| KeyId::from_slice(&bytes))
+            .ok_or("has a `kid` that is not sixteen bytes in base64url")?;
+        let k = text(&self.k).ok_or_else(|| format!("has no `k` for the key id {key_id}"))?;
+        decoded(&k)
+            .and_then(|bytes| {
+                let key = ContentKey::from_slice(&bytes)?;
+                Some(UsableKey { key_id, bytes, key })
+            })
+            .ok_or_else(|| {
+                format!("has a `k` for the key id {key_id} that is not sixteen bytes in base64url")
+            })
+    }
+}
+
+/// The bytes of a text in base64url or base64, with or without padding and white space.
+fn decoded(text: &Secret) -> Option<Zeroizing<Vec<u8>>> {
+    let characters = text.expose().trim_ascii_end().trim_end_matches('=').chars();
+    let characters = characters.filter(|letter| !letter.is_ascii_whitespace());
+    let urlsafe = characters.map(|letter| match letter {
+        '+' => '-',
+        '/' => '_',
+        letter => letter,
+    });
+    let mut packed = Zeroizing::new(String::with_capacity(text.expose().len()));
+    packed.extend(urlsafe);
+    LENIENT.decode(packed.as_bytes()).ok().map(Zeroizing::new)
 }
 
 fn read_body(body: &[u8]) -> Result<Licence, Failure> {
@@ -102,43 +158,36 @@ fn read_body(body: &[u8]) -> Result<Licence, Failure> {
     })?;
     let mut keys: HashMap<KeyId, Zeroizing<Vec<u8>>> = HashMap::with_capacity(reply.keys.len());
     let mut licence = Licence::default();
-    for Object(jwk) in &reply.keys {
-        if jwk.kty != "oct" {
-            return Err(Failure::malformed(
-                "the licence holds a key whose `kty` is not `oct`",
-            ));
-        }
-        let key_id = LENIENT
-            .decode(&jwk.kid)
-            .ok()
-            .and_then(|bytes| KeyId::from_slice(&bytes))
-            .ok_or_else(|| {
-                Failure::malformed("a `kid` in the licence is not sixteen bytes in base64url")
-            })?;
-        let unusable = || {
-            Failure::malformed(format!(
-                "the key for {key_id} in the licence is not sixteen bytes in base64url"
-            ))
+    for element in &reply.keys {
+        let usable = match element {
+            Element::Object(jwk) => jwk.usable().map(|usable| (usable, &jwk.exp)),
+            Element::Other => Err("is not an object".to_owned()),
         };
-        let bytes = LENIENT
-            .decode(jwk.k.expose())
-            .map(Zeroizing::new)
-            .map_err(|_| unusable())?;
-        let key = ContentKey::from_slice(&bytes).ok_or_else(unusable)?;
+        let (UsableKey { key_id, bytes, key }, exp) = match usable {
+            Ok(usable) => usable,
+            // Of another kind, or for another player (RFC 7517, 5).
+            Err(complaint) => {
+                licence.ignored = Some(complaint);
+                continue;
+            }
+        };
         licence.keys.insert(key_id, key);
-        if let Some(end) = jwk.exp.as_ref().and_then(Scalar::date) {
+        if let Some(end) = exp.as_ref().and_then(Scalar::date) {
             licence.ends.insert(key_id, end);
         }
-        if keys
-            .insert(key_id, bytes.clone())
-            .is_some_and(|other| other != bytes)
-        {
+        let other = keys.insert(key_id, bytes.clone());
+        if other.is_some_and(|other| other != bytes) {
             return Err(Failure::malformed(format!(
                 "the licence holds two keys for {key_id}"
             )));
         }
     }
-    Ok(licence)
+    match &licence.ignored {
+        Some(complaint) if licence.keys.is_empty() => Err(Failure::malformed(format!(
+            "no key in the licence can be used: the last one {complaint}: check that `license-url` names a ClearKey server"
+        ))),
+        _ => Ok(licence),
+    }
 }
 
 #[cfg(test)]
@@ -179,6 +228,86 @@ mod tests {
                 .keys
                 .is_empty()
         );
+    }
+
+    /// An RSA key, a `kid` of five bytes, no `k`, others than objects.
+    const OTHERS: &str = r#"{"kty":"RSA","kid":"sig1","n":"AQAB","e":"AQAB"},
+        {"kty":"oct","kid":"c2hvcnQ","k":"eHg"},{"kty":"oct","kid":"ABEiM0RVZneImaq7zN3uAw"},
+        {"kty":7,"kid":[1],"k":{"a":1}},{"kid":null,"k":null},{},[],"SECRET",17,null"#;
+
+    fn read(body: &str) -> Result<Licence, Failure> {
+        read_licence(&HttpReply::new(200, body.as_bytes()))
+    }
+
+    #[test]
+    fn license_uses_the_usable_keys() {
+        let id = KeyId(0x00112233445566778899aabbccddee02_u128.to_be_bytes());
+        let usable = [
+            r#"{"kty":"oct","kid":"ABEiM0RVZneImaq7zN3uAg","k":"-_8BI0VniavN7wEjRWeJqw"}"#,
+            r#"{"kid":"ABEiM0RVZneImaq7zN3uAg==","k":"+\/8BI0VniavN7wEjRWeJqw=="}"#,
+            r#"{"kty":"oct","alg":["A128KW"],"kid":"ABEiM0RV\nZneImaq7zN3uAg","k":" +/8BI0VniavN7wEjRWeJqw== "}"#,
+            r#"{"k":"-_8BI0VniavN7wEjRWeJqw=","kid":"ABEiM0RVZneImaq7zN3uAh"}"#,
+        ];
+        for jwk in usable {
+            for body in [
+                format!(r#"{{"keys":[{OTHERS},{jwk}]}}"#),
+                format!("\u{feff}\r\n{{\"type\":\"temporary\",\"keys\":[{jwk},{OTHERS}]}}"),
+            ] {
+                let licence = read(&body).expect(&body);
+                assert_eq!(licence.keys.len(), 1, "{body}");
+                assert!(licence.keys.contains_key(&id), "{body}");
+            }
+        }
+    }
+
+    #[test]
+    fn base64_is_read_in_either_alphabet() {
+        let bytes = 0xfbff01_u32.to_be_bytes();
+        for text in ["-_8B", "+/8B", "-/8B", " +_8\r\nB ", "+ / 8 B"] {
+            let read = decoded(&Secret::from(text));
+            assert_eq!(
+                read.as_deref().map(Vec::as_slice),
+                Some(&bytes[1..]),
+                "{text}"
+            );
+        }
+        for (text, length) in [("-_8=", 2), ("-_8", 2), ("-_9=\n", 2), ("-w==", 1), ("", 0)] {
+            let read = decoded(&Secret::from(text));
+            assert_eq!(read.map(|bytes| bytes.len()), Some(length), "{text}");
+        }
+        for text in ["-", "=-_8B", "-_=8B", "-_8B\0", "-_8.", "%2B_8B"] {
+            assert!(decoded(&Secret::from(text)).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn license_without_usable_key_says_why() {
+        for (jwk, says) in [
+            (r#"{"kty":"RSA","kid":"sig1"}"#, "`kty` other than `oct`"),
+            (r#"{"kty":null,"k":"eHg"}"#, "no `kid`"),
+            (
+                r#"{"kid":"c2hvcnQ","k":"eHg"}"#,
+                "`kid` that is not sixteen",
+            ),
+            (r#"{"kid":"ABEiM0RVZneImaq7zN3uAg"}"#, "no `k`"),
+            (
+                r#"{"kid":"ABEiM0RVZneImaq7zN3uAg","k":"eHg"}"#,
+                "`k` for the key id 0011",
+            ),
+            (
+                r#"{"kid":"ABEiM0RVZneImaq7zN3uAg","k":"=AAA"}"#,
+                "`k` for the key id 0011",
+            ),
+            ("17", "not an object"),
+        ] {
+            let body = format!(r#"{{"keys":[{OTHERS},{jwk}]}}"#);
+            let failure = read(&body).expect_err(&body);
+            assert_eq!(failure.kind, Kind::Malformed, "{body}");
+            assert!(failure.what.contains(says), "{body}: {}", failure.what);
+            for quoted in ["SECRET", "RSA", "eHg", "c2hvcnQ"] {
+                assert!(!failure.what.contains(quoted), "{}", failure.what);
+            }
+        }
     }
 
     #[test]
