@@ -24,6 +24,11 @@ mod messages;
 mod packing;
 mod problem;
 mod runtime;
+#[allow(
+    dead_code,
+    reason = "the playlist server is going to stream segments through it"
+)]
+mod sample_aes;
 mod secret;
 mod session;
 mod sessiontoken;
