@@ -49,6 +49,8 @@ pub struct Failure {
     pub http_status: Option<u16>,
     /// The status inside the answer's body (RDK's `status`), where there was one.
     pub service_status: Option<i64>,
+    /// The server that refused was not sent the session token, so the token is not to blame.
+    pub is_without_token: bool,
     /// What the server says in its own words, cleaned.
     pub problem: Box<Problem>,
     /// How long the server wants to be left alone.
@@ -66,6 +68,7 @@ impl Failure {
             what: what.into(),
             http_status: None,
             service_status: None,
+            is_without_token: false,
             problem: Box::default(),
             retry_after: None,
             attempts: 0,
@@ -106,6 +109,12 @@ impl Failure {
 
     pub fn with_service_status(mut self, status: i64) -> Self {
         self.service_status = Some(status);
+        self
+    }
+
+    /// Says that the server was not sent the session token.
+    pub fn without_token(mut self) -> Self {
+        self.is_without_token = true;
         self
     }
 

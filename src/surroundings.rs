@@ -42,6 +42,25 @@ pub fn upstream(element: &gst::Element) -> impl Iterator<Item = gst::Element> {
         .skip(1)
 }
 
+/// Where the manifest is from that the stream of `element` belongs to: where the source of the adaptive demuxer among
+/// the elements upstream was redirected to, if it was. Without such a demuxer, what the elements upstream say.
+/// To be called without a lock held.
+///
+/// The demuxer itself cannot be asked: dashdemux names the URL from before a redirect, and dashdemux2 does not hand
+/// on queries of the elements inside it.
+pub fn manifest_url(element: &gst::Element) -> Option<String> {
+    let demuxer = upstream(element).find(is_adaptive_demuxer);
+    let asked = demuxer.as_ref().unwrap_or(element);
+    asked.sink_pads().iter().find_map(|pad| {
+        let mut query = gst::query::Uri::new();
+        if !pad.peer_query(query.query_mut()) {
+            return None;
+        }
+        let (redirection, _) = query.redirection();
+        redirection.or_else(|| query.uri()).map(String::from)
+    })
+}
+
 /// The element from which this one gets its stream.
 fn before(element: &gst::Element) -> Option<gst::Element> {
     let mut peer = element.sink_pads().iter().find_map(gst::Pad::peer)?;

@@ -67,23 +67,47 @@ pub fn request_body(key_ids: &[KeyId]) -> Vec<u8> {
 pub fn read_licence(reply: &HttpReply) -> Result<Licence, Failure> {
     let http_status = reply.status;
     match http_status {
-        200 | 201 => read_body(&reply.body),
-        401 | 403 | 412 => Err(Failure::denied(format!(
-            "the licence server refused the keys (HTTP {http_status}): check that `sessiontoken` stands before this element and that its token is one for this service"
-        ))),
+        200 | 201 => read_body(&reply.body, &named(" of ", &reply.place)),
+        401 | 403 | 412 => Err(refusal(reply)),
         408 | 429 | 500..=599 => Err(Failure::transient(format!(
-            "the licence server has no licence at the moment (HTTP {http_status}){}",
+            "the licence server{} has no licence at the moment (HTTP {http_status}){}",
+            named(" ", &reply.place),
             reply.wish()
         ))),
         300..=303 | 307 | 308 => Err(Failure::malformed(format!(
-            "the licence server answered with a redirect (HTTP {http_status}){}, which is not followed: set `license-url` to where it points",
+            "the licence server{} answered with a redirect (HTTP {http_status}){}, which is not followed: set `license-url` to where it points",
+            named(" ", &reply.place),
             reply.whereto()
         ))),
         _ => Err(Failure::malformed(format!(
-            "the licence server answered HTTP {http_status} where 200 was expected: check `license-url`"
+            "the licence server{} answered HTTP {http_status} where 200 was expected: check `license-url`",
+            named(" ", &reply.place)
         ))),
     }
     .map_err(|failure| failure.with_http_status(http_status))
+}
+
+/// The server's name in a sentence, where there is one.
+fn named(before: &str, place: &str) -> String {
+    match place {
+        "" => String::new(),
+        place => format!("{before}{place}"),
+    }
+}
+
+fn refusal(reply: &HttpReply) -> Failure {
+    let place = named(" at ", &reply.place);
+    let refused = format!(
+        "the licence server refused the keys (HTTP {}){place}",
+        reply.status
+    );
+    if reply.token_withheld.is_some() {
+        let what = format!("{refused}{}", reply.token_advice());
+        return Failure::denied(what).without_token();
+    }
+    Failure::denied(format!(
+        "{refused}: check that `sessiontoken` stands before this element and that its token is one for this service"
+    ))
 }
 
 #[derive(Deserialize)]
@@ -150,10 +174,11 @@ fn decoded(text: &Secret) -> Option<Zeroizing<Vec<u8>>> {
     LENIENT.decode(packed.as_bytes()).ok().map(Zeroizing::new)
 }
 
-fn read_body(body: &[u8]) -> Result<Licence, Failure> {
+/// `of` names the server, to follow "the license".
+fn read_body(body: &[u8], of: &str) -> Result<Licence, Failure> {
     let reply: Reply = json::read_object(body).map_err(|complaint| {
         Failure::malformed(format!(
-            "the licence is {complaint} where W3C EME prescribes ClearKey's: check that `license-url` names a ClearKey server"
+            "the licence{of} is {complaint} where W3C EME prescribes ClearKey's: check that `license-url` names a ClearKey server"
         ))
     })?;
     let mut keys: HashMap<KeyId, Zeroizing<Vec<u8>>> = HashMap::with_capacity(reply.keys.len());
@@ -184,7 +209,7 @@ fn read_body(body: &[u8]) -> Result<Licence, Failure> {
     }
     match &licence.ignored {
         Some(complaint) if licence.keys.is_empty() => Err(Failure::malformed(format!(
-            "no key in the licence can be used: the last one {complaint}: check that `license-url` names a ClearKey server"
+            "no key in the licence{of} can be used: the last one {complaint}: check that `license-url` names a ClearKey server"
         ))),
         _ => Ok(licence),
     }
@@ -359,6 +384,24 @@ mod tests {
             let failure = read_licence(&HttpReply::new(200, body.as_bytes())).expect_err(&body);
             assert_eq!(failure.kind, Kind::Malformed, "{body}");
             assert!(!failure.what.contains("SECRET"), "{}", failure.what);
+        }
+    }
+
+    #[test]
+    fn refusal_without_token_names_token_hosts() {
+        for status in [401, 403, 412] {
+            let mut reply = HttpReply::new(status, b"{}");
+            reply.place = "https://keys.example:443/l".to_owned();
+            let failure = read_licence(&reply).expect_err("refused");
+            assert!(!failure.is_without_token);
+            assert!(failure.what.contains(&reply.place), "{}", failure.what);
+            reply.token_withheld = Some("keys.example".to_owned());
+            let failure = read_licence(&reply).expect_err("refused");
+            assert!(failure.is_without_token && failure.kind == Kind::Denied);
+            assert_eq!(failure.http_status, Some(status));
+            for part in [&*reply.place, "keys.example was not", "`token-hosts`"] {
+                assert!(failure.what.contains(part), "{}", failure.what);
+            }
         }
     }
 

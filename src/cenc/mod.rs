@@ -10,10 +10,12 @@ mod licence;
 pub mod playready;
 pub mod pssh;
 mod sample;
+mod sound;
 
 pub use cbcs::Pattern;
-pub use init_data::{InitData, MAX_INIT_DATA};
+pub use init_data::{InitData, MAX_INIT_DATA, NoLicenseUrl};
 pub use key::{ContentKey, KeyId};
 pub use licence::{Licence, read_licence, request_body};
 pub use pssh::{CLEARKEY_SYSTEM, COMMON_SYSTEM, is_clearkey};
 pub use sample::{Scheme, decrypt};
+pub use sound::{ClearEvidence, SoundFormat};

@@ -29,18 +29,22 @@ use gst::prelude::*;
 use gst::subclass::prelude::*;
 use once_cell::sync::Lazy;
 
+use super::clear_samples::Samples;
 use super::key_request::KeyRequest;
 use super::keys::{Keys, Means, Missing};
+use super::license_servers::is_relative;
 use super::protection_meta::{self, Protection};
 use super::settings::{Policy, Settings};
 use crate::cenc::{
-    self, CLEARKEY_SYSTEM, COMMON_SYSTEM, ContentKey, InitData, KeyId, Scheme, is_clearkey,
+    self, CLEARKEY_SYSTEM, COMMON_SYSTEM, ContentKey, InitData, KeyId, Scheme, SoundFormat,
+    is_clearkey,
 };
 use crate::config::Configurable;
 use crate::failure::Failure;
 use crate::hold::{Hold, Holding, Item, Prepared, build_pads};
 use crate::messages;
 use crate::session::Moment;
+use crate::surroundings::manifest_url;
 use crate::wait::lock;
 
 pub(super) static CAT: Lazy<gst::DebugCategory> = Lazy::new(|| {
@@ -63,7 +67,8 @@ pub struct ClearKeyDec {
     hold: Hold,
     settings: Configurable<Settings>,
     policy: Mutex<Option<Arc<Policy>>>,
-    keys: Mutex<Keys>,
+    pub(super) keys: Mutex<Keys>,
+    pub(super) samples: Mutex<Samples>,
 }
 
 /// What stands between data and downstream.
@@ -91,13 +96,22 @@ impl ClearKeyDec {
             "protection event of {system}, origin {origin:?}"
         );
         let request = KeyRequest::of(event, &self.sinkpad);
-        let mut keys = lock(&self.keys);
-        keys.hear(request, origin);
+        let mut init_data = InitData::default();
         if is_clearkey(system)
             && let Ok(data) = data.map_readable()
         {
-            keys.learn(InitData::read(&data), origin);
+            init_data = InitData::read(&data);
         }
+        let is_relative = init_data.license_urls.iter().any(|url| is_relative(url));
+        let manifest_url = is_relative.then(|| manifest_url(self.obj().upcast_ref()));
+        let mut keys = lock(&self.keys);
+        keys.hear(request, origin);
+        keys.servers_mut().add(
+            &mut init_data,
+            system.eq_ignore_ascii_case(CLEARKEY_SYSTEM),
+            manifest_url.flatten(),
+        );
+        keys.learn(init_data, origin);
     }
 
     /// The caps behind the decryptor, or what is wrong with the ones before it.
@@ -127,12 +141,15 @@ impl ClearKeyDec {
 
     fn caps(&self, event: &gst::event::Caps) -> Prepared {
         match self.decrypted_caps(event.caps()) {
-            Ok(caps) => Prepared::Push(Item::Event(
-                gst::event::Caps::builder(&caps)
-                    .seqnum(event.seqnum())
-                    .running_time_offset(event.running_time_offset())
-                    .build(),
-            )),
+            Ok(caps) => {
+                self.set_media_type(&caps);
+                Prepared::Push(Item::Event(
+                    gst::event::Caps::builder(&caps)
+                        .seqnum(event.seqnum())
+                        .running_time_offset(event.running_time_offset())
+                        .build(),
+                ))
+            }
             Err(what) => {
                 self.stream_error(gst::StreamError::Format, &what);
                 Prepared::Fail(gst::FlowError::NotNegotiated)
@@ -142,26 +159,42 @@ impl ClearKeyDec {
 
     /// Decrypts the buffer in place. Its key is here.
     fn decrypt(&self, buffer: &mut gst::BufferRef, protection: Protection) -> Result<(), Obstacle> {
-        if let Protection::Protected {
-            scheme,
-            key_id,
-            iv,
-            subsamples,
-        } = protection
-        {
-            let keys = lock(&self.keys);
-            let key = keys
-                .get(key_id)
-                .ok_or_else(|| Obstacle::broken("a key that was here is gone"))?;
-            decrypt_in_place(buffer, key, scheme, &iv, subsamples.as_ref())
-                .map_err(Obstacle::broken)?;
+        match protection {
+            Protection::Clear(by) => self.on_clear_sample(by),
+            Protection::Protected {
+                scheme,
+                key_id,
+                iv,
+                is_constant_iv,
+                subsamples,
+            } => {
+                let may_be_clear = is_constant_iv && subsamples.is_none();
+                let format = lock(&self.samples)
+                    .unmarked_sound()
+                    .filter(|_| may_be_clear && matches!(scheme, Scheme::Cbcs(_)));
+                let before = format.map(|format| is_plausible(buffer, format));
+                let keys = lock(&self.keys);
+                let key = keys
+                    .get(key_id)
+                    .ok_or_else(|| Obstacle::broken("a key that was here is gone"))?;
+                decrypt_in_place(buffer, key, scheme, &iv, subsamples.as_ref())
+                    .map_err(Obstacle::broken)?;
+                drop(keys);
+                let after = format.map(|format| is_plausible(buffer, format));
+                self.on_decrypted_sample(before.zip(after));
+            }
         }
         protection_meta::remove(buffer);
         Ok(())
     }
 
+    fn protection_of(&self, buffer: &gst::BufferRef) -> Result<Protection, Obstacle> {
+        let has_subsamples = lock(&self.samples).has_subsamples();
+        Protection::of(buffer, has_subsamples).map_err(Obstacle::broken)
+    }
+
     fn decrypt_buffer(&self, buffer: &mut gst::BufferRef) -> Result<(), Obstacle> {
-        let protection = Protection::of(buffer).map_err(Obstacle::broken)?;
+        let protection = self.protection_of(buffer)?;
         self.ensure_key(&protection, &mut None)?;
         self.decrypt(buffer, protection)
     }
@@ -170,14 +203,14 @@ impl ClearKeyDec {
     fn decrypt_list(&self, list: &mut gst::BufferListRef) -> Result<(), Obstacle> {
         let mut now = None;
         for buffer in list.iter() {
-            let protection = Protection::of(buffer).map_err(Obstacle::broken)?;
+            let protection = self.protection_of(buffer)?;
             self.ensure_key(&protection, &mut now)?;
         }
         let mut result = Ok(());
         list.foreach_mut(|mut buffer, _| {
             let buffer_mut = buffer.make_mut();
-            result = Protection::of(buffer_mut)
-                .map_err(Obstacle::broken)
+            result = self
+                .protection_of(buffer_mut)
                 .and_then(|protection| self.decrypt(buffer_mut, protection));
             match result {
                 Ok(()) => ControlFlow::Continue(Some(buffer)),
@@ -220,10 +253,15 @@ impl ClearKeyDec {
         keys.obtain(key_id, &means).map_err(|missing| match missing {
             Missing::Wait(until) => Obstacle::Wait(until),
             Missing::Failed(failure) => Obstacle::Failed(failure),
-            Missing::NotInLicence(key_id) => Obstacle::Broken(
-                gst::StreamError::DecryptNokey,
-                format!("the licence has no key for the key id {key_id}: check that it is granted for this content"),
-            ),
+            Missing::NotInLicence { key_id, ignored } => {
+                let but = ignored.map_or_else(String::new, |complaint| {
+                    format!(" (another key in it {complaint})")
+                });
+                Obstacle::Broken(
+                    gst::StreamError::DecryptNokey,
+                    format!("the licence has no key for the key id {key_id}{but}: check that it is granted for this content"),
+                )
+            }
             Missing::Unnamed => Obstacle::Broken(
                 gst::StreamError::DecryptNokey,
                 "the samples name no key (their key id is zero), and the `pssh` boxes of their fragment not exactly one: package each track by itself, or with a new init segment for each key".to_owned(),
@@ -293,6 +331,12 @@ fn decrypt_in_place(
     cenc::decrypt(key, scheme, &iv, table, &mut sample).map_err(|error| error.to_string())
 }
 
+/// Whether the buffer begins as a clear sample of that format may.
+fn is_plausible(buffer: &gst::BufferRef, format: SoundFormat) -> bool {
+    let mut beginning = [0; 2];
+    buffer.copy_to_slice(0, &mut beginning).is_ok() && format.is_plausible(&beginning)
+}
+
 /// Whether a structure may have that name (`gst_structure_validate_name`).
 fn is_media_type(name: &str) -> bool {
     name.starts_with(|first: char| first.is_ascii_alphabetic())
@@ -322,13 +366,24 @@ impl ObjectSubclass for ClearKeyDec {
             settings: Configurable::default(),
             policy: Mutex::default(),
             keys: Mutex::default(),
+            samples: Mutex::default(),
         }
     }
 }
 
 impl ObjectImpl for ClearKeyDec {
     fn properties() -> &'static [glib::ParamSpec] {
-        static PROPERTIES: Lazy<Vec<glib::ParamSpec>> = Lazy::new(Settings::properties);
+        static PROPERTIES: Lazy<Vec<glib::ParamSpec>> = Lazy::new(|| {
+            let mut properties = Settings::properties();
+            properties.push(
+                glib::ParamSpecBoxed::builder::<gst::Structure>("stats")
+                    .nick("Statistics")
+                    .blurb("What the element did since it went to PAUSED")
+                    .read_only()
+                    .build(),
+            );
+            properties
+        });
         PROPERTIES.as_ref()
     }
 
@@ -337,7 +392,10 @@ impl ObjectImpl for ClearKeyDec {
     }
 
     fn property(&self, _id: usize, pspec: &glib::ParamSpec) -> glib::Value {
-        self.settings.own().get(pspec.name())
+        match pspec.name() {
+            "stats" => self.stats().to_value(),
+            name => self.settings.own().get(name),
+        }
     }
 
     fn constructed(&self) {
@@ -414,7 +472,10 @@ impl ElementImpl for ClearKeyDec {
                 self.settings.ask(self.obj().upcast_ref());
                 self.prepare_policy()?;
             }
-            gst::StateChange::ReadyToPaused => self.prepare_policy()?,
+            gst::StateChange::ReadyToPaused => {
+                *lock(&self.samples) = Samples::default();
+                self.prepare_policy()?;
+            }
             _ => {}
         }
         if transition == gst::StateChange::PausedToReady {
@@ -429,6 +490,7 @@ impl ElementImpl for ClearKeyDec {
         {
             self.hold.end(&self.srcpad);
             *lock(&self.keys) = Keys::default();
+            lock(&self.samples).end_tune();
         }
         if transition == gst::StateChange::ReadyToNull {
             *lock(&self.policy) = None;

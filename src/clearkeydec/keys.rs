@@ -8,11 +8,11 @@ use std::time::Instant;
 use crate::cenc::{ContentKey, InitData, KeyId};
 use crate::failure::Failure;
 use crate::flight::{Flight, Wake};
-use crate::http::Endpoint;
 use crate::session::{Moment, pause_after};
 
 use super::key_request::KeyRequest;
 use super::licences::{Granted, Order, Outcome, forget_unused};
+use super::license_servers::ManifestServers;
 use super::pending::{Pending, Step};
 use super::settings::Policy;
 use super::telling::News;
@@ -40,7 +40,11 @@ pub enum Missing {
     /// The licence server, or the way to it, failed.
     Failed(Failure),
     /// The licence server answered and left this key out.
-    NotInLicence(KeyId),
+    NotInLicence {
+        key_id: KeyId,
+        /// What was wrong with a key that the licence holds.
+        ignored: Option<String>,
+    },
     /// The sample names no key, and its fragment not exactly one.
     Unnamed,
 }
@@ -65,7 +69,7 @@ pub struct Keys {
     data_came: bool,
     /// Init data names the id that means none otherwise.
     zero_is_an_id: bool,
-    licence_url: Option<String>,
+    servers: ManifestServers,
     request: KeyRequest,
     /// Data has come since that was brought.
     request_is_past: bool,
@@ -105,11 +109,13 @@ impl Held {
 }
 
 impl Keys {
+    /// What the manifest says of license servers.
+    pub fn servers_mut(&mut self) -> &mut ManifestServers {
+        &mut self.servers
+    }
+
     /// Takes in what a protection event of that origin says.
     pub fn learn(&mut self, init_data: InitData, origin: Option<&str>) {
-        if init_data.licence_url.is_some() {
-            self.licence_url = init_data.licence_url;
-        }
         if init_data.key_ids.is_empty() {
             return;
         }
@@ -136,6 +142,11 @@ impl Keys {
 
     /// What comes now is no part of what came before: a seek may have taken the data away that stood between one fragment and another.
     pub fn begin_segment(&mut self) {
+        self.data_came = true;
+    }
+
+    /// A sample has come that needs no key.
+    pub fn on_clear_sample(&mut self) {
         self.data_came = true;
     }
 
@@ -247,7 +258,9 @@ impl Keys {
             }
             Driven::Failed(failure) => Err(Missing::Failed(failure)),
             Driven::Granted if self.held_for(&key_id).is_none() => {
-                Err(Missing::NotInLicence(key_id))
+                let newest = self.held.last();
+                let ignored = newest.and_then(|held| held.granted.licence.ignored.clone());
+                Err(Missing::NotInLicence { key_id, ignored })
             }
             Driven::Granted => {
                 self.renewals_may_go_on();
@@ -365,15 +378,7 @@ impl Keys {
     /// Asks for all keys that were named and not asked for, and for these `again`.
     fn begin(&mut self, again: &[KeyId], means: &Means) -> Result<Pending, Failure> {
         let policy = means.policy;
-        let url = match (&policy.license_url, &self.licence_url) {
-            (Some(url), _) => url.clone(),
-            (None, Some(url)) => Endpoint::parse(url, "dashif:Laurl", policy.allow_cleartext)?,
-            (None, None) => {
-                return Err(Failure::misconfigured(
-                    "nobody says where the licence server is: set `license-url`, or have the MPD name it in dashif:Laurl",
-                ));
-            }
-        };
+        let urls = self.servers.endpoints(policy)?;
         let (request, of_fragment) = (&self.request, &self.of_fragment);
         let is_covered = |key_id: &KeyId| request.covers(key_id) || of_fragment.contains(key_id);
         // Others that init data has named before may take another token.
@@ -385,11 +390,13 @@ impl Keys {
         let ours: Vec<_> = self.held.iter().map(|held| held.flight.clone()).collect();
         Ok(Pending::licence(
             Order {
-                url,
                 key_ids,
                 headers: self.request.headers().to_vec(),
+                token_hosts: policy.token_hosts(&urls),
+                allow_cleartext: policy.allow_cleartext,
                 token: self.request.token().cloned(),
                 trust: policy.trust.clone(),
+                urls,
             },
             &ours,
             means,

@@ -5,27 +5,32 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use once_cell::sync::Lazy;
 use zeroize::Zeroizing;
 
 use crate::cenc::{KeyId, Licence, read_licence, request_body};
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 use crate::flight::Flight;
-use crate::http::{self, Endpoint, Patience, Redirects, Request, Trust};
+use crate::http::{self, Endpoint, Patience, Redirects, Request, TokenHosts, Trust};
 use crate::runtime;
 use crate::secret::Secret;
-use crate::session::{Life, Moment};
+use crate::session::{Life, Moment, order as failover};
 use crate::wait::lock;
 
 /// What is asked for.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Order {
-    pub url: Endpoint,
+    /// Servers that can give it, in this order; one at the least.
+    pub urls: Vec<Endpoint>,
     /// Ascending, each once.
     pub key_ids: Vec<KeyId>,
     pub headers: Vec<(String, Secret)>,
+    /// Servers that may be sent these headers.
+    pub token_hosts: TokenHosts,
+    /// Whether they may go without TLS to other than loopback.
+    pub allow_cleartext: bool,
     /// The session token that stands in them.
     pub token: Option<Secret>,
     pub trust: Trust,
@@ -54,7 +59,7 @@ const SHORTEST_LIFE: Duration = Duration::from_secs(1);
 pub fn order(
     order: Order,
     not: &[Arc<Flight<Outcome>>],
-    patience: Patience,
+    deadlines: Deadlines,
     now: Moment,
 ) -> (Arc<Flight<Outcome>>, bool) {
     let (flight, landing) = {
@@ -90,7 +95,7 @@ pub fn order(
     let started = now.steady;
     let key_ids = order.key_ids.clone();
     drop(runtime.spawn(async move {
-        let result = fetch(order, patience).await;
+        let result = fetch(order, &deadlines).await;
         let latency = started.elapsed();
         landing.land(match result {
             Ok((licence, attempts)) => {
@@ -122,22 +127,127 @@ fn forget_unused_of(orders: &mut Orders) {
     orders.retain(|_, flight| flight.strong_count() > 0);
 }
 
-/// The licence, and how many requests it took.
-async fn fetch(order: Order, patience: Patience) -> Result<(Licence, u32), Failure> {
+/// How long a license is waited for.
+pub struct Deadlines {
+    /// Where there is no other server to ask.
+    last: Patience,
+    /// Where there is one: it is a better second attempt than the same server.
+    others: Patience,
+}
+
+impl Deadlines {
+    /// From now on, for `timeout` all in all.
+    pub fn new(timeout: Duration, retries: u32) -> Self {
+        Self {
+            last: Patience::new(timeout, retries),
+            others: Patience::new(timeout, 0),
+        }
+    }
+}
+
+/// The license, and how many requests it took: from the first server that has an answer. One that
+/// failed lately comes last.
+async fn fetch(order: Order, deadlines: &Deadlines) -> Result<(Licence, u32), Failure> {
+    let names: Vec<_> = order.urls.iter().map(server_name).collect();
+    let servers = failover::order(&names, 0, Instant::now());
+    let many = u32::try_from(servers.len()).unwrap_or(u32::MAX);
+    let mut attempts = 0_u32;
+    let mut failures: Vec<Failure> = Vec::new();
+    for (left, server) in (1..=many).rev().zip(servers) {
+        let patience = match left {
+            1 => &deadlines.last,
+            _ => &deadlines.others,
+        };
+        let request = request(&order, &order.urls[server]);
+        let share = patience.share(many, left);
+        match http::exchange(&request, &share, read_licence).await {
+            Ok((licence, made)) => {
+                failover::answered(&names[server]);
+                return Ok((licence, attempts.saturating_add(made)));
+            }
+            Err(failure) => {
+                attempts = attempts.saturating_add(failure.attempts);
+                let is_worth_another = is_worth_another_server(&failure);
+                if many > 1 && is_worth_another {
+                    failover::failed(&names[server], failure.retry_after, Instant::now());
+                }
+                failures.push(failure);
+                if !is_worth_another {
+                    break;
+                }
+            }
+        }
+    }
+    let failure = failures.into_iter().reduce(|before, mut last| {
+        last.what = format!("{}; before that, {}", last.what, before.what);
+        last
+    });
+    let failure = failure.unwrap_or_else(|| Failure::misconfigured("there is no license server"));
+    Err(failure.after_attempts(attempts))
+}
+
+/// What tells a server from others, for the memory of those that failed. A path may be another service.
+fn server_name(url: &Endpoint) -> String {
+    format!("licenses of {}", url.as_str())
+}
+
+/// Whether another server may do better: this one is not there, has no time, or has no such thing.
+/// A refusal is one everywhere.
+fn is_worth_another_server(failure: &Failure) -> bool {
+    match failure.http_status {
+        Some(404 | 408 | 410 | 429 | 500..=599) => true,
+        Some(_) => false,
+        None => matches!(failure.kind, Kind::Transient | Kind::TimedOut),
+    }
+}
+
+fn request(order: &Order, url: &Endpoint) -> Request {
     // The scheme before a token (`Bearer`) is none.
-    let in_headers = order.headers.iter().map(|(_, value)| {
+    let secrets = order.headers.iter().map(|(_, value)| {
         let value = value.expose();
         Secret::from(value.split_once(' ').map_or(value, |(_, token)| token))
     });
-    let request = Request {
-        secrets: in_headers.chain(order.token).collect(),
-        headers: order.headers,
+    Request {
+        secrets: secrets.chain(order.token.clone()).collect(),
+        // All of them: which ones are credentials, whoever put them there knows.
+        token_headers: order.headers.clone(),
+        token_hosts: order.token_hosts.clone(),
+        token_in_cleartext: order.allow_cleartext,
         body: Some((
             "application/json",
             Zeroizing::new(request_body(&order.key_ids)),
         )),
-        redirects: Redirects::Refused,
-        ..Request::new(order.url, order.trust)
-    };
-    http::exchange(&request, &patience, read_licence).await
+        redirects: Redirects::Followed {
+            allow_cleartext: order.allow_cleartext,
+        },
+        ..Request::new(url.clone(), order.trust.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_server_is_asked_unless_one_refuses() {
+        let with = |status| Failure::malformed("").with_http_status(status);
+        for (failure, another) in [
+            (Failure::transient("no connection"), true),
+            (Failure::timed_out(""), true),
+            (with(404), true),
+            (with(410), true),
+            (with(429), true),
+            (with(503), true),
+            (with(401), false),
+            (with(403), false),
+            (with(412), false),
+            (with(400), false),
+            (with(307), false),
+            (with(200), false),
+            (Failure::malformed("no HTTP"), false),
+            (Failure::misconfigured(""), false),
+        ] {
+            assert_eq!(is_worth_another_server(&failure), another, "{failure:?}");
+        }
+    }
 }

@@ -5,11 +5,14 @@
 use gst::glib;
 use gst::prelude::*;
 
+mod clear_samples;
 mod imp;
 mod key_request;
 mod keys;
 mod licences;
+mod license_servers;
 mod pending;
+mod presentation;
 mod protection_meta;
 mod settings;
 mod telling;

@@ -8,11 +8,10 @@ use std::time::Instant;
 use crate::cenc::KeyId;
 use crate::failure::Failure;
 use crate::flight::{Flight, deadline};
-use crate::http::Patience;
 
 use super::key_request::KeyRequest;
 use super::keys::Means;
-use super::licences::{Granted, Order, Outcome, order};
+use super::licences::{Deadlines, Granted, Order, Outcome, order};
 use super::settings::Policy;
 use super::token_store::Renewal;
 
@@ -61,8 +60,8 @@ impl Pending {
     pub fn licence(of: Order, not: &[Arc<Flight<Outcome>>], means: &Means) -> Self {
         let policy = means.policy;
         let key_ids = of.key_ids.clone();
-        let patience = Patience::new(policy.timeout, policy.retries);
-        let (flight, is_shared) = order(of, not, patience, means.now);
+        let deadlines = Deadlines::new(policy.timeout, policy.retries);
+        let (flight, is_shared) = order(of, not, deadlines, means.now);
         Self {
             key_ids,
             until: deadline(policy.timeout, means.now.steady),
@@ -131,9 +130,9 @@ fn after_refusal(
     request: &KeyRequest,
     means: &Means,
 ) -> Step {
-    let status = refusal
-        .http_status
-        .filter(|status| REFUSALS.contains(status));
+    // Whoever was not sent the token has not refused it.
+    let is_of_token = |status: &u16| REFUSALS.contains(status) && !refusal.is_without_token;
+    let status = refusal.http_status.filter(is_of_token);
     let (Some(status), Some(store)) = (status, request.store()) else {
         return Step::Failed(refusal);
     };

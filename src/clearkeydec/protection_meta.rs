@@ -10,29 +10,63 @@ use crate::cenc::{KeyId, Pattern, Scheme};
 /// How one sample is protected.
 pub enum Protection {
     /// Not at all.
-    Clear,
+    Clear(ClearBy),
     Protected {
         scheme: Scheme,
         key_id: KeyId,
         iv: gst::Buffer,
+        /// The initialization vector is that of the whole track.
+        is_constant_iv: bool,
         /// The table as `senc` holds it; `None` where the whole sample is protected.
         subsamples: Option<gst::Buffer>,
     },
 }
 
+/// By what a sample is known to be clear.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClearBy {
+    /// Its metadata say so.
+    Metadata,
+    /// It has none.
+    NoMetadata,
+    /// It has what stands for the whole track, and no subsamples, which a protected one would have.
+    NoSubsamples,
+}
+
+impl ClearBy {
+    /// Which samples these are, for the log.
+    pub fn which(self) -> &'static str {
+        match self {
+            ClearBy::Metadata => "samples that are said to be clear",
+            ClearBy::NoMetadata => "samples without protection metadata",
+            ClearBy::NoSubsamples => "pictures without subsamples",
+        }
+    }
+}
+
 impl Protection {
-    /// Reads the sample's meta.
+    /// Reads the sample's meta. `has_subsamples` is whether a protected sample of its kind always has some.
     ///
     /// # Errors
     ///
     /// What the stream lacks, as a part of a sentence.
-    pub fn of(sample: &gst::BufferRef) -> Result<Self, &'static str> {
-        let meta = sample
-            .meta::<ProtectionMeta>()
-            .ok_or("a sample has no protection metadata: this element belongs behind a demuxer that provides it")?;
+    pub fn of(sample: &gst::BufferRef, has_subsamples: bool) -> Result<Self, &'static str> {
+        let Some(meta) = sample.meta::<ProtectionMeta>() else {
+            return Ok(Protection::Clear(ClearBy::NoMetadata));
+        };
         let info = meta.info();
         if !info.get::<bool>("encrypted").unwrap_or(true) {
-            return Ok(Protection::Clear);
+            return Ok(Protection::Clear(ClearBy::Metadata));
+        }
+        let scheme = scheme(info);
+        let is_positive = |name| info.get::<u32>(name).is_ok_and(|number| number > 0);
+        let is_constant_iv = !is_positive("iv_size") && is_positive("constant_iv_size");
+        if has_subsamples
+            && is_constant_iv
+            && matches!(scheme, Scheme::Cbcs(_))
+            && !is_positive("subsample_count")
+        {
+            return Ok(Protection::Clear(ClearBy::NoSubsamples));
         }
         let key_id = info
             .get::<gst::Buffer>("kid")
@@ -66,9 +100,10 @@ impl Protection {
             }
         };
         Ok(Protection::Protected {
-            scheme: scheme(info),
+            scheme,
             key_id,
             iv,
+            is_constant_iv,
             subsamples,
         })
     }

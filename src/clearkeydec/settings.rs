@@ -9,13 +9,14 @@ use gst::prelude::*;
 
 use crate::config::{Common, Configured, text};
 use crate::failure::Failure;
-use crate::http::{Endpoint, Trust};
+use crate::http::{Endpoint, TokenHosts, Trust};
 use crate::secret::Secret;
 
 /// The properties as they were set.
 #[derive(Clone, Default)]
 pub struct Settings {
     license_url: Option<Secret>,
+    token_hosts: Option<String>,
     common: Common,
 }
 
@@ -26,7 +27,15 @@ impl Settings {
             .blurb("URL of the ClearKey licence server (default: the MPD's dashif:Laurl; read back without userinfo and query)")
             .mutable_ready()
             .build();
-        std::iter::once(own).chain(Common::properties()).collect()
+        let token_hosts = glib::ParamSpecString::builder("token-hosts")
+            .nick("Token hosts")
+            .blurb("Hosts that may be sent the session token, separated by commas: host, host:port or *.example.com (default: the licence servers that license-url or the MPD names)")
+            .mutable_ready()
+            .build();
+        [own, token_hosts]
+            .into_iter()
+            .chain(Common::properties())
+            .collect()
     }
 
     pub fn get(&self, name: &str) -> glib::Value {
@@ -36,6 +45,7 @@ impl Settings {
                 .as_ref()
                 .map(|url| Endpoint::shown(url.expose()))
                 .to_value(),
+            "token-hosts" => self.token_hosts.to_value(),
             name => self.common.get(name),
         }
     }
@@ -51,8 +61,10 @@ impl Settings {
             .as_ref()
             .map(|url| Endpoint::parse(url.expose(), "license-url", self.common.allow_cleartext))
             .transpose()?;
+        let token_hosts = self.token_hosts.as_deref();
         Ok(Policy {
             license_url,
+            token_hosts: token_hosts.map(TokenHosts::parse).transpose()?,
             timeout: self.common.timeout(),
             retries: self.common.retries,
             trust: self.common.trust.load()?,
@@ -67,6 +79,7 @@ impl Configured for Settings {
     fn apply(&mut self, name: &str, value: &glib::Value) {
         match name {
             "license-url" => self.license_url = text(value).map(Secret::new),
+            "token-hosts" => self.token_hosts = text(value),
             name => self.common.apply(name, value),
         }
     }
@@ -75,6 +88,8 @@ impl Configured for Settings {
 /// What the element does from READY on.
 pub struct Policy {
     pub license_url: Option<Endpoint>,
+    /// The property; `None` where it is not set.
+    pub token_hosts: Option<TokenHosts>,
     pub timeout: Duration,
     pub retries: u32,
     pub trust: Trust,
@@ -82,4 +97,12 @@ pub struct Policy {
     pub allow_cleartext: bool,
     /// What the user should know and what stops nothing.
     pub warnings: Vec<String>,
+}
+
+impl Policy {
+    /// Who may be sent the token that is for these license servers.
+    pub fn token_hosts(&self, servers: &[Endpoint]) -> TokenHosts {
+        let of_servers = || TokenHosts::origins(servers.iter().map(Endpoint::url));
+        self.token_hosts.clone().unwrap_or_else(of_servers)
+    }
 }
