@@ -2,6 +2,7 @@
 
 //! Common Encryption (ISO/IEC 23001-7) and ClearKey licences (W3C Encrypted Media Extensions, 9.1). No GStreamer here.
 
+mod aac;
 mod cbcs;
 mod ctr;
 mod init_data;
@@ -18,4 +19,4 @@ pub use key::{ContentKey, KeyId};
 pub use licence::{Licence, read_licence, request_body};
 pub use pssh::{CLEARKEY_SYSTEM, COMMON_SYSTEM, is_clearkey};
 pub use sample::{Scheme, decrypt};
-pub use sound::{ClearEvidence, SoundFormat};
+pub use sound::{ClearRuns, SoundFormat};

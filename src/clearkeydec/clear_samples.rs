@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Clear samples in a protected stream: counted, and told of where nobody can tell them.
+//! Clear samples in a protected stream: known, counted, and told of where nobody can know them.
 //!
 //! GStreamer before 1.22.6 gives each clear sample of a `cbcs` track the track's defaults: protected, with the constant
 //! initialization vector and without subsamples (corrected in gst-plugins-good by 5114fb4170). Pictures of H.264 and
-//! the like are known by that, since protected ones have subsamples. Sound is not, and noise comes out. So there
-//! is a warning, once a presentation, where there is evidence: the sound's own syntax, or, where that shows nothing, clear
-//! pictures beside it. A presentation that is protected throughout gives none.
+//! the like are known by that, since protected ones have subsamples. Sound is known by its syntax, where it has enough
+//! of it (AAC, AC-3, E-AC-3, FLAC): a clear sample decrypted, or a protected one as it is, has none. Other
+//! sound (Opus) is decrypted, which makes noise of what is clear. So there is a warning, once a presentation, where
+//! its pictures have clear parts. A presentation that is protected throughout gives none.
 
 use std::sync::Arc;
 
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 
-use crate::cenc::{ClearEvidence, SoundFormat};
+use crate::cenc::{ClearRuns, SoundFormat};
 use crate::failure::Failure;
 use crate::messages;
 use crate::surroundings::{ancestors, upstream};
@@ -42,7 +43,7 @@ pub struct Samples {
     has_subsamples: bool,
     /// Of sound whose clear samples nobody tells.
     unmarked_sound: Option<SoundFormat>,
-    evidence: ClearEvidence,
+    runs: ClearRuns,
     presentation: Option<Arc<Presentation>>,
 }
 
@@ -96,41 +97,46 @@ impl ClearKeyDec {
         let is_first = samples.clear == 1;
         let presentation = match by {
             ClearBy::NoSubsamples => samples.presentation.clone(),
-            ClearBy::Metadata | ClearBy::NoMetadata => None,
+            ClearBy::Metadata | ClearBy::NoMetadata | ClearBy::Syntax => None,
         };
         drop(samples);
         if is_first {
-            gst::info!(CAT, imp = self, "{}, are handed on as clear", by.which());
+            gst::info!(CAT, imp = self, "{} are handed on as clear", by.which());
         }
         if let Some(presentation) = presentation {
             presentation.set_clear_pictures();
-            self.warn_if_in_doubt(&presentation, false);
+            self.warn_if_in_doubt(&presentation);
         }
     }
 
-    /// Counts a sample that was decrypted. `plausible` is whether it may begin as it did before and does after that,
-    /// for one that may have been clear.
-    pub(super) fn on_decrypted_sample(&self, plausible: Option<(bool, bool)>) {
+    /// Counts a sample that was decrypted.
+    pub(super) fn on_decrypted_sample(&self) {
         let mut samples = lock(&self.samples);
         samples.decrypted = samples.decrypted.saturating_add(1);
-        let Some((before, after)) = plausible else {
-            return;
-        };
-        samples.evidence.add(before, after);
-        let evidence = samples.evidence;
-        // An element without a pipeline is a presentation by itself.
-        let presentation = samples.presentation.get_or_insert_default().clone();
+        let is_sound = samples.unmarked_sound.is_some();
+        let presentation = samples.presentation.clone().filter(|_| is_sound);
         drop(samples);
-        presentation.set_unknown_sound(evidence.is_unknown());
-        self.warn_if_in_doubt(&presentation, evidence.is_clear());
+        if let Some(presentation) = presentation {
+            self.warn_if_in_doubt(&presentation);
+        }
     }
 
-    fn warn_if_in_doubt(&self, presentation: &Presentation, is_certain: bool) {
-        if !(is_certain || presentation.is_in_doubt()) || !presentation.take_warning() {
+    /// Whether a sample of sound that nobody says of is clear, by whether it is plausible as it is and once decrypted.
+    pub(super) fn is_clear_sound(&self, as_it_is: bool, decrypted: bool) -> bool {
+        let mut samples = lock(&self.samples);
+        let is_clear = samples.runs.add(as_it_is, decrypted);
+        if let Some(presentation) = &samples.presentation {
+            presentation.set_unknown_sound(samples.runs.is_unknown());
+        }
+        is_clear
+    }
+
+    fn warn_if_in_doubt(&self, presentation: &Presentation) {
+        if !presentation.is_in_doubt() || !presentation.take_warning() {
             return;
         }
         let warning = Failure::malformed(format!(
-            "parts of this presentation are clear, and {} does not say which parts of its sound are (cbcs): clear sound comes out as noise: update GStreamer to 1.22.6 or newer, or package the sound as cenc or without clear parts",
+            "some pictures of this presentation are clear, and {} does not say whether its sound is (cbcs): where it is, it comes out as noise: update GStreamer to 1.22.6 or newer, or package the sound as cenc or without clear parts",
             gst::version_string()
         ));
         gst::warning!(CAT, imp = self, "{}", warning.what);

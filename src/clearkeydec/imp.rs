@@ -33,7 +33,7 @@ use super::clear_samples::Samples;
 use super::key_request::KeyRequest;
 use super::keys::{Keys, Means, Missing};
 use super::license_servers::is_relative;
-use super::protection_meta::{self, Protection};
+use super::protection_meta::{self, ClearBy, Protection};
 use super::settings::{Policy, Settings};
 use crate::cenc::{
     self, CLEARKEY_SYSTEM, COMMON_SYSTEM, ContentKey, InitData, KeyId, Scheme, SoundFormat,
@@ -168,20 +168,30 @@ impl ClearKeyDec {
                 is_constant_iv,
                 subsamples,
             } => {
-                let may_be_clear = is_constant_iv && subsamples.is_none();
-                let format = lock(&self.samples)
-                    .unmarked_sound()
-                    .filter(|_| may_be_clear && matches!(scheme, Scheme::Cbcs(_)));
-                let before = format.map(|format| is_plausible(buffer, format));
-                let keys = lock(&self.keys);
-                let key = keys
-                    .get(key_id)
-                    .ok_or_else(|| Obstacle::broken("a key that was here is gone"))?;
-                decrypt_in_place(buffer, key, scheme, &iv, subsamples.as_ref())
-                    .map_err(Obstacle::broken)?;
-                drop(keys);
-                let after = format.map(|format| is_plausible(buffer, format));
-                self.on_decrypted_sample(before.zip(after));
+                let may_be_clear =
+                    is_constant_iv && subsamples.is_none() && matches!(scheme, Scheme::Cbcs(_));
+                let sound = lock(&self.samples).unmarked_sound();
+                let is_clear = {
+                    let keys = lock(&self.keys);
+                    let key = keys
+                        .get(key_id)
+                        .ok_or_else(|| Obstacle::broken("a key that was here is gone"))?;
+                    let decrypt = |sample: &mut [u8]| {
+                        decrypt_in_place(sample, key, scheme, &iv, subsamples.as_ref())
+                    };
+                    match sound.filter(|_| may_be_clear) {
+                        None => decrypt_buffer(buffer, decrypt).map(|()| false),
+                        Some(format) => {
+                            let is_clear = |one, other| self.is_clear_sound(one, other);
+                            decrypt_unless_clear(buffer, format, decrypt, is_clear)
+                        }
+                    }
+                    .map_err(Obstacle::broken)?
+                };
+                match is_clear {
+                    true => self.on_clear_sample(ClearBy::Syntax),
+                    false => self.on_decrypted_sample(),
+                }
             }
         }
         protection_meta::remove(buffer);
@@ -313,28 +323,51 @@ impl ClearKeyDec {
     }
 }
 
+fn unreadable(_: impl std::error::Error) -> String {
+    "a part of a sample cannot be mapped".to_owned()
+}
+
 fn decrypt_in_place(
-    buffer: &mut gst::BufferRef,
+    sample: &mut [u8],
     key: &ContentKey,
     scheme: Scheme,
     iv: &gst::Buffer,
     subsamples: Option<&gst::Buffer>,
 ) -> Result<(), String> {
-    let unreadable = |_| "a part of a sample cannot be mapped".to_owned();
     let iv = iv.map_readable().map_err(unreadable)?;
     let subsamples = subsamples
         .map(|table| table.map_readable())
         .transpose()
         .map_err(unreadable)?;
-    let mut sample = buffer.map_writable().map_err(unreadable)?;
     let table = subsamples.as_deref().unwrap_or_default();
-    cenc::decrypt(key, scheme, &iv, table, &mut sample).map_err(|error| error.to_string())
+    cenc::decrypt(key, scheme, &iv, table, sample).map_err(|error| error.to_string())
 }
 
-/// Whether the buffer begins as a clear sample of that format may.
-fn is_plausible(buffer: &gst::BufferRef, format: SoundFormat) -> bool {
-    let mut beginning = [0; 2];
-    buffer.copy_to_slice(0, &mut beginning).is_ok() && format.is_plausible(&beginning)
+fn decrypt_buffer(
+    buffer: &mut gst::BufferRef,
+    decrypt: impl Fn(&mut [u8]) -> Result<(), String>,
+) -> Result<(), String> {
+    let mut sample = buffer.map_writable().map_err(unreadable)?;
+    decrypt(&mut sample)
+}
+
+/// Decrypts a sample of sound unless it turns out to be clear, which it gives back. `is_clear` decides by whether the
+/// sample is plausible as it is and once decrypted.
+fn decrypt_unless_clear(
+    buffer: &mut gst::BufferRef,
+    format: SoundFormat,
+    decrypt: impl Fn(&mut [u8]) -> Result<(), String>,
+    is_clear: impl Fn(bool, bool) -> bool,
+) -> Result<bool, String> {
+    let mut sample = buffer.map_writable().map_err(unreadable)?;
+    let mut decrypted = sample.to_vec();
+    decrypt(&mut decrypted)?;
+    let plausible = |sample: &[u8]| format.is_plausible(sample);
+    let is_clear = is_clear(plausible(&sample), plausible(&decrypted));
+    if !is_clear {
+        sample.copy_from_slice(&decrypted);
+    }
+    Ok(is_clear)
 }
 
 /// Whether a structure may have that name (`gst_structure_validate_name`).

@@ -31,6 +31,8 @@ pub enum ClearBy {
     NoMetadata,
     /// It has what stands for the whole track, and no subsamples, which a protected one would have.
     NoSubsamples,
+    /// It is sound by its syntax, and none once decrypted.
+    Syntax,
 }
 
 impl ClearBy {
@@ -40,6 +42,7 @@ impl ClearBy {
             ClearBy::Metadata => "samples that are said to be clear",
             ClearBy::NoMetadata => "samples without protection metadata",
             ClearBy::NoSubsamples => "pictures without subsamples",
+            ClearBy::Syntax => "samples of clear sound",
         }
     }
 }

@@ -439,7 +439,6 @@ fn a_sample_that_contradicts_itself_ends_the_stream_with_what_is_wrong_with_it()
         sample(vec![0; 64], info)
     };
     for (broken, says) in [
-        (buffer(64), "no protection metadata"),
         (without("kid"), "no key id"),
         (with("kid", of_size(15)), "not sixteen bytes"),
         (with("kid", of_size(0)), "not sixteen bytes"),
@@ -505,20 +504,6 @@ fn a_list_with_a_sample_in_the_clear_plays_whole() {
     for _ in 0..2 {
         assert_eq!(contents(&rig.harness.pull().expect("a buffer")), PLAINTEXT);
     }
-}
-
-#[test]
-fn a_sample_without_metadata_in_a_list_is_as_broken_as_alone() {
-    let headend = serving(Licences::ServeAnonymous);
-    let mut rig = started(clearkeydec(&headend));
-    assert_eq!(rig.push(picture()), Ok(gst::FlowSuccess::Ok));
-    rig.harness.pull().expect("a buffer");
-    let list = [picture(), buffer(64)];
-    let list = list.into_iter().collect::<gst::BufferList>();
-    assert_eq!(rig.upstream.push_list(list), Err(gst::FlowError::Error));
-    the_end(&rig)
-        .is(gst::StreamError::Decrypt)
-        .says(&["no protection metadata"]);
 }
 
 #[test]

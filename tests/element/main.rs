@@ -6,6 +6,7 @@
 //! location, so each test has a head-end, and with it a session, of its own.
 
 mod app_token;
+mod clear_samples;
 mod dashif;
 mod decrypting;
 mod failing;
@@ -15,6 +16,7 @@ mod holding;
 mod hostile;
 mod key_request;
 mod licence_life;
+mod license_servers;
 mod lifetime;
 mod passing;
 mod rejection;

@@ -347,9 +347,16 @@ impl Rig {
 
     /// Around these, one behind the other in a bin.
     pub fn chain(elements: &[gst::Element]) -> Self {
+        Self::chain_beside(elements, &[])
+    }
+
+    /// The same, with others in the bin that are linked to each other.
+    pub fn chain_beside(elements: &[gst::Element], others: &[gst::Element]) -> Self {
         let bin = gst::Bin::new();
-        bin.add_many(elements).expect("they are new");
-        gst::Element::link_many(elements).expect("they fit");
+        for elements in [elements, others] {
+            bin.add_many(elements).expect("they are new");
+            gst::Element::link_many(elements).expect("they fit");
+        }
         let ends = [(elements.first(), "sink"), (elements.last(), "src")];
         for (element, name) in ends {
             let pad = element.and_then(|element| element.static_pad(name));

@@ -6,11 +6,13 @@
 mod authorization;
 mod bit_exact;
 mod child;
+mod clear_lead;
 mod desk;
 mod failure;
 mod hanging;
 mod hls;
 mod leaks;
+mod license_servers;
 mod lifetime;
 mod metadata;
 mod mid_film;

@@ -18,6 +18,9 @@ pub enum Programme {
     Usual,
     /// The same by the scheme `cbcs`.
     Cbcs,
+    /// The same with the first part in the clear, by either scheme.
+    LeadCenc,
+    LeadCbcs,
     /// For HLS, in playlists without key tags.
     HlsWithoutKeyTags,
     /// For HLS as the packager writes it, by either scheme.
@@ -41,6 +44,8 @@ impl Programme {
         match self {
             Programme::Usual => "/dash/cenc/manifest.mpd",
             Programme::Cbcs => "/dash/cbcs/manifest.mpd",
+            Programme::LeadCenc => "/dash/lead-cenc/manifest.mpd",
+            Programme::LeadCbcs => "/dash/lead-cbcs/manifest.mpd",
             Programme::HlsWithoutKeyTags => "/hls/cenc/master-no-keys.m3u8",
             Programme::HlsCenc => "/hls/cenc/master.m3u8",
             Programme::HlsCbcs => "/hls/cbcs/master.m3u8",
@@ -63,7 +68,11 @@ impl Programme {
     /// A pipeline that plays it, but for the links to pads that come later.
     pub fn written_out(self, uri: &str) -> (String, Vec<Link>) {
         let periods = match self {
-            Programme::Usual | Programme::Cbcs | Programme::Rotating => 1,
+            Programme::Usual
+            | Programme::Cbcs
+            | Programme::LeadCenc
+            | Programme::LeadCbcs
+            | Programme::Rotating => 1,
             Programme::Periods => 2,
             _ => unimplemented!("dashdemux plays DASH"),
         };

@@ -84,15 +84,33 @@ fn a_broken_licence_server_has_no_more_time_and_room_than_an_auth_service() {
         case(
             "a redirect",
             answers_with(
-                307,
+                302,
                 "Location: https://SECRET:SECRET@keys.example/keys?SECRET",
             ),
         )
         .malformed(&[
-            "redirect (HTTP 307) to https://keys.example:443/keys,",
+            "redirect (HTTP 302) to https://keys.example:443/keys,",
             "`license-url`",
         ])
+        .status(302),
+        case(
+            "a redirect to another scheme",
+            answers_with(
+                307,
+                "Location: ftp://SECRET:SECRET@keys.example/keys?SECRET",
+            ),
+        )
+        .malformed(&["redirect to ftp://keys.example:21/keys", "not followed"])
         .status(307),
+        case(
+            "a redirect in the clear",
+            answers_with(
+                308,
+                "Location: http://SECRET:SECRET@keys.example/keys?SECRET",
+            ),
+        )
+        .malformed(&["redirect to http://keys.example:80/keys", "in the clear"])
+        .status(308),
         case("hung up", vec![Step::Read])
             .transient(&["broke the connection off"])
             .asked(2, 3),

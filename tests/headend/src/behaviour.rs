@@ -104,6 +104,13 @@ pub enum Licences {
         /// The body, sent as it is.
         body: String,
     },
+    /// Sends the client elsewhere.
+    Redirect {
+        /// The HTTP status.
+        status: u16,
+        /// The value of the `Location` header.
+        location: String,
+    },
     /// Takes the request and answers nothing until [`Headend::release`](crate::Headend::release).
     Hang,
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION, WWW_AUTHENTICATE};
 use hyper::{HeaderMap, Request};
 use serde_json::{Value, json};
 
@@ -97,6 +97,13 @@ pub(crate) async fn answer(shared: &Shared, request: Request<Incoming>) -> Reply
         }
         Licences::Refuse(status) => reply::problem(status, "No licence today."),
         Licences::Reply { status, body } => reply::reply(status, "application/json", body),
+        Licences::Redirect { status, location } => {
+            let mut reply = reply::problem(status, "The keys are elsewhere.");
+            if let Ok(location) = HeaderValue::try_from(location) {
+                reply.headers_mut().insert(LOCATION, location);
+            }
+            reply
+        }
         Licences::Hang => {
             release.wait().await;
             serve(order, credential, refusal, &terms)

@@ -16,6 +16,10 @@ const COMMON: &str = "1077efec-c0b2-4d02-ace3-3c1e52e2fb4b";
 /// What Widevine's element begins with.
 const WIDEVINE_END: &str =
     r#"<ContentProtection schemeIdUri="urn:uuid:edef8ba9-79d6-4ace-a3c8-27dcd51d21ed">"#;
+/// No server listens at the port of TCPMUX.
+const NOBODY: &str = "http://127.0.0.1:1/licence";
+const FILE: &str = "file://cache/licenseInfo.txt";
+const OLD_NAMESPACE: &str = r#" xmlns:ck="https://dashif.org/guidelines/clearKey""#;
 const LAURL_NAMESPACE: &str = r#" xmlns:dashif="https://dashif.org/CPS""#;
 
 /// A way of writing the same manifest.
@@ -37,6 +41,18 @@ pub(crate) enum Variant {
     AuthzEach,
     /// With one, but for another DRM system.
     AuthzElsewhere,
+    /// With the licence URL relative to the manifest.
+    RelativeLaurl,
+    /// With the licence URL as packagers write it that follow older guidelines, in their namespace at the root.
+    OldLaurl,
+    /// With two licence URLs before the right one: a file, and a server that is not there.
+    DeadLaurls,
+    /// With `value` in the element that holds the licence URL.
+    ValueBesideLaurl,
+    /// With ClearKey's elements by reference (`ref`) to one of the MPD.
+    Reference,
+    /// With all elements of content protection in the representations.
+    InRepresentation,
     /// A playlist without key tags, whose playlists have none either.
     NoKeys,
     /// A playlist whose init segments have no `pssh` boxes.
@@ -56,6 +72,14 @@ impl Variant {
                 return ("manifest.mpd".into(), Self::AuthzElsewhere);
             }
             "manifest-ancestor-ns.mpd" => return ("manifest.mpd".into(), Self::AncestorNamespace),
+            "manifest-relative-laurl.mpd" => return ("manifest.mpd".into(), Self::RelativeLaurl),
+            "manifest-old-laurl.mpd" => return ("manifest.mpd".into(), Self::OldLaurl),
+            "manifest-dead-laurls.mpd" => return ("manifest.mpd".into(), Self::DeadLaurls),
+            "manifest-value.mpd" => return ("manifest.mpd".into(), Self::ValueBesideLaurl),
+            "manifest-reference.mpd" => return ("manifest.mpd".into(), Self::Reference),
+            "manifest-in-representation.mpd" => {
+                return ("manifest.mpd".into(), Self::InRepresentation);
+            }
             _ => {}
         }
         for (suffix, end, variant) in [
@@ -96,6 +120,34 @@ impl Variant {
             }),
             Self::AncestorNamespace => without_comment(manifest.replace(LAURL_NAMESPACE, ""))
                 .replacen("<MPD", &format!("<MPD{LAURL_NAMESPACE}"), 1),
+            Self::RelativeLaurl => manifest.replace(licence_url, "../../licence"),
+            Self::OldLaurl => {
+                let manifest = without_comment(manifest.replace(LAURL_NAMESPACE, ""));
+                manifest
+                    .replace("<dashif:Laurl", "<ck:laurl Lic_type=\"EME-1.0\"")
+                    .replace("</dashif:Laurl", "</ck:laurl")
+                    .replacen("<MPD", &format!("<MPD{OLD_NAMESPACE}"), 1)
+            }
+            Self::DeadLaurls => manifest.replace(
+                "<dashif:Laurl",
+                &format!("{}{}<dashif:Laurl", laurl(FILE), laurl(NOBODY)),
+            ),
+            Self::ValueBesideLaurl => {
+                let scheme = format!("schemeIdUri=\"urn:uuid:{CLEARKEY}\"");
+                manifest.replace(&scheme, &format!("{scheme} value=\"ClearKey1.0\""))
+            }
+            Self::Reference => {
+                let open = format!("<ContentProtection schemeIdUri=\"urn:uuid:{CLEARKEY}\"");
+                let reference = format!("{open} ref=\"clearkey\"/>\n");
+                let source = format!(
+                    "{open} refId=\"clearkey\">{}</ContentProtection>\n",
+                    laurl(licence_url)
+                );
+                let manifest = without_clearkey(manifest)
+                    .replace("<Representation", &format!("{reference}<Representation"));
+                manifest.replacen("<Period", &format!("{source}<Period"), 1)
+            }
+            Self::InRepresentation => in_representations(&manifest),
             Self::NoKeys => manifest
                 .lines()
                 .filter(|line| !line.starts_with("#EXT-X-KEY:"))
@@ -138,6 +190,30 @@ fn beside_laurl(manifest: &str, insertion: impl Fn(&str) -> String) -> String {
         done = end;
     }
     written + &manifest[done..]
+}
+
+fn laurl(url: &str) -> String {
+    format!("<dashif:Laurl{LAURL_NAMESPACE}>{url}</dashif:Laurl>")
+}
+
+/// Moves what stands in an adaptation set before its representation to the beginning of that.
+fn in_representations(manifest: &str) -> String {
+    let mut sets = manifest.split("<ContentProtection");
+    let mut written = sets.next().unwrap_or_default().to_owned();
+    let mut moved = String::new();
+    for part in sets {
+        let element = format!("<ContentProtection{part}");
+        match element.split_once("<Representation") {
+            None => moved += &element,
+            Some((element, rest)) => {
+                moved += element;
+                let (attributes, content) = rest.split_once('>').unwrap_or((rest, ""));
+                written += &format!("<Representation{attributes}>\n{moved}{content}");
+                moved.clear();
+            }
+        }
+    }
+    written
 }
 
 /// An init segment whose `pssh` boxes are free space.
@@ -261,6 +337,55 @@ mod tests {
         assert_eq!(count(&master, "\nvideo-no-keys.m3u8\n"), 1);
         assert_eq!(count(&master, "\"audio-no-keys.m3u8\""), 1);
         assert_eq!(master.replace("-no-keys", ""), before);
+    }
+
+    #[test]
+    fn license_urls_can_be_written_in_other_ways() {
+        let write = |variant: Variant| variant.write(MANIFEST, &OPERATOR);
+        for (variant, part) in [
+            (
+                Variant::RelativeLaurl,
+                ">../../licence</dashif:Laurl>".to_owned(),
+            ),
+            (
+                Variant::OldLaurl,
+                format!("<ck:laurl Lic_type=\"EME-1.0\">{URL}</ck:laurl>"),
+            ),
+            (
+                Variant::DeadLaurls,
+                format!(">{NOBODY}</dashif:Laurl><dashif:Laurl"),
+            ),
+            (
+                Variant::ValueBesideLaurl,
+                format!("{CLEARKEY}\" value=\"ClearKey1.0\">"),
+            ),
+            (Variant::Reference, " ref=\"clearkey\"/>".to_owned()),
+        ] {
+            assert_eq!(count(&write(variant), &part), 2, "{variant:?}");
+        }
+        assert_eq!(count(&write(Variant::OldLaurl), OLD_NAMESPACE), 1);
+        let source = format!(
+            "refId=\"clearkey\">{}<",
+            laurl(URL).replace("</dashif:Laurl>", "")
+        );
+        assert_eq!(count(&write(Variant::Reference), &source), 1);
+        assert_eq!(count(&write(Variant::Reference), "Laurl>"), 1);
+    }
+
+    #[test]
+    fn content_protection_can_be_in_the_representation() {
+        let manifest = Variant::InRepresentation.write(MANIFEST, &OPERATOR);
+        for what in [
+            "<ContentProtection",
+            "</ContentProtection>",
+            "<Representation",
+        ] {
+            assert_eq!(count(&manifest, what), count(MANIFEST, what), "{what}");
+        }
+        for set in manifest.split("<AdaptationSet").skip(1) {
+            let representation = set.find("<Representation");
+            assert!(representation < set.find("<ContentProtection"), "{set}");
+        }
     }
 
     #[test]
