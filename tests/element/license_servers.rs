@@ -341,21 +341,38 @@ fn odd_license_gives_its_usable_key() {
         .does_not_say(&["eHg", "sig1"]);
 }
 
+/// Some servers' frameworks write one (RFC 8259, 8.1).
 #[test]
 fn token_reply_may_begin_with_a_byte_order_mark() {
-    let headend = headend(Auth::Reply {
-        status: 200,
-        content_type: "application/json".to_owned(),
-        body: "\u{feff}{\"token\":\"with-mark\",\"status\":0}".to_owned(),
-    });
-    let rig = Rig::new(sessiontoken(&headend));
-    let event = protection(COMMON_SYSTEM, None);
-    rig.send(&[
-        stream_start().into(),
-        caps_event().into(),
-        event.clone().into(),
-    ]);
-    rig.log.wait_for(Item::from(&event));
-    let request = key_request(&rig.log.protections()[0]);
-    assert_eq!(request.get("session-token"), Ok("with-mark"));
+    for (service, body) in [
+        ("rdk", r#"{"token":"with-mark","status":0}"#),
+        ("ags", r#"{"sessionToken":"with-mark"}"#),
+    ] {
+        let headend = headend(Auth::Reply {
+            status: 200,
+            content_type: "application/json".to_owned(),
+            body: format!("\u{feff}{body}"),
+        });
+        let location = match service {
+            "ags" => headend.ags_url(),
+            _ => headend.auth_url(),
+        };
+        let mut builder = make("sessiontoken")
+            .property_from_str("auth-service", service)
+            .property("location", location)
+            .property("timeout", NO_HURRY);
+        if service == "ags" {
+            builder = builder.property("auth-service-id", "sso");
+        }
+        let rig = Rig::new(builder);
+        let event = protection(COMMON_SYSTEM, None);
+        rig.send(&[
+            stream_start().into(),
+            caps_event().into(),
+            event.clone().into(),
+        ]);
+        rig.log.wait_for(Item::from(&event));
+        let request = key_request(&rig.log.protections()[0]);
+        assert_eq!(request.get("session-token"), Ok("with-mark"), "{service}");
+    }
 }

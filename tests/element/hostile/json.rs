@@ -71,8 +71,8 @@ fn a_body_that_is_no_json_is_described_and_not_quoted() {
             "not JSON",
         ),
         (
-            "a mark of byte order",
-            b"\xef\xbb\xbf{\"token\":\"SECRET\",\"status\":0}",
+            "two marks of byte order",
+            b"\xef\xbb\xbf\xef\xbb\xbf{\"token\":\"SECRET\",\"status\":0}",
             "not JSON",
         ),
         (
