@@ -8,7 +8,7 @@ use crate::auth_service::changes::{Registrations, Said};
 use crate::auth_service::{Ags, Service, Thunder, ags, dashif, discovery, rdk, thunder};
 use url::Url;
 
-use crate::cenc::{InitData, KeyId, Licence, playready, pssh, read_licence};
+use crate::cenc::{InitData, KeyId, Licence, SoundFormat, playready, pssh, read_licence};
 use crate::failure::Failure;
 use crate::hls::{InitSegment, Places, Rewritten, Variables, moved, rewrite, splice};
 use crate::http::Reply;
@@ -228,8 +228,24 @@ pub fn init_segment(bytes: &[u8]) {
 pub fn init_data(bytes: &[u8]) {
     let read = InitData::read(bytes);
     assert!(read.key_ids.len() <= 1024);
+    assert!(read.license_urls.len() <= 8);
+    assert!(
+        read.license_urls
+            .iter()
+            .all(|url| (1..=8192).contains(&url.len()))
+    );
+    assert!(read.license_urls.is_empty() || read.no_license_url.is_none());
     assert!(read.authorization_urls.iter().all(|url| !url.is_empty()));
     drop(playready::policy(bytes));
+}
+
+/// Samples of sound come from the stream. What a sample is goes by its beginning.
+pub fn sound(bytes: &[u8]) {
+    for (media_type, version) in [("audio/mpeg", Some(4)), ("audio/x-ac3", None)] {
+        let format = SoundFormat::of(media_type, version);
+        let longer = [bytes, &[0; 16]].concat();
+        assert!(!format.is_plausible(bytes) || format.is_plausible(&longer));
+    }
 }
 
 /// Requests hold what the user set, whatever that is: it comes back out of the JSON as it went in.
@@ -260,7 +276,7 @@ mod tests {
     fn no_reply_of_the_corpus_breaks_a_parser() {
         let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
         type Target = fn(&[u8]);
-        let targets: [(&str, Target); 12] = [
+        let targets: [(&str, Target); 13] = [
             ("ags", super::ags),
             ("changes", super::changes),
             ("dashif", super::dashif),
@@ -272,6 +288,7 @@ mod tests {
             ("problem", super::problem),
             ("rdk", super::rdk),
             ("requests", super::requests),
+            ("sound", super::sound),
             ("thunder", super::thunder),
         ];
         for (name, target) in targets {
