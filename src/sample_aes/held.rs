@@ -5,6 +5,9 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
+/// Bytes of memory that a stream may keep for its next unit: as many as most pictures have.
+const SPARE: usize = 256 << 10;
+
 /// What has come in and not gone out, in its order. A position counts from the segment's start.
 #[derive(Default)]
 pub struct Queue {
@@ -128,6 +131,11 @@ impl Payload {
         if self.settled > self.bytes.len() / 2 {
             self.bytes.drain(..self.settled);
             self.settled = 0;
+            // Each of many streams may have a large unit once.
+            if self.bytes.capacity() > SPARE && self.bytes.len() < self.bytes.capacity() / 4 {
+                self.bytes.shrink_to(SPARE.max(2 * self.bytes.len()));
+                self.spans.shrink_to(2 * self.spans.len());
+            }
         }
     }
 }

@@ -7,9 +7,11 @@
 
 mod audio;
 mod cipher;
+mod elementary;
 mod held;
 mod id3;
 mod nal;
+mod packet;
 mod pes;
 mod psi;
 mod ts;
@@ -41,9 +43,9 @@ impl fmt::Display for SampleAesError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::UnknownContainer => {
-                "The segment is encrypted by METHOD=SAMPLE-AES, but it is neither an MPEG transport \
-                 stream nor packed audio in AAC (ADTS), AC-3 or E-AC-3. If the whole file is \
-                 encrypted, its EXT-X-KEY tag must say METHOD=AES-128."
+                "The segment's EXT-X-KEY tag says METHOD=SAMPLE-AES, but it is neither an MPEG \
+                 transport stream nor packed audio in AAC (ADTS), AC-3 or E-AC-3. If all of the \
+                 file is encrypted, the tag must say METHOD=AES-128."
             }
             Self::Mp4 => {
                 "The segment is fragmented MP4, but its playlist has no EXT-X-MAP tag for it."
@@ -61,7 +63,8 @@ impl std::error::Error for SampleAesError {}
 /// Decrypts one segment as it comes, with the key and the vector of its EXT-X-KEY tag.
 ///
 /// As many bytes come out as go in. They come out late: a NAL unit or an audio frame must be whole
-/// before it is decrypted. Damaged packets, and what is not encrypted, come out as they are.
+/// before it is decrypted. Up to 16 MiB wait, whatever the segment holds. Damaged packets, and what
+/// is not encrypted, come out as they are.
 ///
 /// A transport stream whose program map is in its EXT-X-MAP (RFC 8216, 3.2) is decrypted by
 /// pushing the map's bytes first.
@@ -119,17 +122,17 @@ impl SegmentDecryptor {
     ///
     /// As for [`push`](Self::push).
     pub fn finish(mut self, out: &mut Vec<u8>) -> Result<(), SampleAesError> {
-        if let Container::Unknown(detector) = &mut self.container {
-            if let Some(container) = detector.push(&[], out, true)? {
-                let start = std::mem::take(&mut detector.bytes);
-                self.container = container;
-                self.push(&start, out)?;
-            }
+        if let Container::Unknown(detector) = &mut self.container
+            && let Some(container) = detector.push(&[], out, true)?
+        {
+            let start = std::mem::take(&mut detector.bytes);
+            self.container = container;
+            self.push(&start, out)?;
         }
         match self.container {
             // Nothing came, or tags alone.
             Container::Unknown(_) | Container::Text => (),
-            Container::TransportStream(stream) => stream.finish(&self.cipher, out),
+            Container::TransportStream(stream) => stream.finish(&self.cipher, out)?,
             Container::Audio(audio) => audio.finish(&self.cipher, out),
         }
         Ok(())
@@ -209,14 +212,14 @@ impl Detector {
             b"ftyp", b"styp", b"moov", b"moof", b"sidx", b"emsg", b"prft",
         ];
         let bytes = &self.bytes;
-        if bytes.first() == Some(&ts::SYNC_BYTE) {
+        if bytes.first() == Some(&packet::SYNC_BYTE) {
             // One byte is little proof. Another packet's sync byte is better.
-            return match bytes.get(ts::PACKET) {
-                Some(&ts::SYNC_BYTE) => {
+            return match bytes.get(packet::PACKET) {
+                Some(&packet::SYNC_BYTE) => {
                     Ok(Some(Container::TransportStream(TransportStream::new())))
                 }
                 None if !is_last => Ok(None),
-                None if bytes.len() == ts::PACKET => {
+                None if bytes.len() == packet::PACKET => {
                     Ok(Some(Container::TransportStream(TransportStream::new())))
                 }
                 Some(_) | None => Err(SampleAesError::UnknownContainer),

@@ -134,18 +134,62 @@ fn remove_emulation_prevention(nal: &mut [u8]) -> usize {
     write + (nal.len() - read)
 }
 
+/// Bytes that are looked at together for a zero: one vector register or two.
+const CHUNK: usize = 32;
+
 /// Where two zero bytes and a third that is not zero come first, at `from` or behind it.
 fn find(bytes: &[u8], from: usize, pattern: [u8; 3]) -> Option<usize> {
     let mut at = from;
-    while let Some(window) = bytes.get(at..at + 3) {
-        // Any third byte but zero rules out that one of the three bytes begins another match.
-        if window[2] == 0 {
-            at += 1;
-        } else if window == pattern {
-            return Some(at);
-        } else {
-            at += 3;
+    loop {
+        // A match begins with a zero byte, which few chunks have.
+        let ahead = bytes.get(at..).unwrap_or_default();
+        let chunks = ahead.as_chunks::<CHUNK>().0.iter();
+        let has_no_zero = |chunk: &&[u8; CHUNK]| {
+            let zeros = chunk
+                .iter()
+                .fold(0, |zeros, byte| zeros | u8::from(*byte == 0));
+            zeros == 0
+        };
+        at += chunks.take_while(has_no_zero).count() * CHUNK;
+        let end = at.saturating_add(CHUNK);
+        while at < end {
+            let window = bytes.get(at..at.saturating_add(3))?;
+            // Any third byte but zero rules out that one of the three bytes begins another match.
+            if window[2] == 0 {
+                at += 1;
+            } else if window == pattern {
+                return Some(at);
+            } else {
+                at += 3;
+            }
         }
     }
-    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn find_finds_what_every_place_would() {
+        let mut bytes = vec![7; 3 * CHUNK];
+        for place in 0..bytes.len() - 3 {
+            for zeros in 2..5 {
+                let end = (place + zeros).min(bytes.len() - 1);
+                bytes[place..end].fill(0);
+                bytes[end] = 1;
+                // Zero bytes that begin nothing.
+                for other in [0, 31, 32, 33, 64] {
+                    let before = std::mem::replace(&mut bytes[other], 0);
+                    for from in [0, 1, place, place + 1, end, bytes.len(), bytes.len() + 1] {
+                        let expected =
+                            (from..bytes.len()).find(|at| bytes[*at..].starts_with(&START_CODE));
+                        assert_eq!(find(&bytes, from, START_CODE), expected);
+                    }
+                    bytes[other] = before;
+                }
+                bytes[place..=end].fill(7);
+            }
+        }
+    }
 }

@@ -4,16 +4,12 @@
 //! it is; only the payload of encrypted streams and of program maps changes.
 
 use super::SampleAesError;
-use super::audio::AudioStream;
 use super::cipher::SampleCipher;
+use super::elementary::ElementaryStream;
 use super::held::{Payload, Queue};
-use super::nal::NalStream;
+use super::packet::{Continuity, Order, PACKET, SYNC_BYTE, payload_start};
 use super::pes::{Part, PesReader};
 use super::psi::{Encrypted, SectionReader, Table};
-
-pub const PACKET: usize = 188;
-
-pub const SYNC_BYTE: u8 = 0x47;
 
 const PIDS: usize = 1 << 13;
 
@@ -57,11 +53,6 @@ enum Content {
     Free,
 }
 
-enum ElementaryStream {
-    Nal(NalStream),
-    Audio(AudioStream),
-}
-
 impl TransportStream {
     pub fn new() -> Self {
         let mut stream = Self {
@@ -96,12 +87,24 @@ impl TransportStream {
         Ok(())
     }
 
-    pub fn finish(mut self, cipher: &SampleCipher, out: &mut Vec<u8>) {
-        self.queue.append(&self.partial);
+    pub fn finish(
+        mut self,
+        cipher: &SampleCipher,
+        out: &mut Vec<u8>,
+    ) -> Result<(), SampleAesError> {
+        let partial = std::mem::take(&mut self.partial);
+        match <&[u8; PACKET]>::try_from(&partial[..]) {
+            // The end of the segment is proof as well as another sync byte.
+            Ok(last) if last[0] == SYNC_BYTE => self.packet(cipher, last)?,
+            _ => {
+                self.queue.append(&partial);
+            }
+        }
         for stream in &mut self.streams {
             stream.content.cut(cipher, &mut self.queue);
         }
         self.release(cipher, out);
+        Ok(())
     }
 
     /// Bytes from which on it is clear what the first ones are.
@@ -308,97 +311,5 @@ impl Content {
             Self::Elementary { encrypted, .. } => encrypted.cut(cipher, queue),
             Self::Free => (),
         }
-    }
-}
-
-impl ElementaryStream {
-    fn new(encrypted: Encrypted) -> Self {
-        match encrypted {
-            Encrypted::H264 => Self::Nal(NalStream::default()),
-            Encrypted::Audio(codec) => Self::Audio(AudioStream::new(codec)),
-        }
-    }
-
-    fn kind(&self) -> Encrypted {
-        match self {
-            Self::Nal(_) => Encrypted::H264,
-            Self::Audio(audio) => Encrypted::Audio(audio.codec()),
-        }
-    }
-
-    fn payload(&self) -> &Payload {
-        match self {
-            Self::Nal(nal) => nal.payload(),
-            Self::Audio(audio) => audio.payload(),
-        }
-    }
-
-    fn push(
-        &mut self,
-        position: u64,
-        bytes: &[u8],
-        cipher: &SampleCipher,
-        queue: &mut Queue,
-    ) -> Result<(), SampleAesError> {
-        match self {
-            Self::Nal(nal) => {
-                nal.append(position, bytes);
-                nal.advance(cipher, queue)
-            }
-            Self::Audio(audio) => {
-                audio.append(position, bytes);
-                audio.advance(cipher, queue);
-                Ok(())
-            }
-        }
-    }
-
-    fn cut(&mut self, cipher: &SampleCipher, queue: &mut Queue) {
-        match self {
-            Self::Nal(nal) => nal.cut(cipher, queue),
-            Self::Audio(audio) => audio.cut(cipher, queue),
-        }
-    }
-}
-
-/// Where a packet's payload begins (2.4.3.3).
-fn payload_start(packet: &[u8; PACKET]) -> Option<usize> {
-    let start = match packet[3] >> 4 & 3 {
-        1 => 4,
-        // The adaptation field is behind its length.
-        3 => 5 + usize::from(packet[4]),
-        _ => return None,
-    };
-    (start < PACKET).then_some(start)
-}
-
-/// Follows `continuity_counter`.
-#[derive(Default)]
-struct Continuity {
-    counter: Option<u8>,
-    /// The last payload, to know it when it comes again.
-    payload: Vec<u8>,
-}
-
-enum Order {
-    Next,
-    /// The same packet again, which every demuxer drops (2.4.3.3).
-    Repeated,
-    /// Packets are missing, or the counter starts anew.
-    Broken,
-}
-
-impl Continuity {
-    fn next(&mut self, packet: &[u8; PACKET], payload: &[u8]) -> Order {
-        let counter = packet[3] & 0xf;
-        let order = match self.counter {
-            Some(last) if last == counter && self.payload == payload => Order::Repeated,
-            Some(last) if (last + 1) & 0xf != counter => Order::Broken,
-            Some(_) | None => Order::Next,
-        };
-        self.counter = Some(counter);
-        self.payload.clear();
-        self.payload.extend_from_slice(payload);
-        order
     }
 }
