@@ -40,7 +40,7 @@ impl ContentKey {
         Aes128::new_from_slice(bytes).ok().map(Self)
     }
 
-    pub(super) fn cipher(&self) -> &Aes128 {
+    pub(crate) fn cipher(&self) -> &Aes128 {
         &self.0
     }
 }

@@ -36,6 +36,13 @@ pub struct Pssh<'a> {
     pub data: &'a [u8],
 }
 
+impl Pssh<'_> {
+    /// The key ids that it lists, as they stand.
+    pub fn key_ids(&self) -> impl Iterator<Item = KeyId> {
+        self.key_ids.chunks_exact(16).filter_map(KeyId::from_slice)
+    }
+}
+
 /// The boxes at the beginning of `bytes`, up to what is no whole box.
 pub fn boxes(bytes: &[u8]) -> impl Iterator<Item = Pssh<'_>> {
     readable(bytes).map(|(_, read)| read)

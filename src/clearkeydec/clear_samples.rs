@@ -17,7 +17,7 @@ use gst::subclass::prelude::*;
 use crate::cenc::{ClearRuns, SoundFormat};
 use crate::failure::Failure;
 use crate::messages;
-use crate::surroundings::{ancestors, upstream};
+use crate::surroundings::ancestors;
 use crate::wait::lock;
 
 use super::imp::{CAT, ClearKeyDec};
@@ -73,12 +73,7 @@ impl ClearKeyDec {
         let media_type = structure.name().as_str();
         let obj = self.obj();
         let element = obj.upcast_ref();
-        let is_hidden = gst::version() < TELLS_CLEAR_SAMPLES
-            && media_type.starts_with("audio/")
-            // It marks clear parts by what the playlist says.
-            && !upstream(element).any(|one| {
-                one.factory().is_some_and(|factory| factory.name() == "hlsdrmdemux")
-            });
+        let is_hidden = gst::version() < TELLS_CLEAR_SAMPLES && media_type.starts_with("audio/");
         let mpeg_version = structure.get("mpegversion").ok();
         let format = is_hidden.then(|| SoundFormat::of(media_type, mpeg_version));
         let pipeline = ancestors(element).last().map(|one| one.as_ptr() as usize);

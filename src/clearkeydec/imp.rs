@@ -12,6 +12,15 @@
  * is under way the element holds its stream instead of blocking it. When there are no keys, or the stream contradicts itself, it
  * posts an error that says what was wrong.
  *
+ * The license server is that of #clearkeydec:license-url, or the MPD's `dashif:Laurl`: of several, the next one is asked where one
+ * has no license, and relative ones are resolved against the MPD's URL. Redirects (307, 308) are followed; the session token goes only
+ * where #clearkeydec:token-hosts allows it.
+ *
+ * Samples without protection metadata are clear: they are handed on as they are and counted in #clearkeydec:stats, a structure with
+ * `clear-samples` and `decrypted-samples` (#guint64). GStreamer before 1.22.6 does not mark clear samples of `cbcs` tracks: pictures are
+ * known by missing subsamples, AAC, AC-3, E-AC-3 and FLAC by their syntax. Other sound is decrypted, with a warning where the
+ * pictures have clear parts.
+ *
  * ## Example pipeline
  *
  * |[
@@ -36,8 +45,8 @@ use super::license_servers::is_relative;
 use super::protection_meta::{self, ClearBy, Protection};
 use super::settings::{Policy, Settings};
 use crate::cenc::{
-    self, CLEARKEY_SYSTEM, COMMON_SYSTEM, ContentKey, InitData, KeyId, Scheme, SoundFormat,
-    is_clearkey,
+    self, CLEARKEY_SYSTEM, COMMON_SYSTEM, ContentKey, InitData, KeyId, PRIVATE_SYSTEM, Scheme,
+    SoundFormat, is_clearkey, private_keys,
 };
 use crate::config::Configurable;
 use crate::failure::Failure;
@@ -96,6 +105,12 @@ impl ClearKeyDec {
             "protection event of {system}, origin {origin:?}"
         );
         let request = KeyRequest::of(event, &self.sinkpad);
+        if system.eq_ignore_ascii_case(PRIVATE_SYSTEM) {
+            if let Ok(data) = data.map_readable() {
+                lock(&self.keys).add_private(private_keys(&data));
+            }
+            return;
+        }
         let mut init_data = InitData::default();
         if is_clearkey(system)
             && let Ok(data) = data.map_readable()
@@ -460,7 +475,7 @@ impl ElementImpl for ClearKeyDec {
         static TEMPLATES: Lazy<Vec<gst::PadTemplate>> = Lazy::new(|| {
             // A structure for each system and case: `gst_protection_select_system` looks for a plain string, and caps
             // are compared by case, while some MPDs write system ids in upper case.
-            let sink = [COMMON_SYSTEM, CLEARKEY_SYSTEM]
+            let sink = [PRIVATE_SYSTEM, COMMON_SYSTEM, CLEARKEY_SYSTEM]
                 .iter()
                 .flat_map(|system| [(*system).to_owned(), system.to_ascii_uppercase()])
                 .flat_map(|system| {

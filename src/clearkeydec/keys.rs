@@ -2,6 +2,7 @@
 
 //! The keys of one stream: which ones its init data names, which licences are here, and when there has to be another one.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
@@ -70,6 +71,8 @@ pub struct Keys {
     /// Init data names the id that means none otherwise.
     zero_is_an_id: bool,
     servers: ManifestServers,
+    /// Keys that a demuxer of this process has handed over, which no license is asked for.
+    private: HashMap<KeyId, ContentKey>,
     request: KeyRequest,
     /// Data has come since that was brought.
     request_is_past: bool,
@@ -140,6 +143,15 @@ impl Keys {
         }
     }
 
+    /// Takes keys that a demuxer of this process hands over. Of one key id the newest counts.
+    pub fn add_private(&mut self, keys: Vec<(KeyId, ContentKey)>) {
+        for (key_id, key) in keys {
+            if self.private.len() < MAX_KEY_IDS || self.private.contains_key(&key_id) {
+                self.private.insert(key_id, key);
+            }
+        }
+    }
+
     /// What comes now is no part of what came before: a seek may have taken the data away that stood between one fragment and another.
     pub fn begin_segment(&mut self) {
         self.data_came = true;
@@ -191,6 +203,9 @@ impl Keys {
 
     /// The key, if it is here.
     pub fn get(&self, key_id: KeyId) -> Option<&ContentKey> {
+        if let Some(key) = self.private.get(&key_id) {
+            return Some(key);
+        }
         let key_id = self.meant(key_id)?;
         let held = self.held_for(&key_id)?;
         held.granted.licence.keys.get(&key_id)
@@ -200,6 +215,9 @@ impl Keys {
     pub fn is_settled(&mut self, key_id: KeyId) -> bool {
         self.data_came = true;
         self.request_is_past = true;
+        if self.private.contains_key(&key_id) {
+            return true;
+        }
         self.meant(key_id)
             .and_then(|key_id| self.held_for(&key_id))
             .is_some_and(|held| held.granted.life.is_endless())

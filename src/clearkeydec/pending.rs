@@ -148,9 +148,10 @@ fn after_refusal(
 
 /// The refusal, where its usual advice is not the right one.
 fn without_another_token(mut refusal: Failure) -> Failure {
+    // The advice stands behind the first colon. None in a URL has a space behind it.
+    let refused = refusal.what.split(": ").next().unwrap_or_default();
     refusal.what = format!(
-        "the licence server refused the keys (HTTP {}), and there is no other session token: the message `session-token` on the bus says why",
-        refusal.http_status.unwrap_or_default()
+        "{refused}, and there is no other session token: the message `session-token` on the bus says why"
     );
     refusal
 }
