@@ -43,6 +43,7 @@ use super::presentation::Stream;
 use super::settings::Settings;
 use super::store::Store;
 use super::tune::Tune;
+use crate::cenc::PRIVATE_SYSTEM;
 use crate::config::Configurable;
 use crate::failure::Failure;
 use crate::flight::Wake;
@@ -114,6 +115,15 @@ impl SessionToken {
         })
     }
 
+    /// Whether the stream's keys are handed over inside the process, so that no token is needed. A
+    /// player has linked the element before it takes it to PAUSED.
+    fn has_private_keys(&self) -> bool {
+        let caps = self.sinkpad.peer().and_then(|peer| peer.current_caps());
+        let system =
+            caps.and_then(|caps| caps.structure(0)?.get::<String>("protection-system").ok());
+        system.is_some_and(|system| system.eq_ignore_ascii_case(PRIVATE_SYSTEM))
+    }
+
     /// What the streams of one presentation have in common: the pipeline that they are in.
     fn presentation(&self) -> usize {
         let top = ancestors(self.obj().upcast_ref()).last();
@@ -143,7 +153,7 @@ impl SessionToken {
             };
             (file, app_token.given().is_some())
         };
-        let prefetch = policy.prefetch && !has_app_token;
+        let prefetch = policy.prefetch && !has_app_token && !self.has_private_keys();
         let mut tune = lock(&self.tune);
         self.gathering.store(false, Ordering::Relaxed);
         let tune = tune.insert(Tune::new(policy, file, Stream::new(self.presentation())));

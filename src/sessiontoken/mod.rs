@@ -24,7 +24,7 @@ mod store;
 mod telling;
 mod tune;
 
-pub(crate) use store::Store;
+pub(crate) use store::{Store, TokenForKey};
 
 glib::wrapper! {
     pub struct SessionToken(ObjectSubclass<imp::SessionToken>)
@@ -60,4 +60,12 @@ pub fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
         gst::Rank::NONE,
         SessionTokenSrc::static_type(),
     )
+}
+
+impl SessionToken {
+    /// Where elements of this plugin that are not downstream get the tokens.
+    pub(crate) fn token_store(&self) -> Store {
+        use gst::subclass::prelude::ObjectSubclassIsExt;
+        self.imp().store()
+    }
 }

@@ -134,7 +134,7 @@ impl Source {
 /// `Misconfigured`, with the property's name and what to set.
 pub fn policy(settings: &Settings) -> Result<Policy, Failure> {
     let header = match &settings.key_request_header {
-        Some(text) => HeaderTemplate::parse(text.expose()),
+        Some(text) => HeaderTemplate::parse(text),
         None => HeaderTemplate::parse(DEFAULT_HEADER),
     }
     .map_err(Failure::misconfigured)?;

@@ -10,7 +10,7 @@ use gst::meta::ProtectionMeta;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 
-use crate::cenc::KeyId;
+use crate::cenc::{KeyId, PRIVATE_SYSTEM};
 use crate::hold::{Holding, Item, Prepared};
 use crate::session::{Moment, Token};
 use crate::surroundings::upstream;
@@ -95,6 +95,10 @@ impl SessionToken {
         // Once: each time GStreamer looks the fields up by their names.
         let (system, data, origin) = protection.get();
         let is_wanted = |tune: &Tune| tune.policy().is_for(system);
+        if system.eq_ignore_ascii_case(PRIVATE_SYSTEM) {
+            // No server is asked for its keys.
+            return Prepared::Push(Item::Event(event));
+        }
         if !lock(&self.tune).as_ref().is_none_or(is_wanted) {
             return Prepared::Push(Item::Event(event));
         }

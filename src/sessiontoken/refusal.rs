@@ -18,9 +18,9 @@ use crate::wait::lock;
 
 use super::acquisition::Acquisition;
 use super::imp::{CAT, SessionToken};
-use super::policy::Policy;
+use super::policy::{Policy, Source};
 use super::store::{self, Newer, Store};
-use super::tune::file_refused;
+use super::tune::{Verdict, file_refused};
 
 /// Name of the structure in the event by which a decryptor says that a token was refused.
 const REJECTED: &str = "drm-session-token-rejected";
@@ -96,7 +96,7 @@ impl SessionToken {
         is_ours
     }
 
-    fn store(&self) -> Store {
+    pub(crate) fn store(&self) -> Store {
         lock(&self.store)
             .get_or_insert_with(|| Store::new(&self.obj()))
             .clone()
@@ -245,6 +245,52 @@ impl SessionToken {
             Some(Outcome::Cleared | Outcome::Token(_)) => Newer::None,
             None => Newer::Wait(until),
         }
+    }
+
+    /// A token for a key request that belongs to no event; `waiter` is woken when there is something new
+    /// to say.
+    pub(super) fn token_for_key(&self, waiter: &Weak<dyn Wake>) -> Newer {
+        if self.stopping.load(Ordering::SeqCst) {
+            return Newer::None;
+        }
+        let app_token = lock(&self.app_token).given().cloned();
+        let verdict = {
+            let mut tune = lock(&self.tune);
+            let Some(tune) = tune.as_mut() else {
+                return Newer::None;
+            };
+            if let Source::DashIf(_) = tune.policy().source {
+                return Newer::Failed(Failure::misconfigured(
+                    "`auth-service=dashif` has tokens for what an MPD says alone: set another one for HLS",
+                ));
+            }
+            let mut waiters = lock(&self.waiters);
+            waiters.retain(|one| one.strong_count() > 0);
+            waiters.push(waiter.clone());
+            drop(waiters);
+            tune.verdict(
+                app_token.as_ref(),
+                || self.ask_application(),
+                waiter,
+                Moment::now(),
+            )
+        };
+        match verdict {
+            Verdict::Go(token, _) => {
+                self.announce(&token);
+                Newer::Token(token)
+            }
+            Verdict::Wait(until) => Newer::Wait(until),
+            Verdict::Failed(failure) => Newer::Failed(failure),
+            Verdict::Bare => Newer::None,
+        }
+    }
+
+    /// The header of key requests with that token.
+    pub(super) fn key_request_header(&self, token: &Token) -> Option<(String, Secret)> {
+        let tune = lock(&self.tune);
+        let header = &tune.as_ref()?.policy().header;
+        Some((header.name().to_owned(), header.value(token.text())))
     }
 
     /// Tells the application of a token that went to a decryptor through the store.

@@ -90,7 +90,7 @@ pub struct Settings {
     pub packing: Packing,
     pub protection_systems: Option<String>,
     pub prefetch: bool,
-    pub key_request_header: Option<Secret>,
+    pub key_request_header: Option<String>,
     pub common: Common,
 }
 
@@ -236,12 +236,11 @@ impl Settings {
                 .default_value(true)
                 .mutable_ready()
                 .build(),
-            secret(
-                glib::ParamSpecString::builder("key-request-header"),
+            string(
+                "key-request-header",
                 "Key request header",
-                "HTTP header for the licence request, {token} stands for the token (default: Authorization: Bearer {token})",
-            )
-            .build(),
+                "HTTP header for license and key requests, {token} stands for the token (default: Authorization: Bearer {token})",
+            ),
         ];
         own.into_iter().chain(Common::properties()).collect()
     }
@@ -272,6 +271,7 @@ impl Settings {
             "packing" => self.packing.to_value(),
             "protection-systems" => self.protection_systems.to_value(),
             "prefetch" => self.prefetch.to_value(),
+            "key-request-header" => self.key_request_header.to_value(),
             name => self.common.get(name),
         }
     }
@@ -339,7 +339,7 @@ impl Configured for Settings {
             "packing" => self.packing = value.get().unwrap_or_default(),
             "protection-systems" => self.protection_systems = text(value),
             "prefetch" => self.prefetch = value.get().unwrap_or(true),
-            "key-request-header" => self.key_request_header = text(value).map(Secret::new),
+            "key-request-header" => self.key_request_header = text(value),
             name => self.common.apply(name, value),
         }
     }

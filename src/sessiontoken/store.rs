@@ -8,7 +8,7 @@
 //! that stops or flushes the decryptor, and a stop of this element from the thread that changes its state, before pads
 //! are deactivated. So neither a flush nor a stop waits for a request.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use gst::glib;
@@ -16,6 +16,7 @@ use gst::prelude::*;
 use gst::subclass::prelude::*;
 use once_cell::sync::Lazy;
 
+use crate::failure::Failure;
 use crate::flight::Wake;
 use crate::secret::Secret;
 use crate::session::{Moment, Token};
@@ -34,8 +35,17 @@ pub enum Newer {
     Token(Token),
     /// Under way; it is waited for until then at the latest.
     Wait(Instant),
+    /// There will be none, for this reason.
+    Failed(Failure),
     /// There will be none.
     None,
+}
+
+/// A token for a request that belongs to no protection event, and the header that carries it.
+pub struct TokenForKey {
+    pub token: Secret,
+    pub generation: u32,
+    pub header: (String, Secret),
 }
 
 /// The waits of one store.
@@ -67,6 +77,44 @@ impl Store {
     }
 
     fn reject(&self, generation: u32, http_status: u32) -> Option<Token> {
+        let newer =
+            self.wait_for(|tokens, waiter| tokens.newer_than(generation, http_status, waiter));
+        newer.ok()
+    }
+
+    /// Waits for the first token of a tune, or gives the newest one.
+    ///
+    /// # Errors
+    ///
+    /// Why there is none.
+    pub fn first_for_key(&self) -> Result<TokenForKey, Failure> {
+        let token = self.wait_for(|tokens, waiter| tokens.token_for_key(waiter));
+        let with_header = |token| self.with_header(&token);
+        let found = token.and_then(|token| with_header(token).ok_or(None));
+        found.map_err(|failure| {
+            failure.unwrap_or_else(|| Failure::timed_out("no session token came in time"))
+        })
+    }
+
+    /// The same after the token of that generation was refused with that status.
+    pub fn another_for_key(&self, generation: u32, http_status: u16) -> Option<TokenForKey> {
+        self.with_header(&self.reject(generation, u32::from(http_status))?)
+    }
+
+    fn with_header(&self, token: &Token) -> Option<TokenForKey> {
+        let element = self.imp().element.upgrade()?;
+        Some(TokenForKey {
+            token: token.text().clone(),
+            generation: token.generation(),
+            header: element.imp().key_request_header(token)?,
+        })
+    }
+
+    /// Waits for what `poll` says. An error without a failure means that the wait was given up.
+    fn wait_for(
+        &self,
+        poll: impl Fn(&super::imp::SessionToken, &Weak<dyn Wake>) -> Newer,
+    ) -> Result<Token, Option<Failure>> {
         let waits = &self.imp().waits;
         let bell: Arc<dyn Wake> = Arc::new(Bell(waits.clone()));
         let cancels = waits.lock().cancels;
@@ -75,11 +123,11 @@ impl Store {
             let calls = waits.lock().calls;
             {
                 // Not while it waits: it must be able to go.
-                let element = self.imp().element.upgrade()?;
-                let tokens = element.imp();
-                match tokens.newer_than(generation, http_status, &Arc::downgrade(&bell)) {
-                    Newer::Token(token) => return Some(token),
-                    Newer::None => return None,
+                let element = self.imp().element.upgrade().ok_or(None)?;
+                match poll(element.imp(), &Arc::downgrade(&bell)) {
+                    Newer::Token(token) => return Ok(token),
+                    Newer::Failed(failure) => return Err(Some(failure)),
+                    Newer::None => return Err(None),
                     Newer::Wait(latest) => until = until.or(Some(latest)),
                 }
             }
@@ -87,7 +135,7 @@ impl Store {
                 waits.cancels != cancels || waits.calls != calls
             });
             if now.cancels != cancels || now.calls == calls {
-                return None;
+                return Err(None);
             }
         }
     }
