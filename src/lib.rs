@@ -24,10 +24,6 @@ mod messages;
 mod packing;
 mod problem;
 mod runtime;
-#[allow(
-    dead_code,
-    reason = "the playlist server is going to stream segments through it"
-)]
 mod sample_aes;
 mod secret;
 mod session;

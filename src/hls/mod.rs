@@ -1,18 +1,46 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! HLS as packagers write it (RFC 8216 and its second edition, draft-pantos-hls-rfc8216bis): playlists with key tags of DRM systems, and the
-//! init segments to which what these say belongs. No GStreamer here, and no network.
+//! HLS as packagers write it (RFC 8216 and its second edition, draft-pantos-hls-rfc8216bis):
+//! playlists that no stock demuxer plays, and the init segments to which what their key tags say
+//! belongs. No GStreamer here, and no network.
 
+mod active_keys;
+mod aes128;
 mod attributes;
+#[cfg(test)]
+mod bounds_tests;
+mod clear_init;
+mod data_uri;
+mod digest;
 mod init_segment;
 mod key_tag;
-mod keys;
-mod playlist;
+mod media;
+mod mp4;
+mod multivariant;
+#[cfg(any(test, fuzzing))]
+pub mod recording_map;
+mod resource;
+mod rewrite;
 #[cfg(test)]
-mod unchanged;
+mod rewrite_properties;
+#[cfg(test)]
+mod rewrite_tests;
+mod segment_tags;
+mod survey;
+mod tags;
+mod uris;
 mod variables;
 
-pub use init_segment::{moved, splice};
-pub use keys::Lost;
-pub use playlist::{ByteRange, InitSegment, Places, Rewritten, rewrite};
+pub use active_keys::{KeyBoxes, SharedBox};
+pub use aes128::{Aes128Decryptor, decrypt as decrypt_aes128};
+pub use clear_init::{Scheme, as_clear, is_protected, key_id_of, scheme_of};
+pub use data_uri::{decode as decode_data_uri, is_data_uri};
+pub use digest::Digest;
+pub use init_segment::{is_clear, is_media, is_mp4, moved, pssh_boxes, splice, systems, with_only};
+pub use resource::{
+    ByteRange, FirstKey, InitCipher, InitProtection, InitSegment, Segment, SegmentCipher,
+    SegmentMethod,
+};
+pub use rewrite::{Context, Rewritten, UrlMap, lists_playlists, rewrite};
+pub use survey::{InitLocation, Survey, survey};
 pub use variables::Variables;

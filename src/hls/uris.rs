@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! URIs of a playlist: which are read, and how they are written out.
+
+use std::borrow::Cow;
+use std::cell::Cell;
+
+use url::Url;
+
+use super::attributes::{Attribute, with_texts};
+use super::data_uri::is_data_uri;
+use super::variables::Variables;
+
+/// Longest URL. Those of ad insertion have some kilobytes; servers take eight or sixteen.
+pub const MAX_URL: usize = 16 * 1024;
+
+/// Longest line that is written.
+const MAX_WRITTEN: usize = 256 * 1024;
+
+/// Text of URIs and of variables that is read for one playlist. All that is written of it has less.
+const MAX_WORK: usize = 64 * 1024 * 1024;
+
+/// Tags of keys, init segments, parts and variables in one playlist: several for each of the segments
+/// of a day.
+const MAX_TAGS: usize = 200_000;
+
+/// What ends the rewriting, to go on after "the playlist".
+pub type Objection = &'static str;
+
+const TOO_LONG: Objection = "has a URI of more than 16384 bytes, which no server takes";
+const ELSEWHERE: Objection =
+    "names something that is neither on a web server nor where it is itself";
+const TOO_MANY_TAGS: Objection =
+    "has more than 200000 tags of keys, init segments, parts and variables, which nobody writes";
+const TOO_MUCH_WORK: Objection =
+    "has URIs and variables that have more than 64 MiB when they are written out";
+const GROWS: Objection = "has a line that grows beyond all measure when its URIs are written out";
+
+/// Where a playlist is, and what its variables are.
+pub struct Base<'a> {
+    pub url: &'a Url,
+    pub variables: Variables,
+    /// Bytes that have been read of URIs and variables.
+    work: Cell<usize>,
+    tags: usize,
+}
+
+impl<'a> Base<'a> {
+    pub fn new(url: &'a Url) -> Self {
+        Self {
+            url,
+            variables: Variables::default(),
+            work: Cell::new(0),
+            tags: 0,
+        }
+    }
+
+    /// A tag comes of which each costs some work, however short it is.
+    ///
+    /// # Errors
+    ///
+    /// There have been too many.
+    pub fn count_tag(&mut self) -> Result<(), Objection> {
+        self.tags += 1;
+        match self.tags > MAX_TAGS {
+            true => Err(TOO_MANY_TAGS),
+            false => Ok(()),
+        }
+    }
+
+    /// So many bytes are read.
+    ///
+    /// # Errors
+    ///
+    /// There have been too many.
+    pub fn count_work(&self, bytes: usize) -> Result<(), Objection> {
+        let work = self.work.get().saturating_add(bytes);
+        self.work.set(work);
+        match work > MAX_WORK {
+            true => Err(TOO_MUCH_WORK),
+            false => Ok(()),
+        }
+    }
+
+    /// The text with values in the place of variables.
+    ///
+    /// # Errors
+    ///
+    /// There have been too many bytes of such texts.
+    pub fn substitute<'t>(&self, text: &'t str) -> Result<Cow<'t, str>, Objection> {
+        let text = self.variables.substitute(text);
+        if let Cow::Owned(text) = &text {
+            self.count_work(text.len())?;
+        }
+        Ok(text)
+    }
+
+    /// The URL of a URI, if it is one.
+    fn joined(&self, uri: &str) -> Result<Option<Url>, Objection> {
+        self.count_work(uri.len())?;
+        let Ok(url) = self.url.join(uri) else {
+            return Ok(None);
+        };
+        self.count_work(url.as_str().len())?;
+        Ok(Some(url))
+    }
+
+    /// The URL of something that the demuxer or we fetch. `None` for what is no URI.
+    ///
+    /// # Errors
+    ///
+    /// It is too long, or may not be fetched: a playlist must not have files of this machine read.
+    pub fn fetched(&self, uri: &str) -> Result<Option<Url>, Objection> {
+        let uri = self.substitute(uri)?;
+        // Data are no address: what they may hold is bounded by the line.
+        if uri.len() > MAX_URL && !is_data_uri(&uri) {
+            return Err(TOO_LONG);
+        }
+        let Some(url) = self.joined(&uri)? else {
+            return Ok(None);
+        };
+        if url.as_str().len() > MAX_URL && url.scheme() != "data" {
+            return Err(TOO_LONG);
+        }
+        let schemes = ["http", "https", "data", self.url.scheme()];
+        match schemes.contains(&url.scheme()) {
+            true => Ok(Some(url)),
+            false => Err(ELSEWHERE),
+        }
+    }
+
+    /// The attribute list of a tag that demuxers know, with what `place` gives for its URI.
+    pub fn with_uri(
+        &self,
+        list: &str,
+        mut place: impl FnMut(&Url) -> Option<String>,
+    ) -> Result<String, Objection> {
+        self.with_each(list, |attribute| {
+            if attribute.name != "URI" {
+                return self.left_or_absolute(attribute);
+            }
+            let url = self.fetched(attribute.text())?;
+            Ok(url.map(|url| place(&url).unwrap_or_else(|| url.into())))
+        })
+    }
+
+    /// The attribute list of any other tag. What stands there is nobody's to fetch: a URI of the web
+    /// is written out, and every other one is left alone.
+    pub fn with_absolute_uris(&self, list: &str) -> Result<String, Objection> {
+        self.with_each(list, |attribute| self.left_or_absolute(attribute))
+    }
+
+    fn with_each(
+        &self,
+        list: &str,
+        mut change: impl FnMut(Attribute) -> Result<Option<String>, Objection>,
+    ) -> Result<String, Objection> {
+        let mut objection = None;
+        let changed = with_texts(list, MAX_WRITTEN, |attribute| {
+            // Nothing more is read of a list with something wrong in it.
+            if objection.is_some() {
+                return None;
+            }
+            change(attribute).unwrap_or_else(|what| {
+                objection = Some(what);
+                None
+            })
+        });
+        match objection {
+            Some(what) => Err(what),
+            None => changed.map_err(|_| GROWS),
+        }
+    }
+
+    fn left_or_absolute(&self, attribute: Attribute) -> Result<Option<String>, Objection> {
+        if attribute.name != "URI" && !attribute.name.ends_with("-URI") {
+            return Ok(None);
+        }
+        let uri = self.substitute(attribute.text())?;
+        if uri.len() > MAX_URL {
+            return Ok(None);
+        }
+        let Some(url) = self.joined(&uri)? else {
+            return Ok(None);
+        };
+        let is_webs = ["http", "https"].contains(&url.scheme());
+        Ok((is_webs && url.as_str().len() <= MAX_URL).then(|| url.into()))
+    }
+}
