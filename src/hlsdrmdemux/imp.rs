@@ -4,12 +4,18 @@
  * SECTION:element-hlsdrmdemux
  * @title: hlsdrmdemux
  *
- * Plays HLS playlists with key tags of DRM systems, which no stock demuxer takes, with the stock demuxer inside. That one gets its playlists
- * from a server in this process: the key tags are taken out, and what they say is put as `pssh` boxes into the init segments, so that a decryptor
- * gets it as protection events. Media segments come straight from their origin, but for hlsdemux those behind a change of keys.
+ * Plays HLS as operators send it, with the stock demuxer inside: keys that want the session token
+ * (METHOD=AES-128, and SAMPLE-AES with KEYFORMAT=identity), key tags of DRM systems, and parts that are
+ * clear. That demuxer gets its playlists from a server in this process. What it cannot play itself, it
+ * gets from there in another form: keys, segments that are decrypted, init segments with the `pssh`
+ * boxes that decryptors need. Every other segment comes straight from its origin.
  *
- * Key tags are those of METHOD SAMPLE-AES and SAMPLE-AES-CTR, and any whose KEYFORMAT is not `identity`; AES-128 is left to the demuxer. They
- * have to be for fragmented MP4 (EXT-X-MAP). Keys may change at any segment.
+ * A key is asked for once a presentation, without the token at first, and with it where its server
+ * refuses that (`key-request-token`, `token-hosts`). When a key is not to be had, when a METHOD is
+ * unknown, or when there is no decryptor for any DRM system that the presentation names, the element
+ * posts an error that says so.
+ *
+ * DRM systems' keys have to be for fragmented MP4 (EXT-X-MAP). Keys may change at any segment.
  *
  * An element that a player plugs is configured by the context `session-token-config` and the environment variable `GST_SESSION_TOKEN_CONFIG` as
  * `sessiontoken` is.
@@ -22,16 +28,20 @@
  *
  * Since: 0.1.0
  */
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use gst::glib;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 use once_cell::sync::Lazy;
 
-use super::playlist_server::{MAX_PLAYLIST, PlaylistServer, Verdict};
+use super::keys::KeyPolicy;
+use super::playlists::MAX_PLAYLIST;
+use super::presentation::{Host, Verdict};
+use super::server::Server;
 use super::settings::Settings;
 use super::source;
+use super::token::ChildTokens;
 use crate::config::Configurable;
 use crate::failure::Failure;
 use crate::messages;
@@ -51,7 +61,10 @@ struct State {
     inner: Option<gst::Element>,
     manifest: Vec<u8>,
     headers: source::SourceHeaders,
-    server: Option<PlaylistServer>,
+    server: Option<Arc<Server>>,
+    /// The element is about to stop, and nothing is to begin any more.
+    is_closing: bool,
+    tokens: Option<Arc<ChildTokens>>,
     /// Where that has the first playlist.
     first_url: Option<String>,
 }
@@ -84,7 +97,9 @@ impl HlsDrmDemux {
         let obj = self.obj();
         match event.view() {
             gst::EventView::Eos(_) => {
-                if let Err(failure) = self.pass_manifest(pad) {
+                if let Err(failure) = self.pass_manifest(pad)
+                    && !lock(&self.state).is_closing
+                {
                     self.fail(&failure);
                 }
             }
@@ -119,23 +134,34 @@ impl HlsDrmDemux {
         }
         let trust = source::trust(self.obj().upcast_ref())?;
         let source = headers.into_source([url.clone(), base.clone()], trust);
-        let weak = self.obj().downgrade();
-        let server =
-            PlaylistServer::start(source, self.reads_one_map(), move |failure, verdict| {
-                let Some(obj) = weak.upgrade() else {
-                    return;
-                };
-                match verdict {
-                    Verdict::Fatal => obj.imp().fail(failure),
-                    Verdict::Passing => obj.imp().warn(failure),
-                }
-            })?;
-        let playlist = server.first(&manifest, &url, &base)?;
+        let settings = self.settings.completed(self.obj().upcast_ref())?;
+        let policy = KeyPolicy {
+            token: settings.key_request_token,
+            hosts: settings.hosts(&[url.clone(), base.clone()])?,
+            allow_cleartext: settings.allow_cleartext,
+        };
+        let tokens = Arc::new(ChildTokens::new(self.obj().upcast_ref()));
+        let host = Arc::new(Element {
+            demuxer: self.obj().downgrade(),
+            tokens: tokens.clone(),
+        });
+        let reads_one_map = self.reads_one_map();
+        let server = Server::start(source, reads_one_map, policy, tokens.clone(), host)?;
+        let server = Arc::new(server);
         let first_url = server.first_url(&url)?;
         {
             let mut state = lock(&self.state);
-            state.server = Some(server);
+            if state.is_closing {
+                return Ok(());
+            }
+            // Before the work begins, which ends when this is closed.
+            state.server = Some(server.clone());
+            state.tokens = Some(tokens.clone());
             state.first_url = Some(first_url);
+        }
+        let playlist = server.first(&manifest, &url, &base)?;
+        if server.has_keys() {
+            tokens.warm_up();
         }
         gst::debug!(
             CAT,
@@ -178,6 +204,20 @@ impl HlsDrmDemux {
         };
         let complaint = server.complaint();
         complaint.or_else(|| (!server.was_asked() && has_proxy()).then(past_us))
+    }
+
+    /// Ends all that the demuxer inside may wait for, which would keep it from stopping.
+    fn close(&self) {
+        let mut state = lock(&self.state);
+        state.is_closing = true;
+        if let Some(server) = &state.server {
+            server.close();
+        }
+        let tokens = state.tokens.clone();
+        drop(state);
+        if let Some(tokens) = tokens {
+            tokens.close();
+        }
     }
 
     fn warn(&self, failure: &Failure) {
@@ -298,6 +338,32 @@ impl HlsDrmDemux {
     }
 }
 
+/// What the server knows of the element.
+struct Element {
+    demuxer: glib::WeakRef<super::HlsDrmDemux>,
+    tokens: Arc<ChildTokens>,
+}
+
+impl Host for Element {
+    fn complain(&self, failure: &Failure, verdict: Verdict) {
+        let Some(demuxer) = self.demuxer.upgrade() else {
+            return;
+        };
+        match verdict {
+            Verdict::Fatal => demuxer.imp().fail(failure),
+            Verdict::Passing => demuxer.imp().warn(failure),
+        }
+    }
+
+    fn can_decrypt(&self, systems: &[u128]) -> bool {
+        source::has_decryptor(systems)
+    }
+
+    fn warm_up(&self) {
+        self.tokens.warm_up();
+    }
+}
+
 /// Whether requests of others in this process go to a proxy.
 fn has_proxy() -> bool {
     ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"]
@@ -377,7 +443,7 @@ impl ElementImpl for HlsDrmDemux {
             gst::subclass::ElementMetadata::new(
                 "HLS demuxer for DRM",
                 "Codec/Demuxer/Adaptive",
-                "Plays HLS playlists with key tags of DRM systems by the stock demuxer",
+                "Plays HLS with protected and clear parts, and keys that want a session token, by the stock demuxer",
                 "The gst-plugin-sessiontoken developers",
             )
         });
@@ -416,22 +482,30 @@ impl ElementImpl for HlsDrmDemux {
         ]
         .contains(&transition)
         {
+            lock(&self.state).is_closing = false;
             self.build_inner()?;
         }
-        let success = self.parent_change_state(transition)?;
-        if transition == gst::StateChange::PausedToReady {
+        let is_end = transition == gst::StateChange::PausedToReady;
+        if is_end {
+            self.close();
+        }
+        let success = self.parent_change_state(transition);
+        if is_end || (transition == gst::StateChange::ReadyToPaused && success.is_err()) {
+            self.close();
             let before = {
                 let mut state = lock(&self.state);
-                state.first_url = None;
-                (
-                    state.server.take(),
-                    std::mem::take(&mut state.manifest),
-                    std::mem::take(&mut state.headers),
+                let inner = state.inner.take();
+                std::mem::replace(
+                    &mut *state,
+                    State {
+                        inner,
+                        ..State::default()
+                    },
                 )
             };
             drop(before);
         }
-        Ok(success)
+        success
     }
 
     fn set_context(&self, context: &gst::Context) {

@@ -5,11 +5,21 @@
 use gst::glib;
 use gst::prelude::*;
 
+mod box_table;
+mod connections;
 mod imp;
-mod places;
-mod playlist_server;
+mod init_segments;
+mod keys;
+mod paths;
+mod playlists;
+mod presentation;
+mod segments;
+mod server;
 mod settings;
 mod source;
+mod token;
+mod troubles;
+mod url_map;
 
 glib::wrapper! {
     pub struct HlsDrmDemux(ObjectSubclass<imp::HlsDrmDemux>)
@@ -18,6 +28,13 @@ glib::wrapper! {
 }
 
 pub fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
+    #[cfg(feature = "doc")]
+    for type_ in [
+        settings::Demuxer::static_type(),
+        settings::KeyRequestToken::static_type(),
+    ] {
+        type_.mark_as_plugin_api(gst::PluginAPIFlags::empty());
+    }
     // Nothing plugs it unasked: what is stock plays what is not protected.
     gst::Element::register(
         Some(plugin),

@@ -6,7 +6,11 @@ use gst::glib;
 use gst::prelude::*;
 use once_cell::sync::Lazy;
 
-use crate::config::Configured;
+use url::Url;
+
+use crate::config::{Configured, text};
+use crate::failure::Failure;
+use crate::http::TokenHosts;
 
 /// Which of GStreamer's demuxers is inside.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
@@ -41,12 +45,33 @@ impl Demuxer {
     }
 }
 
+/// When the request for a key that a playlist names carries the session token.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
+#[enum_type(name = "GstHlsDrmDemuxKeyRequestToken")]
+#[repr(i32)]
+pub enum KeyRequestToken {
+    #[default]
+    #[enum_value(
+        name = "After its server has refused a request without it (HTTP 401, 403 or 412)",
+        nick = "on-refusal"
+    )]
+    OnRefusal,
+    #[enum_value(name = "Always", nick = "always")]
+    Always,
+    #[enum_value(name = "Never", nick = "never")]
+    Never,
+}
+
 /// The properties as they were set.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
     pub demuxer: Demuxer,
     /// In kbit/s, 0 to measure it.
     pub connection_speed: u32,
+    pub key_request_token: KeyRequestToken,
+    /// Hosts, as they were written.
+    token_hosts: Option<String>,
+    pub allow_cleartext: bool,
 }
 
 impl Settings {
@@ -64,14 +89,44 @@ impl Settings {
                     .blurb("Which of GStreamer's demuxers is inside")
                     .mutable_ready()
                     .build(),
+                glib::ParamSpecEnum::builder::<KeyRequestToken>("key-request-token")
+                    .nick("Key request token")
+                    .blurb("When the request for a key that a playlist names (METHOD=AES-128, or SAMPLE-AES with KEYFORMAT=identity) carries the session token")
+                    .mutable_ready()
+                    .build(),
+                glib::ParamSpecString::builder("token-hosts")
+                    .nick("Token hosts")
+                    .blurb("Hosts that may be sent the session token with key requests, separated by commas: host, host:port or *.example.com (default: those of the presentation's first playlist, before and behind its redirect)")
+                    .mutable_ready()
+                    .build(),
+                glib::ParamSpecBoolean::builder("allow-cleartext")
+                    .nick("Allow cleartext")
+                    .blurb("Send the session token over http to other hosts than this one")
+                    .mutable_ready()
+                    .build(),
             ]
         });
         PROPERTIES.as_ref()
     }
 
+    /// Who may be sent the token, where the presentation is at these URLs.
+    ///
+    /// # Errors
+    ///
+    /// `Misconfigured`, with what is wrong with `token-hosts`.
+    pub fn hosts(&self, urls: &[Url; 2]) -> Result<TokenHosts, Failure> {
+        match &self.token_hosts {
+            Some(hosts) => TokenHosts::parse(hosts),
+            None => Ok(TokenHosts::origins(urls)),
+        }
+    }
+
     pub fn get(&self, name: &str) -> glib::Value {
         match name {
             "demuxer" => self.demuxer.to_value(),
+            "key-request-token" => self.key_request_token.to_value(),
+            "token-hosts" => self.token_hosts.to_value(),
+            "allow-cleartext" => self.allow_cleartext.to_value(),
             _ => self.connection_speed.to_value(),
         }
     }
@@ -81,6 +136,9 @@ impl Configured for Settings {
     fn apply(&mut self, name: &str, value: &glib::Value) {
         match name {
             "demuxer" => self.demuxer = value.get().unwrap_or_default(),
+            "key-request-token" => self.key_request_token = value.get().unwrap_or_default(),
+            "token-hosts" => self.token_hosts = text(value),
+            "allow-cleartext" => self.allow_cleartext = value.get().unwrap_or_default(),
             _ => self.connection_speed = value.get().unwrap_or_default(),
         }
     }

@@ -135,3 +135,22 @@ fn text(object: &glib::Object, name: &str) -> Option<String> {
     let text = object.property_value(name).get::<Option<String>>();
     text.ok().flatten().filter(|text| !text.is_empty())
 }
+
+/// Whether there is a decryptor for any of these protection systems, as qtdemux looks for one
+/// (`gst_protection_select_system`).
+pub fn has_decryptor(systems: &[u128]) -> bool {
+    use gst::glib::translate::ToGlibPtr;
+
+    let names: Vec<_> = systems
+        .iter()
+        .map(|system| uuid::Uuid::from_u128(*system).to_string())
+        .collect();
+    let names = glib::StrV::from(names);
+    // SAFETY: the array ends with NULL and outlives the call, which changes nothing of it. What is
+    // given back is one of its texts, or NULL.
+    let selected = unsafe {
+        let names: *mut *mut std::ffi::c_char = names.to_glib_none().0;
+        gst::ffi::gst_protection_select_system(names.cast())
+    };
+    !selected.is_null()
+}
