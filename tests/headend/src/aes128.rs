@@ -10,18 +10,12 @@
 use std::fs;
 use std::path::Path;
 
-use aes::Aes128;
-use cbc::Encryptor;
-use cbc::cipher::array::Array;
-use cbc::cipher::{BlockModeEncrypt, KeyIvInit};
-
+use crate::key_server::encrypt_aes128;
 use crate::keys::from_hex;
 
 /// Anyone gets it who asks, which is why it may stand here.
 const KEY: [u8; 16] = from_hex("fedcba9876543210fedcba9876543210");
 const IV: &str = "5e5510c0ffee00010000000000000000";
-
-const BLOCK: usize = 16;
 
 /// Where clients find the init segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,10 +39,11 @@ pub(crate) fn read(media: &Path, name: &str, init: Init) -> Option<Vec<u8>> {
         "v_init.mp4" | "a_init.mp4" if init == Init::Apart => clear(name),
         "v_1.m4s" | "v_2.m4s" | "v_3.m4s" | "a_1.m4s" | "a_2.m4s" | "a_3.m4s" => {
             let segment = clear(name)?;
-            Some(encrypted(match init {
+            let contents = match init {
                 Init::Apart => segment,
                 Init::InFront => [clear(&format!("{}init.mp4", &name[..2]))?, segment].concat(),
-            }))
+            };
+            Some(encrypt_aes128(contents, &KEY, &from_hex(IV)))
         }
         _ => None,
     }
@@ -61,13 +56,4 @@ fn with_key(playlist: &str, init: Init) -> String {
     let playlist = playlist.replacen("#EXTINF:", &key, 1);
     let maps = |line: &&str| init == Init::Apart || !line.starts_with("#EXT-X-MAP:");
     playlist.split_inclusive('\n').filter(maps).collect()
-}
-
-/// AES-128-CBC with the padding of PKCS #7, which there always is.
-fn encrypted(mut contents: Vec<u8>) -> Vec<u8> {
-    let padding = BLOCK - contents.len() % BLOCK;
-    contents.resize(contents.len() + padding, padding as u8);
-    let (blocks, _) = Array::slice_as_chunks_mut(&mut contents);
-    Encryptor::<Aes128>::new(&KEY.into(), &from_hex(IV).into()).encrypt_blocks(blocks);
-    contents
 }

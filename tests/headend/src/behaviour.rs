@@ -115,6 +115,43 @@ pub enum Licences {
     Hang,
 }
 
+/// How the key server answers a request for a key of AES-128 or identity SAMPLE-AES.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum KeyPolicy {
+    /// Gives the key to everyone.
+    #[default]
+    Open,
+    /// Gives the key to whoever presents a valid session token, as the licence server takes it. Without
+    /// a token the answer is 401, with another one that of
+    /// [`Headend::set_refusal`](crate::Headend::set_refusal).
+    Token,
+    /// Answers with this HTTP status, whatever the request brings.
+    Refuse(u16),
+    /// As [`Refuse`](Self::Refuse), and the current token is revoked before.
+    Revoke(u16),
+    /// Redirects.
+    Redirect {
+        /// The HTTP status.
+        status: u16,
+        /// The value of the `Location` header.
+        to: String,
+    },
+    /// Answers exactly this.
+    Reply {
+        /// The HTTP status.
+        status: u16,
+        /// The value of the `Content-Type` header.
+        content_type: String,
+        /// The body, sent as it is.
+        body: Vec<u8>,
+    },
+    /// Takes the request and answers nothing until [`Headend::release`](crate::Headend::release).
+    Hang,
+    /// Treats each request as the next entry says, and all after the last entry as that one says.
+    /// Sequences do not nest.
+    Sequence(Vec<KeyPolicy>),
+}
+
 /// Which playlists the origin compresses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Gzip {

@@ -14,16 +14,16 @@ use tokio::runtime;
 use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 
-use crate::behaviour::{Auth, Discovery, Events, Gzip, Licences};
-use crate::credentials;
+use crate::behaviour::{Auth, Discovery, Events, Gzip, KeyPolicy, Licences};
 use crate::events::Order;
 use crate::record::{
-    DiscoveryRequest, LicenceRequest, Listener, MediaRequest, Record, TokenRequest,
+    DiscoveryRequest, KeyRequest, LicenceRequest, Listener, MediaRequest, Record, TokenRequest,
 };
 use crate::script::Script;
 use crate::server;
 use crate::shared::Shared;
 use crate::tls::Tls;
+use crate::{credentials, key_server};
 
 /// The media that lie beside this crate.
 const MEDIA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../media");
@@ -137,6 +137,12 @@ impl Headend {
     #[must_use]
     pub fn authz_url(&self) -> String {
         self.url(server::AUTHZ_PATH)
+    }
+
+    /// Where the key server has the key of this name.
+    #[must_use]
+    pub fn key_url(&self, name: &str) -> String {
+        self.url(&format!("{}{name}", key_server::KEYS_PATH))
     }
 
     /// Where the licence server gives out keys.
@@ -258,6 +264,41 @@ impl Headend {
             .update(|state| state.media_statuses.set(path, status, times));
     }
 
+    /// Has the origin serve this at this path, under `/hls/` or `/dash/`, before what it has itself.
+    pub fn set_file(&self, path: &str, contents: impl Into<Vec<u8>>) {
+        self.set_file_versions(path, [contents]);
+    }
+
+    /// The same with another content for each request; all after the last one get that. So a live
+    /// playlist goes on as it is asked for.
+    pub fn set_file_versions(
+        &self,
+        path: &str,
+        versions: impl IntoIterator<Item = impl Into<Vec<u8>>>,
+    ) {
+        let versions = versions.into_iter().map(Into::into);
+        self.shared.update(|state| state.files.set(path, versions));
+    }
+
+    /// Says how the key server answers the requests for any key that arrive from now on.
+    pub fn set_keys(&self, policy: KeyPolicy) {
+        self.shared
+            .update(|state| state.key_policies.set_all(policy));
+    }
+
+    /// The same for the key of this name alone, until the next [`set_keys`](Self::set_keys).
+    pub fn set_key(&self, name: &str, policy: KeyPolicy) {
+        self.shared
+            .update(|state| state.key_policies.set(name, policy));
+    }
+
+    /// Has the key server and the licence server take the current token of another head-end too, as
+    /// where one auth service is there for several.
+    pub fn trust(&self, other: &Self) {
+        let other = Arc::clone(&other.shared);
+        self.shared.update(|state| state.trusted = Some(other));
+    }
+
     /// Says which playlists the origin compresses in its answers from now on.
     pub fn set_gzip(&self, gzip: Gzip) {
         self.shared.update(|state| state.gzip = gzip);
@@ -291,7 +332,8 @@ impl Headend {
 
     /// Answers every request that hangs, as if there had been no wait, and lets no later one hang:
     /// [`Auth::Hang`] becomes [`Auth::Grant`], in a sequence too, [`Discovery::Hang`] becomes
-    /// [`Discovery::Offer`], and [`Licences::Hang`] becomes [`Licences::Serve`].
+    /// [`Discovery::Offer`], [`Licences::Hang`] becomes [`Licences::Serve`], and [`KeyPolicy::Hang`]
+    /// becomes [`KeyPolicy::Open`].
     pub fn release(&self) {
         self.shared.release();
     }
@@ -362,6 +404,12 @@ impl Headend {
             .licence_requests()
             .cloned()
             .collect()
+    }
+
+    /// The requests to the key server so far, in order of arrival.
+    #[must_use]
+    pub fn key_requests(&self) -> Vec<KeyRequest> {
+        self.shared.state().record.key_requests().cloned().collect()
     }
 
     /// The requests to the origin so far, in order of arrival: GET and HEAD of whatever is under

@@ -3,7 +3,7 @@
 //! The keys that the test media are encrypted with.
 //!
 //! They protect generated test pictures and nothing else, which is why they may stand here. The
-//! script `tests/media/make` has the same eight values; change both or neither.
+//! script `tests/media/make` has the same values; change both or neither.
 
 use base64::prelude::{BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD, Engine};
 
@@ -24,16 +24,27 @@ pub const NEXT_VIDEO_KEY_ID: &str = "00112233445566778899aabbccddee04";
 /// The key of the picture in the second Period, as 32 lower case hexadecimal digits.
 pub const NEXT_VIDEO_KEY: &str = "0123456789abcdef0123456789abcd04";
 
+/// The key id of the sound of the ad, as 32 lower case hexadecimal digits.
+pub const AD_AUDIO_KEY_ID: &str = "00112233445566778899aabbccddee05";
+/// The key of the sound of the ad, as 32 lower case hexadecimal digits.
+pub const AD_AUDIO_KEY: &str = "0123456789abcdef0123456789abcd05";
+/// The key id of the picture of the ad, as 32 lower case hexadecimal digits.
+pub const AD_VIDEO_KEY_ID: &str = "00112233445566778899aabbccddee06";
+/// The key of the picture of the ad, as 32 lower case hexadecimal digits.
+pub const AD_VIDEO_KEY: &str = "0123456789abcdef0123456789abcd06";
+
 /// By how many bytes the packager has turned the key id and the key of the picture in each segment
 /// of the media with rotating keys. Why these, `tests/media/README.md` says.
 const ROTATIONS: [u32; 3] = [0, 1, 3];
 
 /// Every key with its id. The first of those that rotate is that of the picture.
-const KEYS: [([u8; 16], [u8; 16]); 6] = [
+const KEYS: [([u8; 16], [u8; 16]); 8] = [
     (from_hex(AUDIO_KEY_ID), from_hex(AUDIO_KEY)),
     (from_hex(VIDEO_KEY_ID), from_hex(VIDEO_KEY)),
     (from_hex(NEXT_AUDIO_KEY_ID), from_hex(NEXT_AUDIO_KEY)),
     (from_hex(NEXT_VIDEO_KEY_ID), from_hex(NEXT_VIDEO_KEY)),
+    (from_hex(AD_AUDIO_KEY_ID), from_hex(AD_AUDIO_KEY)),
+    (from_hex(AD_VIDEO_KEY_ID), from_hex(AD_VIDEO_KEY)),
     rotated_key(ROTATIONS[1]),
     rotated_key(ROTATIONS[2]),
 ];

@@ -12,6 +12,9 @@
 //! `/hls/live-steady/` have them without end, with keys that rotate, `/hls/live-clear/` and `/hls/live-clear-both-keys/` the same with clear segments, `/hls/variants/` the picture twice, with two keys, and
 //! `/hls/aes128/` and `/hls/aes128-no-map/` all of it encrypted as a whole, without DRM.
 //!
+//! A test can have files of its own served besides ([`Headend::set_file`]), and whole segments
+//! encrypted ([`encrypt_aes128`]) with keys that are at `/keys/NAME` ([`KeyPolicy`], [`key_of`]).
+//!
 //! The auth services are RDK's own, the same behind Thunder, and OpenTV's Authentication Gateway
 //! Service (AGS) with its discovery. They differ in how they are asked and what they want to see
 //! ([`SECURITY_TOKEN`], [`AUTH_SERVICE_ID`], [`OPERATOR_TOKEN`]), but grant the same token. Thunder
@@ -42,9 +45,11 @@ mod credentials;
 mod dashif;
 mod discovery;
 mod events;
+mod files;
 mod film;
 mod gzip;
 mod headend;
+mod key_server;
 mod keys;
 mod licence_server;
 mod live;
@@ -65,14 +70,18 @@ mod tls;
 mod tokens;
 mod variants;
 
-pub use behaviour::{Auth, Discovery, Events, Gzip, Licences};
+pub use behaviour::{Auth, Discovery, Events, Gzip, KeyPolicy, Licences};
 pub use credentials::{AUTH_SERVICE_ID, OPERATOR_TOKEN, SECURITY_TOKEN};
 pub use headend::Headend;
+pub use key_server::{encrypt_aes128, key_of};
 pub use keys::{
-    AUDIO_KEY, AUDIO_KEY_ID, NEXT_AUDIO_KEY, NEXT_AUDIO_KEY_ID, NEXT_VIDEO_KEY, NEXT_VIDEO_KEY_ID,
-    VIDEO_KEY, VIDEO_KEY_ID, rotating_key_ids, secret_forms,
+    AD_AUDIO_KEY, AD_AUDIO_KEY_ID, AD_VIDEO_KEY, AD_VIDEO_KEY_ID, AUDIO_KEY, AUDIO_KEY_ID,
+    NEXT_AUDIO_KEY, NEXT_AUDIO_KEY_ID, NEXT_VIDEO_KEY, NEXT_VIDEO_KEY_ID, VIDEO_KEY, VIDEO_KEY_ID,
+    rotating_key_ids, secret_forms,
 };
+pub use mp4::retimed;
 pub use record::{
-    DiscoveryRequest, LicenceRequest, Listener, MediaRequest, Record, Service, TokenRequest,
+    DiscoveryRequest, KeyRequest, LicenceRequest, Listener, MediaRequest, Record, Service,
+    TokenRequest,
 };
 pub use tls::Tls;

@@ -25,9 +25,11 @@ pub(crate) async fn answer(shared: &Shared, uri: &Uri, headers: &HeaderMap) -> R
         path: uri.to_string(),
         headers: header_list(headers),
     };
-    let (status, delay) = shared.update(|state| {
+    let (status, delay, file) = shared.update(|state| {
         state.record.add_media_request(request);
-        (state.media_statuses.turn(path), state.media_delay)
+        let status = state.media_statuses.turn(path);
+        let file = status.is_none().then(|| state.files.next(path)).flatten();
+        (status, state.media_delay, file)
     });
     // Even a sleep of no length would last until the timer's next millisecond.
     if !delay.is_zero() {
@@ -35,14 +37,14 @@ pub(crate) async fn answer(shared: &Shared, uri: &Uri, headers: &HeaderMap) -> R
     }
     match status {
         Some(status) => reply::text(status, "The test wants it so.\n"),
-        None => serve(shared, path, headers),
+        None => serve(shared, path, headers, file),
     }
 }
 
 /// The file, or the part of it that is wanted. A HEAD request gets the same answer as a GET
 /// request; the HTTP library leaves the body out.
-fn serve(shared: &Shared, path: &str, headers: &HeaderMap) -> Reply {
-    let Some(contents) = read(shared, path) else {
+fn serve(shared: &Shared, path: &str, headers: &HeaderMap, file: Option<Bytes>) -> Reply {
+    let Some(contents) = file.or_else(|| read(shared, path)) else {
         return reply::text(404, "There is no such file.\n");
     };
     if path.ends_with(".m3u8") {
@@ -99,7 +101,11 @@ fn read(shared: &Shared, path: &str) -> Option<Bytes> {
                 });
                 live::read(&media, &name, edge, channel)?
             }
-            None => fs::read(locate(&shared.media, &format!("{folder}/{name}"))?).ok()?,
+            None => {
+                let path = format!("{folder}/{name}");
+                let found = locations(&shared.media, &path);
+                found.into_iter().find_map(|path| fs::read(path).ok())?
+            }
         },
     };
     if name.ends_with(".mp4") && variant == Variant::NoPssh {
@@ -117,6 +123,16 @@ fn read(shared: &Shared, path: &str) -> Option<Bytes> {
     Some(variant.write(&manifest, &operator).into())
 }
 
+/// Where the file of a URL path may lie. HLS and DASH have the same segments in the same folders;
+/// what is for HLS alone has folders of its own.
+fn locations(media: &Path, path: &str) -> Vec<PathBuf> {
+    let shared = path
+        .strip_prefix("/hls/")
+        .map(|name| format!("/dash/{name}"));
+    let paths = shared.as_deref().into_iter().chain([path]);
+    paths.filter_map(|path| locate(media, path)).collect()
+}
+
 /// Where the file of a URL path lies, or `None` if that could be outside the media folder.
 ///
 /// The names of media are letters, digits and `._-`, and start with no dot. Whatever has other
@@ -128,11 +144,6 @@ fn locate(media: &Path, path: &str) -> Option<PathBuf> {
             && name
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
-    };
-    // HLS and DASH have the same segments, and lie in the same folders.
-    let path = match path.strip_prefix("/hls/") {
-        Some(name) => &format!("/dash/{name}"),
-        None => path,
     };
     let mut names = path.strip_prefix('/')?.split('/');
     names.try_fold(media.to_path_buf(), |folder, name| {
@@ -146,6 +157,10 @@ fn content_type(path: &str) -> &'static str {
         Some((_, "m3u8")) => "application/vnd.apple.mpegurl",
         Some((_, "mp4")) => "video/mp4",
         Some((_, "m4s")) => "video/iso.segment",
+        Some((_, "ts")) => "video/mp2t",
+        Some((_, "aac")) => "audio/aac",
+        Some((_, "ac3")) => "audio/ac3",
+        Some((_, "ec3")) => "audio/eac3",
         _ => "application/octet-stream",
     }
 }
@@ -161,8 +176,11 @@ mod tests {
             Some(Path::new("/media/dash/cenc/v_1.m4s"))
         );
         assert_eq!(
-            locate(Path::new("/media"), "/hls/cenc/v_1.m4s").as_deref(),
-            Some(Path::new("/media/dash/cenc/v_1.m4s"))
+            locations(Path::new("/media"), "/hls/cenc/v_1.m4s"),
+            [
+                Path::new("/media/dash/cenc/v_1.m4s"),
+                Path::new("/media/hls/cenc/v_1.m4s"),
+            ]
         );
     }
 

@@ -41,7 +41,10 @@ fn places(bytes: &[u8], path: &[&[u8; 4]]) -> Vec<Range<usize>> {
 
 /// Moves a segment by so many ticks of its timescale: the `tfdt` of each track in each fragment,
 /// and the `sidx` in front. `None` if a time goes beyond what its field can hold.
-pub(crate) fn retimed(mut segment: Vec<u8>, ticks: u64) -> Option<Vec<u8>> {
+///
+/// Its boxes are taken for well made.
+#[must_use]
+pub fn retimed(mut segment: Vec<u8>, ticks: u64) -> Option<Vec<u8>> {
     // What is before the time: version and flags, and in `sidx` an id and the timescale too.
     for (path, before) in [(&[b"moof", b"traf", b"tfdt"][..], 4), (&[b"sidx"][..], 12)] {
         for place in places(&segment, path) {

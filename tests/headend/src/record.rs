@@ -87,6 +87,25 @@ pub struct LicenceRequest {
     pub status: Option<u16>,
 }
 
+/// One request for a key of AES-128 or identity SAMPLE-AES.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyRequest {
+    /// The path, with the query if there was one.
+    pub path: String,
+    /// The name of the key.
+    pub name: String,
+    /// The headers in order of arrival, their names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The value of the `Authorization` header.
+    pub authorization: Option<String>,
+    /// Whether the request brought a token at all, good or bad, in whichever header.
+    pub token_present: bool,
+    /// Whether the request brought the token that was current when it arrived.
+    pub token_valid: bool,
+    /// The HTTP status of the answer, or `None` while, or if ever, there is none.
+    pub status: Option<u16>,
+}
+
 /// One request to the origin, for a manifest, a playlist or a segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MediaRequest {
@@ -123,6 +142,7 @@ enum Entry {
     Token(TokenRequest),
     Discovery(DiscoveryRequest),
     Licence(LicenceRequest),
+    Key(KeyRequest),
 }
 
 impl Record {
@@ -130,7 +150,7 @@ impl Record {
     pub fn token_requests(&self) -> impl Iterator<Item = &TokenRequest> {
         self.entries.iter().filter_map(|(_, entry)| match entry {
             Entry::Token(request) => Some(request),
-            Entry::Discovery(_) | Entry::Licence(_) => None,
+            Entry::Discovery(_) | Entry::Licence(_) | Entry::Key(_) => None,
         })
     }
 
@@ -138,7 +158,7 @@ impl Record {
     pub fn discovery_requests(&self) -> impl Iterator<Item = &DiscoveryRequest> {
         self.entries.iter().filter_map(|(_, entry)| match entry {
             Entry::Discovery(request) => Some(request),
-            Entry::Token(_) | Entry::Licence(_) => None,
+            Entry::Token(_) | Entry::Licence(_) | Entry::Key(_) => None,
         })
     }
 
@@ -146,7 +166,15 @@ impl Record {
     pub fn licence_requests(&self) -> impl Iterator<Item = &LicenceRequest> {
         self.entries.iter().filter_map(|(_, entry)| match entry {
             Entry::Licence(request) => Some(request),
-            Entry::Token(_) | Entry::Discovery(_) => None,
+            Entry::Token(_) | Entry::Discovery(_) | Entry::Key(_) => None,
+        })
+    }
+
+    /// The requests to the key server.
+    pub fn key_requests(&self) -> impl Iterator<Item = &KeyRequest> {
+        self.entries.iter().filter_map(|(_, entry)| match entry {
+            Entry::Key(request) => Some(request),
+            Entry::Token(_) | Entry::Discovery(_) | Entry::Licence(_) => None,
         })
     }
 
@@ -191,6 +219,10 @@ impl Record {
         self.add(Entry::Licence(request))
     }
 
+    pub(crate) fn add_key_request(&mut self, request: KeyRequest) -> Ticket {
+        self.add(Entry::Key(request))
+    }
+
     pub(crate) fn answered(&mut self, ticket: Ticket, answer: u16) {
         let entry = self.entries.iter_mut().find(|(own, _)| *own == ticket);
         if let Some((_, entry)) = entry {
@@ -198,6 +230,7 @@ impl Record {
                 Entry::Token(request) => &mut request.status,
                 Entry::Discovery(request) => &mut request.status,
                 Entry::Licence(request) => &mut request.status,
+                Entry::Key(request) => &mut request.status,
             };
             *status = Some(answer);
         }
@@ -229,14 +262,15 @@ impl fmt::Display for Record {
                     write!(f, "discovery GET {}", without_query(&request.path))?;
                     request.status
                 }
+                Entry::Key(request) => {
+                    let token = token(request.token_present, request.token_valid);
+                    write!(f, "key     GET {}, {token}", without_query(&request.path))?;
+                    request.status
+                }
                 Entry::Licence(request) => {
                     let count = request.kids.len();
                     let plural = if count == 1 { "" } else { "s" };
-                    let token = match (request.token_present, request.token_valid) {
-                        (_, true) => "token valid",
-                        (true, false) => "token not valid",
-                        (false, false) => "no token",
-                    };
+                    let token = token(request.token_present, request.token_valid);
                     write!(f, "licence {count} key id{plural}, {token}")?;
                     request.status
                 }
@@ -247,6 +281,15 @@ impl fmt::Display for Record {
             }
         }
         Ok(())
+    }
+}
+
+/// What is printed of the token that a request brought.
+fn token(is_present: bool, is_valid: bool) -> &'static str {
+    match (is_present, is_valid) {
+        (_, true) => "token valid",
+        (true, false) => "token not valid",
+        (false, false) => "no token",
     }
 }
 

@@ -15,10 +15,11 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
+use crate::key_server::KEYS_PATH;
 use crate::record::Service;
 use crate::reply::{self, Reply};
 use crate::shared::Shared;
-use crate::{auth_service, discovery, events, licence_server, media};
+use crate::{auth_service, discovery, events, key_server, licence_server, media};
 
 /// Where RDK's auth service has it.
 pub(crate) const AUTH_PATH: &str = "/authService/getSessionToken";
@@ -105,6 +106,9 @@ async fn answer(shared: &Arc<Shared>, request: Request<Incoming>) -> Result<Repl
         }
         (&Method::GET, DISCOVERY_PATH) => discovery::answer(shared, request).await,
         (&Method::POST, "/licence") => licence_server::answer(shared, request).await,
+        (&Method::GET, path) if path.starts_with(KEYS_PATH) => {
+            key_server::answer(shared, request.uri(), request.headers()).await
+        }
         (&Method::GET | &Method::HEAD, path)
             if path.starts_with("/dash/") || path.starts_with("/hls/") =>
         {

@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hyper::header::HeaderName;
@@ -12,6 +12,8 @@ use tokio::sync::watch;
 
 use crate::behaviour::{Auth, Discovery, Events, Gzip, Licences};
 use crate::events::Connected;
+use crate::files::Files;
+use crate::key_server::KeyPolicies;
 use crate::live::Live;
 use crate::record::Record;
 use crate::script::Script;
@@ -48,6 +50,12 @@ pub(crate) struct State {
     pub(crate) media_delay: Duration,
     /// What the origin answers instead of files.
     pub(crate) media_statuses: Statuses,
+    /// What the origin has besides the media folder.
+    pub(crate) files: Files,
+    /// How the key server answers.
+    pub(crate) key_policies: KeyPolicies,
+    /// Another head-end, whose tokens are good here too.
+    pub(crate) trusted: Option<Arc<Shared>>,
     /// Which playlists the origin compresses.
     pub(crate) gzip: Gzip,
     /// How far the live channel is.
@@ -85,6 +93,9 @@ impl Shared {
                 refusal: 403,
                 media_delay: Duration::ZERO,
                 media_statuses: Statuses::default(),
+                files: Files::default(),
+                key_policies: KeyPolicies::default(),
+                trusted: None,
                 gzip: Gzip::default(),
                 live: Live::default(),
                 tokens: Tokens::new(),
@@ -100,6 +111,12 @@ impl Shared {
 
     pub(crate) fn licence_url(&self) -> String {
         format!("{}/licence", self.origin)
+    }
+
+    /// The current token of the head-end that this one trusts.
+    pub(crate) fn trusted_token(&self) -> Option<String> {
+        let trusted = self.state().trusted.clone();
+        trusted.map(|other| other.state().tokens.current())
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
@@ -136,6 +153,7 @@ impl Shared {
             if state.discovery == Discovery::Hang {
                 state.discovery = Discovery::Offer;
             }
+            state.key_policies.release();
             self.let_licences_go(state);
             self.released.send_replace(());
         });

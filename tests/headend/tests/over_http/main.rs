@@ -8,6 +8,7 @@ mod client;
 mod discovery;
 mod events;
 mod hls;
+mod key_server;
 mod licence_server;
 mod origin;
 mod program;
