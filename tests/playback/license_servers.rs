@@ -2,6 +2,8 @@
 
 //! How manifests name license servers in the field, and what GStreamer passes on of that.
 
+use headend::Licences;
+
 use crate::operator::Operator;
 use crate::player::{Player, in_every_player};
 use crate::reference::assert_played;
@@ -44,7 +46,62 @@ fn assert_fails(player: Player, manifest: &str, says: &str) {
     operator.assert_asked(1, 1);
 }
 
+/// The server that the license server redirects to is another one.
+fn play_redirected(player: Player, is_allowed: bool) {
+    let (operator, elsewhere) = (Operator::start(), Operator::start());
+    elsewhere.set_licences(Licences::ServeAnonymous);
+    operator.set_licences(Licences::Redirect {
+        status: 307,
+        location: elsewhere.licence_url(),
+    });
+    let mut setup = Setup::new(player, &operator);
+    if is_allowed {
+        let hosts = format!("{}, {}", operator.address(), elsewhere.address());
+        setup = setup.config("token-hosts", hosts);
+    }
+    let (show, ended) = setup.play();
+    assert_played(&show, &ended, &KINDS);
+    operator.assert_asked(1, 1);
+    let requests = elsewhere.licence_requests();
+    assert_eq!(requests.len(), 1);
+    assert_eq!(requests[0].token_present, is_allowed);
+}
+
 in_every_player! {
+    fn redirected_license_plays_without_the_token(player: Player) {
+        play_redirected(player, false);
+    }
+
+    fn redirected_license_gets_the_token_by_token_hosts(player: Player) {
+        play_redirected(player, true);
+    }
+
+    fn redirect_without_the_token_that_is_refused_names_token_hosts(player: Player) {
+        let (operator, elsewhere) = (Operator::start_for_stopping(player), Operator::start());
+        operator.set_licences(Licences::Redirect {
+            status: 308,
+            location: format!("{}?SECRET", elsewhere.licence_url()),
+        });
+        let show = Setup::new(player, &operator).open();
+        show.start();
+        let ended = show.end();
+        let error = ended.error();
+        assert!(error.error.matches(gst::ResourceError::NotAuthorized), "{error:?}");
+        let text = error.error.message();
+        for part in ["`token-hosts`", &elsewhere.address(), &elsewhere.licence_url()] {
+            assert!(text.contains(part), "{text}");
+        }
+        assert!(!text.contains("SECRET"), "{text}");
+        operator.catch_up();
+        show.stop(gst::State::Null);
+        // The token is not to blame, and no other was asked for.
+        assert_eq!(operator.token_requests().len(), 1);
+        // One for each decryptor that came after the other's refusal.
+        let requests = elsewhere.licence_requests();
+        assert!((1..=2).contains(&requests.len()), "{requests:?}");
+        assert!(requests.iter().all(|request| !request.token_present));
+    }
+
     fn relative_laurl_plays(player: Player) {
         assert_plays(player, "manifest-relative-laurl.mpd");
     }

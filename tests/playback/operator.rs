@@ -153,6 +153,15 @@ impl Operator {
         );
     }
 
+    /// Waits until the key server has been asked so many times, all in all.
+    #[track_caller]
+    pub fn wait_for_key_requests(&self, count: usize) {
+        assert!(
+            self.wait_for(REQUEST, |record| record.key_requests().count() >= count),
+            "no key request number {count} came"
+        );
+    }
+
     /// Asserts how often the services have been asked, and that the licence server was always
     /// shown the current token.
     #[track_caller]

@@ -3,6 +3,7 @@
 //! HLS. Stock demuxers play protected playlists as long as these have no key tags of DRM systems; hlsdrmdemux plays the others.
 
 mod bad;
+mod field;
 mod live;
 mod requests;
 mod streams;
