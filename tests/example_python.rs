@@ -197,13 +197,17 @@ fn check_printed(uri_end: &str) {
         assert!(licence.token_valid, "{output}");
         assert_eq!(licence.status, Some(200), "{output}");
     }
-    // Of two streams one has asked for the token.
-    let acquired = output.the_line("token: acquired from rdk, generation 1, in ");
-    assert!(
-        acquired.contains("(1 request), playback waited "),
-        "{output}"
-    );
-    output.the_line("token: acquired from rdk, generation 1, cached");
+    let told = output.printed.lines();
+    let told = told.filter(|line| line.starts_with("token: acquired from rdk, generation 1, "));
+    let (cached, asked): (Vec<_>, Vec<_>) = told.partition(|line| line.contains(", cached"));
+    // Of two streams one has asked for the token, or for HLS the demuxer before them: then both say
+    // the same, which is printed once.
+    let is_hls = uri_end.ends_with(".m3u8");
+    let counts = (asked.len(), cached.len());
+    assert!(counts == (1, 1) || is_hls && counts == (0, 1), "{output}");
+    for line in asked {
+        assert!(line.contains("(1 request), playback waited "), "{output}");
+    }
     output.the_line("licence: acquired, keys: 2, in ");
     output.the_line("player: plays");
     output.the_line("player: the end");

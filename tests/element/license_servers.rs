@@ -317,6 +317,27 @@ fn token_hosts_that_are_none_are_named() {
     assert_eq!(hosts, "*.keys.example localhost:1");
 }
 
+/// Who plays by playbin sets no properties.
+#[test]
+fn token_hosts_are_taken_from_a_context() {
+    let good = serving(Licences::Serve);
+    let first = redirecting(307, good.licence_url());
+    let hosts = format!("{} {}", place(&first), place(&good));
+    let mut context = gst::Context::new("session-token-config", true);
+    let fields = context.get_mut().expect("a new one").structure_mut();
+    fields.set("token-hosts", hosts);
+    fields.set("license-url", first.licence_url());
+    let (element, bus) = with_bus(make("clearkeydec").property("timeout", NO_HURRY));
+    element.set_context(&context);
+    let mut rig = Rig::around(element, bus);
+    rig.send(&[stream_start().into(), caps_event().into(), segment().into()]);
+    let token = format!("Bearer {}", good.token());
+    let headers = [("Authorization", &*token)];
+    rig.send(&[event_with_headers(&[VIDEO_KEY_ID], &headers).into()]);
+    plays_when_the_key_is_here(&mut rig);
+    assert!(good.licence_requests()[0].token_valid);
+}
+
 /// A player would show an error though the key is there.
 #[test]
 fn odd_license_gives_its_usable_key() {
