@@ -133,3 +133,14 @@ pub fn check(pipeline: &gst::Pipeline) {
     let error = bus.pop_filtered(&[gst::MessageType::Error]);
     assert!(error.is_none(), "{error:?}");
 }
+
+/// Plays to the end. Panics where there is none.
+pub fn play_to_end(pipeline: &gst::Pipeline) {
+    pipeline.set_state(gst::State::Playing).expect("it plays");
+    let message = pipeline.bus().expect("a bus").timed_pop_filtered(
+        gst::ClockTime::try_from(PATIENCE).expect("seconds"),
+        &[gst::MessageType::Eos, gst::MessageType::Error],
+    );
+    let message = message.expect("its end");
+    assert_eq!(message.type_(), gst::MessageType::Eos, "{message:?}");
+}

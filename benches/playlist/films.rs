@@ -9,7 +9,7 @@ use gst::prelude::*;
 use headend::Headend;
 
 use crate::contestant::{self, Contestant};
-use crate::demuxers::{Entrant, PATIENCE, Tags, check, init, pipeline};
+use crate::demuxers::{Entrant, PATIENCE, Tags, check, init, pipeline, play_to_end};
 use crate::origin::{self, WITH_ONE_KEY};
 use crate::table::{Figures, figure, head, row};
 
@@ -136,13 +136,7 @@ pub fn play(demuxer: &str, inside: &str, warm_up: &str, uri: &str) -> ! {
 
 fn warm(demuxer: &str, inside: &str, uri: &str) {
     let pipeline = pipeline(demuxer, inside, uri, false, |_| {});
-    pipeline.set_state(gst::State::Playing).expect("it plays");
     // All has come when it ends; a stop in mid-download may crash GStreamer 1.22.
-    let message = pipeline.bus().expect("a bus").timed_pop_filtered(
-        gst::ClockTime::try_from(PATIENCE).expect("seconds"),
-        &[gst::MessageType::Eos, gst::MessageType::Error],
-    );
-    let message = message.expect("its end");
-    assert_eq!(message.type_(), gst::MessageType::Eos, "{message:?}");
+    play_to_end(&pipeline);
     pipeline.set_state(gst::State::Null).expect("it stops");
 }

@@ -3,20 +3,27 @@
 //! What hlsdrmdemux adds to the stock demuxer that is inside: time and memory for playlists of any length, and the work of reading
 //! a live one again and again.
 //!
-//! `cargo bench --bench playlist` measures all; `cargo bench --bench playlist -- films`, `-- rewriting` and `-- live` a part of it. The last one takes
-//! ten minutes; `PLAYLIST_LIVE_MINUTES` sets another number.
+//! `cargo bench --bench playlist` measures all; `-- films`, `-- rewriting`, `-- decryption` and
+//! `-- live` behind it a part. The last one takes ten minutes; `PLAYLIST_LIVE_MINUTES` sets another
+//! number.
 
 #[path = "../contestant/mod.rs"]
 mod contestant;
+mod decryption;
 mod demuxers;
 mod films;
 mod live;
 mod origin;
+mod pictures;
 mod rewriting;
 #[path = "../table/mod.rs"]
 mod table;
+mod transport_stream;
 
 // The plugin's own code, by itself: rewriting.
+#[allow(dead_code, unused_imports)]
+#[path = "../../src/hlsdrmdemux/box_table.rs"]
+mod box_table;
 #[allow(dead_code, unused_imports)]
 #[path = "../../src/cenc"]
 mod cenc {
@@ -26,7 +33,7 @@ mod cenc {
     pub mod pssh;
 
     pub use init_data::MAX_INIT_DATA;
-    pub use key::KeyId;
+    pub use key::{ContentKey, KeyId};
 }
 #[allow(dead_code, unused_imports)]
 #[path = "../../src/failure.rs"]
@@ -38,14 +45,17 @@ mod hls;
 #[path = "../../src/json.rs"]
 mod json;
 #[allow(dead_code, unused_imports)]
-#[path = "../../src/hlsdrmdemux/places.rs"]
-mod places;
+#[path = "../../src/hlsdrmdemux/paths.rs"]
+mod paths;
 #[allow(dead_code, unused_imports)]
 #[path = "../../src/problem.rs"]
 mod problem;
 #[allow(dead_code, unused_imports)]
 #[path = "../../src/secret.rs"]
 mod secret;
+#[allow(dead_code, unused_imports)]
+#[path = "../../src/hlsdrmdemux/url_map.rs"]
+mod url_map;
 #[allow(dead_code, unused_imports)]
 #[path = "../../src/wait.rs"]
 mod wait;
@@ -61,6 +71,9 @@ fn main() {
             [films::ORDER, demuxer, inside, warm_up, uri] => {
                 films::play(demuxer, inside, warm_up, uri)
             }
+            [decryption::ORDER, demuxer, inside, warm_up, uri] => {
+                decryption::play(demuxer, inside, warm_up, uri)
+            }
             [live::ORDER, demuxer, inside, uri] => live::play(demuxer, inside, uri),
             _ => unreachable!("{orders:?}"),
         }
@@ -71,6 +84,9 @@ fn main() {
     }
     if wanted.has("films") {
         films::measure();
+    }
+    if wanted.has("decryption") {
+        decryption::measure();
     }
     if wanted.has("live") {
         live::measure();

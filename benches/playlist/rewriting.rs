@@ -8,8 +8,9 @@ use url::Url;
 
 use crate::demuxers::Tags;
 use crate::origin;
-use crate::places::Directory;
+use crate::paths::Resource;
 use crate::table::{Figures, figure, head, row};
+use crate::url_map::PresentationMap;
 
 /// As long as the longest film.
 const LENGTH: usize = 20_000;
@@ -34,10 +35,11 @@ pub fn measure() {
             let mut length = 0;
             for _ in 0..RUNS {
                 let origin = "http://127.0.0.1:40000".to_owned();
-                let directory = Directory::new(origin, reads_one_map);
+                let map = PresentationMap::new(origin, reads_one_map).expect("random numbers");
+                let resource = Resource::Playlist(url.clone());
                 for figures in &mut figures {
                     let start = Instant::now();
-                    let rewritten = directory.rewrite(playlist.as_bytes(), &url);
+                    let rewritten = map.rewrite(&resource, playlist.as_bytes(), &url, &|| true);
                     figures.add_time(start.elapsed());
                     length = rewritten.expect("a playlist").text.len();
                 }
