@@ -22,6 +22,9 @@ use super::uris::{Base, Objection};
 /// Segments of one playlist: eleven days in segments of five seconds.
 const MAX_SEGMENTS: usize = 200_000;
 
+/// The last media sequence number that demuxers read.
+const MAX_STOCK_SEQUENCE: u64 = i32::MAX as u64;
+
 /// Keys at either end of a playlist that are fetched before the demuxer gets it: where it begins to
 /// play there are three segments or so, each with a key of its own at the worst.
 const KEYS_AT_AN_END: usize = 6;
@@ -164,12 +167,14 @@ impl<'a, M: UrlMap> Media<'a, M> {
             }
             Tag::Named("EXT-X-MEDIA-SEQUENCE", number) => {
                 self.sequence = number.trim().parse().unwrap_or(0);
+                self.delivery = None;
                 self.push(line)?;
             }
             // Segments that are left out count (draft-pantos-hls-rfc8216bis, 4.4.5.2).
             Tag::Named("EXT-X-SKIP", list) => {
                 let skipped = text(list, "SKIPPED-SEGMENTS").and_then(|count| count.parse().ok());
                 self.sequence = self.sequence.wrapping_add(skipped.unwrap_or(0));
+                self.delivery = None;
                 self.push(line)?;
             }
             Tag::Named("EXTINF", _) => self.tags.push(line),
@@ -264,6 +269,9 @@ impl<'a, M: UrlMap> Media<'a, M> {
         self.show(&delivery)?;
         let sequence = self.sequence;
         self.sequence = sequence.wrapping_add(1);
+        if sequence == MAX_STOCK_SEQUENCE {
+            self.delivery = None;
+        }
         let Some(url) = url else {
             return self.write_segment(uri);
         };
@@ -391,6 +399,13 @@ impl<'a, M: UrlMap> Media<'a, M> {
                         cipher: Some(cipher(SegmentMethod::Aes128)),
                         key: None,
                     },
+                    // Demuxers count in 32 bits, and their default vector would be another.
+                    (true, false) if key.iv.is_none() && self.sequence > MAX_STOCK_SEQUENCE => {
+                        Delivery {
+                            cipher: Some(cipher(SegmentMethod::Aes128)),
+                            ..Delivery::default()
+                        }
+                    }
                     (true, false) => Delivery {
                         key: Some(ShownKey { url, iv: key.iv }),
                         ..Delivery::default()

@@ -201,6 +201,24 @@ fn whole_fragments_are_decrypted_by_the_server() {
     assert_eq!(result.keys, [url("k")]);
 }
 
+/// A demuxer that counts in 32 bits would decrypt with another one.
+#[test]
+fn sequence_number_of_64_bits_is_an_iv_of_the_server() {
+    let playlist = |sequence: u64| {
+        format!(
+            "#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:{sequence}\n#EXT-X-KEY:METHOD=AES-128,URI=\"k\"\n#EXTINF:2,\n1.ts\n"
+        )
+    };
+    let (_, map) = rewritten(&playlist(1_767_225_600_000));
+    let [Place::Segment(segment)] = &map.places[..] else {
+        panic!("{:?}", map.places);
+    };
+    let iv = segment.cipher.as_ref().map(|cipher| cipher.iv);
+    assert_eq!(iv.map(u128::from_be_bytes), Some(1_767_225_600_000));
+    let (_, map) = rewritten(&playlist(7));
+    assert_eq!(map.places, [Place::Key(url("k"))]);
+}
+
 #[test]
 fn skipped_segments_count_for_the_next_iv() {
     let (_, map) = rewritten(

@@ -255,6 +255,9 @@ pub struct Delivered {
     pub init_before: Option<Init>,
 }
 
+/// The last sequence number that a demuxer counts to, and makes vectors of.
+const MAX_STOCK: u128 = i32::MAX as u128;
+
 /// What a playlist says at a place in it.
 #[derive(Clone, Default)]
 struct Force {
@@ -376,10 +379,15 @@ impl Media {
             }),
             Protection::Drm(boxes) => with_init(InitState::Drm(boxes)),
             Protection::Unplayable => Err(()),
-            Protection::Aes128(uri, iv) if force.map.is_some() => Ok(Delivered {
-                cipher: Some((SegmentMethod::Aes128, self.url(&uri), iv.unwrap_or(number))),
-                ..with_init(of_clear)?
-            }),
+            Protection::Aes128(uri, iv)
+                if force.map.is_some() || iv.is_none() && number > MAX_STOCK =>
+            {
+                Ok(Delivered {
+                    cipher: Some((SegmentMethod::Aes128, self.url(&uri), iv.unwrap_or(number))),
+                    init: init(of_clear),
+                    ..Delivered::default()
+                })
+            }
             Protection::Aes128(uri, iv) => Ok(Delivered {
                 key: Some((self.url(&uri), iv)),
                 ..Delivered::default()
