@@ -35,9 +35,9 @@ impl PrivateKey {
         Self { handle }
     }
 
-    /// The box that names it as that of samples with this key id.
-    pub fn pssh(&self, key_id: KeyId) -> Vec<u8> {
-        pssh::write(PRIVATE_SYSTEM_ID, &[key_id], &self.handle)
+    /// The box that names it as that of samples with one of these key ids.
+    pub fn pssh(&self, key_ids: &[KeyId]) -> Vec<u8> {
+        pssh::write(PRIVATE_SYSTEM_ID, key_ids, &self.handle)
     }
 }
 
@@ -55,14 +55,15 @@ pub fn clear_pssh() -> Vec<u8> {
 /// The keys that boxes of the private system name, by the ids that samples have.
 pub fn private_keys(init_data: &[u8]) -> Vec<(KeyId, ContentKey)> {
     let keys = lock(&KEYS);
-    pssh::boxes(init_data)
-        .filter(|one| one.system == PRIVATE_SYSTEM_ID)
-        .filter_map(|one| {
-            let handle = Handle::try_from(one.data).ok()?;
-            let key_id = one.key_ids().next()?;
-            Some((key_id, keys.get(&handle)?.clone()))
-        })
-        .collect()
+    let mut found = Vec::new();
+    for one in pssh::boxes(init_data) {
+        let handle = Handle::try_from(one.data).ok();
+        let is_ours = one.system == PRIVATE_SYSTEM_ID;
+        if let Some(key) = handle.filter(|_| is_ours).and_then(|at| keys.get(&at)) {
+            found.extend(one.key_ids().map(|key_id| (key_id, key.clone())));
+        }
+    }
+    found
 }
 
 #[cfg(test)]
@@ -74,16 +75,18 @@ mod tests {
         let key = |byte| ContentKey::from_slice(&[byte; 16]).expect("sixteen bytes");
         let (one, other) = (PrivateKey::new(key(1)), PrivateKey::new(key(2)));
         let id = KeyId([7; 16]);
-        let (one_box, other_box) = (one.pssh(id), other.pssh(id));
+        let (one_box, other_box) = (one.pssh(&[id]), other.pssh(&[id, KeyId([8; 16])]));
         assert_ne!(one_box, other_box);
         let ids = |init_data: &[u8]| -> Vec<KeyId> {
             let keys = private_keys(init_data).into_iter();
             keys.map(|(id, _)| id).collect()
         };
         assert_eq!(ids(&one_box), [id]);
+        // The picture's and the sound's.
+        assert_eq!(ids(&other_box), [id, KeyId([8; 16])]);
         drop(one);
         assert_eq!(ids(&one_box), []);
-        assert_eq!(ids(&[one_box, other_box].concat()), [id]);
+        assert_eq!(ids(&[one_box, other_box].concat()), [id, KeyId([8; 16])]);
         assert_eq!(ids(&clear_pssh()), []);
     }
 }

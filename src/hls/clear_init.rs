@@ -12,6 +12,9 @@ use crate::cenc::KeyId;
 /// What stands before the entries of an `stsd`: version, flags and count (ISO/IEC 14496-12, 8.5.2).
 const STSD_HEAD: usize = 8;
 
+/// Key ids of an init segment. One has few tracks.
+const MAX_KEY_IDS: usize = 16;
+
 /// What stands before the boxes in a sample entry (ISO/IEC 14496-12, 12.1.3 and 12.2.3). QuickTime's
 /// sound entries of versions 1 and 2 have more, and are in no fragmented MP4.
 const VIDEO_ENTRY: usize = 78;
@@ -51,13 +54,18 @@ fn tenc(scheme: Scheme) -> Vec<u8> {
     content
 }
 
-/// The boxes of a sample entry of this type, which stand behind fields of its own.
-fn entry_boxes<'a>(kind: &[u8; 4], entry: &'a [u8]) -> Option<&'a [u8]> {
+/// Where the boxes of a protected sample entry of this type begin, behind fields of its own.
+fn boxes_begin(kind: &[u8; 4]) -> Option<usize> {
     match kind {
-        b"encv" => entry.get(VIDEO_ENTRY..),
-        b"enca" => entry.get(AUDIO_ENTRY..),
+        b"encv" => Some(VIDEO_ENTRY),
+        b"enca" => Some(AUDIO_ENTRY),
         _ => None,
     }
+}
+
+/// The boxes of a sample entry of this type, which stand behind fields of its own.
+fn entry_boxes<'a>(kind: &[u8; 4], entry: &'a [u8]) -> Option<&'a [u8]> {
+    entry.get(boxes_begin(kind)?..)
 }
 
 /// Calls `see` with type and content of the sample entries of each track, until it gives something.
@@ -90,12 +98,18 @@ pub fn is_protected(init: &[u8]) -> bool {
     find_entry(init, |kind, entry| entry_boxes(kind, entry).map(|_| ())).is_some()
 }
 
-/// The id of the key of its first protected track.
-pub fn key_id_of(init: &[u8]) -> Option<KeyId> {
+/// The ids of the keys of its protected tracks, each once.
+pub fn key_ids_of(init: &[u8]) -> Vec<KeyId> {
+    let mut key_ids = Vec::new();
     find_entry(init, |kind, entry| {
         let tenc = find_path(entry_boxes(kind, entry)?, &[b"sinf", b"schi", b"tenc"])?;
-        KeyId::from_slice(tenc.get(KEY_ID)?)
-    })
+        let key_id = KeyId::from_slice(tenc.get(KEY_ID)?)?;
+        if !key_ids.contains(&key_id) {
+            key_ids.push(key_id);
+        }
+        (key_ids.len() == MAX_KEY_IDS).then_some(())
+    });
+    key_ids
 }
 
 /// The init segment, of whose picture and sound nothing is encrypted, as one of that scheme. Its
@@ -181,7 +195,25 @@ fn sample_entry(
         boxed(b"schi", &boxed(b"tenc", &tenc(scheme))?)?,
     ];
     let sinf = boxed(b"sinf", &sinf.concat())?;
-    boxed(wrapped, &[content, &sinf].concat())
+    let clear = without_sinf(content, boxes_begin(wrapped).unwrap_or(content.len()));
+    boxed(wrapped, &[clear, sinf].concat())
+}
+
+/// A sample entry without what would be read in the place of ours.
+fn without_sinf(content: &[u8], boxes_begin: usize) -> Vec<u8> {
+    let Some((fields, boxes)) = content.split_at_checked(boxes_begin) else {
+        return content.to_vec();
+    };
+    let mut kept = fields.to_vec();
+    let mut end = 0;
+    for one in super::mp4::boxes_of(boxes, false) {
+        if one.kind != *b"sinf" {
+            kept.extend_from_slice(&boxes[end..one.whole.end]);
+        }
+        end = one.whole.end;
+    }
+    kept.extend_from_slice(&boxes[end..]);
+    kept
 }
 
 #[cfg(test)]
@@ -236,7 +268,7 @@ mod tests {
             assert_eq!(scheme_of(&protected), Some(scheme));
             assert!(is_protected(&protected));
             assert_eq!(protection_of(&protected), 1);
-            let key_id = key_id_of(&protected).expect("a key id");
+            let key_id = *key_ids_of(&protected).first().expect("a key id");
             assert_eq!(key_id.to_string(), "00112233445566778899aabbccddee02");
             let init = as_clear(&protected, scheme).expect("an init segment");
             assert_eq!(protection_of(&init), 0);
@@ -246,6 +278,17 @@ mod tests {
                 .filter(|(one, other)| one != other);
             assert_eq!((init.len(), differ.count()), (protected.len(), 1));
         }
+    }
+
+    #[test]
+    fn what_a_clear_track_says_of_protection_goes() {
+        let mut clear = media("cbcs/v_init.mp4");
+        let at = clear.windows(4).position(|kind| kind == b"encv");
+        clear[at.expect("an entry")..][..4].copy_from_slice(b"avc1");
+        let init = as_clear(&clear, Scheme::Cbcs).expect("an init segment");
+        assert_eq!((entry(&init).0, protection_of(&init)), (*b"encv", 0));
+        assert_eq!(key_ids_of(&init), [KeyId([0; 16])]);
+        assert_eq!(as_clear(&init, Scheme::Cbcs).as_deref(), Ok(&init[..]));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::cenc::{KeyId, PRIVATE_SYSTEM_ID, clear_pssh, pssh};
 use crate::failure::Failure;
 use crate::hls::{
     FirstKey, InitLocation, KeyBoxes, Scheme, SharedBox, as_clear, decode_data_uri, decrypt_aes128,
-    is_clear, is_mp4, is_protected, key_id_of, moved, pssh_boxes, scheme_of, splice, systems,
+    is_clear, is_mp4, is_protected, key_ids_of, moved, pssh_boxes, scheme_of, splice, systems,
     with_only,
 };
 
@@ -99,19 +99,29 @@ async fn identity(
     raw: &[u8],
     key: &url::Url,
 ) -> Result<Treatment, Refusal> {
-    let key_id = key_id_of(raw).ok_or_else(|| {
-        Refusal::Key(Failure::malformed(
-            "the init segment names no key id (`tenc`), which its samples are encrypted with",
-        ))
-    })?;
+    let key_ids = key_ids_of(raw);
+    if key_ids.is_empty() {
+        let what = match is_mp4(raw) {
+            true => "names no key id (`tenc`), which its samples are encrypted with",
+            false => {
+                "is none of fragmented MP4, which METHOD=SAMPLE-AES is read in where there is an \
+                 EXT-X-MAP"
+            }
+        };
+        return Err(Refusal::Key(Failure::malformed(format!(
+            "the init segment {what}"
+        ))));
+    }
     // Shaka Packager writes the key's id in the place of the key.
     let data = decode_data_uri(key.as_str());
-    if data.as_deref().and_then(KeyId::from_slice) == Some(key_id) {
+    if let Some(key_id) = data.as_deref().and_then(KeyId::from_slice)
+        && key_ids.contains(&key_id)
+    {
         return Ok(Treatment::Drm(KeyBoxes::of_key(key_id)));
     }
     let bytes = presentation.keys.get(key).await.map_err(Refusal::Key)?;
     let private = presentation.private_key(key, &bytes).ok_or(Refusal::Gone)?;
-    Ok(Treatment::Private(private.pssh(key_id)))
+    Ok(Treatment::Private(private.pssh(&key_ids)))
 }
 
 async fn treated(
