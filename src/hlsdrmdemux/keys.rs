@@ -7,6 +7,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use tokio::sync::Semaphore;
 use url::{Origin, Url};
 use zeroize::Zeroizing;
 
@@ -38,6 +39,9 @@ const MAX_SERVERS: usize = 64;
 
 /// Tokens that one key is asked for with. As many as a session has refused in a row before it fails.
 const MAX_TOKENS: u32 = 3;
+
+/// Threads of a presentation that wait for tokens at a time.
+const MAX_WAITS: usize = 8;
 
 /// How long a refusal is the answer to whoever asks again: demuxers do so many times a second.
 const REFUSED_FOR: Duration = Duration::from_secs(30);
@@ -86,6 +90,8 @@ pub struct KeyStore {
     source: Source,
     policy: KeyPolicy,
     tokens: Arc<dyn TokenSource>,
+    /// Threads that may wait for tokens.
+    waits: Arc<Semaphore>,
     state: Mutex<State>,
 }
 
@@ -131,6 +137,7 @@ impl KeyStore {
             source,
             policy,
             tokens,
+            waits: Arc::new(Semaphore::new(MAX_WAITS)),
             state: Mutex::default(),
         }
     }
@@ -248,7 +255,9 @@ impl KeyStore {
             }
             let tokens = self.tokens.clone();
             let generation = token.generation;
-            let another = blocking(move || Ok(tokens.after_rejection(generation, status))).await?;
+            let another = self
+                .blocking(move || Ok(tokens.after_rejection(generation, status)))
+                .await?;
             token = another.ok_or(refusal.failure)?;
         }
         Err(Failure::denied(format!(
@@ -259,17 +268,14 @@ impl KeyStore {
 
     /// Whether the server that refused may be sent the token, or the one that led to it.
     fn may_have_token(&self, url: &Url, refusal: &Refusal) -> Result<(), Failure> {
-        let place = Url::parse(&refusal.place).ok();
-        let places = [Some(url), place.as_ref()];
-        if places
+        let last = refusal.url.as_ref().unwrap_or(url);
+        if [url, last]
             .into_iter()
-            .flatten()
             .any(|one| self.policy.hosts.allows(one))
         {
             return Ok(());
         }
-        let place = place.as_ref().unwrap_or(url);
-        let host = place.host_str().unwrap_or_default();
+        let host = last.host_str().unwrap_or_default();
         let mut failure = refusal.failure.clone();
         failure.what = format!(
             "{}: it was not sent the session token, because it is none of the presentation's own \
@@ -290,7 +296,7 @@ impl KeyStore {
 
     async fn newest_token(&self, url: &Url) -> Result<KeyToken, Failure> {
         let tokens = self.tokens.clone();
-        blocking(move || tokens.newest())
+        self.blocking(move || tokens.newest())
             .await
             .map_err(|mut failure| {
                 let host = url.host_str().unwrap_or_default();
@@ -302,10 +308,29 @@ impl KeyStore {
             })
     }
 
+    /// Does what blocks on a thread that may. One goes on where the demuxer has given up and asks
+    /// again, so that there is a bound.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let unable = || Failure::transient("no thread could wait for a session token");
+        let permit = self.waits.clone().acquire_owned().await;
+        let permit = permit.map_err(|_| unable())?;
+        let waiting = tokio::task::spawn_blocking(move || {
+            let done = work();
+            drop(permit);
+            done
+        });
+        waiting.await.map_err(|_| unable())?
+    }
+
     async fn ask(&self, url: &Url, token: Option<&KeyToken>) -> Result<KeyBytes, Refusal> {
         let request = Request::for_file(url, &self.source);
         let mut request = request.map_err(Refusal::before)?;
         request.max = MAX_ANSWER;
+        // Paths of files may hold a CDN's tokens.
+        request.shows_path = false;
         if let Some(token) = token {
             request.token_headers = token.headers.clone();
             request.secrets.push(token.token.clone());
@@ -313,18 +338,18 @@ impl KeyStore {
         request.token_hosts = self.policy.hosts.clone();
         request.token_in_cleartext = self.policy.allow_cleartext;
         let patience = Patience::new(TIMEOUT, RETRIES);
-        let last = Mutex::new((String::new(), false));
+        let last = Mutex::new((None, false));
         let read = |reply: &Reply| {
-            *lock(&last) = (reply.place.clone(), reply.token_withheld.is_some());
+            *lock(&last) = (reply.url.clone(), reply.token_withheld.is_some());
             read_key(reply)
         };
         match exchange(&request, &patience, read).await {
             Ok((key, _)) => Ok(key),
             Err(failure) => {
-                let (place, token_was_withheld) = lock(&last).clone();
+                let (url, token_was_withheld) = lock(&last).clone();
                 Err(Refusal {
                     failure,
-                    place,
+                    url,
                     token_was_withheld,
                 })
             }
@@ -335,8 +360,8 @@ impl KeyStore {
 /// Why a key was not to be had.
 struct Refusal {
     failure: Failure,
-    /// Who said so, as a URL.
-    place: String,
+    /// Who said so.
+    url: Option<Url>,
     /// There was a token, and the server that answered was not sent it.
     token_was_withheld: bool,
 }
@@ -346,7 +371,7 @@ impl Refusal {
     fn before(failure: Failure) -> Self {
         Self {
             failure,
-            place: String::new(),
+            url: None,
             token_was_withheld: false,
         }
     }
@@ -356,15 +381,6 @@ impl Refusal {
         let status = self.failure.http_status;
         status.is_some_and(|status| REFUSALS.contains(&status))
     }
-}
-
-/// Does what blocks on a thread that may.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
-) -> Result<T, Failure> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|_| Failure::transient("no thread could wait for a session token"))?
 }
 
 fn key_of(bytes: &[u8]) -> Option<KeyBytes> {

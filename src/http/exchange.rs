@@ -77,6 +77,7 @@ async fn send(request: &Request, patience: &Patience) -> Result<Reply, Broken> {
     Ok(Reply {
         status: answer.response.status().as_u16(),
         place: request.place_of(url),
+        url: Some(url.url().clone()),
         media_type: text(headers, CONTENT_TYPE).map(|value| {
             let media_type = value.split(';').next().unwrap_or_default();
             media_type.trim().to_ascii_lowercase()

@@ -26,7 +26,7 @@ use std::time::{Duration, SystemTime};
 use reqwest::header::{DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 
 pub use download::{Downloaded, Opened, Wanted, download, open, refused};
-pub use endpoint::Endpoint;
+pub use endpoint::{Endpoint, is_loopback};
 pub use exchange::exchange;
 pub use patience::Patience;
 pub use reply::Reply;

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use url::Url;
 use zeroize::Zeroizing;
 
 use crate::secret::Secret;
@@ -16,6 +17,8 @@ pub struct Reply {
     /// The server that replied: scheme, host, port and path, or host and port where the request
     /// does not show paths. Never userinfo and query.
     pub place: String,
+    /// The URL of that reply, which may hold secrets.
+    pub url: Option<Url>,
     /// Where a redirect points: scheme, host, port and path, or no path where the request does
     /// not show paths. Never userinfo and query.
     pub redirect: Option<String>,
@@ -37,6 +40,7 @@ impl Reply {
         Self {
             status,
             place: String::new(),
+            url: None,
             media_type: None,
             redirect: None,
             retry_after: None,
