@@ -126,21 +126,30 @@ impl HlsDrmDemux {
             // The source has said why, and the demuxer will say so.
             return Ok(());
         }
-        let (url, base) = source::manifest_urls(pad)?;
+        let source::Manifest {
+            asked_for,
+            url,
+            base,
+        } = source::manifest(pad)?;
         if !["http", "https"].contains(&base.scheme()) {
             // What is on no web server is the demuxer's alone.
             self.push(pad, gst::Buffer::from_mut_slice(manifest));
             return Ok(());
         }
-        let trust = source::trust(self.obj().upcast_ref())?;
-        let source = headers.into_source([url.clone(), base.clone()], trust);
+        let trust = source::trust(self.obj().upcast_ref());
+        for warning in trust.warnings() {
+            gst::warning!(CAT, imp = self, "the source of the playlist: {warning}");
+        }
+        let source = headers.into_source([url.clone(), base.clone()], trust.load()?);
         let settings = self.settings.completed(self.obj().upcast_ref())?;
         let policy = KeyPolicy {
             token: settings.key_request_token,
-            hosts: settings.hosts(&[url.clone(), base.clone()])?,
+            hosts: settings.hosts(&asked_for, &base)?,
             allow_cleartext: settings.allow_cleartext,
         };
-        let tokens = Arc::new(ChildTokens::new(self.obj().upcast_ref()));
+        // A second first playlist, after a flush, has the element that the first one had.
+        let before = lock(&self.state).tokens.clone();
+        let tokens = before.unwrap_or_else(|| Arc::new(ChildTokens::new(self.obj().upcast_ref())));
         let host = Arc::new(Element {
             demuxer: self.obj().downgrade(),
             tokens: tokens.clone(),

@@ -10,7 +10,7 @@ use url::Url;
 
 use crate::config::{Configured, text};
 use crate::failure::Failure;
-use crate::http::TokenHosts;
+use crate::http::{TokenHosts, is_loopback};
 
 /// Which of GStreamer's demuxers is inside.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
@@ -96,7 +96,7 @@ impl Settings {
                     .build(),
                 glib::ParamSpecString::builder("token-hosts")
                     .nick("Token hosts")
-                    .blurb("Hosts that may be sent the session token with key requests, separated by commas: host, host:port or *.example.com (default: those of the presentation's first playlist, before and behind its redirect)")
+                    .blurb("Hosts that may be sent the session token with key requests, separated by commas: host, host:port or *.example.com (default: those of the presentation's first playlist, and behind its redirect where that came over TLS)")
                     .mutable_ready()
                     .build(),
                 glib::ParamSpecBoolean::builder("allow-cleartext")
@@ -114,11 +114,17 @@ impl Settings {
     /// # Errors
     ///
     /// `Misconfigured`, with what is wrong with `token-hosts`.
-    pub fn hosts(&self, urls: &[Url; 2]) -> Result<TokenHosts, Failure> {
-        match &self.token_hosts {
-            Some(hosts) => TokenHosts::parse(hosts),
-            None => Ok(TokenHosts::origins(urls)),
+    pub fn hosts(&self, asked_for: &Url, found: &Url) -> Result<TokenHosts, Failure> {
+        if let Some(hosts) = &self.token_hosts {
+            return TokenHosts::parse(hosts);
         }
+        // Where there is no TLS anybody on the way could have sent the redirect.
+        let may_redirect = self.allow_cleartext
+            || asked_for.scheme() == "https"
+            || is_loopback(asked_for)
+            || asked_for.host() == found.host();
+        let own = [asked_for, found].into_iter();
+        Ok(TokenHosts::origins(own.take(1 + usize::from(may_redirect))))
     }
 
     pub fn get(&self, name: &str) -> glib::Value {
@@ -141,5 +147,32 @@ impl Configured for Settings {
             "allow-cleartext" => self.allow_cleartext = value.get().unwrap_or_default(),
             _ => self.connection_speed = value.get().unwrap_or_default(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn redirect_without_tls_chooses_no_host_for_the_token() {
+        let url = |text: &str| Url::parse(text).expect("a URL");
+        let evil = url("https://evil.example/m.m3u8");
+        let allows = |settings: &Settings, asked_for: &str, found: &Url| {
+            let hosts = settings.hosts(&url(asked_for), found).expect("hosts");
+            assert!(hosts.allows(&url(asked_for)));
+            hosts.allows(found)
+        };
+        let settings = Settings::default();
+        assert!(!allows(&settings, "http://op.example/m.m3u8", &evil));
+        assert!(allows(&settings, "https://op.example/m.m3u8", &evil));
+        assert!(allows(&settings, "http://127.0.0.1:80/m.m3u8", &evil));
+        let own = url("https://op.example/m.m3u8");
+        assert!(allows(&settings, "http://op.example/m.m3u8", &own));
+        let cleartext = Settings {
+            allow_cleartext: true,
+            ..Settings::default()
+        };
+        assert!(allows(&cleartext, "http://op.example/m.m3u8", &evil));
     }
 }

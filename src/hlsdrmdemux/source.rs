@@ -22,8 +22,17 @@ const OF_THE_CONNECTION: [&str; 7] = [
     "transfer-encoding",
 ];
 
-/// Where the first playlist is to be asked for, and where it was in the end.
-pub fn manifest_urls(pad: &gst::GhostPad) -> Result<(Url, Url), Failure> {
+/// Where the first playlist is from.
+pub struct Manifest {
+    /// Where the source was sent.
+    pub asked_for: Url,
+    /// Where to ask for it from now on.
+    pub url: Url,
+    /// Where it was in the end.
+    pub base: Url,
+}
+
+pub fn manifest(pad: &gst::GhostPad) -> Result<Manifest, Failure> {
     let unknown = || {
         Failure::misconfigured(
             "nobody upstream says where the playlist is from: play it from a source such as \
@@ -39,10 +48,16 @@ pub fn manifest_urls(pad: &gst::GhostPad) -> Result<(Url, Url), Failure> {
     let found = redirection.unwrap_or_else(|| asked_for.clone());
     let read = |uri: &str| Url::parse(uri).map_err(|_| unknown());
     let base = read(&found)?;
-    match is_permanent {
-        true => Ok((base.clone(), base)),
-        false => Ok((read(&asked_for)?, base)),
-    }
+    let asked_for = read(&asked_for)?;
+    let url = match is_permanent {
+        true => base.clone(),
+        false => asked_for.clone(),
+    };
+    Ok(Manifest {
+        asked_for,
+        url,
+        base,
+    })
 }
 
 /// What a source's request and its response said (souphttpsrc's event `http-headers`).
@@ -99,23 +114,18 @@ fn texts(value: &glib::SendValue) -> Vec<String> {
 
 /// Whom the source before this demuxer trusts (souphttpsrc's `ssl-strict`, `ssl-ca-file` and,
 /// where it is a file of authorities, `tls-database`).
-///
-/// # Errors
-///
-/// `Misconfigured` for a file that cannot be read or used.
-pub fn trust(demuxer: &gst::Element) -> Result<Trust, Failure> {
+pub fn trust(demuxer: &gst::Element) -> TrustSettings {
     let source = upstream(demuxer).find(|one| one.find_property("ssl-strict").is_some());
     let Some(source) = source else {
-        return Ok(Trust::default());
+        return TrustSettings::default();
     };
     let database = object(&source, "tls-database");
     let anchors = database.and_then(|database| text(&database, "anchors"));
-    let settings = TrustSettings {
+    TrustSettings {
         strict: value(&source, "ssl-strict").unwrap_or(true),
         ca_file: text(source.upcast_ref(), "ssl-ca-file").or(anchors),
         ..TrustSettings::default()
-    };
-    settings.load()
+    }
 }
 
 fn value<T: for<'a> glib::value::FromValue<'a> + 'static>(

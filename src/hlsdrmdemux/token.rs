@@ -4,7 +4,7 @@
 //! nothing. Context and environment configure it as they do the others, and so does an application
 //! that waits for new elements (`deep-element-added`). It shares their session.
 
-use std::sync::Mutex;
+use std::sync::{Condvar, Mutex, PoisonError};
 
 use gst::prelude::*;
 
@@ -19,10 +19,14 @@ const FACTORY: &str = "sessiontoken";
 pub struct ChildTokens {
     bin: gst::glib::WeakRef<gst::Bin>,
     child: Mutex<Child>,
+    /// What `child` says has changed.
+    changed: Condvar,
 }
 
 enum Child {
     None,
+    /// Somebody makes it.
+    Starting,
     Here(SessionToken),
     /// The bin is about to stop.
     Closed,
@@ -33,6 +37,7 @@ impl ChildTokens {
         Self {
             bin: bin.downgrade(),
             child: Mutex::new(Child::None),
+            changed: Condvar::new(),
         }
     }
 
@@ -49,46 +54,80 @@ impl ChildTokens {
 
     fn child(&self) -> Result<SessionToken, Failure> {
         let mut child = lock(&self.child);
-        match &*child {
-            Child::Here(element) => return Ok(element.clone()),
-            Child::Closed => return Err(closed()),
-            Child::None => {}
+        loop {
+            match &*child {
+                Child::Here(element) => return Ok(element.clone()),
+                Child::Closed => return Err(closed()),
+                Child::Starting => {
+                    let changed = self.changed.wait(child);
+                    child = changed.unwrap_or_else(PoisonError::into_inner);
+                }
+                Child::None => break,
+            }
         }
-        let bin = self.bin.upgrade().ok_or_else(closed)?;
-        let element = gst::ElementFactory::make(FACTORY)
-            .build()
-            .ok()
-            .and_then(|element| element.downcast::<SessionToken>().ok())
-            .ok_or_else(|| {
-                Failure::misconfigured(
-                    "GStreamer has no `sessiontoken`: check the plugin's registration",
-                )
-            })?;
-        // It has no part in what becomes of the bin's own state.
-        element.set_locked_state(true);
-        bin.add(&element).map_err(|_| closed())?;
-        if element.set_state(gst::State::Paused).is_err() {
-            let _ = element.set_state(gst::State::Null);
-            let _ = bin.remove(&element);
-            return Err(Failure::misconfigured(
-                "the `sessiontoken` for key requests could not be started: its own error says why",
-            ));
+        *child = Child::Starting;
+        // Handlers of the application run in the meantime, which may stop the bin.
+        drop(child);
+        let bin = self.bin.upgrade();
+        let started = bin.as_ref().ok_or_else(closed).and_then(start);
+        let mut child = lock(&self.child);
+        let is_closed = matches!(*child, Child::Closed);
+        if !is_closed {
+            *child = match &started {
+                Ok(element) => Child::Here(element.clone()),
+                Err(_) => Child::None,
+            };
         }
-        *child = Child::Here(element.clone());
-        Ok(element)
+        drop(child);
+        self.changed.notify_all();
+        match (started, bin) {
+            (Ok(element), bin) if is_closed => {
+                retire(&element, bin.as_ref());
+                Err(closed())
+            }
+            (started, _) => started,
+        }
     }
 
     /// Ends all waits. From here on there are no tokens.
     pub fn close(&self) {
         let before = std::mem::replace(&mut *lock(&self.child), Child::Closed);
-        let Child::Here(element) = before else {
-            return;
-        };
-        element.token_store().cancel();
-        let _ = element.set_state(gst::State::Null);
-        if let Some(bin) = self.bin.upgrade() {
-            let _ = bin.remove(&element);
+        self.changed.notify_all();
+        if let Child::Here(element) = before {
+            retire(&element, self.bin.upgrade().as_ref());
         }
+    }
+}
+
+/// Makes one in the bin.
+fn start(bin: &gst::Bin) -> Result<SessionToken, Failure> {
+    let element = gst::ElementFactory::make(FACTORY)
+        .build()
+        .ok()
+        .and_then(|element| element.downcast::<SessionToken>().ok())
+        .ok_or_else(|| {
+            Failure::misconfigured(
+                "GStreamer has no `sessiontoken`: check the plugin's registration",
+            )
+        })?;
+    // It has no part in what becomes of the bin's own state.
+    element.set_locked_state(true);
+    bin.add(&element).map_err(|_| closed())?;
+    if element.set_state(gst::State::Paused).is_err() {
+        let _ = element.set_state(gst::State::Null);
+        let _ = bin.remove(&element);
+        return Err(Failure::misconfigured(
+            "the `sessiontoken` for key requests could not be started: its own error says why",
+        ));
+    }
+    Ok(element)
+}
+
+fn retire(element: &SessionToken, bin: Option<&gst::Bin>) {
+    element.token_store().cancel();
+    let _ = element.set_state(gst::State::Null);
+    if let Some(bin) = bin {
+        let _ = bin.remove(element);
     }
 }
 
