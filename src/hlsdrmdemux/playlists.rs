@@ -23,6 +23,9 @@ pub const MAX_PLAYLIST: usize = 16 * 1024 * 1024;
 /// How long the other playlists are waited for: a viewer waits too.
 const LOOK: Duration = Duration::from_secs(3);
 
+/// The longest playlist that is looked at so, since all are in memory together: hours of segments.
+const MAX_LOOKED_AT: usize = 1024 * 1024;
+
 /// The multivariant playlist for the presentation's first playlist, which was asked for at `url` and is
 /// at `base` in the end.
 ///
@@ -171,7 +174,9 @@ async fn rewritten(
     learn(presentation, survey);
     if is_open && presentation.map.first_key().is_none() {
         look_around(presentation, Some(url)).await;
-        if may_become_protected && presentation.map.first_key().is_none() {
+        // What plays already keeps its init segments.
+        let begins = !presentation.map.has_good_playlist();
+        if may_become_protected && begins && presentation.map.first_key().is_none() {
             presentation
                 .map
                 .set_first_key(FirstKey::Unknown, Vec::new());
@@ -228,7 +233,7 @@ pub async fn look_around(presentation: &Arc<Presentation>, besides: Option<&Url>
         for url in others.into_iter().filter(|url| Some(url) != besides) {
             let shared = presentation.clone();
             fetching.spawn(async move {
-                let file = shared.file(&url, MAX_PLAYLIST).await.ok()?;
+                let file = shared.file(&url, MAX_LOOKED_AT).await.ok()?;
                 let (file, survey) = surveyed(&shared, file).await;
                 if file.status == 200 {
                     shared.keep_file(&url, file);

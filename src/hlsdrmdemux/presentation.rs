@@ -4,6 +4,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use hyper::body::Bytes;
 use tokio::sync::{OnceCell, watch};
@@ -25,6 +26,9 @@ const MAX_PREFETCHED: usize = 64;
 
 /// Bytes of them.
 const MAX_PREFETCHED_BYTES: usize = 32 * 1024 * 1024;
+
+/// How long what was looked at stands for what lies there.
+const PREFETCHED_FOR: Duration = Duration::from_secs(5);
 
 /// What a failure means for the presentation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -270,25 +274,29 @@ impl File {
 /// Files that nobody has asked for yet.
 #[derive(Default)]
 struct Prefetched {
-    files: HashMap<File, Downloaded>,
+    files: HashMap<File, (Instant, Downloaded)>,
     bytes: usize,
 }
 
 impl Prefetched {
     fn keep(&mut self, key: File, file: Downloaded) {
         let size = file.body.len();
+        self.files
+            .retain(|_, (since, _)| since.elapsed() < PREFETCHED_FOR);
+        self.bytes = self.files.values().map(|(_, one)| one.body.len()).sum();
         let has_room =
             self.files.len() < MAX_PREFETCHED && self.bytes + size <= MAX_PREFETCHED_BYTES;
         // Where there is no room it is fetched again.
         if has_room && !self.files.contains_key(&key) {
             self.bytes += size;
-            self.files.insert(key, file);
+            self.files.insert(key, (Instant::now(), file));
         }
     }
 
     fn take(&mut self, key: &File) -> Option<Downloaded> {
-        let file = self.files.remove(key)?;
+        let (since, file) = self.files.remove(key)?;
         self.bytes -= file.body.len();
-        Some(file)
+        // A live playlist has others by then.
+        Some(file).filter(|_| since.elapsed() < PREFETCHED_FOR)
     }
 }

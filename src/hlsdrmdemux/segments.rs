@@ -52,11 +52,11 @@ pub async fn segment(
     };
     let head = init.len() as u64;
     // Only what is not decrypted can begin in the middle.
-    let begin = match decryption {
+    let mut begin = match decryption {
         Decryption::None => from.saturating_sub(head),
         _ => 0,
     };
-    let upstream = Upstream::open(presentation, segment, begin).await?;
+    let mut upstream = Upstream::open(presentation, segment, begin).await?;
     let length = match decryption {
         // Padding is taken off at the end.
         Decryption::Aes128 { .. } => None,
@@ -66,6 +66,11 @@ pub async fn segment(
         .and_then(|length| begin.checked_add(length)?.checked_add(head))
         .filter(|total| from < *total);
     let from = if total.is_some() { from } else { 0 };
+    if total.is_none() && begin > 0 {
+        // The answer has no end that could be told, and so is whole.
+        begin = 0;
+        upstream = Upstream::open(presentation, segment, begin).await?;
+    }
     let mut content = Content {
         upstream,
         decryption,

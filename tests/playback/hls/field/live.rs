@@ -151,7 +151,36 @@ fn from_ad(scheme: &str) -> Rendition {
     Rendition::from(ads.into_iter().chain(film).collect::<Vec<_>>())
 }
 
+/// A break that no earlier window tells of. What comes before it is protected by no DRM system.
+fn to_break(before: impl Fn(Part) -> Part) -> Rendition {
+    let parts = (0..7).map(|number| {
+        let part = Part::mp4("clear", Track::Video, number % IN_A_FILM + 1);
+        let part = part.beginning_at(2 * number as u64);
+        match number {
+            0..5 => before(part),
+            5 => part.after_discontinuity(),
+            _ => part,
+        }
+    });
+    Rendition::from(parts.collect::<Vec<_>>()).telling_nothing_ahead()
+}
+
 in_both_players! {
+    fn clear_channel_comes_to_a_break(player: Player) {
+        let operator = operator();
+        assert_end_plays(player, &operator, &to_break(|part| part), 7, as_usual, || {});
+        assert_eq!(operator.token_requests().len(), 0);
+        assert_eq!(operator.licence_requests().len(), 0);
+    }
+
+    fn aes_128_in_mp4_comes_to_a_break(player: Player) {
+        let operator = operator();
+        operator.set_keys(KeyPolicy::Token);
+        let rendition = to_break(|part| part.aes128(&Aes128::key("1")));
+        assert_end_plays(player, &operator, &rendition, 7, as_usual, || {});
+        assert_eq!(operator.token_requests().len(), 1);
+    }
+
     fn another_key_for_each_segment_outlives_the_token(player: Player) {
         assert_outlives_token(player, 8);
     }

@@ -29,6 +29,7 @@ pub struct Rendition {
     sequence: u64,
     tags: String,
     first_line: Option<String>,
+    tells_nothing_ahead: bool,
 }
 
 impl<P: IntoIterator<Item = Part>> From<P> for Rendition {
@@ -49,6 +50,12 @@ impl Rendition {
     /// The media sequence number of the first segment.
     pub fn sequence(mut self, sequence: u64) -> Self {
         self.sequence = sequence;
+        self
+    }
+
+    /// No window says that there are discontinuities before it has one.
+    pub fn telling_nothing_ahead(mut self) -> Self {
+        self.tells_nothing_ahead = true;
         self
     }
 
@@ -138,8 +145,11 @@ impl Rendition {
         let discontinuities = discontinuities.filter(|part| part.discontinuity).count();
         let mut text = format!(
             "{first_line}\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:2\n\
-             #EXT-X-MEDIA-SEQUENCE:{sequence}\n#EXT-X-DISCONTINUITY-SEQUENCE:{discontinuities}\n"
+             #EXT-X-MEDIA-SEQUENCE:{sequence}\n"
         );
+        if discontinuities > 0 || !self.tells_nothing_ahead {
+            text += &format!("#EXT-X-DISCONTINUITY-SEQUENCE:{discontinuities}\n");
+        }
         if ended && window.start == 0 {
             text += "#EXT-X-PLAYLIST-TYPE:VOD\n";
         }
