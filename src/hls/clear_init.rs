@@ -199,20 +199,21 @@ fn sample_entry(
     boxed(wrapped, &[clear, sinf].concat())
 }
 
-/// A sample entry without what would be read in the place of ours.
+/// A sample entry without what would be read in the place of ours: a `sinf`, and what is no whole box
+/// at the end, such as the zeros of QuickTime.
 fn without_sinf(content: &[u8], boxes_begin: usize) -> Vec<u8> {
     let Some((fields, boxes)) = content.split_at_checked(boxes_begin) else {
         return content.to_vec();
     };
+    if super::mp4::boxes_of(boxes, false).next().is_none() {
+        return content.to_vec();
+    }
     let mut kept = fields.to_vec();
-    let mut end = 0;
     for one in super::mp4::boxes_of(boxes, false) {
         if one.kind != *b"sinf" {
-            kept.extend_from_slice(&boxes[end..one.whole.end]);
+            kept.extend_from_slice(&boxes[one.whole]);
         }
-        end = one.whole.end;
     }
-    kept.extend_from_slice(&boxes[end..]);
     kept
 }
 
