@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use super::{ContentKey, KeyId};
 use crate::failure::Failure;
-use crate::http::Reply as HttpReply;
+use crate::http::{REFUSALS, Reply as HttpReply};
 use crate::json::{self, Element, Scalar};
 use crate::secret::Secret;
 
@@ -68,7 +68,7 @@ pub fn read_licence(reply: &HttpReply) -> Result<Licence, Failure> {
     let http_status = reply.status;
     match http_status {
         200 | 201 => read_body(&reply.body, &named(" of ", &reply.place)),
-        401 | 403 | 412 => Err(refusal(reply)),
+        _ if REFUSALS.contains(&http_status) => Err(refusal(reply)),
         408 | 429 | 500..=599 => Err(Failure::transient(format!(
             "the licence server{} has no licence at the moment (HTTP {http_status}){}",
             named(" ", &reply.place),

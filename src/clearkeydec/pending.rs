@@ -8,15 +8,13 @@ use std::time::Instant;
 use crate::cenc::KeyId;
 use crate::failure::Failure;
 use crate::flight::{Flight, deadline};
+use crate::http::REFUSALS;
 
 use super::key_request::KeyRequest;
 use super::keys::Means;
 use super::licences::{Deadlines, Granted, Order, Outcome, order};
 use super::settings::Policy;
 use super::token_store::Renewal;
-
-/// Statuses by which licence servers refuse a token (AAMP takes 412 for one, DASH-IF's model 401 and 403).
-const REFUSALS: [u16; 3] = [401, 403, 412];
 
 /// What is under way.
 pub struct Pending {

@@ -15,7 +15,7 @@ use super::settings::KeyRequestToken;
 use crate::cenc::ContentKey;
 use crate::failure::{Failure, Kind};
 use crate::hls::{Digest, decode_data_uri, is_data_uri};
-use crate::http::{Patience, Reply, Request, Source, TokenHosts, exchange};
+use crate::http::{Patience, REFUSALS, Reply, Request, Source, TokenHosts, exchange};
 use crate::secret::Secret;
 use crate::wait::lock;
 
@@ -48,9 +48,6 @@ const REFUSED_FOR: Duration = Duration::from_secs(30);
 
 /// The same for a failure that may pass: as long as a live playlist takes to come again.
 const FAILED_FOR: Duration = Duration::from_secs(2);
-
-/// Statuses by which key servers refuse a token.
-const REFUSALS: [u16; 3] = [401, 403, 412];
 
 /// A session token, and what carries it.
 #[derive(Clone)]
@@ -402,7 +399,7 @@ fn read_key(reply: &Reply) -> Result<KeyBytes, Failure> {
                 media_type(reply)
             )),
         },
-        401 | 403 | 412 => Failure::denied(format!(
+        _ if REFUSALS.contains(&status) => Failure::denied(format!(
             "{place} refused the key of the presentation (HTTP {status}){}",
             reply.token_advice()
         )),

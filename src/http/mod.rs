@@ -29,7 +29,7 @@ pub use download::{Downloaded, Opened, Wanted, download, open, refused};
 pub use endpoint::{Endpoint, is_loopback};
 pub use exchange::exchange;
 pub use patience::Patience;
-pub use reply::Reply;
+pub use reply::{REFUSALS, Reply};
 pub use request::{Redirects, Request};
 pub use source::Source;
 pub use tls::{Trust, TrustSettings};
