@@ -30,3 +30,4 @@ mod second_tune;
 mod secrets;
 mod show;
 mod slow;
+mod warnings;
