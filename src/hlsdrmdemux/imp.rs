@@ -38,7 +38,7 @@ use once_cell::sync::Lazy;
 use super::keys::KeyPolicy;
 use super::playlists::MAX_PLAYLIST;
 use super::presentation::{Host, Verdict};
-use super::server::Server;
+use super::server::{Server, reads_one_map};
 use super::settings::Settings;
 use super::source;
 use super::token::ChildTokens;
@@ -154,8 +154,7 @@ impl HlsDrmDemux {
             demuxer: self.obj().downgrade(),
             tokens: tokens.clone(),
         });
-        let reads_one_map = self.reads_one_map();
-        let server = Server::start(source, reads_one_map, policy, tokens.clone(), host)?;
+        let server = Server::start(source, &self.inside(), policy, tokens.clone(), host)?;
         let server = Arc::new(server);
         let first_url = server.first_url(&url)?;
         {
@@ -195,7 +194,7 @@ impl HlsDrmDemux {
             return false;
         };
         let first_url = lock(&self.state).first_url.clone();
-        let first_url = first_url.filter(|_| self.reads_one_map());
+        let first_url = first_url.filter(|_| reads_one_map(&self.inside()));
         if let Some(first_url) = &first_url {
             uri.set_uri(first_url.as_str());
         }
@@ -239,12 +238,11 @@ impl HlsDrmDemux {
         messages::post_error(self.obj().upcast_ref(), failure);
     }
 
-    /// Whether the demuxer inside reads an init segment only at the beginning of a rendition and after a seek (`need_header` in
-    /// `gstadaptivedemux.c`).
-    fn reads_one_map(&self) -> bool {
+    /// The name of the demuxer inside.
+    fn inside(&self) -> glib::GString {
         let inner = lock(&self.state).inner.clone();
         let factory = inner.and_then(|inner| inner.factory());
-        factory.is_some_and(|factory| factory.name() == "hlsdemux")
+        factory.map(|factory| factory.name()).unwrap_or_default()
     }
 
     /// The demuxer for this place: the newer one where whoever is around takes streams.

@@ -19,6 +19,7 @@ mod settings;
 mod source;
 mod token;
 mod troubles;
+mod turns;
 mod url_map;
 
 glib::wrapper! {

@@ -11,6 +11,7 @@ use tokio::sync::{OnceCell, watch};
 use url::Url;
 
 use super::keys::{KeyBytes, KeyStore, MAX_KEYS};
+use super::turns::Turns;
 use super::url_map::PresentationMap;
 use crate::cenc::{ContentKey, PrivateKey};
 use crate::failure::Failure;
@@ -72,6 +73,7 @@ pub struct Presentation {
     pub map: PresentationMap,
     pub keys: KeyStore,
     pub host: Arc<dyn Host>,
+    pub turns: Turns,
     /// Set when the element is about to stop.
     closing: watch::Sender<bool>,
     /// The playlists that the multivariant playlist names.
@@ -84,12 +86,19 @@ pub struct Presentation {
 }
 
 impl Presentation {
-    pub fn new(source: Source, map: PresentationMap, keys: KeyStore, host: Arc<dyn Host>) -> Self {
+    pub fn new(
+        source: Source,
+        map: PresentationMap,
+        keys: KeyStore,
+        host: Arc<dyn Host>,
+        turns: Turns,
+    ) -> Self {
         Self {
             source,
             map,
             keys,
             host,
+            turns,
             closing: watch::Sender::new(false),
             others: Mutex::default(),
             looked_around: OnceCell::new(),

@@ -28,6 +28,7 @@ use super::playlists;
 use super::presentation::{Host, Presentation, Refusal, Verdict};
 use super::segments;
 use super::troubles::{Troubles, complain, end};
+use super::turns::{self, Turns};
 use super::url_map::PresentationMap;
 use crate::failure::{Failure, Kind};
 use crate::http::Source;
@@ -71,15 +72,14 @@ struct Shared {
 }
 
 impl Server {
-    /// Starts one on a port of the system's choice. `reads_one_map` says that the demuxer reads an
-    /// init segment only where it begins with a rendition.
+    /// Starts one on a port of the system's choice, for the stock demuxer of this name.
     ///
     /// # Errors
     ///
     /// `Transient` where the system has no thread, socket or port left.
     pub fn start(
         source: Source,
-        reads_one_map: bool,
+        demuxer: &str,
         policy: KeyPolicy,
         tokens: Arc<dyn TokenSource>,
         host: Arc<dyn Host>,
@@ -95,10 +95,12 @@ impl Server {
             let _context = runtime.enter();
             tokio::net::TcpListener::from_std(listener).map_err(no_socket)?
         };
-        let map = PresentationMap::new(format!("http://127.0.0.1:{port}"), reads_one_map)?;
+        let origin = format!("http://127.0.0.1:{port}");
+        let map = PresentationMap::new(origin, reads_one_map(demuxer))?;
+        let turns = Turns::new(turns::is_needed(demuxer, gst::version()));
         let keys = KeyStore::new(source.clone(), policy, tokens);
         let shared = Arc::new(Shared {
-            presentation: Arc::new(Presentation::new(source, map, keys, host)),
+            presentation: Arc::new(Presentation::new(source, map, keys, host, turns)),
             trouble: Arc::default(),
             was_asked: AtomicBool::new(false),
         });
@@ -157,6 +159,12 @@ impl Server {
     pub fn was_asked(&self) -> bool {
         self.shared.was_asked.load(Ordering::Relaxed)
     }
+}
+
+/// Whether the demuxer of this name reads an init segment only at the beginning of a rendition and
+/// after a seek (`need_header` in `gstadaptivedemux.c`).
+pub fn reads_one_map(demuxer: &str) -> bool {
+    demuxer == "hlsdemux"
 }
 
 async fn accept(listener: tokio::net::TcpListener, shared: Weak<Shared>) {
@@ -240,14 +248,20 @@ async fn resource_response(
     resource: &Resource,
     request: &Request<Incoming>,
 ) -> Result<Response<Body>, Refusal> {
+    let turns = &presentation.turns;
+    if !matches!(resource, Resource::First(_) | Resource::Playlist(_)) {
+        turns.others().await;
+    }
     let response = match resource {
         Resource::First(url) => {
-            let text = playlists::first_again(presentation, resource, url).await?;
+            let text = playlists::first_again(presentation, resource, url);
+            let text = turns.playlist(text).await?;
             return Ok(whole(PLAYLIST_TYPE, Bytes::from_owner(Text(text))));
         }
         Resource::Playlist(url) => {
             let url = with_directives(url.clone(), request.uri().query());
-            let text = playlists::media(presentation, resource, url).await?;
+            let text = playlists::media(presentation, resource, url);
+            let text = turns.playlist(text).await?;
             return Ok(whole(PLAYLIST_TYPE, Bytes::from_owner(Text(text))));
         }
         Resource::Key(url) => {

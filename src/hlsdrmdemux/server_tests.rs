@@ -73,7 +73,13 @@ impl Fixture {
             goes_on: Mutex::new(goes_on),
         };
         let source = Source::new(urls, Vec::new(), &[], Trust::default());
-        let server = Server::start(source, false, policy, Arc::new(NoTokens), Arc::new(host));
+        let server = Server::start(
+            source,
+            "hlsdemux2",
+            policy,
+            Arc::new(NoTokens),
+            Arc::new(host),
+        );
         Self {
             server: server.expect("a server"),
             asked: Mutex::new(asked),

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Which answer comes first, where the demuxer that reads them cannot take them in any order.
+
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+/// How long anything waits for playlists.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Whether the demuxer of this name may end the whole process. It starts the renditions again where
+/// the first buffer behind a discontinuity comes, also one that waits for its playlist, and finds a
+/// call that it did not expect where that comes next (`g_assert (stream->pending_cb_id == 0)` in
+/// `gst_adaptive_demux2_stream_mark_prepared`, from 1.24.0 on, until 1.26.9 and 1.28.0).
+pub fn is_needed(factory: &str, version: (u32, u32, u32, u32)) -> bool {
+    let (major, minor, micro, _) = version;
+    let version = (major, minor, micro);
+    factory == "hlsdemux2"
+        && [((1, 23, 0)..(1, 26, 9)), ((1, 27, 0)..(1, 27, 50))]
+            .iter()
+            .any(|affected| affected.contains(&version))
+}
+
+/// Has all else wait until no playlist is on its way.
+pub struct Turns {
+    is_needed: bool,
+    playlists: watch::Sender<usize>,
+}
+
+impl Turns {
+    /// Without a need for them everybody's turn is at once.
+    pub fn new(is_needed: bool) -> Self {
+        Self {
+            is_needed,
+            playlists: watch::Sender::new(0),
+        }
+    }
+
+    /// The answer with a playlist, which others wait for.
+    pub async fn playlist<T>(&self, answer: impl Future<Output = T>) -> T {
+        let _turn = Turn::begin(&self.playlists);
+        answer.await
+    }
+
+    /// Returns when anything else may be answered.
+    pub async fn others(&self) {
+        if self.is_needed {
+            let mut playlists = self.playlists.subscribe();
+            let none = playlists.wait_for(|count| *count == 0);
+            // An origin that answers nothing is no reason to play nothing.
+            let _ = tokio::time::timeout(PATIENCE, none).await;
+        }
+    }
+}
+
+struct Turn<'a>(&'a watch::Sender<usize>);
+
+impl<'a> Turn<'a> {
+    fn begin(playlists: &'a watch::Sender<usize>) -> Self {
+        playlists.send_modify(|count| *count += 1);
+        Self(playlists)
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count -= 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::{Pin, pin};
+    use std::task::{Context, Waker};
+
+    use tokio::sync::oneshot;
+    use tokio::time::Instant;
+
+    use super::*;
+
+    /// Runs on a clock that goes on where all wait.
+    fn on_a_paused_clock(test: impl Future<Output = ()>) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .expect("a runtime");
+        runtime.block_on(test);
+    }
+
+    fn is_ready<T>(future: Pin<&mut impl Future<Output = T>>) -> bool {
+        future
+            .poll(&mut Context::from_waker(Waker::noop()))
+            .is_ready()
+    }
+
+    #[test]
+    fn only_versions_that_may_abort_need_turns() {
+        for (version, expected) in [
+            ((1, 22, 12, 0), false),
+            ((1, 24, 0, 0), true),
+            ((1, 26, 2, 0), true),
+            ((1, 26, 8, 0), true),
+            ((1, 26, 9, 0), false),
+            ((1, 27, 2, 0), true),
+            ((1, 27, 50, 0), false),
+            ((1, 28, 8, 0), false),
+            ((2, 0, 0, 0), false),
+        ] {
+            assert_eq!(is_needed("hlsdemux2", version), expected, "{version:?}");
+            assert!(!is_needed("hlsdemux", version), "{version:?}");
+        }
+    }
+
+    #[test]
+    fn others_wait_for_each_playlist() {
+        on_a_paused_clock(async {
+            let turns = Turns::new(true);
+            turns.others().await;
+            let (end_one, one) = oneshot::channel::<()>();
+            let (end_two, two) = oneshot::channel::<()>();
+            let (mut one, mut two) = (pin!(turns.playlist(one)), pin!(turns.playlist(two)));
+            assert!(!is_ready(one.as_mut()));
+            assert!(!is_ready(two.as_mut()));
+            let mut others = pin!(turns.others());
+            assert!(!is_ready(others.as_mut()));
+            end_one.send(()).expect("it waits");
+            assert!(is_ready(one.as_mut()));
+            assert!(!is_ready(others.as_mut()));
+            drop(end_two);
+            assert!(is_ready(two.as_mut()));
+            assert!(is_ready(others.as_mut()));
+        });
+    }
+
+    #[test]
+    fn playlist_that_nobody_waits_for_any_more_is_none() {
+        on_a_paused_clock(async {
+            let turns = Turns::new(true);
+            let waiting = turns.playlist(std::future::pending::<()>());
+            {
+                let mut waiting = Box::pin(waiting);
+                assert!(!is_ready(waiting.as_mut()));
+            }
+            assert!(is_ready(pin!(turns.others())));
+        });
+    }
+
+    #[test]
+    fn playlist_that_never_comes_ends_no_film() {
+        on_a_paused_clock(async {
+            let turns = Turns::new(true);
+            let mut hanging = pin!(turns.playlist(std::future::pending::<()>()));
+            assert!(!is_ready(hanging.as_mut()));
+            let begun = Instant::now();
+            turns.others().await;
+            assert_eq!(begun.elapsed(), PATIENCE);
+        });
+    }
+
+    #[test]
+    fn nobody_waits_without_a_need() {
+        on_a_paused_clock(async {
+            let turns = Turns::new(false);
+            let mut hanging = pin!(turns.playlist(std::future::pending::<()>()));
+            assert!(!is_ready(hanging.as_mut()));
+            assert!(is_ready(pin!(turns.others())));
+        });
+    }
+}
