@@ -39,6 +39,8 @@ enum Way {
     /// AAMP's order of work: the token is asked for when the stream brings its init data, and the licence when the token is here.
     /// Segments come meanwhile.
     InOrder,
+    /// `hlsdrmdemux` asks when going to PAUSED, where by itself it waits for a key.
+    AtOnce,
     /// The application takes an element of its own to PAUSED when it opens the URI.
     Warmed,
     /// The viewer has been on another channel before.
@@ -96,9 +98,14 @@ const CONTESTANTS: [Contestant; 9] = [
     contestant("playbin3, second tune", Player::Playbin3, Way::Second),
 ];
 
-const HLS_CONTESTANTS: [Contestant; 5] = [
+const HLS_CONTESTANTS: [Contestant; 6] = [
     contestant("no token", Player::Playbin3Hls, Way::WithoutToken),
     contestant("token, cold", Player::Playbin3Hls, Way::Plain),
+    contestant(
+        "token, cold, `prefetch=true`",
+        Player::Playbin3Hls,
+        Way::AtOnce,
+    ),
     contestant(
         "token, cold, EXT-X-SESSION-KEY",
         Player::Playbin3SessionKeys,
@@ -180,7 +187,11 @@ impl Contestant {
         let mut config = gst::Context::new("session-token-config", true);
         let fields = config.make_mut().structure_mut();
         fields.set("location", new_session(&headend));
-        fields.set("prefetch", self.way != Way::InOrder);
+        match self.way {
+            Way::AtOnce => fields.set("prefetch", true),
+            Way::InOrder => fields.set("prefetch", false),
+            _ => {}
+        }
         let mut most_licenses = 1;
         if self.player.is_hls() {
             // The playlists name a key each, and no license server. Picture and sound share a

@@ -147,9 +147,7 @@ impl HlsDrmDemux {
             hosts: settings.hosts(&asked_for, &base)?,
             allow_cleartext: settings.allow_cleartext,
         };
-        // A second first playlist, after a flush, has the element that the first one had.
-        let before = lock(&self.state).tokens.clone();
-        let tokens = before.unwrap_or_else(|| Arc::new(ChildTokens::new(self.obj().upcast_ref())));
+        let tokens = self.tokens();
         let host = Arc::new(Element {
             demuxer: self.obj().downgrade(),
             tokens: tokens.clone(),
@@ -164,7 +162,6 @@ impl HlsDrmDemux {
             }
             // Before the work begins, which ends when this is closed.
             state.server = Some(server.clone());
-            state.tokens = Some(tokens.clone());
             state.first_url = Some(first_url);
         }
         let playlist = server.first(&manifest, &url, &base)?;
@@ -311,6 +308,21 @@ impl HlsDrmDemux {
         }
         lock(&self.state).inner = Some(inner);
         Ok(())
+    }
+
+    /// One for all first playlists, of which a flush may bring another one.
+    fn tokens(&self) -> Arc<ChildTokens> {
+        let obj = self.obj();
+        let new = || Arc::new(ChildTokens::new(obj.upcast_ref()));
+        lock(&self.state).tokens.get_or_insert_with(new).clone()
+    }
+
+    /// Begins to fetch the token before there is a playlist, where the settings say so.
+    fn prefetch(&self) {
+        let settings = self.settings.completed(self.obj().upcast_ref());
+        if settings.is_ok_and(|settings| settings.prefetch) {
+            self.tokens().begin();
+        }
     }
 
     fn add_stream(&self, pad: &gst::Pad) {
@@ -491,6 +503,9 @@ impl ElementImpl for HlsDrmDemux {
         {
             lock(&self.state).is_closing = false;
             self.build_inner()?;
+        }
+        if transition == gst::StateChange::ReadyToPaused {
+            self.prefetch();
         }
         let is_end = transition == gst::StateChange::PausedToReady;
         if is_end {

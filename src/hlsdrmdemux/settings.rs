@@ -72,6 +72,7 @@ pub struct Settings {
     /// Hosts, as they were written.
     token_hosts: Option<String>,
     pub allow_cleartext: bool,
+    pub prefetch: bool,
 }
 
 impl Settings {
@@ -104,6 +105,11 @@ impl Settings {
                     .blurb("Send the session token over http to other hosts than this one")
                     .mutable_ready()
                     .build(),
+                glib::ParamSpecBoolean::builder("prefetch")
+                    .nick("Prefetch")
+                    .blurb("Fetch the session token when going to PAUSED, also for what turns out to be in the clear, instead of when the first playlist names a key")
+                    .mutable_ready()
+                    .build(),
             ]
         });
         PROPERTIES.as_ref()
@@ -133,6 +139,7 @@ impl Settings {
             "key-request-token" => self.key_request_token.to_value(),
             "token-hosts" => self.token_hosts.to_value(),
             "allow-cleartext" => self.allow_cleartext.to_value(),
+            "prefetch" => self.prefetch.to_value(),
             _ => self.connection_speed.to_value(),
         }
     }
@@ -145,6 +152,7 @@ impl Configured for Settings {
             "key-request-token" => self.key_request_token = value.get().unwrap_or_default(),
             "token-hosts" => self.token_hosts = text(value),
             "allow-cleartext" => self.allow_cleartext = value.get().unwrap_or_default(),
+            "prefetch" => self.prefetch = value.get().unwrap_or_default(),
             _ => self.connection_speed = value.get().unwrap_or_default(),
         }
     }

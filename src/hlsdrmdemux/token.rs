@@ -47,9 +47,14 @@ impl ChildTokens {
         let is_plugged = gst::ElementFactory::find(FACTORY)
             .is_some_and(|factory| factory.rank() >= gst::Rank::MARGINAL);
         if is_plugged {
-            // It fails where the bin stops, and for what the element itself has told.
-            let _ = self.child();
+            self.begin();
         }
+    }
+
+    /// Begins to fetch the token, as somebody has asked for it.
+    pub fn begin(&self) {
+        // It fails where the bin stops, and for what the element itself has told.
+        let _ = self.child();
     }
 
     fn child(&self) -> Result<SessionToken, Failure> {

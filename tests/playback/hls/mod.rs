@@ -5,6 +5,7 @@
 mod bad;
 mod field;
 mod live;
+mod prefetch;
 mod requests;
 mod streams;
 mod unprotected;

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! A box that is told so asks for the token before a playlist names a key.
+
+use gst::prelude::*;
+use headend::Auth;
+
+use super::{raise, with_licences};
+use crate::operator::Operator;
+use crate::player::{Player, in_both_players};
+use crate::programme::Programme;
+use crate::reference::assert_played;
+use crate::show::Setup;
+
+const CLEAR: &str = "/hls/clear/master.m3u8";
+
+/// What a clear film makes of it.
+#[track_caller]
+fn assert_clear_film_plays(operator: &Operator, player: Player, prefetch: Option<bool>) {
+    raise();
+    let mut setup = Setup::new(player, operator).uri(operator.url(CLEAR));
+    if let Some(prefetch) = prefetch {
+        setup = setup.config("prefetch", prefetch);
+    }
+    let (_, ended) = setup.play();
+    ended.assert_well();
+}
+
+in_both_players! {
+    fn clear_film_asks_nobody_unless_told(player: Player) {
+        for prefetch in [None, Some(false)] {
+            let operator = Operator::start();
+            assert_clear_film_plays(&operator, player, prefetch);
+            operator.assert_asked(0, 0);
+        }
+    }
+
+    fn clear_film_asks_where_told(player: Player) {
+        let operator = Operator::start();
+        assert_clear_film_plays(&operator, player, Some(true));
+        operator.wait_for_token_requests(1);
+        operator.assert_asked(1, 0);
+    }
+
+    fn clear_film_plays_where_the_token_is_refused(player: Player) {
+        let operator = Operator::start();
+        operator.set_auth(Auth::Reply {
+            status: 403,
+            content_type: "application/problem+json".to_owned(),
+            body: r#"{"title":"No subscription"}"#.to_owned(),
+        });
+        assert_clear_film_plays(&operator, player, Some(true));
+        operator.wait_for_token_requests(1);
+    }
+
+    fn clear_film_plays_where_the_token_hangs(player: Player) {
+        let operator = Operator::start();
+        operator.set_auth(Auth::Hang);
+        assert_clear_film_plays(&operator, player, Some(true));
+        operator.release();
+    }
+
+    fn protected_film_asks_once(player: Player) {
+        raise();
+        let operator = Operator::start_for(Programme::HlsCenc);
+        let setup = with_licences(Setup::new(player, &operator), &operator);
+        let (show, ended) = setup.config("prefetch", true).play();
+        assert_played(&show, &ended, operator.kinds());
+        assert_eq!(operator.token_requests().len(), 1);
+    }
+}
+
+#[test]
+fn token_is_asked_for_before_there_is_a_playlist() {
+    let operator = Operator::start();
+    let mut context = gst::Context::new("session-token-config", true);
+    let fields = context.make_mut().structure_mut();
+    fields.set("location", operator.location());
+    fields.set("prefetch", true);
+    let element = gst::ElementFactory::make("hlsdrmdemux")
+        .build()
+        .expect("the plugin has it");
+    element.set_context(&context);
+    element.set_state(gst::State::Paused).expect("it starts");
+    operator.wait_for_token_requests(1);
+    element.set_state(gst::State::Null).expect("it stops");
+    operator.assert_asked(1, 0);
+}
