@@ -64,8 +64,12 @@ fn assert_end_plays(
     played.show.start();
     during();
     let (_, minor, ..) = gst::version();
-    let expected =
-        PICTURES * (segments - 1 - usize::from(player == Player::Playbin3 && minor >= 24));
+    // Without an end the newer demuxer holds back the last picture of an MPEG-TS, and so does the
+    // parser.
+    let mut expected = PICTURES * (segments - 1);
+    if player == Player::Playbin3 && minor >= 24 {
+        expected -= PICTURES + 2;
+    }
     played.tap.wait_for(PATIENCE, |passed| {
         passed.at(Place::DecoderOf(Medium::Picture)).len() >= expected
     });
@@ -99,6 +103,11 @@ fn assert_outlives_token(player: Player, segments: usize) {
             requests.any(|request| request.name == name && request.status == Some(200))
         }));
         operator.revoke();
+        // The newer demuxer of 1.26 does not play all of it, but reads each playlist.
+        assert!(operator.wait_for(PATIENCE, |record| {
+            let given = record.key_requests();
+            given.filter(|one| one.status == Some(200)).count() >= segments
+        }));
     });
     let requests = operator.key_requests();
     let refused = requests
