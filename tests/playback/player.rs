@@ -2,6 +2,9 @@
 
 //! The players, and how each is made.
 
+#[path = "warnings.rs"]
+pub mod warnings;
+
 use std::sync::OnceLock;
 
 use gst::prelude::*;
@@ -166,7 +169,7 @@ fn link_later(bin: &gst::Bin, link: Link) {
 pub fn init() {
     static INIT: OnceLock<()> = OnceLock::new();
     INIT.get_or_init(|| {
-        crate::warnings::take_over();
+        warnings::take_over();
         gst::init().expect("GStreamer starts");
         gstsessiontoken::plugin_register_static().expect("the plugin registers");
         gst::ElementFactory::find("sessiontoken")

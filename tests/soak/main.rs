@@ -41,7 +41,6 @@ mod script;
 mod show;
 mod stage;
 
-use gst::glib;
 use gst::prelude::*;
 
 use apart::Readings;
@@ -163,7 +162,7 @@ fn child_that_plays() {
 /// Has the tracer say what is left.
 fn shut_down() {
     // It does so with a warning of GLib's too.
-    glib::log_set_always_fatal(glib::LogLevels::LEVEL_ERROR);
+    player::warnings::expect();
     // SAFETY: there are no objects of GStreamer's left here, and nobody uses it after this.
     unsafe { gst::deinit() };
 }

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The tests end where GLib warns of something, but for what is known.
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::Command;
+
+use gst::glib;
+
+use crate::child::run;
+use crate::player::warnings::RACE;
+
+/// The name of the variable with what a process of its own warns of.
+const TEXT: &str = "TEST_WARNING";
+
+/// In a process of its own, which this text is warned of in.
+#[track_caller]
+fn assert_ends(warning: &str, ends: bool) {
+    let own = std::env::current_exe().expect("this program");
+    let output = run(Command::new(own)
+        .args([
+            "--exact",
+            "fatal_warnings::in_a_process_of_its_own",
+            "--ignored",
+        ])
+        .args(["--nocapture"])
+        .env("G_DEBUG", "fatal_warnings")
+        .env(TEXT, warning));
+    assert_eq!(output.status.signal().is_some(), ends, "{output:?}");
+    assert_eq!(output.status.success(), !ends, "{output:?}");
+    assert!(output.stderr.contains(warning), "{output:?}");
+    assert!(output.stderr.contains("g_logv"), "no backtrace: {output:?}");
+}
+
+#[test]
+#[ignore = "the others run it"]
+fn in_a_process_of_its_own() {
+    let Ok(text) = std::env::var(TEXT) else {
+        return;
+    };
+    crate::player::init();
+    glib::g_warning!("GStreamer", "{text}");
+}
+
+#[test]
+fn a_warning_ends_the_tests() {
+    assert_ends(
+        "Sticky event misordering, got 'segment' before 'caps'",
+        true,
+    );
+}
+
+#[test]
+fn a_race_of_ghost_pads_is_told_alone() {
+    assert_ends(&format!("<src_0:proxypad1> {RACE}"), false);
+}
