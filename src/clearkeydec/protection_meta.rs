@@ -94,7 +94,8 @@ impl Protection {
                 let table = info
                     .get::<gst::Buffer>("subsamples")
                     .map_err(|_| "a sample has subsamples and no table of them")?;
-                if table.size() != count as usize * 6 {
+                // In 64 bits, where no count runs over.
+                if table.size() as u64 != 6 * u64::from(count) {
                     return Err(
                         "a sample's subsample table has another size than `subsample_count` says",
                     );

@@ -453,6 +453,8 @@ fn a_sample_that_contradicts_itself_ends_the_stream_with_what_is_wrong_with_it()
         (lying(1), "`subsample_count`"),
         (lying(3), "`subsample_count`"),
         (lying(u32::MAX), "`subsample_count`"),
+        // Six times that is the size of the table in 32 bits.
+        (lying(0x8000_0002), "`subsample_count`"),
         (beyond(&[(1, 64)]), "cover 65 bytes of a sample that has 64"),
         (beyond(&[(65, 0)]), "cover 65 bytes of a sample that has 64"),
         (

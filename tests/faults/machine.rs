@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
 
 use crate::rig::PATIENCE;
 
@@ -109,7 +109,7 @@ impl Machine {
 /// All file descriptors that a process may have, until this is dropped.
 pub struct Exhausted {
     held: Vec<File>,
-    limits: (u64, u64),
+    limits: (rlim_t, rlim_t),
 }
 
 impl Exhausted {
@@ -160,7 +160,7 @@ impl Drop for Exhausted {
     }
 }
 
-fn descriptors() -> Vec<u64> {
+fn descriptors() -> Vec<rlim_t> {
     let entries = fs::read_dir("/proc/self/fd").expect("the process's descriptors");
     let names = entries.map(|entry| entry.expect("an entry").file_name());
     names

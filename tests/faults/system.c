@@ -17,7 +17,6 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -65,38 +64,125 @@ offset_of (clockid_t clock)
   }
 }
 
-int
-clock_gettime (clockid_t clock, struct timespec *now)
+/* The time in 64 bits, as the kernel has it. */
+struct moment {
+  int64_t seconds;
+  int64_t nanoseconds;
+};
+
+static int
+look (clockid_t clock, struct moment *now)
 {
+#ifdef SYS_clock_gettime64
+  int read = (int) syscall (SYS_clock_gettime64, clock, now);
+#else
   int read = (int) syscall (SYS_clock_gettime, clock, now);
+#endif
 
   if (read == 0)
-    now->tv_sec += offset_of (clock);
+    now->seconds += offset_of (clock);
+  return read;
+}
+
+/*
+ * C libraries of 32-bit systems have each of these twice, for programs that were built with a time
+ * of 32 bits and of 64. The compiler may have another name behind each one's declaration, so each
+ * has the very symbol here.
+ */
+#define NAMED(symbol) __asm__ (symbol) __attribute__ ((visibility ("default"), used))
+
+struct long_time {
+  long seconds;
+  long fraction;
+};
+
+static int
+tell_long (clockid_t clock, long unit, struct long_time *to)
+{
+  struct moment now = { 0, 0 };
+  int read = look (clock, &now);
+
+  if (read == 0) {
+    to->seconds = (long) now.seconds;
+    to->fraction = (long) (now.nanoseconds / unit);
+  }
+  return read;
+}
+
+int own_clock_gettime (clockid_t clock, struct long_time *to) NAMED ("clock_gettime");
+int own_gettimeofday (struct long_time *to, void *zone) NAMED ("gettimeofday");
+long own_time (long *to) NAMED ("time");
+
+int
+own_clock_gettime (clockid_t clock, struct long_time *to)
+{
+  return tell_long (clock, 1, to);
+}
+
+int
+own_gettimeofday (struct long_time *to, void *zone)
+{
+  (void) zone;
+  return tell_long (CLOCK_REALTIME, 1000, to);
+}
+
+long
+own_time (long *to)
+{
+  struct long_time now = { 0, 0 };
+
+  tell_long (CLOCK_REALTIME, 1, &now);
+  if (to)
+    *to = now.seconds;
+  return now.seconds;
+}
+
+#ifdef SYS_clock_gettime64
+struct wide_time {
+  int64_t seconds;
+  int32_t fraction;
+  int32_t padding;
+};
+
+int wide_clock_gettime (clockid_t clock, struct wide_time *to) NAMED ("__clock_gettime64");
+int wide_gettimeofday (struct moment *to, void *zone) NAMED ("__gettimeofday64");
+int64_t wide_time (int64_t *to) NAMED ("__time64");
+
+int
+wide_clock_gettime (clockid_t clock, struct wide_time *to)
+{
+  struct moment now = { 0, 0 };
+  int read = look (clock, &now);
+
+  if (read == 0) {
+    to->seconds = now.seconds;
+    to->fraction = (int32_t) now.nanoseconds;
+    to->padding = 0;
+  }
   return read;
 }
 
 int
-gettimeofday (struct timeval *restrict now, void *restrict zone)
+wide_gettimeofday (struct moment *to, void *zone)
 {
-  struct timespec wall;
+  int read = look (CLOCK_REALTIME, to);
 
   (void) zone;
-  clock_gettime (CLOCK_REALTIME, &wall);
-  now->tv_sec = wall.tv_sec;
-  now->tv_usec = wall.tv_nsec / 1000;
-  return 0;
+  to->nanoseconds /= 1000;
+  return read;
 }
 
-time_t
-time (time_t * now)
+int64_t
+wide_time (int64_t *to)
 {
-  struct timespec wall;
+  struct moment now = { 0, 0 };
 
-  clock_gettime (CLOCK_REALTIME, &wall);
-  if (now)
-    *now = wall.tv_sec;
-  return wall.tv_sec;
+  look (CLOCK_REALTIME, &now);
+  if (to)
+    *to = now.seconds;
+  return now.seconds;
 }
+#endif
 
 int
 getaddrinfo (const char *restrict node, const char *restrict service,

@@ -26,16 +26,18 @@ impl Wanted {
 
     fn parse(header: &str, length: usize) -> Option<Self> {
         let (first, last) = header.strip_prefix("bytes=")?.split_once('-')?;
+        // Numbers beyond what this machine can address are numbers too.
+        let place = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
         let range = if first.is_empty() {
-            length.saturating_sub(number(last)?)..length
+            length.saturating_sub(place(number(last)?))..length
         } else if last.is_empty() {
-            number(first)?..length
+            place(number(first)?)..length
         } else {
             let (first, last) = (number(first)?, number(last)?);
             if last < first {
                 return None;
             }
-            first..last.saturating_add(1).min(length)
+            place(first)..place(last).saturating_add(1).min(length)
         };
         Some(if range.is_empty() {
             Self::Nothing
@@ -46,7 +48,7 @@ impl Wanted {
 }
 
 /// A number of digits alone; the standard library would allow a sign as well.
-fn number(digits: &str) -> Option<usize> {
+fn number(digits: &str) -> Option<u64> {
     digits
         .bytes()
         .all(|byte| byte.is_ascii_digit())
