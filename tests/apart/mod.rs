@@ -7,7 +7,7 @@
 
 #![allow(dead_code, reason = "each test program takes what it needs")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -137,6 +137,8 @@ impl Readings {
         }
     }
 
+    /// Those that lead anywhere. GLib's network monitor, which newer libsoups begin, listens to the
+    /// kernel on another one for good.
     pub fn sockets(&self) -> usize {
         self.descriptors.get("socket").copied().unwrap_or_default()
     }
@@ -174,15 +176,28 @@ fn threads() -> Vec<String> {
 /// What this process's descriptors are, without their numbers.
 fn descriptors() -> Vec<String> {
     let open = fs::read_dir("/proc/self/fd").expect("Linux");
+    let to_kernel = netlink_sockets();
     open.filter_map(|entry| fs::read_link(entry.expect("an entry").path()).ok())
         .map(|target| target.to_string_lossy().into_owned())
         .map(|target| match target.split_once(":[") {
+            Some(("socket", number)) if to_kernel.contains(number.trim_end_matches(']')) => {
+                "netlink socket".to_owned()
+            }
             Some((kind, _)) => kind.to_owned(),
             None => target,
         })
         // The one through which this is read.
         .filter(|target| !target.starts_with("/proc/"))
         .collect()
+}
+
+/// The numbers of the system's sockets to the kernel.
+fn netlink_sockets() -> BTreeSet<String> {
+    let table = fs::read_to_string("/proc/self/net/netlink").unwrap_or_default();
+    let numbers = table
+        .lines()
+        .filter_map(|line| line.split_whitespace().last());
+    numbers.map(str::to_owned).collect()
 }
 
 /// The memory that is this process's own, without that of files, in KiB.
