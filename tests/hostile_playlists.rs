@@ -18,6 +18,9 @@ use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 
 mod apart;
+#[allow(dead_code, reason = "the rest is for other tests")]
+#[path = "playback/warnings.rs"]
+mod warnings;
 
 /// The largest playlist that is read.
 const LARGEST: usize = 16 * 1024 * 1024;
@@ -280,6 +283,7 @@ fn forget_peak() {
 }
 
 fn player() -> gst::Element {
+    warnings::take_over();
     gst::init().expect("GStreamer starts");
     gstsessiontoken::plugin_register_static().expect("the plugin registers");
     let factory = gst::ElementFactory::find("hlsdrmdemux").expect("the plugin has it");
