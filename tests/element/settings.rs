@@ -316,11 +316,23 @@ fn one_context_configures_both_elements_and_each_takes_what_is_its() {
     decryptor.set_state(gst::State::Null).expect("it stops");
 }
 
+/// This program, by the emulator that `scripts/test-arm` runs it with.
+fn own_program() -> Command {
+    let own = std::env::current_exe().expect("the test's own program");
+    match std::env::var_os("TEST_EMULATOR") {
+        Some(emulator) => {
+            let mut command = Command::new(emulator);
+            command.arg(own);
+            command
+        }
+        None => Command::new(own),
+    }
+}
+
 /// Runs one of the tests below in a process whose environment says this, and with everything logged
 /// that GStreamer can log.
 fn with_environment(test: &str, configuration: &str) -> (Output, String) {
-    let program = std::env::current_exe().expect("the test's own program");
-    let output = Command::new(program)
+    let output = own_program()
         .args(["--exact", test, "--ignored", "--nocapture"])
         .args(["--test-threads", "1"])
         .env(VARIABLE, configuration)
@@ -387,7 +399,7 @@ fn child_that_is_refused() {
 fn the_context_wins_over_the_environment() {
     let (theirs, ours) = (headend(Auth::Grant), headend(Auth::Grant));
     // The child is told the context's location by way of a field that only it looks at.
-    let output = Command::new(std::env::current_exe().expect("the test's own program"))
+    let output = own_program()
         .args(["--exact", "settings::child_with_a_context", "--ignored"])
         .env(
             VARIABLE,

@@ -33,10 +33,10 @@ use crate::samples::picture;
 use raw_server::{RawServer, Script, Step};
 
 /// Milliseconds for servers that answer. Nothing takes as long.
-const PLENTY: u32 = 10_000;
+const PLENTY: u32 = 30_000;
 
 /// Milliseconds for servers that do not.
-const SHORT: u32 = 400;
+const SHORT: u32 = 1000;
 
 /// Milliseconds after the deadline within which the failure is there.
 const GRACE: u32 = 1000;
