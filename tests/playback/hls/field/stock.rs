@@ -8,8 +8,8 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::mpsc::{self, Sender};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -26,11 +26,14 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// What an answer of the process begins with.
 const ANSWER: &str = "answer: ";
 
+/// Who waits for which answer, as long as the process runs.
+type Waiting = Arc<Mutex<Option<HashMap<u32, Sender<String>>>>>;
+
 /// The process: it takes a line with number, player, file and URI, and answers with the number
 /// and an error, if there was one.
 struct Process {
     orders: Mutex<ChildStdin>,
-    waiting: Arc<Mutex<HashMap<u32, Sender<String>>>>,
+    waiting: Waiting,
 }
 
 impl Process {
@@ -45,7 +48,7 @@ impl Process {
             .spawn()
             .expect("this program runs");
         let orders = Mutex::new(child.stdin.take().expect("piped"));
-        let waiting = Arc::<Mutex<HashMap<u32, Sender<String>>>>::default();
+        let waiting: Waiting = Arc::new(Mutex::new(Some(HashMap::new())));
         let answers = BufReader::new(child.stderr.take().expect("piped"));
         let known = waiting.clone();
         thread::spawn(move || {
@@ -59,28 +62,71 @@ impl Process {
                     continue;
                 };
                 let number = number.parse().expect("a number");
-                if let Some(answer) = known.lock().expect("no panic").remove(&number) {
+                let mut known = known.lock().expect("no panic");
+                let answer = known.as_mut().and_then(|known| known.remove(&number));
+                if let Some(answer) = answer {
                     // The test may have failed meanwhile.
                     let _ = answer.send(error.to_owned());
                 }
             }
+            // Who waits is told by the end of the channel.
+            known.lock().expect("no panic").take();
             // It ends when this process does, whose end of the pipe closes.
             let _ = child.wait();
         });
         Self { orders, waiting }
+    }
+
+    /// The one that runs, or a new one.
+    fn running() -> Arc<Self> {
+        static RUNNING: Mutex<Option<Arc<Process>>> = Mutex::new(None);
+        let mut running = RUNNING.lock().expect("no panic");
+        let runs = running
+            .take()
+            .filter(|process| process.waiting.lock().expect("no panic").is_some());
+        let process = runs.unwrap_or_else(|| Arc::new(Self::start()));
+        *running = Some(process.clone());
+        process
+    }
+
+    /// Has it do this. Nothing, where it has ended.
+    fn order(&self, number: u32, order: &str) -> Option<String> {
+        let (answer, answers) = mpsc::channel();
+        self.waiting
+            .lock()
+            .expect("no panic")
+            .as_mut()?
+            .insert(number, answer);
+        let written = self
+            .orders
+            .lock()
+            .expect("no panic")
+            .write_all(order.as_bytes());
+        written.ok()?;
+        match answers.recv_timeout(2 * PATIENCE) {
+            Ok(answer) => Some(answer),
+            Err(RecvTimeoutError::Disconnected) => None,
+            Err(RecvTimeoutError::Timeout) => panic!("the stock player does not end"),
+        }
     }
 }
 
 /// What hlsdemux2 of 1.22 says where a film comes to its end before the player has taken its pads.
 const TOO_SOON: &str = "Couldn't download fragments";
 
-/// What a stock player makes of this URI. It is asked again where its demuxer was too quick for it.
+/// What the process says that has ended: hlsdemux2 of 1.26.2 aborts now and then, in the clear too.
+const ENDED: &str = "the process of the stock players has ended";
+
+/// What a stock player makes of this URI. It is asked again where its demuxer was too quick for it,
+/// or has ended the process.
 #[track_caller]
 pub fn play(player: Player, uri: &str) -> Result<Passed, String> {
     let mut result = play_once(player, uri);
-    for _ in 0..3 {
+    for _ in 0..7 {
         match &result {
-            Err(error) if error.starts_with(TOO_SOON) => result = play_once(player, uri),
+            Err(error) if error.starts_with(TOO_SOON) || error == ENDED => {
+                result = play_once(player, uri);
+            }
             _ => break,
         }
     }
@@ -90,31 +136,17 @@ pub fn play(player: Player, uri: &str) -> Result<Passed, String> {
 /// What one does the first time.
 #[track_caller]
 fn play_once(player: Player, uri: &str) -> Result<Passed, String> {
-    static PROCESS: OnceLock<Process> = OnceLock::new();
     static NUMBERS: AtomicU32 = AtomicU32::new(0);
-    let process = PROCESS.get_or_init(Process::start);
     let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
     let file = scratch().join(format!("stock-{number}"));
-    let (answer, answers) = mpsc::channel();
-    process
-        .waiting
-        .lock()
-        .expect("no panic")
-        .insert(number, answer);
     let player = match player {
         Player::Playbin => "playbin",
         Player::Playbin3 => "playbin3",
         Player::WrittenOut => unreachable!("HLS plays in players"),
     };
     let order = format!("{number} {player} {} {uri}\n", file.display());
-    let mut orders = process.orders.lock().expect("no panic");
-    orders
-        .write_all(order.as_bytes())
-        .expect("the process reads");
-    drop(orders);
-    let error = answers
-        .recv_timeout(2 * PATIENCE)
-        .expect("the process answers");
+    let answer = Process::running().order(number, &order);
+    let error = answer.ok_or(ENDED)?;
     match error.is_empty() {
         true => {
             let text = fs::read_to_string(&file).expect("what has passed");
