@@ -35,10 +35,11 @@ use gst::prelude::*;
 use gst::subclass::prelude::*;
 use once_cell::sync::Lazy;
 
+use super::inside::Inside;
 use super::keys::KeyPolicy;
 use super::playlists::MAX_PLAYLIST;
 use super::presentation::{Host, Verdict};
-use super::server::{Server, reads_one_map};
+use super::server::Server;
 use super::settings::Settings;
 use super::source;
 use super::token::ChildTokens;
@@ -152,7 +153,7 @@ impl HlsDrmDemux {
             demuxer: self.obj().downgrade(),
             tokens: tokens.clone(),
         });
-        let server = Server::start(source, &self.inside(), policy, tokens.clone(), host)?;
+        let server = Server::start(source, self.inside(), policy, tokens.clone(), host)?;
         let server = Arc::new(server);
         let first_url = server.first_url(&url)?;
         {
@@ -191,7 +192,7 @@ impl HlsDrmDemux {
             return false;
         };
         let first_url = lock(&self.state).first_url.clone();
-        let first_url = first_url.filter(|_| reads_one_map(&self.inside()));
+        let first_url = first_url.filter(|_| self.inside().reads_one_map);
         if let Some(first_url) = &first_url {
             uri.set_uri(first_url.as_str());
         }
@@ -235,11 +236,12 @@ impl HlsDrmDemux {
         messages::post_error(self.obj().upcast_ref(), failure);
     }
 
-    /// The name of the demuxer inside.
-    fn inside(&self) -> glib::GString {
+    /// What there is to know of the demuxer inside.
+    fn inside(&self) -> Inside {
         let inner = lock(&self.state).inner.clone();
         let factory = inner.and_then(|inner| inner.factory());
-        factory.map(|factory| factory.name()).unwrap_or_default()
+        let name = factory.map(|factory| factory.name()).unwrap_or_default();
+        Inside::of(&name, gst::version())
     }
 
     /// The demuxer for this place: the newer one where whoever is around takes streams.

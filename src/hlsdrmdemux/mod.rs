@@ -9,6 +9,7 @@ mod box_table;
 mod connections;
 mod imp;
 mod init_segments;
+mod inside;
 mod keys;
 mod paths;
 mod playlists;

@@ -22,13 +22,14 @@ use url::Url;
 
 use super::connections::{Connection, Connections};
 use super::init_segments;
+use super::inside::Inside;
 use super::keys::{KeyPolicy, KeyStore, TokenSource};
 use super::paths::Resource;
 use super::playlists;
 use super::presentation::{Host, Presentation, Refusal, Verdict};
 use super::segments;
 use super::troubles::{Troubles, complain, end};
-use super::turns::{self, Turns};
+use super::turns::Turns;
 use super::url_map::PresentationMap;
 use crate::failure::{Failure, Kind};
 use crate::http::Source;
@@ -72,14 +73,14 @@ struct Shared {
 }
 
 impl Server {
-    /// Starts one on a port of the system's choice, for the stock demuxer of this name.
+    /// Starts one on a port of the system's choice, for a stock demuxer with these ways.
     ///
     /// # Errors
     ///
     /// `Transient` where the system has no thread, socket or port left.
     pub fn start(
         source: Source,
-        demuxer: &str,
+        inside: Inside,
         policy: KeyPolicy,
         tokens: Arc<dyn TokenSource>,
         host: Arc<dyn Host>,
@@ -96,8 +97,8 @@ impl Server {
             tokio::net::TcpListener::from_std(listener).map_err(no_socket)?
         };
         let origin = format!("http://127.0.0.1:{port}");
-        let map = PresentationMap::new(origin, reads_one_map(demuxer))?;
-        let turns = Turns::new(turns::is_needed(demuxer, gst::version()));
+        let map = PresentationMap::new(origin, inside.reads_one_map)?;
+        let turns = Turns::new(inside.may_abort);
         let keys = KeyStore::new(source.clone(), policy, tokens);
         let shared = Arc::new(Shared {
             presentation: Arc::new(Presentation::new(source, map, keys, host, turns)),
@@ -159,12 +160,6 @@ impl Server {
     pub fn was_asked(&self) -> bool {
         self.shared.was_asked.load(Ordering::Relaxed)
     }
-}
-
-/// Whether the demuxer of this name reads an init segment only at the beginning of a rendition and
-/// after a seek (`need_header` in `gstadaptivedemux.c`).
-pub fn reads_one_map(demuxer: &str) -> bool {
-    demuxer == "hlsdemux"
 }
 
 async fn accept(listener: tokio::net::TcpListener, shared: Weak<Shared>) {

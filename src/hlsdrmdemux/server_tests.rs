@@ -75,7 +75,7 @@ impl Fixture {
         let source = Source::new(urls, Vec::new(), &[], Trust::default());
         let server = Server::start(
             source,
-            "hlsdemux2",
+            Inside::of("hlsdemux2", (1, 22, 0, 0)),
             policy,
             Arc::new(NoTokens),
             Arc::new(host),

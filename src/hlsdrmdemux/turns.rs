@@ -10,19 +10,6 @@ use tokio::sync::watch;
 /// How long anything waits for playlists.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Whether the demuxer of this name may end the whole process. It starts the renditions again where
-/// the first buffer behind a discontinuity comes, also one that waits for its playlist, and finds a
-/// call that it did not expect where that comes next (`g_assert (stream->pending_cb_id == 0)` in
-/// `gst_adaptive_demux2_stream_mark_prepared`, from 1.24.0 on, until 1.26.9 and 1.28.0).
-pub fn is_needed(factory: &str, version: (u32, u32, u32, u32)) -> bool {
-    let (major, minor, micro, _) = version;
-    let version = (major, minor, micro);
-    factory == "hlsdemux2"
-        && [((1, 23, 0)..(1, 26, 9)), ((1, 27, 0)..(1, 27, 50))]
-            .iter()
-            .any(|affected| affected.contains(&version))
-}
-
 /// Has all else wait until no playlist is on its way.
 pub struct Turns {
     is_needed: bool,
@@ -94,24 +81,6 @@ mod tests {
         future
             .poll(&mut Context::from_waker(Waker::noop()))
             .is_ready()
-    }
-
-    #[test]
-    fn only_versions_that_may_abort_need_turns() {
-        for (version, expected) in [
-            ((1, 22, 12, 0), false),
-            ((1, 24, 0, 0), true),
-            ((1, 26, 2, 0), true),
-            ((1, 26, 8, 0), true),
-            ((1, 26, 9, 0), false),
-            ((1, 27, 2, 0), true),
-            ((1, 27, 50, 0), false),
-            ((1, 28, 8, 0), false),
-            ((2, 0, 0, 0), false),
-        ] {
-            assert_eq!(is_needed("hlsdemux2", version), expected, "{version:?}");
-            assert!(!is_needed("hlsdemux", version), "{version:?}");
-        }
     }
 
     #[test]

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! What there is to know of the stock demuxer inside.
+
+/// Its ways, which the server has to mind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Inside {
+    /// It reads an init segment only at the beginning of a rendition and after a seek
+    /// (`need_header` in `gstadaptivedemux.c`).
+    pub reads_one_map: bool,
+    /// It may end the whole process. It starts the renditions again where the first buffer behind a
+    /// discontinuity comes, also one that waits for its playlist, and finds a call that it did not
+    /// expect where that comes next (`g_assert (stream->pending_cb_id == 0)` in
+    /// `gst_adaptive_demux2_stream_mark_prepared`, from 1.24.0 on, until 1.26.9 and 1.28.0).
+    pub may_abort: bool,
+}
+
+impl Inside {
+    /// The one of this name, in this version of GStreamer.
+    pub fn of(factory: &str, version: (u32, u32, u32, u32)) -> Self {
+        let (major, minor, micro, _) = version;
+        let affected = [(1, 23, 0)..(1, 26, 9), (1, 27, 0)..(1, 27, 50)];
+        let is_affected = affected
+            .iter()
+            .any(|versions| versions.contains(&(major, minor, micro)));
+        Self {
+            reads_one_map: factory == "hlsdemux",
+            may_abort: factory == "hlsdemux2" && is_affected,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_some_versions_of_the_newer_one_may_abort() {
+        for (version, expected) in [
+            ((1, 22, 12, 0), false),
+            ((1, 24, 0, 0), true),
+            ((1, 26, 2, 0), true),
+            ((1, 26, 8, 0), true),
+            ((1, 26, 9, 0), false),
+            ((1, 27, 2, 0), true),
+            ((1, 27, 50, 0), false),
+            ((1, 28, 8, 0), false),
+            ((2, 0, 0, 0), false),
+        ] {
+            let newer = Inside::of("hlsdemux2", version);
+            assert_eq!(newer.may_abort, expected, "{version:?}");
+            assert!(!newer.reads_one_map);
+            let older = Inside::of("hlsdemux", version);
+            assert!(older.reads_one_map && !older.may_abort, "{version:?}");
+        }
+    }
+}
