@@ -11,21 +11,17 @@ pub struct Inside {
     /// It may end the whole process. It starts the renditions again where the first buffer behind a
     /// discontinuity comes, also one that waits for its playlist, and finds a call that it did not
     /// expect where that comes next (`g_assert (stream->pending_cb_id == 0)` in
-    /// `gst_adaptive_demux2_stream_mark_prepared`, from 1.24.0 on, until 1.26.9 and 1.28.0).
+    /// `gst_adaptive_demux2_stream_mark_prepared`, from 1.23.1 on; seen in 1.26.2 and 1.28.8).
     pub may_abort: bool,
 }
 
 impl Inside {
     /// The one of this name, in this version of GStreamer.
     pub fn of(factory: &str, version: (u32, u32, u32, u32)) -> Self {
-        let (major, minor, micro, _) = version;
-        let affected = [(1, 23, 0)..(1, 26, 9), (1, 27, 0)..(1, 27, 50)];
-        let is_affected = affected
-            .iter()
-            .any(|versions| versions.contains(&(major, minor, micro)));
+        let (major, minor, ..) = version;
         Self {
             reads_one_map: factory == "hlsdemux",
-            may_abort: factory == "hlsdemux2" && is_affected,
+            may_abort: factory == "hlsdemux2" && (major, minor) >= (1, 23),
         }
     }
 }
@@ -35,17 +31,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_some_versions_of_the_newer_one_may_abort() {
+    fn newer_one_may_abort_since_it_waits_for_playlists() {
         for (version, expected) in [
             ((1, 22, 12, 0), false),
             ((1, 24, 0, 0), true),
             ((1, 26, 2, 0), true),
-            ((1, 26, 8, 0), true),
-            ((1, 26, 9, 0), false),
-            ((1, 27, 2, 0), true),
-            ((1, 27, 50, 0), false),
-            ((1, 28, 8, 0), false),
-            ((2, 0, 0, 0), false),
+            ((1, 28, 8, 0), true),
+            ((2, 0, 0, 0), true),
         ] {
             let newer = Inside::of("hlsdemux2", version);
             assert_eq!(newer.may_abort, expected, "{version:?}");
