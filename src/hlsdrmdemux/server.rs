@@ -244,8 +244,10 @@ async fn resource_response(
     request: &Request<Incoming>,
 ) -> Result<Response<Body>, Refusal> {
     let turns = &presentation.turns;
-    if !matches!(resource, Resource::First(_) | Resource::Playlist(_)) {
-        turns.others().await;
+    match resource {
+        Resource::First(_) | Resource::Playlist(_) => {}
+        Resource::InitSegment(_) => turns.init_segment().await,
+        Resource::Key(_) | Resource::Segment(_) => turns.others().await,
     }
     let response = match resource {
         Resource::First(url) => {

@@ -3,6 +3,7 @@
 //! Which answer comes first, where the demuxer that reads them cannot take them in any order.
 
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -10,10 +11,15 @@ use tokio::sync::watch;
 /// How long anything waits for playlists.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// How far behind the request for an init segment that for a playlist may be which the demuxer has
+/// made before it, on another connection.
+const BEHIND: Duration = Duration::from_millis(20);
+
 /// Has all else wait until no playlist is on its way.
 pub struct Turns {
     is_needed: bool,
     playlists: watch::Sender<usize>,
+    has_begun: AtomicBool,
 }
 
 impl Turns {
@@ -22,6 +28,7 @@ impl Turns {
         Self {
             is_needed,
             playlists: watch::Sender::new(0),
+            has_begun: AtomicBool::new(false),
         }
     }
 
@@ -29,6 +36,15 @@ impl Turns {
     pub async fn playlist<T>(&self, answer: impl Future<Output = T>) -> T {
         let _turn = Turn::begin(&self.playlists);
         answer.await
+    }
+
+    /// Returns when an init segment may be answered.
+    pub async fn init_segment(&self) {
+        // Renditions begin with the first buffer, not before the first init segment.
+        if self.is_needed && self.has_begun.swap(true, Ordering::Relaxed) {
+            tokio::time::sleep(BEHIND).await;
+        }
+        self.others().await;
     }
 
     /// Returns when anything else may be answered.
@@ -101,6 +117,25 @@ mod tests {
             drop(end_two);
             assert!(is_ready(two.as_mut()));
             assert!(is_ready(others.as_mut()));
+        });
+    }
+
+    #[test]
+    fn init_segment_waits_for_a_playlist_right_behind_it() {
+        on_a_paused_clock(async {
+            let turns = Turns::new(true);
+            // The first one for nobody.
+            assert!(is_ready(pin!(turns.init_segment())));
+            let mut init = pin!(turns.init_segment());
+            assert!(!is_ready(init.as_mut()));
+            let (end, playlist) = oneshot::channel::<()>();
+            let mut playlist = pin!(turns.playlist(playlist));
+            assert!(!is_ready(playlist.as_mut()));
+            tokio::time::sleep(2 * BEHIND).await;
+            assert!(!is_ready(init.as_mut()));
+            drop(end);
+            assert!(is_ready(playlist.as_mut()));
+            assert!(is_ready(init.as_mut()));
         });
     }
 
