@@ -18,7 +18,7 @@ pub trait Wake: Send + Sync {
 /// When the wait for a request that has `timeout` is over. A little after the request's own deadline, whose
 /// failure says more about what went wrong.
 pub fn deadline(timeout: Duration, since: Instant) -> Instant {
-    const GRACE: Duration = Duration::from_millis(250);
+    const GRACE: Duration = Duration::from_millis(500);
     since + timeout.saturating_add(GRACE)
 }
 

@@ -36,7 +36,7 @@ use raw_server::{RawServer, Script, Step};
 const PLENTY: u32 = 30_000;
 
 /// Milliseconds for servers that do not.
-const SHORT: u32 = 1000;
+const SHORT: u32 = 400;
 
 /// Milliseconds after the deadline within which the failure is there.
 const GRACE: u32 = 1000;
