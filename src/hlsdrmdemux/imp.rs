@@ -253,7 +253,8 @@ impl HlsDrmDemux {
         settings.demuxer.factory(takes_streams)
     }
 
-    fn build_inner(&self) -> Result<(), gst::StateChangeError> {
+    /// Makes the demuxer that the settings want, which come back, unless it is there.
+    fn build_inner(&self) -> Result<Settings, gst::StateChangeError> {
         let obj = self.obj();
         self.settings.ask(obj.upcast_ref());
         let settings = self
@@ -270,7 +271,7 @@ impl HlsDrmDemux {
             if is_same {
                 before.set_property("connection-speed", settings.connection_speed);
                 lock(&self.state).inner = Some(before);
-                return Ok(());
+                return Ok(settings);
             }
             // Fails only where it is not ours. The bin stops it.
             let _ = before.set_state(gst::State::Null);
@@ -309,7 +310,7 @@ impl HlsDrmDemux {
             return Err(gst::StateChangeError);
         }
         lock(&self.state).inner = Some(inner);
-        Ok(())
+        Ok(settings)
     }
 
     /// One for all first playlists, of which a flush may bring another one.
@@ -317,14 +318,6 @@ impl HlsDrmDemux {
         let obj = self.obj();
         let new = || Arc::new(ChildTokens::new(obj.upcast_ref()));
         lock(&self.state).tokens.get_or_insert_with(new).clone()
-    }
-
-    /// Begins to fetch the token before there is a playlist, where the settings say so.
-    fn prefetch(&self) {
-        let settings = self.settings.completed(self.obj().upcast_ref());
-        if settings.is_ok_and(|settings| settings.prefetch) {
-            self.tokens().begin();
-        }
     }
 
     fn add_stream(&self, pad: &gst::Pad) {
@@ -504,10 +497,11 @@ impl ElementImpl for HlsDrmDemux {
         .contains(&transition)
         {
             lock(&self.state).is_closing = false;
-            self.build_inner()?;
-        }
-        if transition == gst::StateChange::ReadyToPaused {
-            self.prefetch();
+            let settings = self.build_inner()?;
+            if settings.prefetch && transition == gst::StateChange::ReadyToPaused {
+                // Before there is a playlist.
+                self.tokens().begin();
+            }
         }
         let is_end = transition == gst::StateChange::PausedToReady;
         if is_end {
