@@ -8,7 +8,7 @@ as GStreamer tells of them, and `timeline.svg`, what one tune waits for, with
 a head-end whose answers take their time.
 
 The times are those at which probes see data and events, which is when a file
-has come and an event goes on. How long token and licence took the elements
+has come and an event goes on. How long token and license took the elements
 say themselves, on the bus.
 """
 
@@ -55,7 +55,7 @@ INIT_SEGMENTS = "init segments"
 FIRST_SEGMENTS = "first segments"
 TOKEN = "token request"
 HELD = "protection event held"
-LICENCE = "licence request"
+LICENSE = "license request"
 DECRYPTED = "first decrypted buffer"
 PICTURE = "first picture"
 # What these are worked out from.
@@ -131,7 +131,7 @@ class Run:
         self._prefetch = prefetch
         self._protected: dict[Gst.Pad, bool] = {}
         self._downloads: dict[Gst.Element, int] = {}
-        self._latencies: dict[str, list[int]] = {"token": [], "licence": []}
+        self._latencies: dict[str, list[int]] = {"token": [], "license": []}
         self._pipeline = Gst.parse_launch(PIPELINE)
         self._by_name("manifest").set_property("location", uri)
         for element in self._elements():
@@ -142,9 +142,9 @@ class Run:
                     pad = element.get_static_pad("sink")
                     watch_events(pad, self._see_protection, ASKED)
                 case "clearkeydec":
-                    # The first sample has the licence requested.
+                    # The first sample has the license requested.
                     pad = element.get_static_pad("sink")
-                    pad.add_probe(DATA, self._see_data, LICENCE)
+                    pad.add_probe(DATA, self._see_data, LICENSE)
             for pad in element.pads:
                 self._watch_for_events(element, pad)
             element.connect("pad-added", self._watch_for_events)
@@ -181,14 +181,14 @@ class Run:
                 give_up(f"requests for a {what}: {len(latencies)}")
         # Without `prefetch` the first protection event has it requested.
         asked = times.begun(TOKEN if self._prefetch else ASKED)
-        ordered = times.begun(LICENCE)
+        ordered = times.begun(LICENSE)
         spans = {
             step: (times.begun(step), times.ended(step))
             for step in [MANIFEST, INIT_SEGMENTS, FIRST_SEGMENTS]
         } | {
             TOKEN: (asked, asked + self._latencies["token"][0]),
             HELD: (times.begun(HELD), times.begun(RELEASED)),
-            LICENCE: (ordered, ordered + self._latencies["licence"][0]),
+            LICENSE: (ordered, ordered + self._latencies["license"][0]),
             DECRYPTED: (times.begun(DECRYPTED),) * 2,
             PICTURE: (times.begun(PICTURE),) * 2,
         }
@@ -265,7 +265,7 @@ class Run:
             case "session-token":
                 self._latencies["token"].append(latency)
             case "clearkey-license":
-                self._latencies["licence"].append(latency)
+                self._latencies["license"].append(latency)
 
     def _watch_for_events(self, _: Gst.Element, pad: Gst.Pad) -> None:
         if pad.get_direction() == Gst.PadDirection.SRC:
@@ -364,7 +364,7 @@ TIMELINE_STYLE = """
 .file { fill: #8c959f }
 .token { fill: #0969da }
 .held { fill: #d8b9ff; stroke: #8250df }
-.licence { fill: #bf8700 }
+.license { fill: #bf8700 }
 .mark { fill: #1a7f37 }
 .value { paint-order: stroke; stroke: #ffffff; stroke-width: 4px }
 """
@@ -491,7 +491,7 @@ class PipelinePicture:
             kind = "ours" if is_ours(element) else "element"
             self._box(self._place(element), kind, name_of(element))
         self._draw_server("auth service", "token", is_asker)
-        self._draw_server("licence server", "keys", is_decryptor)
+        self._draw_server("license server", "keys", is_decryptor)
         self._draw_legend()
         ways = "; ".join(
             f"{name_of(link.source)} to {name_of(link.sink)}"
@@ -503,7 +503,7 @@ class PipelinePicture:
             "A pipeline with sessiontoken and clearkeydec",
             "Drawn by scripts/pictures from a pipeline that played, with"
             f" {Gst.version_string()}. {ways}. One request to the auth service"
-            " and one to the licence server serve both streams.",
+            " and one to the license server serve both streams.",
         )
 
     @staticmethod
@@ -670,7 +670,7 @@ KINDS = {
     FIRST_SEGMENTS: "file",
     TOKEN: "token",
     HELD: "held",
-    LICENCE: "licence",
+    LICENSE: "license",
     DECRYPTED: "mark",
     PICTURE: "mark",
 }

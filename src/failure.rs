@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What can go wrong between us and a server, as one closed type for tokens and licences.
+//! What can go wrong between us and a server, as one closed type for tokens and licenses.
 //!
 //! Being cancelled is not among the kinds: a flush or a stop is no failure.
 

@@ -9,7 +9,7 @@ use crate::auth_service::{Ags, Service, Thunder, ags, dashif, discovery, rdk, th
 use url::Url;
 
 use crate::cenc::{
-    ContentKey, InitData, KeyId, Licence, SoundFormat, playready, pssh, read_licence,
+    ContentKey, InitData, KeyId, License, SoundFormat, playready, pssh, read_license,
 };
 use crate::failure::Failure;
 use crate::hls::recording_map::{Place, RecordingMap};
@@ -140,9 +140,9 @@ pub fn problem(body: &[u8]) {
     }
 }
 
-pub fn licence(body: &[u8]) {
+pub fn license(body: &[u8]) {
     for reply in replies(body) {
-        let result: Result<Licence, _> = read_licence(&reply);
+        let result: Result<License, _> = read_license(&reply);
         if let Err(failure) = result {
             check_failure(&failure);
         }
@@ -351,7 +351,7 @@ mod tests {
             ("init_data", super::init_data),
             ("init_segment", super::init_segment),
             ("key_tag", super::key_tag),
-            ("licence", super::licence),
+            ("license", super::license),
             ("playlist", super::playlist),
             ("problem", super::problem),
             ("rdk", super::rdk),

@@ -428,7 +428,7 @@ impl Show {
         all.filter(|element| is_of(element, factory)).collect()
     }
 
-    /// Lets the licence server answer a decryptor when the first buffer has come to that: otherwise all that comes after a refusal might
+    /// Lets the license server answer a decryptor when the first buffer has come to that: otherwise all that comes after a refusal might
     /// wait in `sessiontoken`, with another token, and not in the decryptor. What is given back is to be called with each decryptor.
     fn answer_late(&self) -> impl Fn(&gst::Element) + Send + Sync + 'static {
         let arrivals = Arc::new(Arrivals::default());
@@ -542,9 +542,9 @@ fn number(told: &gst::Structure, field: &str) -> u32 {
     told.get(field).expect("a number")
 }
 
-/// A decryptor would make licence requests without the token, or could not have it replaced.
+/// A decryptor would make license requests without the token, or could not have it replaced.
 #[test]
-fn every_protection_event_tells_a_decryptor_in_c_all_that_its_licence_request_needs() {
+fn every_protection_event_tells_a_decryptor_in_c_all_that_its_license_request_needs() {
     let operator = Operator::start(vec![granting(FIRST_TOKEN)]);
     let show = Show::printed(&operator);
     let told = show.play_to_the_end();

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use gst::glib;
 use gst::prelude::*;
-use headend::{AUDIO_KEY_ID, Auth, Headend, Licences, VIDEO_KEY_ID};
+use headend::{AUDIO_KEY_ID, Auth, Headend, Licenses, VIDEO_KEY_ID};
 
 mod apart;
 #[path = "element/rig.rs"]
@@ -50,7 +50,7 @@ const TICK: Duration = Duration::from_millis(5);
 const DONE: &str = "done";
 
 const LOCATION: &str = "ENDURANCE_LOCATION";
-const LICENCE_URL: &str = "ENDURANCE_LICENCE_URL";
+const LICENSE_URL: &str = "ENDURANCE_LICENSE_URL";
 const COUNT: &str = "ENDURANCE_TUNES";
 
 /// What happens in a tune.
@@ -58,7 +58,7 @@ const COUNT: &str = "ENDURANCE_TUNES";
 enum Kind {
     /// The token is at hand.
     AtHand,
-    /// The licence server refuses the token at hand, and takes the next one. The viewer logs out after it.
+    /// The license server refuses the token at hand, and takes the next one. The viewer logs out after it.
     Revoked,
     /// Another account: a session that no other tune has.
     OwnSession,
@@ -66,11 +66,11 @@ enum Kind {
     Refused,
     /// The viewer goes on while the auth service hangs.
     StoppedAtToken,
-    /// The viewer goes on while the licence server hangs.
-    StoppedAtLicence,
-    /// The viewer seeks while the licence server hangs.
+    /// The viewer goes on while the license server hangs.
+    StoppedAtLicense,
+    /// The viewer seeks while the license server hangs.
     Flushed,
-    /// The licence has an end; in some tunes that comes.
+    /// The license has an end; in some tunes that comes.
     Ending,
     /// Another decryptor asks for a newer token. The viewer logs out after it.
     Rejected,
@@ -89,7 +89,7 @@ const CYCLE: [Kind; 20] = [
     Kind::AtHand,
     Kind::StoppedAtToken,
     Kind::AtHand,
-    Kind::StoppedAtLicence,
+    Kind::StoppedAtLicense,
     Kind::AtHand,
     Kind::Flushed,
     Kind::AtHand,
@@ -106,7 +106,7 @@ fn kind(number: usize) -> Kind {
     CYCLE[number % CYCLE.len()]
 }
 
-/// Whether the licence of a tune of that kind ends while it plays: in so few because that takes half a second.
+/// Whether the license of a tune of that kind ends while it plays: in so few because that takes half a second.
 fn is_renewed(number: usize) -> bool {
     kind(number) == Kind::Ending && number % STAGE < CYCLE.len()
 }
@@ -123,13 +123,13 @@ impl Kind {
     /// Token requests that it costs, with the one after a logout.
     fn token_requests(self) -> usize {
         match self {
-            Kind::AtHand | Kind::StoppedAtLicence | Kind::Flushed | Kind::Ending => 0,
+            Kind::AtHand | Kind::StoppedAtLicense | Kind::Flushed | Kind::Ending => 0,
             Kind::OwnSession | Kind::Refused | Kind::StoppedAtToken => 1,
             Kind::Revoked | Kind::Rejected | Kind::Cancelled => 2,
         }
     }
 
-    fn licence_requests(self) -> usize {
+    fn license_requests(self) -> usize {
         match self {
             Kind::Refused | Kind::StoppedAtToken => 0,
             Kind::Revoked => 2,
@@ -156,17 +156,17 @@ const ORDERS: [Order; 12] = [
     ("grant one token", |headend| {
         headend.set_auth(Auth::Sequence(vec![Auth::Grant, Auth::Hang]));
     }),
-    ("hang licences", |headend| {
-        headend.set_licences(Licences::Hang);
+    ("hang licenses", |headend| {
+        headend.set_licenses(Licenses::Hang);
     }),
-    ("long licences", |headend| {
-        headend.set_licences(Licences::ServeFor(Duration::from_secs(3600)));
+    ("long licenses", |headend| {
+        headend.set_licenses(Licenses::ServeFor(Duration::from_secs(3600)));
     }),
-    ("short licences", |headend| {
-        headend.set_licences(Licences::ServeFor(Duration::from_secs(1)));
+    ("short licenses", |headend| {
+        headend.set_licenses(Licenses::ServeFor(Duration::from_secs(1)));
     }),
-    ("endless licences", |headend| {
-        headend.set_licences(Licences::Serve);
+    ("endless licenses", |headend| {
+        headend.set_licenses(Licenses::Serve);
     }),
     ("wait for token request", |headend| {
         let hangs = headend.wait_for(PATIENCE, |record| {
@@ -175,12 +175,12 @@ const ORDERS: [Order; 12] = [
         });
         assert!(hangs, "no token request hangs");
     }),
-    ("wait for licence request", |headend| {
+    ("wait for license request", |headend| {
         let hangs = headend.wait_for(PATIENCE, |record| {
-            let last = record.licence_requests().last();
+            let last = record.license_requests().last();
             last.is_some_and(|request| request.status.is_none())
         });
-        assert!(hangs, "no licence request hangs");
+        assert!(hangs, "no license request hangs");
     }),
     ("release", Headend::release),
 ];
@@ -203,7 +203,7 @@ fn a_box_that_is_never_switched_off_keeps_its_threads_its_descriptors_and_its_me
     let mut child = apart::child("child_that_tunes");
     child
         .env(LOCATION, headend.auth_url())
-        .env(LICENCE_URL, headend.licence_url());
+        .env(LICENSE_URL, headend.license_url());
     let carry_out = |_, name: &str| {
         let order = ORDERS.iter().find(|(known, _)| *known == name);
         let (_, carry_out) = order.unwrap_or_else(|| panic!("no order {name}"));
@@ -223,14 +223,14 @@ fn a_box_that_is_never_switched_off_keeps_its_threads_its_descriptors_and_its_me
         (least..=most).contains(&tokens),
         "{tokens} token requests instead of {least} to {most}"
     );
-    let licences = headend.licence_requests().len();
-    let least = kinds().map(Kind::licence_requests).sum::<usize>();
+    let licenses = headend.license_requests().len();
+    let least = kinds().map(Kind::license_requests).sum::<usize>();
     // One that ends is asked for again, and on a busy machine perhaps once more.
     let ended = (0..count()).filter(|number| is_renewed(*number)).count();
     let least = least + ended;
     assert!(
-        (least..=least + ended).contains(&licences),
-        "{licences} licence requests instead of {least}, and {ended} more at the most"
+        (least..=least + ended).contains(&licenses),
+        "{licenses} license requests instead of {least}, and {ended} more at the most"
     );
 }
 
@@ -285,9 +285,9 @@ fn settled(before: &Readings) -> Readings {
 /// What the viewer has.
 struct Player {
     location: String,
-    licence_url: String,
+    license_url: String,
     chain: Option<Chain>,
-    licences: usize,
+    licenses: usize,
 }
 
 impl Player {
@@ -295,9 +295,9 @@ impl Player {
         let variable = |name| std::env::var(name).expect("the test says it");
         Self {
             location: variable(LOCATION),
-            licence_url: variable(LICENCE_URL),
+            license_url: variable(LICENSE_URL),
             chain: None,
-            licences: 0,
+            licenses: 0,
         }
     }
 
@@ -306,11 +306,11 @@ impl Player {
         self.chain = None;
     }
 
-    /// The keys to ask for, others than in the tune before: two tunes that want the same ones may share their licence where the second
+    /// The keys to ask for, others than in the tune before: two tunes that want the same ones may share their license where the second
     /// one comes while the first one's request is being tidied up.
     fn key_ids(&mut self) -> &'static [&'static str] {
-        self.licences += 1;
-        match self.licences % 2 {
+        self.licenses += 1;
+        match self.licenses % 2 {
             0 => &[VIDEO_KEY_ID],
             _ => &[AUDIO_KEY_ID, VIDEO_KEY_ID],
         }
@@ -324,7 +324,7 @@ impl Player {
         }
         let key_ids = match kind {
             Kind::Refused | Kind::StoppedAtToken => &[VIDEO_KEY_ID][..],
-            Kind::StoppedAtLicence => &[AUDIO_KEY_ID],
+            Kind::StoppedAtLicense => &[AUDIO_KEY_ID],
             _ => self.key_ids(),
         };
         let location = match kind.is_own_session() {
@@ -333,7 +333,7 @@ impl Player {
         };
         let chain = self
             .chain
-            .get_or_insert_with(|| Chain::new(&self.licence_url));
+            .get_or_insert_with(|| Chain::new(&self.license_url));
         chain.begin(&location, || prepare(number), key_ids);
         match kind {
             Kind::AtHand | Kind::OwnSession => {
@@ -355,13 +355,13 @@ impl Player {
                 chain.push(picture());
                 order("wait for token request");
             }
-            Kind::StoppedAtLicence => {
+            Kind::StoppedAtLicense => {
                 chain.push(sound());
-                order("wait for licence request");
+                order("wait for license request");
             }
             Kind::Flushed => {
                 chain.push(picture());
-                order("wait for licence request");
+                order("wait for license request");
                 chain.flush();
                 chain.push(picture());
                 order("release");
@@ -374,7 +374,7 @@ impl Player {
                     false => 0,
                 };
                 chain.ends_after(1 + extra);
-                order("endless licences");
+                order("endless licenses");
             }
             Kind::Rejected => {
                 chain.push(picture());
@@ -410,7 +410,7 @@ impl Player {
             _ => gst::State::Ready,
         });
         match kind {
-            Kind::StoppedAtToken | Kind::StoppedAtLicence | Kind::Cancelled => order("release"),
+            Kind::StoppedAtToken | Kind::StoppedAtLicense | Kind::Cancelled => order("release"),
             _ => {}
         }
     }
@@ -423,9 +423,9 @@ fn prepare(number: usize) {
         Kind::Revoked => order("revoke"),
         Kind::Refused => order("refuse tokens"),
         Kind::StoppedAtToken => order("hang tokens"),
-        Kind::StoppedAtLicence | Kind::Flushed => order("hang licences"),
-        Kind::Ending if is_renewed(number) => order("short licences"),
-        Kind::Ending => order("long licences"),
+        Kind::StoppedAtLicense | Kind::Flushed => order("hang licenses"),
+        Kind::Ending if is_renewed(number) => order("short licenses"),
+        Kind::Ending => order("long licenses"),
         Kind::Cancelled => order("grant one token"),
     }
 }
@@ -454,12 +454,12 @@ struct Chain {
 }
 
 impl Chain {
-    fn new(licence_url: &str) -> Self {
+    fn new(license_url: &str) -> Self {
         let build = |builder: gst::element_factory::ElementBuilder<'_>| builder.build();
         let token = build(make("sessiontoken").property("timeout", NO_HURRY));
         let token = token.expect("an element");
         let decryptor = make("clearkeydec")
-            .property("license-url", licence_url)
+            .property("license-url", license_url)
             .property("timeout", NO_HURRY);
         let decryptor = build(decryptor).expect("an element");
         let sink = build(make("fakesink")).expect("an element");
@@ -554,7 +554,7 @@ impl Chain {
         }
     }
 
-    /// Plays on until the licence was renewed. Says how many samples that took.
+    /// Plays on until the license was renewed. Says how many samples that took.
     fn plays_until_renewed(&self) -> usize {
         let begun = Instant::now();
         let mut samples = 0;

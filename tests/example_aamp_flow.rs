@@ -16,7 +16,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use gst::prelude::*;
 use headend::{
-    AUDIO_KEY_ID, Auth, Headend, Licences, NEXT_VIDEO_KEY_ID, VIDEO_KEY_ID, secret_forms,
+    AUDIO_KEY_ID, Auth, Headend, Licenses, NEXT_VIDEO_KEY_ID, VIDEO_KEY_ID, secret_forms,
 };
 use url::Url;
 
@@ -205,7 +205,7 @@ mod as_printed {
         output.lines().filter(|line| line.contains(part)).count()
     }
 
-    /// Plays it to its end. Each element of `keys` stands for a licence request that asks for so many keys.
+    /// Plays it to its end. Each element of `keys` stands for a license request that asks for so many keys.
     #[track_caller]
     fn assert_plays(headend: &Headend, arguments: &[String], keys: &[usize]) {
         let (status, output) = run(&mut example(arguments));
@@ -214,12 +214,12 @@ mod as_printed {
         assert!(output.ends_with(&end), "{output}");
 
         assert_eq!(headend.token_requests().len(), 1, "{output}");
-        let licences = headend.licence_requests();
-        for licence in &licences {
-            assert!(licence.token_valid, "{output}");
-            assert_eq!(licence.status, Some(200), "{output}");
+        let licenses = headend.license_requests();
+        for license in &licenses {
+            assert!(license.token_valid, "{output}");
+            assert_eq!(license.status, Some(200), "{output}");
         }
-        let asked: Vec<_> = licences.iter().map(|licence| licence.kids.len()).collect();
+        let asked: Vec<_> = licenses.iter().map(|license| license.kids.len()).collect();
         assert_eq!(asked, keys, "{output}");
 
         for kind in [Kind::Picture, Kind::Sound] {
@@ -359,19 +359,19 @@ mod as_printed {
             1,
             "{output}"
         );
-        assert!(headend.licence_requests().is_empty(), "{output}");
+        assert!(headend.license_requests().is_empty(), "{output}");
         assert_discreet(&headend, &output);
     }
 
     #[test]
-    fn a_licence_server_that_refuses_is_told_apart_from_the_auth_service() {
+    fn a_license_server_that_refuses_is_told_apart_from_the_auth_service() {
         let headend = Headend::start().expect("a head-end");
-        headend.set_licences(Licences::Refuse(404));
+        headend.set_licenses(Licenses::Refuse(404));
         let (status, output) = run_to_failure(&printed(&headend));
         assert_ended(status, 1, &output);
         assert!(output.contains("error: "), "{output}");
         assert!(
-            output.contains("-decryptor: The licence server"),
+            output.contains("-decryptor: The license server"),
             "{output}"
         );
         assert_discreet(&headend, &output);
@@ -453,7 +453,7 @@ mod at_the_decryptor {
         let location = format!("{}?device={number}", headend.auth_url());
         let settings = [
             ("location".to_owned(), location),
-            ("license-url".to_owned(), headend.licence_url()),
+            ("license-url".to_owned(), headend.license_url()),
         ];
         let url = Url::parse(&headend.url(path)).expect("a URL");
         let sinks = Sinks {
@@ -719,7 +719,7 @@ mod at_the_decryptor {
         assert_eq!(played.headend.token_requests().len(), 1);
     }
 
-    /// AVE would have no token to pack into its key request, and the licence server would refuse the box.
+    /// AVE would have no token to pack into its key request, and the license server would refuse the box.
     #[test]
     fn every_event_of_the_player_brings_the_token_as_ave_takes_it() {
         assert_flow("cenc", "master.m3u8");
@@ -779,8 +779,8 @@ mod at_the_decryptor {
         played.assert_ave_message_on_every_event();
         played.assert_clear();
         assert_eq!(played.headend.token_requests().len(), 1);
-        let asked: Vec<_> = played.headend.licence_requests();
-        let asked: Vec<_> = asked.iter().map(|licence| &licence.kids[..]).collect();
+        let asked: Vec<_> = played.headend.license_requests();
+        let asked: Vec<_> = asked.iter().map(|license| &license.kids[..]).collect();
         assert_eq!(asked, [[VIDEO_KEY_ID], [NEXT_VIDEO_KEY_ID]]);
     }
 }
@@ -818,7 +818,7 @@ mod what_a_playlist_says {
         outline.collect()
     }
 
-    /// A decryptor would be told of a key too late, or pay for a licence again and again.
+    /// A decryptor would be told of a key too late, or pay for a license again and again.
     #[test]
     fn keys_and_init_segments_are_injected_once_and_before_what_needs_them() {
         let segment = |name: &str| format!("#EXTINF:2,\n{name}\n");

@@ -170,18 +170,18 @@ fn check_channel_change(options: &[&str]) {
 
     assert_ended(status, 0, &output);
     assert_eq!(headend.token_requests().len(), 1, "{output}");
-    let licences = headend.licence_requests();
-    assert!(!licences.is_empty(), "{output}");
-    for licence in licences {
-        assert!(licence.token_valid, "{output}");
-        assert_eq!(licence.status, Some(200), "{output}");
+    let licenses = headend.license_requests();
+    assert!(!licenses.is_empty(), "{output}");
+    for license in licenses {
+        assert!(license.token_valid, "{output}");
+        assert_eq!(license.status, Some(200), "{output}");
     }
     let token = lines_with(&output, "token: acquired from rdk");
     assert_eq!(token.len(), 1, "{output}");
     assert!(token[0].contains("(1 request)"), "{output}");
     // One for all streams, at each channel.
     assert_eq!(
-        lines_with(&output, "licence: acquired, keys: 2, in ").len(),
+        lines_with(&output, "license: acquired, keys: 2, in ").len(),
         2,
         "{output}"
     );
@@ -249,7 +249,7 @@ fn a_refusal_is_told_with_its_reason_and_ends_a_player_without_other_channels() 
             "{output}"
         );
         assert!(output.contains("press n for another channel"), "{output}");
-        assert!(headend.licence_requests().is_empty());
+        assert!(headend.license_requests().is_empty());
         assert_discreet(&headend, &output);
     }
 }

@@ -191,11 +191,11 @@ fn check_printed(uri_end: &str) {
 
     output.assert_ended(0);
     assert_eq!(headend.token_requests().len(), 1, "{output}");
-    let licences = headend.licence_requests();
-    assert!(!licences.is_empty(), "{output}");
-    for licence in licences {
-        assert!(licence.token_valid, "{output}");
-        assert_eq!(licence.status, Some(200), "{output}");
+    let licenses = headend.license_requests();
+    assert!(!licenses.is_empty(), "{output}");
+    for license in licenses {
+        assert!(license.token_valid, "{output}");
+        assert_eq!(license.status, Some(200), "{output}");
     }
     let told = output.printed.lines();
     let told = told.filter(|line| line.starts_with("token: acquired from rdk, generation 1, "));
@@ -208,7 +208,7 @@ fn check_printed(uri_end: &str) {
     for line in asked {
         assert!(line.contains("(1 request), playback waited "), "{output}");
     }
-    output.the_line("licence: acquired, keys: 2, in ");
+    output.the_line("license: acquired, keys: 2, in ");
     output.the_line("player: plays");
     output.the_line("player: the end");
     assert_store(&output, &headend, 1);
@@ -279,7 +279,7 @@ fn a_warm_session_has_its_token_before_the_stream() {
 
 /// A viewer would see an error that passes by itself, and a developer would go on using the token that was refused.
 #[test]
-fn a_token_that_the_licence_server_refuses_is_told_and_replaced() {
+fn a_token_that_the_license_server_refuses_is_told_and_replaced() {
     const STALE: &str = "stale-token-of-yesterday";
     let headend = Headend::start().expect("a head-end");
     let stale = Auth::Reply {
@@ -291,7 +291,7 @@ fn a_token_that_the_licence_server_refuses_is_told_and_replaced() {
     let output = run(&mut printed_for(&headend, "/dash/cenc/manifest.mpd"));
     output.assert_ended(0);
     assert_eq!(headend.token_requests().len(), 2, "{output}");
-    output.the_line("token: refused by the licence server (HTTP 403), generation 1; another one");
+    output.the_line("token: refused by the license server (HTTP 403), generation 1; another one");
     // One that the decryptor has asked for, by the store, or that a stream has.
     let refreshed = "\ntoken: refreshed from rdk, generation 2, ";
     assert!(output.printed.contains(refreshed), "{output}");
@@ -315,7 +315,7 @@ fn a_refused_request_for_a_token_is_told_with_its_reason() {
         output.the_line("  reason: denied (HTTP 403), after ");
         output.the_line("  the server says: No subscription");
         output.the_line("  not for this box or this account: ");
-        assert!(headend.licence_requests().is_empty(), "{output}");
+        assert!(headend.license_requests().is_empty(), "{output}");
         output.assert_discreet(&headend);
     }
 }

@@ -32,7 +32,7 @@ const ELEMENTS: [&str; 11] = [
 ];
 
 /// What is beside them.
-const SERVERS: [&str; 2] = ["auth service", "licence server"];
+const SERVERS: [&str; 2] = ["auth service", "license server"];
 
 const STEPS: [&str; 8] = [
     "manifest",
@@ -40,7 +40,7 @@ const STEPS: [&str; 8] = [
     "first segments",
     "token request",
     "protection event held",
-    "licence request",
+    "license request",
     "first decrypted buffer",
     "first picture",
 ];
@@ -197,9 +197,9 @@ fn a_pipeline_that_plays_is_drawn_with_all_that_happens_in_it() {
 
     // Each run was a first tune, and one request served both streams.
     assert_eq!(headend.token_requests().len(), RUNS);
-    let licences = headend.licence_requests();
-    assert_eq!(licences.len(), RUNS);
-    assert!(licences.iter().all(|licence| licence.token_valid));
+    let licenses = headend.license_requests();
+    assert_eq!(licenses.len(), RUNS);
+    assert!(licenses.iter().all(|license| license.token_valid));
 
     Picture::read(&folder.join("pipeline.svg")).assert_is_the_pipeline();
     let timeline = Picture::read(&folder.join("timeline.svg"));

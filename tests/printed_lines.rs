@@ -191,7 +191,7 @@ fn every_printed_line_plays_to_the_end() {
     assert!(
         place
             .headend
-            .licence_requests()
+            .license_requests()
             .iter()
             .all(|request| request.token_valid)
     );
@@ -240,8 +240,8 @@ fn check_discretion(line: &str, folder: &Path, mut secrets: Vec<String>, headend
     let output = run(&verbose, folder, Some(&log));
     assert_played(line, &output);
     // Some services grant another one each time.
-    let licences = headend.licence_requests();
-    let authorizations = licences
+    let licenses = headend.license_requests();
+    let authorizations = licenses
         .iter()
         .filter_map(|request| request.authorization.as_ref());
     let tokens = authorizations.filter_map(|value| value.strip_prefix("Bearer "));

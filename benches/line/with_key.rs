@@ -15,7 +15,7 @@ impl Line {
         let token = format!("Bearer {}", headend.token());
         let headers = [("Authorization", token.as_str())];
         line.push_event(samples::event_with_headers(&[VIDEO_KEY_ID], &headers));
-        // The licence is fetched now.
+        // The license is fetched now.
         line.push_buffer(samples::picture());
         line.wait_until_direct();
         line

@@ -8,7 +8,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, Instant};
 
 use gst::prelude::*;
-use headend::{Auth, Headend, Licences};
+use headend::{Auth, Headend, Licenses};
 
 use crate::player::init;
 use crate::process::media;
@@ -32,11 +32,11 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 #[derive(Clone, Copy, PartialEq)]
 enum Way {
-    /// No `sessiontoken`, and a licence server that wants no token.
+    /// No `sessiontoken`, and a license server that wants no token.
     WithoutToken,
     /// As it comes: in a written-out pipeline the element asks when going to PAUSED.
     Plain,
-    /// AAMP's order of work: the token is asked for when the stream brings its init data, and the licence when the token is here.
+    /// AAMP's order of work: the token is asked for when the stream brings its init data, and the license when the token is here.
     /// Segments come meanwhile.
     InOrder,
     /// `hlsdrmdemux` asks when going to PAUSED, where by itself it waits for a key.
@@ -170,7 +170,7 @@ impl Contestant {
         headend.set_auth(Auth::GrantAfter(auth));
         let is_plugged = self.way != Way::WithoutToken;
         if !is_plugged {
-            headend.set_licences(Licences::ServeAnonymous);
+            headend.set_licenses(Licenses::ServeAnonymous);
         }
         gst::ElementFactory::find("sessiontoken")
             .expect("the plugin has it")
@@ -197,7 +197,7 @@ impl Contestant {
             // The playlists name a key each, and no license server. Picture and sound share a
             // request where the first one names both keys.
             most_licenses = 2;
-            fields.set("license-url", headend.licence_url());
+            fields.set("license-url", headend.license_url());
         }
         let mut tunes = 1;
         let mut time = self.tune(&headend, &config);
@@ -207,7 +207,7 @@ impl Contestant {
         }
         let requests = headend.token_requests().len();
         assert_eq!(requests, usize::from(is_plugged), "{}", self.name);
-        let asked = headend.licence_requests().len();
+        let asked = headend.license_requests().len();
         let expected = tunes..=tunes * most_licenses;
         assert!(expected.contains(&asked), "{}: {asked}", self.name);
         time

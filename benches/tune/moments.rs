@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use headend::{Auth, Licences};
+use headend::{Auth, Licenses};
 
 use crate::operator::Operator;
 use crate::player::Player;
@@ -20,7 +20,7 @@ enum Moment {
     /// Nothing: for comparison.
     Playing,
     Token,
-    Licence,
+    License,
     /// Another token, after one was refused in mid-film.
     OtherToken,
 }
@@ -28,7 +28,7 @@ enum Moment {
 const MOMENTS: [(Moment, &str); 4] = [
     (Moment::Playing, "nothing (for comparison)"),
     (Moment::Token, "the token"),
-    (Moment::Licence, "the licence"),
+    (Moment::License, "the license"),
     (Moment::OtherToken, "another token, in mid-film"),
 ];
 
@@ -64,7 +64,7 @@ pub fn measure() {
         for (moment, moment_name) in MOMENTS {
             let spreads = ACTS.map(|(act, _)| {
                 // No player seeks before it plays.
-                if let (Act::Seek, Moment::Token | Moment::Licence) = (act, moment) {
+                if let (Act::Seek, Moment::Token | Moment::License) = (act, moment) {
                     return "–".to_owned();
                 }
                 let mut figures = Figures::default();
@@ -123,10 +123,10 @@ impl Moment {
                 show.start();
                 show.wait_until_all_waits_for_the_token(operator);
             }
-            Moment::Licence => {
-                operator.set_licences(Licences::Hang);
+            Moment::License => {
+                operator.set_licenses(Licenses::Hang);
                 show.start();
-                show.wait_until_all_waits_for_the_licence(operator);
+                show.wait_until_all_waits_for_the_license(operator);
             }
             Moment::OtherToken => show.start_and_wait_for_another_token_in_mid_film(operator),
         }

@@ -21,7 +21,7 @@ URL is that of a playlist.
 Options:
   --auth-service rdk|thunder|ags  Who grants the token (default: rdk)
   --location URL                  Where the auth service is
-  --license-url URL               Where the licence server is
+  --license-url URL               Where the license server is
   --set NAME=VALUE                Any other property of `sessiontoken` and
                                   `clearkeydec`, such as authorization-file,
                                   session-token-file or timeout

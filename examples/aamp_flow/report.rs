@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What happens, in words: a line each, as AAMP's log tells a tune. No line has a token, a licence, a key, or the query of a URL.
+//! What happens, in words: a line each, as AAMP's log tells a tune. No line has a token, a license, a key, or the query of a URL.
 
 use std::io::{Write, stdout};
 use std::time::Instant;
@@ -55,7 +55,7 @@ impl Report {
     pub fn element_message(&self, message: &gst::MessageRef, told: &gst::StructureRef) {
         let what = match told.name().as_str() {
             "session-token" => "token",
-            "clearkey-license" => "licence",
+            "clearkey-license" => "license",
             _ => return,
         };
         let mut text = format!(

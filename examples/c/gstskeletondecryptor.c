@@ -5,15 +5,15 @@
  * @title: skeletondecryptor
  *
  * A decryptor's skeleton: everything that one needs to work with `sessiontoken`, and no DRM. To be copied by authors of
- * decryptors, who fill in acquire_key() and decrypt(). As it stands it asks no licence server and passes buffers on still encrypted.
+ * decryptors, who fill in acquire_key() and decrypt(). As it stands it asks no license server and passes buffers on still encrypted.
  *
- * It reads the key request on each protection event, finds the store, makes licence requests on a thread of its own with the newest
+ * It reads the key request on each protection event, finds the store, makes license requests on a thread of its own with the newest
  * token, rejects a token that was refused and asks once more with the new one. While a key is under way buffers wait; a stop and a
  * flush end that wait at once, also when the auth service hangs.
  *
  * It says on the bus what it does, in element messages `skeletondecryptor` with a `state`: `key-request` for each protection event
  * (`system-id`, `origin`, `generation`, the names of the `fields` and `headers` that were there, whether there is a `store`), `asking` before each
- * licence request (`generation`), `refused` (`generation`, `http-status`, `new-generation`), `acquired` and `failed` (`generation`,
+ * license request (`generation`), `refused` (`generation`, `http-status`, `new-generation`), `acquired` and `failed` (`generation`,
  * `http-status`). Names and numbers, never values.
  *
  * Since: 0.1.0
@@ -31,14 +31,14 @@
 /* How often a wait looks at what cannot wake it. A viewer does not notice that, and it costs nothing. */
 #define LOOK_AROUND (20 * G_TIME_SPAN_MILLISECOND)
 
-/* What decryptors call a licence server's answer here. */
+/* What decryptors call a license server's answer here. */
 #define HTTP_OK 200
 #define HTTP_UNAUTHORIZED 401
 
 GST_DEBUG_CATEGORY_STATIC (gst_skeleton_decryptor_debug);
 #define GST_CAT_DEFAULT gst_skeleton_decryptor_debug
 
-/* One licence that is wanted. */
+/* One license that is wanted. */
 typedef struct
 {
   /* Brings init data and key request. */
@@ -57,7 +57,7 @@ typedef struct
   GMutex lock;
   GCond changed;
   GThread *thread;
-  /* Licences that are wanted, and the one that is asked for now. */
+  /* Licenses that are wanted, and the one that is asked for now. */
   GQueue wanted;
   Job *current;
   /* The last one could not be had. */
@@ -105,7 +105,7 @@ set_header (const gchar * name, const gchar * value, gpointer user_data)
 }
 
 /*
- * Has the CDM make its challenge, sends it to the licence server, and gives the answer to the CDM.
+ * Has the CDM make its challenge, sends it to the license server, and gives the answer to the CDM.
  *
  * On a thread of our own, without a lock: this may block, as long as it has a time limit and cancel_acquisition() ends it.
  * `token` is newer than what stands in `request`, or NULL. Returns the HTTP status, 0 where there was no answer.
@@ -241,7 +241,7 @@ tell_of_key (GstSkeletonDecryptor * self, gboolean is_here, guint generation,
           "http-status", G_TYPE_UINT, http_status, NULL));
 }
 
-/* ---- Licences, on a thread of our own ---- */
+/* ---- Licenses, on a thread of our own ---- */
 
 static Job *
 job_new (GstEvent * event, GObject * store)
@@ -341,7 +341,7 @@ serve (GstSkeletonDecryptor * self, const Job * job)
 }
 
 static gpointer
-licence_thread (gpointer data)
+license_thread (gpointer data)
 {
   GstSkeletonDecryptor *self = data;
 
@@ -370,7 +370,7 @@ licence_thread (gpointer data)
 }
 
 static void
-want_licence (GstSkeletonDecryptor * self, GstEvent * event, GObject * store)
+want_license (GstSkeletonDecryptor * self, GstEvent * event, GObject * store)
 {
   Job *job = job_new (event, store);
 
@@ -380,9 +380,9 @@ want_licence (GstSkeletonDecryptor * self, GstEvent * event, GObject * store)
   g_mutex_unlock (&self->lock);
 }
 
-/* Ends what the licence thread waits for, if it does. */
+/* Ends what the license thread waits for, if it does. */
 static void
-cancel_licence (GstSkeletonDecryptor * self)
+cancel_license (GstSkeletonDecryptor * self)
 {
   GObject *store = NULL;
 
@@ -406,9 +406,9 @@ gst_skeleton_decryptor_start (GstBaseTransform * base)
   self->stopping = FALSE;
   self->flushing = FALSE;
   self->failed = FALSE;
-  self->thread = g_thread_try_new ("licences", licence_thread, self, &error);
+  self->thread = g_thread_try_new ("licenses", license_thread, self, &error);
   if (self->thread == NULL) {
-    GST_ELEMENT_ERROR (self, RESOURCE, FAILED, ("No thread for licences."),
+    GST_ELEMENT_ERROR (self, RESOURCE, FAILED, ("No thread for licenses."),
         ("%s", error->message));
     g_clear_error (&error);
     return FALSE;
@@ -428,7 +428,7 @@ gst_skeleton_decryptor_stop (GstBaseTransform * base)
   /* Again and again, because what is cancelled may not have begun to wait. */
   while (self->current != NULL) {
     g_mutex_unlock (&self->lock);
-    cancel_licence (self);
+    cancel_license (self);
     g_mutex_lock (&self->lock);
     if (self->current != NULL)
       g_cond_wait_until (&self->changed, &self->lock,
@@ -457,7 +457,7 @@ take_protection (GstSkeletonDecryptor * self, GstEvent * event)
   /* A real one goes on without a token too, and compares init data with those whose keys it has: events come again after a seek, and
    * after a token was refused. */
   if (request != NULL && g_ascii_strcasecmp (system_id, SYSTEM_ID) == 0)
-    want_licence (self, event, store);
+    want_license (self, event, store);
   else
     g_clear_object (&store);
 }
@@ -483,7 +483,7 @@ gst_skeleton_decryptor_sink_event (GstBaseTransform * base, GstEvent * event)
       gst_event_unref (event);
       return TRUE;
     case GST_EVENT_FLUSH_START:
-      /* The licence thread goes on: what it gets is of use after the flush too. */
+      /* The license thread goes on: what it gets is of use after the flush too. */
       set_flushing (self, TRUE);
       break;
     case GST_EVENT_FLUSH_STOP:
@@ -519,7 +519,7 @@ is_being_stopped (GstSkeletonDecryptor * self)
   return stopped;
 }
 
-/* Waits until all licences that were wanted are here. The licence thread has a time limit for each, so this one needs none. */
+/* Waits until all licenses that were wanted are here. The license thread has a time limit for each, so this one needs none. */
 static GstFlowReturn
 wait_for_keys (GstSkeletonDecryptor * self)
 {
@@ -553,7 +553,7 @@ gst_skeleton_decryptor_transform_ip (GstBaseTransform * base,
 
   if (flow == GST_FLOW_ERROR)
     GST_ELEMENT_ERROR (self, STREAM, DECRYPT_NOKEY,
-        ("There is no licence for this stream."), (NULL));
+        ("There is no license for this stream."), (NULL));
   return flow == GST_FLOW_OK ? decrypt (self, buffer) : flow;
 }
 
@@ -627,7 +627,7 @@ gst_skeleton_decryptor_change_state (GstElement * element,
     self->stopping = TRUE;
     g_cond_broadcast (&self->changed);
     g_mutex_unlock (&self->lock);
-    cancel_licence (self);
+    cancel_license (self);
   }
   return GST_ELEMENT_CLASS (parent_class)->change_state (element, transition);
 }
@@ -681,7 +681,7 @@ gst_skeleton_decryptor_class_init (GstSkeletonDecryptorClass * klass)
   object_class->finalize = gst_skeleton_decryptor_finalize;
   g_object_class_install_property (object_class, PROP_REJECT_FIRST,
       g_param_spec_boolean ("reject-first", "Reject the first token",
-          "Behave as if the licence server refused tokens of generation 1 with HTTP status 401",
+          "Behave as if the license server refused tokens of generation 1 with HTTP status 401",
           FALSE, G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS));
 
   element_class->change_state = gst_skeleton_decryptor_change_state;

@@ -96,7 +96,7 @@ impl Player {
                 if let Some(structure) = message.structure() {
                     match structure.name().as_str() {
                         "session-token" => self.report.token_message(structure),
-                        "clearkey-license" => self.report.licence_message(structure),
+                        "clearkey-license" => self.report.license_message(structure),
                         _ => {}
                     }
                 }

@@ -18,7 +18,7 @@ pub struct Report {
     said: HashSet<String>,
     /// The tokens by generation that a service was asked for.
     fetched: BTreeSet<u32>,
-    /// Those that the licence server refused.
+    /// Those that the license server refused.
     refused: BTreeSet<u32>,
     /// How often there was no token.
     failed: u32,
@@ -124,20 +124,20 @@ impl Report {
         let generation = message.get("generation").unwrap_or(0);
         self.refused.insert(generation);
         format!(
-            "token: refused by the licence server{}, generation {generation}; another one is asked for",
+            "token: refused by the license server{}, generation {generation}; another one is asked for",
             http_status(message)
         )
     }
 
     /// The decryptor's message `clearkey-license`.
-    pub fn licence_message(&mut self, message: &gst::StructureRef) {
+    pub fn license_message(&mut self, message: &gst::StructureRef) {
         let state = match message.get("state") {
             // Another stream has asked for it.
             Ok("acquired" | "renewed") if message.get("cached") == Ok(true) => return,
             Ok(state @ ("acquired" | "renewed")) => state,
             Ok("failed") => {
                 return self.line(&format!(
-                    "licence: not renewed, {}{}; the old one goes on until its end",
+                    "license: not renewed, {}{}; the old one goes on until its end",
                     message.get("reason").unwrap_or("unknown"),
                     http_status(message)
                 ));
@@ -145,7 +145,7 @@ impl Report {
             _ => return,
         };
         self.line(&format!(
-            "licence: {state}, keys: {}, in {} ms ({})",
+            "license: {state}, keys: {}, in {} ms ({})",
             message.get("keys").unwrap_or(0u32),
             milliseconds(message, "latency"),
             requests(message)
@@ -163,7 +163,7 @@ impl Report {
         let source = message.src().and_then(|one| one.downcast_ref());
         let source = source.and_then(gst::Element::factory);
         let source = source.map_or_else(|| "player".into(), |factory| factory.name());
-        let is_licence = source == "clearkeydec";
+        let is_license = source == "clearkeydec";
         self.line(&format!("{kind}: {source}: {}", error.message()));
         let details = details.filter(|one| one.name() == "session-token-error");
         let Some(details) = details else {
@@ -177,7 +177,7 @@ impl Report {
         if let Some(hint) = details
             .get("reason")
             .ok()
-            .and_then(|reason| hint(reason, is_licence))
+            .and_then(|reason| hint(reason, is_license))
         {
             self.line(&format!("  {hint}"));
         }
@@ -186,7 +186,7 @@ impl Report {
     /// What there was, at the end.
     pub fn summary(&mut self) {
         self.line(&format!(
-            "channels watched: {}; tokens used: {}; tokens refused by the licence server: {}; times without a token: {}",
+            "channels watched: {}; tokens used: {}; tokens refused by the license server: {}; times without a token: {}",
             self.channels.len(),
             self.fetched.len(),
             self.refused.len(),
@@ -207,7 +207,7 @@ fn none(message: &gst::StructureRef) -> String {
 }
 
 /// What the user can do, by the `reason` of an error.
-fn hint(reason: &str, is_licence: bool) -> Option<&'static str> {
+fn hint(reason: &str, is_license: bool) -> Option<&'static str> {
     Some(match reason {
         "denied" => {
             "not for this box or this account: check credentials and subscription, or press n for another channel"
@@ -215,7 +215,7 @@ fn hint(reason: &str, is_licence: bool) -> Option<&'static str> {
         "transient" | "timed-out" => {
             "the server may be back soon: press n and p to try this channel again"
         }
-        "malformed" if is_licence => {
+        "malformed" if is_license => {
             "check --set license-url=…: something else seems to answer there"
         }
         "malformed" => "check --auth-service and --location: something else seems to answer there",

@@ -6,11 +6,11 @@ r"""GST_PLUGIN_PATH=target/debug examples/python/player.py \
 
 plays protected DASH in Python with the operator's session token. It works as
 printed, from the top folder of the repository, while `scripts/demo --serve`
-runs in another terminal. HLS does not say where its licence server is:
+runs in another terminal. HLS does not say where its license server is:
 
 GST_PLUGIN_PATH=target/debug examples/python/player.py \
     --location http://localhost:50050/authService/getSessionToken \
-    --license-url http://localhost:50050/licence \
+    --license-url http://localhost:50050/license \
     http://localhost:50050/hls/cbcs/master.m3u8
 
 The player shows how an application in Python
@@ -18,7 +18,7 @@ The player shows how an application in Python
 * has playbin3 plug `sessiontoken` and `hlsdrmdemux`: `raise_ranks`;
 * configures them and the decryptor by a context: `token_config`;
 * fetches the token ahead of the stream: `warm_up`;
-* tells its user what became of token and licence: `Report`;
+* tells its user what became of token and license: `Report`;
 * asks for the token where a decryptor does: `find_store`.
 
 On Debian it needs python3-gi, gir1.2-gstreamer-1.0 and the plugins that the
@@ -202,26 +202,26 @@ class Report:
                 )
             case "rejected":
                 self.say(
-                    f"token: refused by the licence server"
+                    f"token: refused by the license server"
                     f"{http_status(message)}, generation {generation};"
                     " another one is asked for"
                 )
             case "failed":
                 self.say(f"token: none from {service}: {failure(message)}")
 
-    def licence_message(self, message: Gst.Structure) -> None:
+    def license_message(self, message: Gst.Structure) -> None:
         """The decryptor's message `clearkey-license`."""
         field = message.get_value
         match field("state"):
             case "failed":
                 self.say(
-                    f"licence: not renewed: {failure(message)};"
+                    f"license: not renewed: {failure(message)};"
                     " the old one goes on until its end"
                 )
             # Another stream has asked for it, and tells.
             case "acquired" | "renewed" as state if not field("cached"):
                 self.say(
-                    f"licence: {state}, keys: {field('keys')},"
+                    f"license: {state}, keys: {field('keys')},"
                     f" in {milliseconds(message, 'latency')}"
                     f" ({requests(message)})"
                 )
@@ -373,7 +373,7 @@ class Player:
                 if structure.get_value("state") == "refreshed":
                     self._look_into_store()
             case "clearkey-license":
-                self._report.licence_message(structure)
+                self._report.license_message(structure)
 
     def _look_into_store(self) -> None:
         store = find_store(self._playbin)
@@ -449,7 +449,7 @@ def arguments() -> argparse.Namespace:
         "--license-url",
         metavar="URL",
         type=uri_of,
-        help="where the licence server is; a manifest for DASH may say so",
+        help="where the license server is; a manifest for DASH may say so",
     )
     parser.add_argument(
         "--set",

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! DASH-IF's authorization service: the interoperable licence request model of the DASH-IF implementation guidelines
+//! DASH-IF's authorization service: the interoperable license request model of the DASH-IF implementation guidelines
 //! "Content protection and security" (section "DASH-IF interoperable license request model").
 //!
 //! `GET <dashif:Authzurl>?kids=<key ids>`, redirects are followed. The reply's body is the token, a JSON Web Token in compact form.

@@ -33,7 +33,7 @@ pub struct InitData {
     pub license_urls: Vec<String>,
     /// Why an element of a manifest names no license server.
     pub no_license_url: Option<NoLicenseUrl>,
-    /// Where there are tokens for licence requests (`dashif:Authzurl`): equal places, any of which will do.
+    /// Where there are tokens for license requests (`dashif:Authzurl`): equal places, any of which will do.
     pub authorization_urls: Vec<String>,
 }
 
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn the_licence_url_is_found_wherever_its_prefix_is_declared() {
+    fn the_license_url_is_found_wherever_its_prefix_is_declared() {
         for xml in [
             r#"<ContentProtection><dashif:Laurl xmlns:dashif="https://dashif.org/CPS">https://h/l?a=1&amp;b=2</dashif:Laurl></ContentProtection>"#,
             r#"<x:ContentProtection xmlns:x="urn:mpeg:dash:schema:mpd:2011" xmlns:q="https://dashif.org/CPS"><q:Laurl> https://h/l?a=1&amp;b=2 </q:Laurl></x:ContentProtection>"#,
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn other_elements_named_alike_and_damaged_xml_give_no_licence_url() {
+    fn other_elements_named_alike_and_damaged_xml_give_no_license_url() {
         for xml in [
             r#"<ContentProtection><Laurl>https://h/</Laurl></ContentProtection>"#,
             r#"<ContentProtection><a:Laurl xmlns:a="urn:other">https://h/</a:Laurl></ContentProtection>"#,

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Common Encryption (ISO/IEC 23001-7) and ClearKey licences (W3C Encrypted Media Extensions, 9.1). No GStreamer here.
+//! Common Encryption (ISO/IEC 23001-7) and ClearKey licenses (W3C Encrypted Media Extensions, 9.1). No GStreamer here.
 
 mod aac;
 mod cbcs;
 mod ctr;
 mod init_data;
 mod key;
-mod licence;
+mod license;
 pub mod playready;
 mod private_keys;
 pub mod pssh;
@@ -17,7 +17,7 @@ mod sound;
 pub use cbcs::Pattern;
 pub use init_data::{InitData, MAX_INIT_DATA, NoLicenseUrl};
 pub use key::{ContentKey, KeyId};
-pub use licence::{Licence, read_licence, request_body};
+pub use license::{License, read_license, request_body};
 pub use private_keys::{PRIVATE_SYSTEM, PRIVATE_SYSTEM_ID, PrivateKey, clear_pssh, private_keys};
 pub use pssh::{CLEARKEY_SYSTEM, COMMON_SYSTEM, is_clearkey};
 pub use sample::{Scheme, decrypt};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
 //! PlayReady's header, as far as a key request needs it ("PlayReady Header Object" in Microsoft's documentation of PlayReady). Whether
-//! a licence is granted is PlayReady's own affair.
+//! a license is granted is PlayReady's own affair.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

@@ -5,7 +5,7 @@
  * @title: clearkeydec
  *
  * Decrypts Common Encryption streams (schemes `cenc`, AES-CTR, and `cbcs`, AES-CBC with a pattern) of the W3C common system and of DASH-IF
- * ClearKey. The keys come from a licence server that speaks the JSON of W3C Encrypted Media Extensions; the request
+ * ClearKey. The keys come from a license server that speaks the JSON of W3C Encrypted Media Extensions; the request
  * carries the HTTP headers that #sessiontoken puts into the key request metadata.
  *
  * One request asks for all keys that the init data names, and decryptors of one presentation share the answer. While it
@@ -24,7 +24,7 @@
  * ## Example pipeline
  *
  * |[
- * gst-launch-1.0 souphttpsrc location=http://localhost:50050/dash/cenc/manifest.mpd ! dashdemux name=d  d.audio_00 ! qtdemux ! sessiontoken ! clearkeydec license-url=http://localhost:50050/licence ! aacparse ! avdec_aac ! fakesink sync=true
+ * gst-launch-1.0 souphttpsrc location=http://localhost:50050/dash/cenc/manifest.mpd ! dashdemux name=d  d.audio_00 ! qtdemux ! sessiontoken ! clearkeydec license-url=http://localhost:50050/license ! aacparse ! avdec_aac ! fakesink sync=true
  * ]| Plays the sound of a protected DASH presentation. `scripts/demo --serve` provides it.
  *
  * Since: 0.1.0
@@ -82,7 +82,7 @@ pub struct ClearKeyDec {
 
 /// What stands between data and downstream.
 enum Obstacle {
-    /// A licence is under way.
+    /// A license is under way.
     Wait(Instant),
     /// There will be none.
     Failed(Failure),
@@ -278,13 +278,13 @@ impl ClearKeyDec {
         keys.obtain(key_id, &means).map_err(|missing| match missing {
             Missing::Wait(until) => Obstacle::Wait(until),
             Missing::Failed(failure) => Obstacle::Failed(failure),
-            Missing::NotInLicence { key_id, ignored } => {
+            Missing::NotInLicense { key_id, ignored } => {
                 let but = ignored.map_or_else(String::new, |complaint| {
                     format!(" (another key in it {complaint})")
                 });
                 Obstacle::Broken(
                     gst::StreamError::DecryptNokey,
-                    format!("the licence has no key for the key id {key_id}{but}: check that it is granted for this content"),
+                    format!("the license has no key for the key id {key_id}{but}: check that it is granted for this content"),
                 )
             }
             Missing::Unnamed => Obstacle::Broken(
@@ -464,7 +464,7 @@ impl ElementImpl for ClearKeyDec {
             gst::subclass::ElementMetadata::new(
                 "ClearKey decryptor",
                 "Decryptor",
-                "Decrypts Common Encryption streams with keys from a ClearKey licence server",
+                "Decrypts Common Encryption streams with keys from a ClearKey license server",
                 "The gst-plugin-sessiontoken developers",
             )
         });

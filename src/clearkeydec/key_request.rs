@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What `sessiontoken` wants on licence requests, and how that changes with the token.
+//! What `sessiontoken` wants on license requests, and how that changes with the token.
 
 use std::collections::BTreeSet;
 
@@ -47,7 +47,7 @@ impl KeyRequest {
         self.generation
     }
 
-    /// Whether a licence for that key may be asked for with this token, and together with others.
+    /// Whether a license for that key may be asked for with this token, and together with others.
     pub fn covers(&self, key_id: &KeyId) -> bool {
         let listed = self.key_ids.as_ref();
         listed.is_none_or(|key_ids| key_ids.contains(key_id))

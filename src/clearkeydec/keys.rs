@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The keys of one stream: which ones its init data names, which licences are here, and when there has to be another one.
+//! The keys of one stream: which ones its init data names, which licenses are here, and when there has to be another one.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
@@ -12,20 +12,20 @@ use crate::flight::{Flight, Wake};
 use crate::session::{Moment, pause_after};
 
 use super::key_request::KeyRequest;
-use super::licences::{Granted, Order, Outcome, forget_unused};
 use super::license_servers::ManifestServers;
+use super::licenses::{Granted, Order, Outcome, forget_unused};
 use super::pending::{Pending, Step};
 use super::settings::Policy;
 use super::telling::News;
 use super::token_store::TokenStore;
 
-/// Key ids that a stream may name before it is taken for an attack; a licence request for all of
+/// Key ids that a stream may name before it is taken for an attack; a license request for all of
 /// them is still below 8 KiB.
 const MAX_KEY_IDS: usize = 256;
 
-/// Licences that a stream keeps. With keys that change every ten seconds they reach back ten minutes, as far as a
+/// Licenses that a stream keeps. With keys that change every ten seconds they reach back ten minutes, as far as a
 /// viewer is likely to seek; older ones are asked for again.
-const MAX_LICENCES: usize = 64;
+const MAX_LICENSES: usize = 64;
 
 /// Origin of the protection events that come from a fragment (`qtdemux.c`).
 const FRAGMENT: &str = "isobmff/moof";
@@ -36,14 +36,14 @@ const NO_KEY_ID: KeyId = KeyId([0; 16]);
 
 /// Why a sample's key is not here.
 pub enum Missing {
-    /// A licence is under way; at the latest until then.
+    /// A license is under way; at the latest until then.
     Wait(Instant),
-    /// The licence server, or the way to it, failed.
+    /// The license server, or the way to it, failed.
     Failed(Failure),
-    /// The licence server answered and left this key out.
-    NotInLicence {
+    /// The license server answered and left this key out.
+    NotInLicense {
         key_id: KeyId,
-        /// What was wrong with a key that the licence holds.
+        /// What was wrong with a key that the license holds.
         ignored: Option<String>,
     },
     /// The sample names no key, and its fragment not exactly one.
@@ -83,31 +83,31 @@ pub struct Keys {
     /// What comes beside the stream.
     beside: Option<Beside>,
     failed_renewals: u32,
-    /// Until then no licence is asked for ahead of another one's end.
+    /// Until then no license is asked for ahead of another one's end.
     pause: Option<Instant>,
     news: Vec<News>,
     stopping: bool,
 }
 
-/// A licence that the stream does not wait for.
+/// A license that the stream does not wait for.
 struct Beside {
     pending: Pending,
     /// It is to take the place of one at hand. Otherwise it was waited for before a seek.
     is_renewal: bool,
 }
 
-/// A licence that has come.
+/// A license that has come.
 struct Held {
     granted: Arc<Granted>,
     /// All that were asked for with it, whether it has them or not.
     key_ids: Vec<KeyId>,
-    /// As long as we have that, other decryptors share the licence.
+    /// As long as we have that, other decryptors share the license.
     flight: Arc<Flight<Outcome>>,
 }
 
 impl Held {
     fn has(&self, key_id: &KeyId) -> bool {
-        self.granted.licence.keys.contains_key(key_id)
+        self.granted.license.keys.contains_key(key_id)
     }
 }
 
@@ -162,7 +162,7 @@ impl Keys {
         self.data_came = true;
     }
 
-    /// What `sessiontoken` wants on licence requests from now on, as an event of that origin says. Where the events that come after data bring nothing of
+    /// What `sessiontoken` wants on license requests from now on, as an event of that origin says. Where the events that come after data bring nothing of
     /// that kind, what those before it brought is for other content.
     pub fn hear(&mut self, request: Option<KeyRequest>, origin: Option<&str>) {
         match request {
@@ -208,7 +208,7 @@ impl Keys {
         }
         let key_id = self.meant(key_id)?;
         let held = self.held_for(&key_id)?;
-        held.granted.licence.keys.get(&key_id)
+        held.granted.license.keys.get(&key_id)
     }
 
     /// A sample that needs this key has come. Whether the key is here for good, so that there is no need to look at the clock.
@@ -223,7 +223,7 @@ impl Keys {
             .is_some_and(|held| held.granted.life.is_endless())
     }
 
-    /// Gets a key here that is missing or whose licence has ended. Asks for all keys that were named and not asked for. A licence that is
+    /// Gets a key here that is missing or whose license has ended. Asks for all keys that were named and not asked for. A license that is
     /// close to its end is asked for anew beside the stream, which goes on.
     pub fn obtain(&mut self, key_id: KeyId, means: &Means) -> Result<(), Missing> {
         let key_id = self.meant(key_id).ok_or(Missing::Unnamed)?;
@@ -277,8 +277,8 @@ impl Keys {
             Driven::Failed(failure) => Err(Missing::Failed(failure)),
             Driven::Granted if self.held_for(&key_id).is_none() => {
                 let newest = self.held.last();
-                let ignored = newest.and_then(|held| held.granted.licence.ignored.clone());
-                Err(Missing::NotInLicence { key_id, ignored })
+                let ignored = newest.and_then(|held| held.granted.license.ignored.clone());
+                Err(Missing::NotInLicense { key_id, ignored })
             }
             Driven::Granted => {
                 self.renewals_may_go_on();
@@ -287,7 +287,7 @@ impl Keys {
         }
     }
 
-    /// Does what can be done now for another licence. Whatever comes of it, the one at hand is still good.
+    /// Does what can be done now for another license. Whatever comes of it, the one at hand is still good.
     fn renew(&mut self, key_id: KeyId, again: &[KeyId], means: &Means) {
         let Beside {
             pending,
@@ -315,7 +315,7 @@ impl Keys {
             Driven::Granted if is_for_it => {
                 let is_stale = |held: &Held| held.granted.life.is_stale(means.now);
                 if self.held_for(&key_id).is_some_and(is_stale) {
-                    let left_out = format!("the licence server left out the key id {key_id}");
+                    let left_out = format!("the license server left out the key id {key_id}");
                     self.renewal_failed(Failure::denied(left_out), means);
                 } else {
                     self.renewals_may_go_on();
@@ -339,7 +339,7 @@ impl Keys {
 
     /// Takes what is under way as far as it goes.
     fn drive(&mut self, mut pending: Pending, is_renewal: bool, means: &Means) -> Driven {
-        // Each turn is an answer of the licence server's or of the store's, and the store gives up after some.
+        // Each turn is an answer of the license server's or of the store's, and the store gives up after some.
         loop {
             pending = match pending.step(&mut self.request, self.stopping, means) {
                 Step::Wait(pending) => return Driven::Waits(pending),
@@ -370,11 +370,11 @@ impl Keys {
             flight,
         };
         let is_replaced = |old: &Held| {
-            let mut keys = old.granted.licence.keys.keys();
+            let mut keys = old.granted.license.keys.keys();
             keys.all(|key_id| new.has(key_id))
         };
         self.held.retain(|old| !is_replaced(old));
-        if self.held.len() == MAX_LICENCES {
+        if self.held.len() == MAX_LICENSES {
             self.held.remove(0);
         }
         self.held.push(new);
@@ -383,7 +383,7 @@ impl Keys {
     fn tell_of_grant(&mut self, is_shared: bool, is_renewal: bool) {
         if let Some(held) = self.held.last()
             // One without a key is told of as what it is: a failed renewal, or an error.
-            && !held.granted.licence.keys.is_empty()
+            && !held.granted.license.keys.is_empty()
         {
             self.news.push(News::Granted {
                 granted: held.granted.clone(),
@@ -406,7 +406,7 @@ impl Keys {
         key_ids.dedup();
         self.request.catch_up();
         let ours: Vec<_> = self.held.iter().map(|held| held.flight.clone()).collect();
-        Ok(Pending::licence(
+        Ok(Pending::license(
             Order {
                 key_ids,
                 headers: self.request.headers().to_vec(),

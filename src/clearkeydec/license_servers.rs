@@ -69,7 +69,7 @@ impl ManifestServers {
         if endpoints.is_empty() {
             let complaints = complaints.join("; ");
             return Err(Failure::misconfigured(format!(
-                "no licence server that the MPD names can be asked: {complaints}; or {SET_LICENSE_URL}"
+                "no license server that the MPD names can be asked: {complaints}; or {SET_LICENSE_URL}"
             )));
         }
         Ok(endpoints)
@@ -100,7 +100,7 @@ impl ManifestServers {
                 "the MPD's ContentProtection refers by `ref` to another one, which GStreamer does not pass on: {SET_LICENSE_URL}"
             ),
             Some(NoLicenseUrl::Absent) | None => format!(
-                "nobody says where the licence server is: {SET_LICENSE_URL}, or have the MPD name it in dashif:Laurl, in the ContentProtection of the AdaptationSet (GStreamer passes on none of a Representation, a Period or the MPD)"
+                "nobody says where the license server is: {SET_LICENSE_URL}, or have the MPD name it in dashif:Laurl, in the ContentProtection of the AdaptationSet (GStreamer passes on none of a Representation, a Period or the MPD)"
             ),
         }
     }
@@ -157,14 +157,14 @@ mod tests {
     fn laurl_is_resolved_against_the_manifest() {
         for (laurl, manifest_url, url) in [
             (
-                "/licence",
+                "/license",
                 "https://h:8443/a/b.mpd?q",
-                "https://h:8443/licence",
+                "https://h:8443/license",
             ),
             (
-                "licence?x=1",
+                "license?x=1",
                 "https://h/a/b.mpd",
-                "https://h/a/licence?x=1",
+                "https://h/a/license?x=1",
             ),
             ("../l", "https://h/a/b/c.mpd", "https://h/a/l"),
             ("//other/l", "https://h/a", "https://other/l"),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What a stream waits for: a licence, or another token to ask for it with. One leads to the other until there is an answer.
+//! What a stream waits for: a license, or another token to ask for it with. One leads to the other until there is an answer.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -12,7 +12,7 @@ use crate::http::REFUSALS;
 
 use super::key_request::KeyRequest;
 use super::keys::Means;
-use super::licences::{Deadlines, Granted, Order, Outcome, order};
+use super::licenses::{Deadlines, Granted, Order, Outcome, order};
 use super::settings::Policy;
 use super::token_store::Renewal;
 
@@ -25,7 +25,7 @@ pub struct Pending {
 }
 
 enum What {
-    Licence {
+    License {
         flight: Arc<Flight<Outcome>>,
         is_shared: bool,
     },
@@ -39,7 +39,7 @@ enum What {
 /// What comes next.
 pub enum Step {
     Wait(Pending),
-    /// The licence server said no, and another token is under way.
+    /// The license server said no, and another token is under way.
     Refused(Pending),
     /// There is another token: ask again for these keys.
     AnotherToken(Vec<KeyId>),
@@ -54,8 +54,8 @@ pub enum Step {
 }
 
 impl Pending {
-    /// A licence that is ordered now, and is not one of those that the stream has already.
-    pub fn licence(of: Order, not: &[Arc<Flight<Outcome>>], means: &Means) -> Self {
+    /// A license that is ordered now, and is not one of those that the stream has already.
+    pub fn license(of: Order, not: &[Arc<Flight<Outcome>>], means: &Means) -> Self {
         let policy = means.policy;
         let key_ids = of.key_ids.clone();
         let deadlines = Deadlines::new(policy.timeout, policy.retries);
@@ -63,7 +63,7 @@ impl Pending {
         Self {
             key_ids,
             until: deadline(policy.timeout, means.now.steady),
-            what: What::Licence { flight, is_shared },
+            what: What::License { flight, is_shared },
         }
     }
 
@@ -86,7 +86,7 @@ impl Pending {
             what,
         } = self;
         let what = match what {
-            What::Licence { flight, is_shared } => match flight.poll(means.waiter) {
+            What::License { flight, is_shared } => match flight.poll(means.waiter) {
                 Some(Ok(granted)) => {
                     return Step::Granted {
                         granted,
@@ -96,7 +96,7 @@ impl Pending {
                     };
                 }
                 Some(Err(refusal)) => return after_refusal(refusal, key_ids, request, means),
-                None => What::Licence { flight, is_shared },
+                None => What::License { flight, is_shared },
             },
             What::Token { flight, refusal } => match flight.poll(means.waiter) {
                 Some(Some((token, generation))) => {
@@ -121,7 +121,7 @@ impl Pending {
     }
 }
 
-/// What there is to wait for after the licence server said no: another token, if that is what it may have said no to.
+/// What there is to wait for after the license server said no: another token, if that is what it may have said no to.
 fn after_refusal(
     refusal: Failure,
     key_ids: Vec<KeyId>,
@@ -156,7 +156,7 @@ fn without_another_token(mut refusal: Failure) -> Failure {
 
 fn overdue(what: &What, policy: &Policy) -> Failure {
     let (what, who) = match what {
-        What::Licence { .. } => ("licence", "licence server"),
+        What::License { .. } => ("license", "license server"),
         What::Token { .. } => ("other session token", "auth service"),
     };
     let mut failure = Failure::timed_out(format!(

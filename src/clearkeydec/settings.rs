@@ -24,12 +24,12 @@ impl Settings {
     pub fn properties() -> Vec<glib::ParamSpec> {
         let own = glib::ParamSpecString::builder("license-url")
             .nick("License URL")
-            .blurb("URL of the ClearKey licence server (default: the MPD's dashif:Laurl; read back without userinfo and query)")
+            .blurb("URL of the ClearKey license server (default: the MPD's dashif:Laurl; read back without userinfo and query)")
             .mutable_ready()
             .build();
         let token_hosts = glib::ParamSpecString::builder("token-hosts")
             .nick("Token hosts")
-            .blurb("Hosts that may be sent the session token, separated by commas: host, host:port or *.example.com (default: the licence servers that license-url or the MPD names)")
+            .blurb("Hosts that may be sent the session token, separated by commas: host, host:port or *.example.com (default: the license servers that license-url or the MPD names)")
             .mutable_ready()
             .build();
         [own, token_hosts]

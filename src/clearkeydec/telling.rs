@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What the application is told of licences on the bus: when one has come, and when one cannot be renewed. Errors are told as errors.
+//! What the application is told of licenses on the bus: when one has come, and when one cannot be renewed. Errors are told as errors.
 
 use std::sync::Arc;
 
@@ -11,9 +11,9 @@ use crate::failure::Failure;
 use crate::messages::{self, clock_time, describe};
 
 use super::imp::{CAT, ClearKeyDec};
-use super::licences::Granted;
+use super::licenses::Granted;
 
-/// Something that happened to a stream's licences.
+/// Something that happened to a stream's licenses.
 pub enum News {
     Granted {
         granted: Arc<Granted>,
@@ -36,12 +36,12 @@ impl ClearKeyDec {
                 is_renewal,
             } => message
                 .field("state", if *is_renewal { "renewed" } else { "acquired" })
-                .field("keys", granted.licence.keys.len() as u32)
+                .field("keys", granted.license.keys.len() as u32)
                 .field("cached", *is_shared)
                 .field("attempts", granted.attempts)
                 .field("latency", clock_time(granted.latency)),
             News::RenewalFailed(failure) => {
-                gst::warning!(CAT, imp = self, "licence not renewed: {}", failure.what);
+                gst::warning!(CAT, imp = self, "license not renewed: {}", failure.what);
                 describe(message.field("state", "failed"), failure)
             }
         };

@@ -23,7 +23,7 @@
  * ## Example pipeline
  *
  * |[
- * GST_PLUGIN_FEATURE_RANK=hlsdrmdemux:MAX,sessiontoken:PRIMARY GST_SESSION_TOKEN_CONFIG='session-token-config,license-url=(string)"http://localhost:50050/licence"' gst-launch-1.0 playbin3 uri=http://localhost:50050/hls/cbcs/master.m3u8 video-sink=fakevideosink audio-sink=fakeaudiosink
+ * GST_PLUGIN_FEATURE_RANK=hlsdrmdemux:MAX,sessiontoken:PRIMARY GST_SESSION_TOKEN_CONFIG='session-token-config,license-url=(string)"http://localhost:50050/license"' gst-launch-1.0 playbin3 uri=http://localhost:50050/hls/cbcs/master.m3u8 video-sink=fakevideosink audio-sink=fakeaudiosink
  * ]| Plays a protected HLS presentation. `scripts/demo --serve` provides it.
  *
  * Since: 0.1.0

@@ -35,7 +35,7 @@ struct Kind {
 /// What a client fetches.
 #[derive(Clone, PartialEq, Eq)]
 enum Purpose {
-    /// Tokens and licences.
+    /// Tokens and licenses.
     Secrets,
     /// Files that playlists name, keys included.
     Files,

@@ -39,7 +39,7 @@ pub use websocket::Opening;
 use crate::failure::Failure;
 use crate::secret::Secret;
 
-/// Largest reply that is read. A token is at most 16 KiB and a licence a few hundred bytes a key,
+/// Largest reply that is read. A token is at most 16 KiB and a license a few hundred bytes a key,
 /// so more is a mistake or an attack.
 pub const MAX_REPLY: usize = 64 * 1024;
 

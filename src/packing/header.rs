@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The HTTP header that carries the token to the licence server.
+//! The HTTP header that carries the token to the license server.
 
 use std::fmt;
 
 use crate::http::headers;
 use crate::secret::Secret;
 
-/// RFC 6750's form, which most licence servers take.
+/// RFC 6750's form, which most license servers take.
 pub const DEFAULT_HEADER: &str = "Authorization: Bearer {token}";
 
 const PLACE: &str = "{token}";

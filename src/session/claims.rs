@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What a JSON Web Token says of its own time. The signature is not ours to check: the licence server does.
+//! What a JSON Web Token says of its own time. The signature is not ours to check: the license server does.
 
 use std::time::{Duration, SystemTime};
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! How long a token or a licence is good for, by clocks that cannot be relied on.
+//! How long a token or a license is good for, by clocks that cannot be relied on.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_ended_before_it_came_is_left_to_the_licence_server() {
+    fn a_token_that_ended_before_it_came_is_left_to_the_license_server() {
         let now = Moment::now();
         for age in [Duration::ZERO, SECOND, HOUR] {
             let names = Some(now.wall - age);

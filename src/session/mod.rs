@@ -44,7 +44,7 @@ const STRIKES: usize = 3;
 const NO_GOOD: Duration = Duration::from_secs(60);
 
 /// A token that came longer ago than this while nobody listened to the service is read again once somebody does. One that came
-/// for the tune that just begins is not; where it has changed since, the licence server refuses it.
+/// for the tune that just begins is not; where it has changed since, the license server refuses it.
 const UNHEARD: Duration = Duration::from_secs(60);
 
 /// How long a server is left alone after so many failures in a row, of which this is the last: longer each time, and as long as it wishes.
@@ -98,7 +98,7 @@ struct State {
     since: Option<Moment>,
     flight: Option<Arc<Flight<Outcome>>>,
     failed: Option<Failed>,
-    /// Tokens that the licence side has refused in a row, the newest last. They are not handed out again.
+    /// Tokens that the license side has refused in a row, the newest last. They are not handed out again.
     refused: Vec<Secret>,
     /// With the place that said so.
     discovered: Option<(Arc<str>, Arc<str>)>,
@@ -214,7 +214,7 @@ impl Session {
         }
     }
 
-    /// As [`ask`](Self::ask), from somebody whose token of that generation the licence side has refused: never that one
+    /// As [`ask`](Self::ask), from somebody whose token of that generation the license side has refused: never that one
     /// again. However many complain of the same one, it counts once. After three in a row there is no fourth.
     pub fn reject(
         self: &Arc<Self>,
@@ -268,7 +268,7 @@ impl Session {
     }
 
     /// The service says that there is another token. The one at hand goes on until that is here, as one close to its end does:
-    /// where it is no good any more, the licence server says so.
+    /// where it is no good any more, the license server says so.
     pub fn changed(&self) {
         self.lock().news.hear();
     }
@@ -415,13 +415,13 @@ fn died() -> Failure {
 
 fn all_refused() -> Failure {
     Failure::denied(format!(
-        "the licence server refused {STRIKES} session tokens in a row: check that auth service and licence server belong together, and that this account may watch"
+        "the license server refused {STRIKES} session tokens in a row: check that auth service and license server belong together, and that this account may watch"
     ))
 }
 
 fn refused_again() -> Failure {
     Failure::denied(
-        "the auth service hands out the token that the licence server has refused: check that they belong together, and their clocks",
+        "the auth service hands out the token that the license server has refused: check that they belong together, and their clocks",
     )
 }
 
@@ -438,7 +438,7 @@ pub struct Takeoff {
 /// What a request brought, and how.
 pub struct Brought {
     pub grant: Grant,
-    /// Ties the licence request to the token request in the services' logs.
+    /// Ties the license request to the token request in the services' logs.
     pub correlation_id: Arc<str>,
     /// Host and port of the service that granted it.
     pub place: Option<Arc<str>>,

@@ -43,7 +43,7 @@ pub struct Token {
 /// How a token came here.
 #[derive(Clone, Debug)]
 pub struct Way {
-    /// Ties the licence request to the token request in the services' logs.
+    /// Ties the license request to the token request in the services' logs.
     pub correlation_id: Arc<str>,
     /// Host and port of the service that granted it; none for one that the application gave.
     pub place: Option<Arc<str>>,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Which authorization service the protection events of a stream name, and for which keys (DASH-IF's interoperable licence request model).
+//! Which authorization service the protection events of a stream name, and for which keys (DASH-IF's interoperable license request model).
 //!
 //! Events that come together describe what comes after them, so nobody is asked before the first data is there: only a sample says which key is the stream's
 //! own (`default_KID`; the MPD's attribute reaches no event). That is no time lost: demuxers send the events right before the data.
@@ -195,7 +195,7 @@ impl Authorization {
         }
     }
 
-    /// The keys that a licence may be asked for with this token: others of the presentation may need another one.
+    /// The keys that a license may be asked for with this token: others of the presentation may need another one.
     pub fn key_ids(&self) -> Option<String> {
         let description = self.descriptions.front()?;
         let Some(Ok(Some(demanded))) = &description.decided else {

@@ -4,7 +4,7 @@
  * SECTION:element-sessiontoken
  * @title: sessiontoken
  *
- * Stands before a decryptor, gets the session token that the operator's licence server wants to
+ * Stands before a decryptor, gets the session token that the operator's license server wants to
  * see, and puts it into the key request metadata of every protection event: a structure `drm-key-request`
  * in the #GstProtectionMeta of the event's init data. Buffers pass untouched.
  *

@@ -84,7 +84,7 @@ fn is_key_request(meta: &gst::MetaRef<'_, ProtectionMeta>) -> bool {
     meta.info().name() == NAME
 }
 
-/// The HTTP headers that a key request wants on the licence request.
+/// The HTTP headers that a key request wants on the license request.
 pub fn headers(request: &gst::StructureRef) -> Vec<(String, Secret)> {
     let Ok(headers) = request.get::<gst::Structure>("http-headers") else {
         return Vec::new();
@@ -98,7 +98,7 @@ pub fn headers(request: &gst::StructureRef) -> Vec<(String, Secret)> {
         .collect()
 }
 
-/// The keys that a licence may be asked for with the token, where others may need another one.
+/// The keys that a license may be asked for with the token, where others may need another one.
 pub fn key_ids(request: &gst::StructureRef) -> Option<BTreeSet<KeyId>> {
     let key_ids = request.get::<&str>("key-ids").ok()?;
     Some(dashif::read_list(key_ids))

@@ -200,7 +200,7 @@ fn source(settings: &Settings) -> Result<Source, Failure> {
             service, endpoints, false, means,
         ))),
         None if settings.on_failure == OnFailure::Anonymous => Err(Failure::misconfigured(
-            "`on-failure=anonymous` does not go with auth-service=dashif: where the MPD demands a token, no licence may be asked for without one",
+            "`on-failure=anonymous` does not go with auth-service=dashif: where the MPD demands a token, no license may be asked for without one",
         )),
         None => Ok(Source::DashIf(Authorizer { endpoints, means })),
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! A token was refused by the licence side: decryptors hear of another one by the store, or get their events again.
+//! A token was refused by the license side: decryptors hear of another one by the store, or get their events again.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
@@ -143,7 +143,7 @@ impl SessionToken {
         }
     }
 
-    /// The licence side has refused the token of that generation: a new one is fetched, once however many complain.
+    /// The license side has refused the token of that generation: a new one is fetched, once however many complain.
     fn refused(&self, generation: u32, http_status: u32) -> Option<(Arc<Policy>, Refused)> {
         let now = Moment::now();
         let has_app_token = lock(&self.app_token).given().is_some();

@@ -73,7 +73,7 @@ pub struct Tune {
     pub reported: bool,
     /// And of why a decryptor got no other token.
     pub told_of_failure: bool,
-    /// The highest generation that the licence side has refused.
+    /// The highest generation that the license side has refused.
     refused: u32,
     /// The generation that went out last.
     pub sent: u32,
@@ -209,7 +209,7 @@ impl Tune {
         (token.generation() > self.refused && token.life().is_valid(now)).then(|| token.clone())
     }
 
-    /// The licence side has refused the token of that generation. `file` is what the file holds now. Whether that is news.
+    /// The license side has refused the token of that generation. `file` is what the file holds now. Whether that is news.
     pub fn refuse(&mut self, generation: u32, file: Option<Given>) -> bool {
         if matches!(file, Some(Ok(_))) {
             self.file = file;
@@ -533,13 +533,13 @@ impl Tune {
 /// Nobody would tell when there is another one in the file, so nobody waits for that.
 pub fn file_refused() -> Failure {
     Failure::denied(
-        "the licence server refused the token of `session-token-file`, and the file holds no other one",
+        "the license server refused the token of `session-token-file`, and the file holds no other one",
     )
 }
 
 fn refused() -> Failure {
     Failure::denied(
-        "the licence server refused the application's session token, and the application gave no other one",
+        "the license server refused the application's session token, and the application gave no other one",
     )
 }
 

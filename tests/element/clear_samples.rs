@@ -7,7 +7,7 @@ use aes::Aes128;
 use cipher::{BlockCipherEncrypt, KeyInit};
 use gst::meta::ProtectionMeta;
 use gst::prelude::*;
-use headend::{AUDIO_KEY_ID, Headend, Licences, VIDEO_KEY_ID};
+use headend::{AUDIO_KEY_ID, Headend, Licenses, VIDEO_KEY_ID};
 
 use crate::rig::*;
 use crate::samples::*;
@@ -96,7 +96,7 @@ fn cbcs(headend: &Headend, media_type: &str, mpeg_version: Option<i32>) -> Rig {
 /// A clear lead would end the stream.
 #[test]
 fn sample_without_metadata_is_handed_on() {
-    let headend = serving(Licences::Refuse(403));
+    let headend = serving(Licenses::Refuse(403));
     let mut rig = started(clearkeydec(&headend));
     for size in [64, 0, 1] {
         let clear = buffer(size);
@@ -106,13 +106,13 @@ fn sample_without_metadata_is_handed_on() {
         assert_eq!((left.as_ptr(), left.size()), (address, size));
     }
     assert_eq!(counted(&rig), (3, 0));
-    assert_eq!(headend.licence_requests(), []);
+    assert_eq!(headend.license_requests(), []);
     assert!(rig.told().is_nothing());
 }
 
 #[test]
 fn clear_and_protected_samples_are_counted() {
-    let headend = serving(Licences::ServeAnonymous);
+    let headend = serving(Licenses::ServeAnonymous);
     let mut rig = started(clearkeydec(&headend));
     let flagged = gst::Structure::builder("application/x-cenc")
         .field("encrypted", false)
@@ -131,7 +131,7 @@ fn clear_and_protected_samples_are_counted() {
         assert!(left.meta::<ProtectionMeta>().is_none());
     }
     assert_eq!(counted(&rig), (2, 2));
-    assert_eq!(headend.licence_requests().len(), 1);
+    assert_eq!(headend.license_requests().len(), 1);
     rig.set_state(gst::State::Ready);
     assert_eq!(counted(&rig), (2, 2));
     rig.restart(gst::State::Ready);
@@ -141,7 +141,7 @@ fn clear_and_protected_samples_are_counted() {
 /// With a fragment's key ids only, its samples would name no key where clear ones stand between fragments.
 #[test]
 fn clear_sample_ends_the_keys_of_a_fragment() {
-    let headend = serving(Licences::ServeAnonymous);
+    let headend = serving(Licenses::ServeAnonymous);
     let mut rig = started(clearkeydec(&headend));
     let unnamed = |buffer: gst::Buffer| {
         let mut buffer = buffer;
@@ -167,12 +167,12 @@ fn cbcs_picture_without_subsamples_is_clear() {
         "video/x-h266",
         "video/x-av1",
     ] {
-        let headend = serving(Licences::Refuse(403));
+        let headend = serving(Licenses::Refuse(403));
         let mut rig = cbcs(&headend, media_type, None);
         let clear = through(&mut rig, [clear_picture(), clear_picture()]);
         assert_eq!(clear, [PLAINTEXT, PLAINTEXT]);
         assert_eq!(counted(&rig), (2, 0));
-        assert_eq!(headend.licence_requests(), []);
+        assert_eq!(headend.license_requests(), []);
         assert!(rig.told().is_nothing());
     }
 }
@@ -197,11 +197,11 @@ fn cbcs_picture_is_protected_by_what_it_says() {
         ("video/x-vp9", clear_picture()),
         ("audio/mpeg", clear_picture()),
     ] {
-        let headend = serving(Licences::ServeAnonymous);
+        let headend = serving(Licenses::ServeAnonymous);
         let mut rig = cbcs(&headend, media_type, None);
         assert_ne!(through(&mut rig, [protected]), [PLAINTEXT], "{media_type}");
         assert_eq!(counted(&rig), (0, 1));
-        assert_eq!(headend.licence_requests().len(), 1);
+        assert_eq!(headend.license_requests().len(), 1);
     }
 }
 
@@ -221,7 +221,7 @@ fn assert_warned_once(told: Told) {
 /// A viewer would hear full-scale noise in a clear lead, and playbin3 would hang.
 #[test]
 fn clear_sound_is_known_by_its_syntax() {
-    let headend = serving(Licences::ServeAnonymous);
+    let headend = serving(Licenses::ServeAnonymous);
     let mut rig = cbcs(&headend, "audio/mpeg", Some(4));
     let sounds = (0..MANY).map(|number| match number / 10 % 2 {
         0 => clear_sound(number),
@@ -249,7 +249,7 @@ fn clear_sound_is_known_by_its_syntax() {
 /// An application would be warned of noise that is none.
 #[test]
 fn protected_sound_is_not_warned_of() {
-    let headend = serving(Licences::ServeAnonymous);
+    let headend = serving(Licenses::ServeAnonymous);
     let mut rig = cbcs(&headend, "audio/mpeg", Some(4));
     let clear = through(&mut rig, (0..MANY).map(protected_sound));
     assert_eq!(clear, (0..MANY).map(frame).collect::<Vec<_>>());
@@ -302,7 +302,7 @@ impl Together {
 #[test]
 fn sound_of_any_kind_beside_clear_pictures_is_warned_of() {
     for is_sound_first in [false, true] {
-        let headend = serving(Licences::ServeAnonymous);
+        let headend = serving(Licenses::ServeAnonymous);
         let mut both = Together::start(&headend, cbcs_caps("audio/x-opus", None));
         if is_sound_first {
             both.push_sound();
@@ -318,7 +318,7 @@ fn sound_of_any_kind_beside_clear_pictures_is_warned_of() {
 
 #[test]
 fn protected_aac_beside_clear_pictures_is_not_warned_of() {
-    let headend = serving(Licences::ServeAnonymous);
+    let headend = serving(Licenses::ServeAnonymous);
     let mut both = Together::start(&headend, cbcs_caps("audio/mpeg", Some(4)));
     both.push_clear_picture();
     both.push_sound();

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use gst::element_factory::ElementBuilder;
 use gst::prelude::*;
-use headend::{AUDIO_KEY_ID, Auth, Headend, Licences, VIDEO_KEY_ID};
+use headend::{AUDIO_KEY_ID, Auth, Headend, Licenses, VIDEO_KEY_ID};
 
 use crate::rig::*;
 use crate::samples::{event, picture, pssh, sound};
@@ -54,7 +54,7 @@ fn play(rig: &Rig, url: &str, sample: &gst::Buffer) {
 /// An element and the decryptor behind it.
 fn with_decryptor(headend: &Headend) -> Rig {
     let clearkeydec = make("clearkeydec")
-        .property("license-url", headend.licence_url())
+        .property("license-url", headend.license_url())
         .property("timeout", NO_HURRY);
     let rig = Rig::chain(&[
         dashif().build().expect("an element"),
@@ -199,7 +199,7 @@ fn a_gap_is_waited_behind_only_where_no_key_is_known() {
     assert_eq!(kids(&headend), [VIDEO, VIDEO]);
 }
 
-/// After a seek a viewer would see a stream that needs no token any more, and a refusal of its licence.
+/// After a seek a viewer would see a stream that needs no token any more, and a refusal of its license.
 #[test]
 fn what_the_manifest_said_holds_after_a_seek_and_until_it_says_something_else() {
     let headend = headend(Auth::Grant);
@@ -376,11 +376,11 @@ fn keys_in_fragments_alone_are_enough_where_the_application_names_the_service() 
     assert_eq!(key_requests(&rig.log.protections()[0]).len(), 1);
 }
 
-/// The licence server of content that demands no token would be shown that of other content.
+/// The license server of content that demands no token would be shown that of other content.
 #[test]
 fn a_decryptor_does_not_use_a_token_for_what_comes_after() {
     let headend = headend(Auth::Grant);
-    headend.set_licences(Licences::ServeAnonymous);
+    headend.set_licenses(Licenses::ServeAnonymous);
     let rig = with_decryptor(&headend);
     for (url, key_id, sample) in [
         (Some(authz(&headend, "dec")), VIDEO_KEY_ID, picture()),
@@ -394,46 +394,46 @@ fn a_decryptor_does_not_use_a_token_for_what_comes_after() {
         ]);
     }
     rig.send(&[gst::event::Eos::new().into()]);
-    let licences = headend.licence_requests();
-    let licences: Vec<_> = licences
+    let licenses = headend.license_requests();
+    let licenses: Vec<_> = licenses
         .iter()
         .map(|request| (request.kids.clone(), request.token_present))
         .collect();
     let expected = [(VIDEO_KEY_ID, true), (AUDIO_KEY_ID, false)];
     assert_eq!(
-        licences,
+        licenses,
         expected.map(|(id, token)| (vec![id.to_owned()], token))
     );
 }
 
-/// The licence server of one service would be shown the token of another one, by a decryptor that is not as far as the stream.
+/// The license server of one service would be shown the token of another one, by a decryptor that is not as far as the stream.
 #[test]
 fn a_decryptor_that_lags_behind_gets_the_newer_token_of_its_own_service() {
     let headend = headend(Auth::Grant);
-    headend.set_licences(Licences::Hang);
+    headend.set_licenses(Licenses::Hang);
     let rig = with_decryptor(&headend);
     rig.send(&[
         mpd(CLEARKEY_SYSTEM, &[&authz(&headend, "lag1")]).into(),
         picture().into(),
     ]);
-    assert!(headend.wait_for(PATIENCE, |record| record.licence_requests().count() == 1));
-    // The decryptor waits for its licence, and the stream goes on.
+    assert!(headend.wait_for(PATIENCE, |record| record.license_requests().count() == 1));
+    // The decryptor waits for its license, and the stream goes on.
     rig.send(&[
         mpd(CLEARKEY_SYSTEM, &[&authz(&headend, "lag2")]).into(),
         sound().into(),
     ]);
     assert!(headend.wait_for(PATIENCE, |record| record.token_requests().count() == 2));
     headend.revoke();
-    headend.release_licences();
+    headend.release_licenses();
     rig.send(&[gst::event::Eos::new().into()]);
-    let licences = headend.licence_requests();
+    let licenses = headend.license_requests();
     let last_of = |key_id: &str| {
-        let of_key = licences.iter().rfind(|request| request.kids == [key_id]);
+        let of_key = licenses.iter().rfind(|request| request.kids == [key_id]);
         of_key.expect("a request").status
     };
     // A token for other keys would have been refused.
-    assert_eq!(last_of(VIDEO_KEY_ID), Some(200), "{licences:?}");
-    assert_eq!(last_of(AUDIO_KEY_ID), Some(200), "{licences:?}");
+    assert_eq!(last_of(VIDEO_KEY_ID), Some(200), "{licenses:?}");
+    assert_eq!(last_of(AUDIO_KEY_ID), Some(200), "{licenses:?}");
 }
 
 /// A box would keep the tokens of channels fresh that nobody watches any more.

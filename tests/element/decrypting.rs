@@ -7,7 +7,7 @@ use std::thread;
 use gst::glib;
 use gst::meta::ProtectionMeta;
 use gst::prelude::*;
-use headend::{AUDIO_KEY_ID, Licences, VIDEO_KEY_ID};
+use headend::{AUDIO_KEY_ID, Licenses, VIDEO_KEY_ID};
 
 use crate::rig::*;
 pub(crate) use crate::samples::*;
@@ -33,7 +33,7 @@ fn place(buffer: &gst::BufferRef) -> (usize, usize) {
     (buffer.as_ptr() as usize, bytes as usize)
 }
 
-/// Pushes a sample that no licence can help, and gives back what the application is told.
+/// Pushes a sample that no license can help, and gives back what the application is told.
 fn complaint_about(rig: &Rig, buffer: gst::Buffer) -> Complaint {
     assert_eq!(rig.push(buffer), Err(gst::FlowError::Error));
     the_end(rig)
@@ -41,7 +41,7 @@ fn complaint_about(rig: &Rig, buffer: gst::Buffer) -> Complaint {
 
 #[test]
 fn a_sample_that_is_protected_as_a_whole_plays() {
-    let headend = serving(Licences::ServeAnonymous);
+    let headend = serving(Licenses::ServeAnonymous);
     let mut rig = started(clearkeydec(&headend));
     assert_eq!(rig.push(picture()), Ok(gst::FlowSuccess::Ok));
     let clear = rig.harness.pull().expect("a buffer");
@@ -49,12 +49,12 @@ fn a_sample_that_is_protected_as_a_whole_plays() {
     assert_eq!(clear.pts(), Some(gst::ClockTime::from_mseconds(40)));
     assert!(clear.flags().contains(gst::BufferFlags::DELTA_UNIT));
     assert!(clear.meta::<ProtectionMeta>().is_none());
-    assert_eq!(headend.licence_requests().len(), 1);
+    assert_eq!(headend.license_requests().len(), 1);
 }
 
 #[test]
 fn a_sample_with_subsamples_plays_and_its_clear_bytes_stay() {
-    let headend = serving(Licences::ServeAnonymous);
+    let headend = serving(Licenses::ServeAnonymous);
     let mut rig = started(clearkeydec(&headend));
     // 5 clear and 20 protected, 0 and 13, 7 and 0, 3 and 10, and 7 that no subsample covers.
     let subsamples = [(5, 20), (0, 13), (7, 0), (3, 10)];
@@ -75,7 +75,7 @@ fn a_sample_with_subsamples_plays_and_its_clear_bytes_stay() {
 
 #[test]
 fn an_initialization_vector_of_sixteen_bytes_plays_too() {
-    let headend = serving(Licences::ServeAnonymous);
+    let headend = serving(Licenses::ServeAnonymous);
     let mut rig = started(clearkeydec(&headend));
     let mut info = whole(VIDEO_KEY_ID);
     info.set("iv_size", 16_u32);
@@ -89,8 +89,8 @@ fn an_initialization_vector_of_sixteen_bytes_plays_too() {
 }
 
 #[test]
-fn a_sample_that_the_demuxer_says_is_clear_is_left_alone_and_needs_no_licence() {
-    let headend = serving(Licences::Refuse(403));
+fn a_sample_that_the_demuxer_says_is_clear_is_left_alone_and_needs_no_license() {
+    let headend = serving(Licenses::Refuse(403));
     let mut rig = started(clearkeydec(&headend));
     let info = gst::Structure::builder("application/x-cenc")
         .field("encrypted", false)
@@ -100,15 +100,15 @@ fn a_sample_that_the_demuxer_says_is_clear_is_left_alone_and_needs_no_licence() 
     let left = rig.harness.pull().expect("a buffer");
     assert_eq!(contents(&left), PLAINTEXT);
     assert!(left.meta::<ProtectionMeta>().is_none());
-    assert_eq!(headend.licence_requests(), []);
+    assert_eq!(headend.license_requests(), []);
 }
 
 #[test]
 fn a_sample_that_nobody_else_holds_is_decrypted_without_a_copy() {
-    let headend = serving(Licences::Hang);
+    let headend = serving(Licenses::Hang);
     let mut rig = authorized(&headend, &[VIDEO_KEY_ID]);
     let mut places = Vec::new();
-    // Two that are held until the licence is here, and two that are not.
+    // Two that are held until the license is here, and two that are not.
     for _ in 0..2 {
         let buffer = picture();
         places.push(place(&buffer));
@@ -133,7 +133,7 @@ fn a_sample_that_nobody_else_holds_is_decrypted_without_a_copy() {
 
 #[test]
 fn a_sample_that_another_stream_holds_too_stays_as_it_is_there() {
-    let headend = serving(Licences::ServeAnonymous);
+    let headend = serving(Licenses::ServeAnonymous);
     let mut rig = started(clearkeydec(&headend));
     let theirs = picture();
     let protected = contents(&theirs);
@@ -146,7 +146,7 @@ fn a_sample_that_another_stream_holds_too_stays_as_it_is_there() {
 
 #[test]
 fn a_list_of_samples_stays_a_list() {
-    let headend = serving(Licences::Hang);
+    let headend = serving(Licenses::Hang);
     let mut rig = authorized(&headend, &[VIDEO_KEY_ID]);
     let mut places = Vec::new();
     let mut list = || {
@@ -154,7 +154,7 @@ fn a_list_of_samples_stays_a_list() {
         places.extend(buffers.iter().map(|buffer| place(buffer)));
         buffers.into_iter().collect::<gst::BufferList>()
     };
-    // One that is held until the licence is here, and one that is not.
+    // One that is held until the license is here, and one that is not.
     assert_eq!(rig.upstream.push_list(list()), Ok(gst::FlowSuccess::Ok));
     assert_eq!(rig.log.items().len(), 3);
     headend.release();
@@ -171,12 +171,12 @@ fn a_list_of_samples_stays_a_list() {
         matches!(left[3..], [Item::List(_), Item::List(_)]),
         "{left:?}"
     );
-    assert_eq!(headend.licence_requests().len(), 1);
+    assert_eq!(headend.license_requests().len(), 1);
 }
 
 #[test]
 fn the_decoder_sees_the_original_caps_and_no_protection_events() {
-    let headend = serving(Licences::ServeAnonymous);
+    let headend = serving(Licenses::ServeAnonymous);
     let rig = Rig::new(clearkeydec(&headend));
     let came = caps_event();
     let inputs: Vec<Input> = vec![
@@ -205,7 +205,7 @@ fn the_decoder_sees_the_original_caps_and_no_protection_events() {
 
 #[test]
 fn every_key_that_the_init_data_names_comes_with_one_request() {
-    let headend = serving(Licences::ServeAnonymous);
+    let headend = serving(Licenses::ServeAnonymous);
     let mut rig = Rig::new(clearkeydec(&headend));
     rig.send(&[stream_start().into(), caps_event().into()]);
     // The other way round than they are asked for, and one of them twice.
@@ -216,14 +216,14 @@ fn every_key_that_the_init_data_names_comes_with_one_request() {
     )
     .into()]);
     rig.send(&[segment().into()]);
-    assert_eq!(headend.licence_requests(), []);
+    assert_eq!(headend.license_requests(), []);
     for buffer in [picture(), sound(), picture()] {
         assert_eq!(rig.push(buffer), Ok(gst::FlowSuccess::Ok));
     }
     for clear in [PLAINTEXT, &PLAINTEXT[..64], PLAINTEXT] {
         assert_eq!(contents(&rig.harness.pull().expect("a buffer")), clear);
     }
-    let requests = headend.licence_requests();
+    let requests = headend.license_requests();
     assert_eq!(requests.len(), 1);
     assert_eq!(requests[0].kids, [AUDIO_KEY_ID, VIDEO_KEY_ID]);
     assert_eq!(
@@ -234,7 +234,7 @@ fn every_key_that_the_init_data_names_comes_with_one_request() {
 
 #[test]
 fn a_key_that_comes_into_use_later_is_asked_for_then() {
-    let headend = serving(Licences::ServeAnonymous);
+    let headend = serving(Licenses::ServeAnonymous);
     let mut rig = started(clearkeydec(&headend));
     assert_eq!(rig.push(picture()), Ok(gst::FlowSuccess::Ok));
     rig.harness.pull().expect("a buffer");
@@ -243,14 +243,14 @@ fn a_key_that_comes_into_use_later_is_asked_for_then() {
         let clear = rig.harness.pull().expect("a buffer");
         assert_eq!(contents(&clear), &PLAINTEXT[..64]);
     }
-    let requests = headend.licence_requests();
+    let requests = headend.license_requests();
     let kids = requests.iter().map(|request| request.kids.clone());
     assert_eq!(kids.collect::<Vec<_>>(), [[VIDEO_KEY_ID], [AUDIO_KEY_ID]]);
 }
 
 #[test]
 fn picture_and_sound_that_want_the_same_keys_share_one_request() {
-    let headend = serving(Licences::Hang);
+    let headend = serving(Licenses::Hang);
     let mut rigs = [[AUDIO_KEY_ID, VIDEO_KEY_ID], [VIDEO_KEY_ID, AUDIO_KEY_ID]]
         .map(|key_ids| authorized(&headend, &key_ids));
     for rig in &rigs {
@@ -265,12 +265,12 @@ fn picture_and_sound_that_want_the_same_keys_share_one_request() {
     let mut late = authorized(&headend, &[AUDIO_KEY_ID, VIDEO_KEY_ID]);
     assert_eq!(late.push(picture()), Ok(gst::FlowSuccess::Ok));
     assert_eq!(contents(&late.harness.pull().expect("a buffer")), PLAINTEXT);
-    assert_eq!(headend.licence_requests().len(), 1);
+    assert_eq!(headend.license_requests().len(), 1);
 }
 
 #[test]
 fn keys_that_were_got_with_one_token_are_not_handed_to_a_stream_with_another() {
-    let headend = serving(Licences::Serve);
+    let headend = serving(Licenses::Serve);
     let mut ours = authorized(&headend, &[VIDEO_KEY_ID]);
     assert_eq!(ours.push(picture()), Ok(gst::FlowSuccess::Ok));
     ours.harness.pull().expect("a buffer");
@@ -281,14 +281,14 @@ fn keys_that_were_got_with_one_token_are_not_handed_to_a_stream_with_another() {
     complaint_after(&theirs, picture())
         .is(gst::ResourceError::NotAuthorized)
         .says(&["HTTP 403"]);
-    let valid = headend.licence_requests();
+    let valid = headend.license_requests();
     let valid = valid.iter().map(|request| request.token_valid);
     assert_eq!(valid.collect::<Vec<_>>(), [true, false]);
 }
 
 #[test]
-fn the_headers_of_the_key_request_reach_the_licence_server() {
-    let headend = serving(Licences::Serve);
+fn the_headers_of_the_key_request_reach_the_license_server() {
+    let headend = serving(Licenses::Serve);
     headend.set_token_header("x-session");
     let mut rig = started(clearkeydec(&headend));
     let headers = [
@@ -298,7 +298,7 @@ fn the_headers_of_the_key_request_reach_the_licence_server() {
     rig.send(&[event_with_headers(&[VIDEO_KEY_ID], &headers).into()]);
     assert_eq!(rig.push(picture()), Ok(gst::FlowSuccess::Ok));
     assert_eq!(contents(&rig.harness.pull().expect("a buffer")), PLAINTEXT);
-    let requests = headend.licence_requests();
+    let requests = headend.license_requests();
     assert_eq!(requests.len(), 1);
     assert!(requests[0].token_valid);
     for (name, value) in headers {
@@ -312,8 +312,8 @@ fn the_headers_of_the_key_request_reach_the_licence_server() {
 }
 
 #[test]
-fn the_token_of_a_sessiontoken_before_it_opens_the_licence_server() {
-    let headend = serving(Licences::Serve);
+fn the_token_of_a_sessiontoken_before_it_opens_the_license_server() {
+    let headend = serving(Licenses::Serve);
     let mut before = Rig::new(sessiontoken(&headend));
     let mut decryptor = Rig::new(clearkeydec(&headend));
     let data = pssh(&[VIDEO_KEY_ID]);
@@ -336,7 +336,7 @@ fn the_token_of_a_sessiontoken_before_it_opens_the_licence_server() {
         contents(&decryptor.harness.pull().expect("a buffer")),
         PLAINTEXT
     );
-    let requests = headend.licence_requests();
+    let requests = headend.license_requests();
     assert_eq!(requests.len(), 1);
     let bearer = format!("Bearer {}", headend.token());
     assert_eq!(requests[0].authorization, Some(bearer));
@@ -349,9 +349,9 @@ fn laurl(url: &str) -> String {
 }
 
 #[test]
-fn the_manifest_may_say_where_the_licence_server_is() {
+fn the_manifest_may_say_where_the_license_server_is() {
     for system in [CLEARKEY_SYSTEM.to_owned(), CLEARKEY_SYSTEM.to_uppercase()] {
-        let headend = serving(Licences::ServeAnonymous);
+        let headend = serving(Licenses::ServeAnonymous);
         let mut rig = Rig::new(make("clearkeydec"));
         let caps = gst::Caps::builder("application/x-cenc")
             .field("protection-system", &system)
@@ -360,37 +360,37 @@ fn the_manifest_may_say_where_the_licence_server_is() {
         rig.send(&[
             stream_start().into(),
             gst::event::Caps::new(&caps).into(),
-            event(&system, "dash/mpd", laurl(&headend.licence_url())).into(),
+            event(&system, "dash/mpd", laurl(&headend.license_url())).into(),
             segment().into(),
         ]);
         assert_eq!(rig.push(picture()), Ok(gst::FlowSuccess::Ok));
         assert_eq!(contents(&rig.harness.pull().expect("a buffer")), PLAINTEXT);
-        assert_eq!(headend.licence_requests().len(), 1);
+        assert_eq!(headend.license_requests().len(), 1);
     }
 }
 
 #[test]
-fn the_players_licence_server_wins_over_the_manifests() {
-    let headend = serving(Licences::ServeAnonymous);
-    let theirs = serving(Licences::ServeAnonymous);
+fn the_players_license_server_wins_over_the_manifests() {
+    let headend = serving(Licenses::ServeAnonymous);
+    let theirs = serving(Licenses::ServeAnonymous);
     let mut rig = started(clearkeydec(&headend));
-    let data = laurl(&theirs.licence_url());
+    let data = laurl(&theirs.license_url());
     rig.send(&[event(CLEARKEY_SYSTEM, "dash/mpd", data).into()]);
     assert_eq!(rig.push(picture()), Ok(gst::FlowSuccess::Ok));
     rig.harness.pull().expect("a buffer");
-    assert_eq!(headend.licence_requests().len(), 1);
-    assert_eq!(theirs.licence_requests(), []);
+    assert_eq!(headend.license_requests().len(), 1);
+    assert_eq!(theirs.license_requests(), []);
 }
 
 #[test]
 fn init_data_of_another_system_is_none_of_its_business() {
-    let headend = serving(Licences::ServeAnonymous);
+    let headend = serving(Licenses::ServeAnonymous);
     let rig = started(make("clearkeydec"));
-    let data = laurl(&headend.licence_url());
+    let data = laurl(&headend.license_url());
     let widevine = "edef8ba9-79d6-4ace-a3c8-27dcd51d21ed";
     rig.send(&[event(widevine, "dash/mpd", data).into()]);
     complaint_about(&rig, picture()).is(gst::ResourceError::Settings);
-    assert_eq!(headend.licence_requests(), []);
+    assert_eq!(headend.license_requests(), []);
 }
 
 #[test]
@@ -405,7 +405,7 @@ fn a_manifest_cannot_have_a_token_sent_in_the_clear_to_anywhere() {
 }
 
 #[test]
-fn a_stream_whose_licence_server_nobody_names_says_what_to_set() {
+fn a_stream_whose_license_server_nobody_names_says_what_to_set() {
     let complaint = complaint_about(&started(make("clearkeydec")), picture());
     complaint
         .is(gst::ResourceError::Settings)
@@ -462,7 +462,7 @@ fn a_sample_that_contradicts_itself_ends_the_stream_with_what_is_wrong_with_it()
             "of a sample that has 64",
         ),
     ] {
-        let headend = serving(Licences::ServeAnonymous);
+        let headend = serving(Licenses::ServeAnonymous);
         let mut rig = started(clearkeydec(&headend));
         // With the key at hand nothing but the sample itself stands in the way.
         assert_eq!(rig.push(picture()), Ok(gst::FlowSuccess::Ok));
@@ -476,7 +476,7 @@ fn a_sample_that_contradicts_itself_ends_the_stream_with_what_is_wrong_with_it()
 
 #[test]
 fn a_broken_sample_in_a_list_ends_the_stream_too() {
-    let headend = serving(Licences::ServeAnonymous);
+    let headend = serving(Licenses::ServeAnonymous);
     let mut rig = started(clearkeydec(&headend));
     assert_eq!(rig.push(picture()), Ok(gst::FlowSuccess::Ok));
     rig.harness.pull().expect("a buffer");
@@ -495,7 +495,7 @@ fn a_broken_sample_in_a_list_ends_the_stream_too() {
 
 #[test]
 fn a_list_with_a_sample_in_the_clear_plays_whole() {
-    let headend = serving(Licences::ServeAnonymous);
+    let headend = serving(Licenses::ServeAnonymous);
     let mut rig = started(clearkeydec(&headend));
     let info = gst::Structure::builder("application/x-cenc")
         .field("encrypted", false)
@@ -530,7 +530,7 @@ fn caps_that_it_cannot_decrypt_are_named() {
         (with("original-media-type", ""), "not a valid name"),
         (without, "do not name the original media type"),
     ] {
-        let headend = serving(Licences::ServeAnonymous);
+        let headend = serving(Licenses::ServeAnonymous);
         let rig = Rig::new(clearkeydec(&headend));
         rig.send(&[stream_start().into(), gst::event::Caps::new(&caps).into()]);
         rig.send(&[segment().into()]);
@@ -541,12 +541,12 @@ fn caps_that_it_cannot_decrypt_are_named() {
             .is(gst::StreamError::Format)
             .says(&[says]);
         assert_eq!(rig.log.items().len(), 1);
-        assert_eq!(headend.licence_requests(), []);
+        assert_eq!(headend.license_requests(), []);
     }
 }
 
 #[test]
-fn a_licence_that_is_none_is_described_and_not_quoted() {
+fn a_license_that_is_none_is_described_and_not_quoted() {
     let key = |kid: &str, k: &str| {
         format!(r#"{{"keys":[{{"kty":"oct","kid":"{kid}","k":"{k}"}}],"type":"temporary"}}"#)
     };
@@ -560,26 +560,26 @@ fn a_licence_that_is_none_is_described_and_not_quoted() {
         String::new(),
         r#"{"keys":{"SECRET":1}}"#.to_owned(),
     ] {
-        let headend = serving(Licences::Reply { status: 200, body });
+        let headend = serving(Licenses::Reply { status: 200, body });
         let complaint = complaint_after(&started(clearkeydec(&headend)), picture());
         complaint
             .is(gst::ResourceError::Read)
             .does_not_say(&["SECRET", "ASNFZ4mrze8BI0Vniav"]);
         assert_eq!(complaint.detail::<String>("reason"), "malformed");
-        assert_eq!(headend.licence_requests().len(), 1);
+        assert_eq!(headend.license_requests().len(), 1);
     }
 }
 
 #[test]
-fn a_key_that_the_licence_leaves_out_is_named() {
-    let headend = serving(Licences::ServeWithout(VIDEO_KEY_ID.to_owned()));
+fn a_key_that_the_license_leaves_out_is_named() {
+    let headend = serving(Licenses::ServeWithout(VIDEO_KEY_ID.to_owned()));
     let rig = authorized(&headend, &[AUDIO_KEY_ID, VIDEO_KEY_ID]);
     complaint_after(&rig, picture())
         .is(gst::StreamError::DecryptNokey)
         .says(&[VIDEO_KEY_ID]);
-    assert_eq!(headend.licence_requests().len(), 1);
+    assert_eq!(headend.license_requests().len(), 1);
 
-    let empty = Licences::Reply {
+    let empty = Licenses::Reply {
         status: 200,
         body: r#"{"keys":[]}"#.to_owned(),
     };
@@ -590,9 +590,9 @@ fn a_key_that_the_licence_leaves_out_is_named() {
 }
 
 #[test]
-fn a_refusal_of_the_licence_server_is_told_from_a_fault() {
+fn a_refusal_of_the_license_server_is_told_from_a_fault() {
     for status in [401, 403, 412] {
-        let headend = serving(Licences::Refuse(status));
+        let headend = serving(Licenses::Refuse(status));
         let complaint = complaint_after(&started(clearkeydec(&headend)), picture());
         complaint
             .is(gst::ResourceError::NotAuthorized)
@@ -600,34 +600,34 @@ fn a_refusal_of_the_licence_server_is_told_from_a_fault() {
         assert_eq!(complaint.detail::<String>("reason"), "denied");
         assert_eq!(complaint.detail::<u32>("http-status"), u32::from(status));
         assert_eq!(complaint.detail::<u32>("attempts"), 1);
-        assert_eq!(headend.licence_requests().len(), 1);
+        assert_eq!(headend.license_requests().len(), 1);
     }
-    let headend = serving(Licences::Refuse(500));
+    let headend = serving(Licenses::Refuse(500));
     let complaint = complaint_after(&started(clearkeydec(&headend)), picture());
     complaint
         .is(gst::ResourceError::OpenRead)
         .says(&["HTTP 500"]);
     assert_eq!(complaint.detail::<String>("reason"), "transient");
 
-    let headend = serving(Licences::Refuse(404));
+    let headend = serving(Licenses::Refuse(404));
     complaint_after(&started(clearkeydec(&headend)), picture())
         .is(gst::ResourceError::Read)
         .says(&["HTTP 404", "`license-url`"]);
 }
 
 #[test]
-fn a_licence_server_that_wants_a_token_and_gets_none_says_what_is_missing() {
-    let headend = serving(Licences::Serve);
+fn a_license_server_that_wants_a_token_and_gets_none_says_what_is_missing() {
+    let headend = serving(Licenses::Serve);
     complaint_after(&started(clearkeydec(&headend)), picture())
         .is(gst::ResourceError::NotAuthorized)
         .says(&["HTTP 401", "`sessiontoken` stands before"]);
-    let requests = headend.licence_requests();
+    let requests = headend.license_requests();
     assert_eq!(requests.len(), 1);
     assert!(!requests[0].token_present);
 }
 
 #[test]
-fn a_licence_server_that_does_not_run_is_named_with_its_address() {
+fn a_license_server_that_does_not_run_is_named_with_its_address() {
     let place = nobody();
     let url = format!("http://{place}/SECRET");
     complaint_after(
@@ -640,11 +640,11 @@ fn a_licence_server_that_does_not_run_is_named_with_its_address() {
 }
 
 #[test]
-fn a_licence_server_that_does_not_answer_is_given_up_at_the_timeout() {
-    let headend = serving(Licences::Hang);
+fn a_license_server_that_does_not_answer_is_given_up_at_the_timeout() {
+    let headend = serving(Licenses::Hang);
     let rig = started(
         make("clearkeydec")
-            .property("license-url", headend.licence_url())
+            .property("license-url", headend.license_url())
             .property("timeout", 300_u32),
     );
     let complaint = complaint_after(&rig, picture());
@@ -654,12 +654,12 @@ fn a_licence_server_that_does_not_answer_is_given_up_at_the_timeout() {
     assert_eq!(complaint.detail::<String>("reason"), "timed-out");
     assert!(complaint.detail::<gst::ClockTime>("elapsed") >= gst::ClockTime::from_mseconds(300));
     assert_eq!(rig.log.items().len(), 3);
-    assert_eq!(headend.licence_requests().len(), 1);
+    assert_eq!(headend.license_requests().len(), 1);
 }
 
 #[test]
-fn a_demuxer_is_not_made_to_wait_for_the_licence() {
-    let headend = serving(Licences::Hang);
+fn a_demuxer_is_not_made_to_wait_for_the_license() {
+    let headend = serving(Licenses::Hang);
     let mut rig = authorized(&headend, &[VIDEO_KEY_ID]);
     for _ in 0..50 {
         assert_eq!(rig.push(picture()), Ok(gst::FlowSuccess::Ok));
@@ -677,12 +677,12 @@ fn a_demuxer_is_not_made_to_wait_for_the_licence() {
     }
     assert_eq!(rig.log.items().len(), 3 + 50 + 3 + 1);
     assert_eq!(rig.log.items()[53..56], items(&held));
-    assert_eq!(headend.licence_requests().len(), 1);
+    assert_eq!(headend.license_requests().len(), 1);
 }
 
 #[test]
-fn a_seek_does_not_wait_for_the_licence_and_does_not_ask_again() {
-    let headend = serving(Licences::Hang);
+fn a_seek_does_not_wait_for_the_license_and_does_not_ask_again() {
+    let headend = serving(Licenses::Hang);
     let mut rig = authorized(&headend, &[VIDEO_KEY_ID]);
     assert_eq!(rig.push(picture()), Ok(gst::FlowSuccess::Ok));
     let arrivals = rig.arrivals();
@@ -707,12 +707,12 @@ fn a_seek_does_not_wait_for_the_licence_and_does_not_ask_again() {
     let left = rig.log.items();
     assert_eq!(left[3..5], items(&flush));
     assert_eq!(left[5..], [Item::from(&after), Item::from(&clear)]);
-    assert_eq!(headend.licence_requests().len(), 1);
+    assert_eq!(headend.license_requests().len(), 1);
 }
 
 #[test]
-fn a_player_stops_at_once_though_the_licence_server_hangs() {
-    let headend = serving(Licences::Hang);
+fn a_player_stops_at_once_though_the_license_server_hangs() {
+    let headend = serving(Licenses::Hang);
     let mut rig = authorized(&headend, &[VIDEO_KEY_ID]);
     assert_eq!(rig.push(picture()), Ok(gst::FlowSuccess::Ok));
     let arrivals = rig.arrivals();
@@ -726,7 +726,7 @@ fn a_player_stops_at_once_though_the_licence_server_hangs() {
     assert_eq!(rig.log.items().len(), 3);
 
     // The next channel is served though the answer to the one before never came.
-    headend.set_licences(Licences::Serve);
+    headend.set_licenses(Licenses::Serve);
     rig.restart(gst::State::Ready);
     rig.send(&[stream_start().into(), caps_event().into(), segment().into()]);
     let token = format!("Bearer {}", headend.token());
@@ -738,7 +738,7 @@ fn a_player_stops_at_once_though_the_licence_server_hangs() {
 
 #[test]
 fn a_sample_larger_than_the_bound_plays_all_the_same() {
-    let headend = serving(Licences::Hang);
+    let headend = serving(Licenses::Hang);
     let mut rig = authorized_by(
         clearkeydec(&headend).property("max-held-bytes", 1_u64),
         &headend,

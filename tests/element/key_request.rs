@@ -183,7 +183,7 @@ fn the_flow_tells_dash_hls_and_smooth_streaming_apart_and_lasts_into_the_media()
 }
 
 #[test]
-fn an_operator_whose_licence_server_wants_another_header_gets_it() {
+fn an_operator_whose_license_server_wants_another_header_gets_it() {
     let headend = headend(Auth::Grant);
     let rig =
         Rig::new(sessiontoken(&headend).property("key-request-header", "X-Session: v1 {token};"));

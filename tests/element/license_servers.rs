@@ -3,7 +3,7 @@
 //! Where licenses are asked for: the servers that the MPD names, redirects, and who may be sent the token.
 
 use gst::prelude::*;
-use headend::{Auth, Headend, Licences, VIDEO_KEY_ID};
+use headend::{Auth, Headend, Licenses, VIDEO_KEY_ID};
 
 use crate::rig::*;
 use crate::samples::*;
@@ -49,24 +49,24 @@ fn place(headend: &Headend) -> String {
 /// A viewer would see an error though there is a server that works.
 #[test]
 fn next_laurl_is_asked_where_one_has_no_license() {
-    let good = serving(Licences::ServeAnonymous);
-    let not_there = format!("http://{}/licence", nobody());
-    let faulty = [404, 410, 500, 503].map(|status| serving(Licences::Refuse(status)));
-    let silent = serving(Licences::Hang);
+    let good = serving(Licenses::ServeAnonymous);
+    let not_there = format!("http://{}/license", nobody());
+    let faulty = [404, 410, 500, 503].map(|status| serving(Licenses::Refuse(status)));
+    let silent = serving(Licenses::Hang);
     let others = faulty.iter().chain([&silent]);
-    let urls = others.map(Headend::licence_url).chain([
+    let urls = others.map(Headend::license_url).chain([
         not_there,
         "file://cache/licenseInfo.txt".to_owned(),
         "http://192.0.2.1/cleartext".to_owned(),
         String::new(),
     ]);
     for (number, url) in urls.enumerate() {
-        let mut rig = named_by_mpd(laurls(&[url, format!("{}?{number}", good.licence_url())]));
+        let mut rig = named_by_mpd(laurls(&[url, format!("{}?{number}", good.license_url())]));
         plays_when_the_key_is_here(&mut rig);
-        assert_eq!(good.licence_requests().len(), number + 1);
+        assert_eq!(good.license_requests().len(), number + 1);
     }
     for headend in faulty.iter().chain([&silent]) {
-        assert_eq!(headend.licence_requests().len(), 1);
+        assert_eq!(headend.license_requests().len(), 1);
     }
 }
 
@@ -74,29 +74,29 @@ fn next_laurl_is_asked_where_one_has_no_license() {
 #[test]
 fn refusal_of_a_laurl_is_final() {
     for status in [401, 403, 412, 400] {
-        let good = serving(Licences::ServeAnonymous);
-        let refusing = serving(Licences::Refuse(status));
-        let urls = [&refusing, &good].map(Headend::licence_url);
+        let good = serving(Licenses::ServeAnonymous);
+        let refusing = serving(Licenses::Refuse(status));
+        let urls = [&refusing, &good].map(Headend::license_url);
         let complaint = complaint_after(&named_by_mpd(laurls(&urls)), picture());
         assert_eq!(complaint.detail::<u32>("http-status"), u32::from(status));
         // The whole place, without a query.
-        complaint.says(&[&refusing.licence_url()]);
-        assert_eq!(refusing.licence_requests().len(), 1);
-        assert_eq!(good.licence_requests(), []);
+        complaint.says(&[&refusing.license_url()]);
+        assert_eq!(refusing.license_requests().len(), 1);
+        assert_eq!(good.license_requests(), []);
     }
 }
 
 #[test]
 fn error_names_each_laurl_that_failed() {
-    let (first, second) = (nobody(), serving(Licences::Refuse(503)));
+    let (first, second) = (nobody(), serving(Licenses::Refuse(503)));
     let urls = [
         format!("http://{first}/SECRET?SECRET"),
-        second.licence_url(),
+        second.license_url(),
     ];
     let complaint = complaint_after(&named_by_mpd(laurls(&urls)), picture());
     complaint
         .is(gst::ResourceError::OpenRead)
-        .says(&[&first, &second.licence_url(), "HTTP 503", "before that"])
+        .says(&[&first, &second.license_url(), "HTTP 503", "before that"])
         .does_not_say(&["?SECRET"]);
     assert_eq!(complaint.detail::<u32>("attempts"), 2);
 }
@@ -105,15 +105,15 @@ fn error_names_each_laurl_that_failed() {
 #[test]
 fn laurl_that_failed_is_asked_last_for_a_while() {
     let (first, good) = (
-        serving(Licences::Refuse(503)),
-        serving(Licences::ServeAnonymous),
+        serving(Licenses::Refuse(503)),
+        serving(Licenses::ServeAnonymous),
     );
-    let mut rig = named_by_mpd(laurls(&[&first, &good].map(Headend::licence_url)));
+    let mut rig = named_by_mpd(laurls(&[&first, &good].map(Headend::license_url)));
     plays_when_the_key_is_here(&mut rig);
     assert_eq!(rig.push(sound()), Ok(gst::FlowSuccess::Ok));
     rig.harness.pull().expect("a buffer");
-    assert_eq!(good.licence_requests().len(), 2);
-    assert_eq!(first.licence_requests().len(), 1);
+    assert_eq!(good.license_requests().len(), 2);
+    assert_eq!(first.license_requests().len(), 1);
 }
 
 /// Has whatever stands before the element say where the manifest is from.
@@ -135,11 +135,11 @@ fn manifest_is_from(rig: &Rig, uri: String, redirect: Option<String>) {
 #[test]
 fn relative_laurl_is_resolved_against_the_mpd() {
     for (laurl, path, is_redirected) in [
-        ("/licence", "/dash/cenc/manifest.mpd?x", false),
-        ("licence?token=abc%3D", "/manifest.mpd", false),
-        ("../licence", "/dash/manifest.mpd", true),
+        ("/license", "/dash/cenc/manifest.mpd?x", false),
+        ("license?token=abc%3D", "/manifest.mpd", false),
+        ("../license", "/dash/manifest.mpd", true),
     ] {
-        let headend = serving(Licences::ServeAnonymous);
+        let headend = serving(Licenses::ServeAnonymous);
         let mut rig = started(make("clearkeydec").property("timeout", NO_HURRY));
         let (uri, redirect) = match is_redirected {
             true => ("https://192.0.2.1/a/b".to_owned(), Some(headend.url(path))),
@@ -149,7 +149,7 @@ fn relative_laurl_is_resolved_against_the_mpd() {
         let data = laurls(&[laurl.to_owned()]);
         rig.send(&[event(CLEARKEY_SYSTEM, "dash/mpd", data).into()]);
         plays_when_the_key_is_here(&mut rig);
-        assert_eq!(headend.licence_requests().len(), 1, "{laurl}");
+        assert_eq!(headend.license_requests().len(), 1, "{laurl}");
     }
 }
 
@@ -157,7 +157,7 @@ fn relative_laurl_is_resolved_against_the_mpd() {
 fn laurl_that_cannot_be_asked_says_why() {
     for (urls, says) in [
         (
-            &["/licence"][..],
+            &["/license"][..],
             &["relative", "where the MPD is from"][..],
         ),
         (&["file:///a/b", "urn:x"], &["scheme"]),
@@ -192,7 +192,7 @@ fn laurl_that_does_not_come_says_what_is_lost() {
 }
 
 fn redirecting(status: u16, location: impl Into<String>) -> Headend {
-    serving(Licences::Redirect {
+    serving(Licenses::Redirect {
         status,
         location: location.into(),
     })
@@ -212,12 +212,12 @@ fn tuned_with_token(good: &Headend, license_url: String, token_hosts: Option<Str
 #[test]
 fn redirect_is_followed_with_the_token_where_it_may() {
     for status in [307, 308] {
-        let good = serving(Licences::Serve);
-        let first = redirecting(status, good.licence_url());
+        let good = serving(Licenses::Serve);
+        let first = redirecting(status, good.license_url());
         let hosts = format!("{}, {}", place(&first), place(&good));
-        let mut rig = tuned_with_token(&good, first.licence_url(), Some(hosts));
+        let mut rig = tuned_with_token(&good, first.license_url(), Some(hosts));
         plays_when_the_key_is_here(&mut rig);
-        let (asked, answered) = (first.licence_requests(), good.licence_requests());
+        let (asked, answered) = (first.license_requests(), good.license_requests());
         assert_eq!((asked.len(), answered.len()), (1, 1));
         assert!(asked[0].token_present && answered[0].token_valid);
         assert_eq!(asked[0].body, answered[0].body);
@@ -227,23 +227,23 @@ fn redirect_is_followed_with_the_token_where_it_may() {
 /// A server that was redirected to would be shown the token of another.
 #[test]
 fn redirect_elsewhere_is_followed_without_the_token() {
-    let anonymous = serving(Licences::ServeAnonymous);
-    let first = redirecting(307, anonymous.licence_url());
-    let mut rig = tuned_with_token(&anonymous, first.licence_url(), None);
+    let anonymous = serving(Licenses::ServeAnonymous);
+    let first = redirecting(307, anonymous.license_url());
+    let mut rig = tuned_with_token(&anonymous, first.license_url(), None);
     plays_when_the_key_is_here(&mut rig);
-    assert!(!anonymous.licence_requests()[0].token_present);
+    assert!(!anonymous.license_requests()[0].token_present);
 
     for status in [401, 403, 412] {
-        let refusing = serving(Licences::Refuse(status));
-        let first = redirecting(308, format!("{}?SECRET", refusing.licence_url()));
-        let rig = tuned_with_token(&refusing, first.licence_url(), None);
+        let refusing = serving(Licenses::Refuse(status));
+        let first = redirecting(308, format!("{}?SECRET", refusing.license_url()));
+        let rig = tuned_with_token(&refusing, first.license_url(), None);
         let complaint = complaint_after(&rig, picture());
         complaint
             .is(gst::ResourceError::NotAuthorized)
-            .says(&["`token-hosts`", &place(&refusing), &refusing.licence_url()])
+            .says(&["`token-hosts`", &place(&refusing), &refusing.license_url()])
             .does_not_say(&["SECRET", &refusing.token()]);
         assert_eq!(complaint.detail::<u32>("http-status"), u32::from(status));
-        let requests = refusing.licence_requests();
+        let requests = refusing.license_requests();
         assert_eq!(requests.len(), 1);
         assert!(!requests[0].token_present);
     }
@@ -252,18 +252,18 @@ fn redirect_elsewhere_is_followed_without_the_token() {
 #[test]
 fn redirect_that_a_post_does_not_follow_is_named() {
     for status in [301, 302, 303] {
-        let elsewhere = serving(Licences::ServeAnonymous);
-        let first = redirecting(status, format!("{}?SECRET", elsewhere.licence_url()));
-        let rig = tuned_with_token(&elsewhere, first.licence_url(), None);
+        let elsewhere = serving(Licenses::ServeAnonymous);
+        let first = redirecting(status, format!("{}?SECRET", elsewhere.license_url()));
+        let rig = tuned_with_token(&elsewhere, first.license_url(), None);
         complaint_after(&rig, picture())
             .is(gst::ResourceError::Read)
             .says(&[
-                &format!("redirect (HTTP {status}) to {},", elsewhere.licence_url()),
-                &first.licence_url(),
+                &format!("redirect (HTTP {status}) to {},", elsewhere.license_url()),
+                &first.license_url(),
                 "`license-url`",
             ])
             .does_not_say(&["SECRET"]);
-        assert_eq!(elsewhere.licence_requests(), []);
+        assert_eq!(elsewhere.license_requests(), []);
     }
 }
 
@@ -271,10 +271,10 @@ fn redirect_that_a_post_does_not_follow_is_named() {
 #[test]
 fn refusal_of_a_server_without_the_token_asks_for_no_other() {
     let services = headend(Auth::Grant);
-    let refusing = serving(Licences::Refuse(401));
-    services.set_licences(Licences::Redirect {
+    let refusing = serving(Licenses::Refuse(401));
+    services.set_licenses(Licenses::Redirect {
         status: 307,
-        location: refusing.licence_url(),
+        location: refusing.license_url(),
     });
     let elements = [sessiontoken(&services), clearkeydec(&services)]
         .map(|builder| builder.build().expect("it is registered"));
@@ -291,18 +291,18 @@ fn refusal_of_a_server_without_the_token_asks_for_no_other() {
         .is(gst::ResourceError::NotAuthorized)
         .says(&["`token-hosts`", &place(&refusing)]);
     assert_eq!(services.token_requests().len(), 1);
-    assert_eq!(refusing.licence_requests().len(), 1);
+    assert_eq!(refusing.license_requests().len(), 1);
 }
 
 #[test]
 fn token_hosts_bound_the_license_server_too() {
-    let headend = serving(Licences::Serve);
+    let headend = serving(Licenses::Serve);
     let token_hosts = Some("keys.example".to_owned());
-    let rig = tuned_with_token(&headend, headend.licence_url(), token_hosts);
+    let rig = tuned_with_token(&headend, headend.license_url(), token_hosts);
     complaint_after(&rig, picture())
         .is(gst::ResourceError::NotAuthorized)
         .says(&["`token-hosts`", &place(&headend)]);
-    assert!(!headend.licence_requests()[0].token_present);
+    assert!(!headend.license_requests()[0].token_present);
 }
 
 #[test]
@@ -320,13 +320,13 @@ fn token_hosts_that_are_none_are_named() {
 /// Who plays by playbin sets no properties.
 #[test]
 fn token_hosts_are_taken_from_a_context() {
-    let good = serving(Licences::Serve);
-    let first = redirecting(307, good.licence_url());
+    let good = serving(Licenses::Serve);
+    let first = redirecting(307, good.license_url());
     let hosts = format!("{} {}", place(&first), place(&good));
     let mut context = gst::Context::new("session-token-config", true);
     let fields = context.get_mut().expect("a new one").structure_mut();
     fields.set("token-hosts", hosts);
-    fields.set("license-url", first.licence_url());
+    fields.set("license-url", first.license_url());
     let (element, bus) = with_bus(make("clearkeydec").property("timeout", NO_HURRY));
     element.set_context(&context);
     let mut rig = Rig::around(element, bus);
@@ -335,7 +335,7 @@ fn token_hosts_are_taken_from_a_context() {
     let headers = [("Authorization", &*token)];
     rig.send(&[event_with_headers(&[VIDEO_KEY_ID], &headers).into()]);
     plays_when_the_key_is_here(&mut rig);
-    assert!(good.licence_requests()[0].token_valid);
+    assert!(good.license_requests()[0].token_valid);
 }
 
 /// A player would show an error though the key is there.
@@ -348,17 +348,17 @@ fn odd_license_gives_its_usable_key() {
         ),
         "\u{feff}{\"keys\":[{\"kid\":\"ABEiM0RVZneImaq7zN3uAg==\",\"k\":\"ASNFZ4mrze8BI0VniavNAg==\"}]}\r\n".to_owned(),
     ] {
-        let headend = serving(Licences::Reply { status: 200, body });
+        let headend = serving(Licenses::Reply { status: 200, body });
         plays_when_the_key_is_here(&mut started(clearkeydec(&headend)));
     }
     let without = format!(r#"{{"keys":[{others}]}}"#);
-    let headend = serving(Licences::Reply {
+    let headend = serving(Licenses::Reply {
         status: 200,
         body: without,
     });
     complaint_after(&started(clearkeydec(&headend)), picture())
         .is(gst::ResourceError::Read)
-        .says(&["No key in the licence", "can be used", "not an object"])
+        .says(&["No key in the license", "can be used", "not an object"])
         .does_not_say(&["eHg", "sig1"]);
 }
 

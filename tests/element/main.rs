@@ -15,7 +15,7 @@ mod flush;
 mod holding;
 mod hostile;
 mod key_request;
-mod licence_life;
+mod license_life;
 mod license_servers;
 mod lifetime;
 mod passing;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! A licence server refuses a token, a decryptor says so, and playback goes on with another one.
+//! A license server refuses a token, a decryptor says so, and playback goes on with another one.
 
 use std::sync::{Barrier, mpsc};
 use std::thread;
@@ -268,7 +268,7 @@ fn a_service_that_gives_the_refused_token_again_is_an_error() {
     rig.push_event(segment());
     Complaint::of(&rig.message(gst::MessageType::Error))
         .is(gst::ResourceError::NotAuthorized)
-        .says(&["the licence server has refused"]);
+        .says(&["the license server has refused"]);
 }
 
 #[test]

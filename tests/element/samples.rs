@@ -5,7 +5,7 @@
 use gst::element_factory::ElementBuilder;
 use gst::meta::ProtectionMeta;
 use gst::prelude::*;
-use headend::{AUDIO_KEY_ID, Auth, Headend, Licences, VIDEO_KEY_ID};
+use headend::{AUDIO_KEY_ID, Auth, Headend, Licenses, VIDEO_KEY_ID};
 
 use crate::rig::*;
 
@@ -107,16 +107,16 @@ pub fn event_with_headers(key_ids: &[&str], headers: &[(&str, &str)]) -> gst::Ev
         .build()
 }
 
-/// A head-end whose licence server is as the test wants it.
-pub fn serving(licences: Licences) -> Headend {
+/// A head-end whose license server is as the test wants it.
+pub fn serving(licenses: Licenses) -> Headend {
     let headend = headend(Auth::Grant);
-    headend.set_licences(licences);
+    headend.set_licenses(licenses);
     headend
 }
 
 pub fn clearkeydec(headend: &Headend) -> ElementBuilder<'static> {
     make("clearkeydec")
-        .property("license-url", headend.licence_url())
+        .property("license-url", headend.license_url())
         .property("timeout", NO_HURRY)
 }
 

@@ -403,7 +403,7 @@ fn another_name_for_thunders_method_is_the_one_that_is_called() {
 }
 
 #[test]
-fn the_licence_request_can_be_found_beside_the_token_request_in_the_services_logs() {
+fn the_license_request_can_be_found_beside_the_token_request_in_the_services_logs() {
     for discover in [false, true] {
         let found = [Some("trace 1"), Some("trace 1"), None, None].map(|own| {
             let headend = headend(Auth::Grant);

@@ -247,7 +247,7 @@ fn an_application_may_wait_to_be_asked_for_the_context() {
 
 #[test]
 fn a_mistyped_field_of_a_context_is_refused_by_its_name() {
-    for (factory, name) in [("sessiontoken", "locaton"), ("clearkeydec", "licence-url")] {
+    for (factory, name) in [("sessiontoken", "locaton"), ("clearkeydec", "license-url")] {
         let context = context(|fields| fields.set(name, "http://127.0.0.1/SECRET"));
         refusal_with(factory, &context)
             .says(&[CONTEXT, &format!("`{name}`"), "no element"])
@@ -304,7 +304,7 @@ fn one_context_configures_both_elements_and_each_takes_what_is_its() {
     let headend = headend(Auth::Grant);
     let context = context(|fields| {
         fields.set("location", headend.auth_url());
-        fields.set("license-url", headend.licence_url());
+        fields.set("license-url", headend.license_url());
     });
     let rig = configured(make("sessiontoken"), &context);
     assert_eq!(token(&rig), headend.token());

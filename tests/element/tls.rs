@@ -5,7 +5,7 @@
 use gst::element_factory::ElementBuilder;
 use gst::prelude::*;
 use headend::certificates::{Authority, Identity};
-use headend::{Auth, Headend, Licences, Tls};
+use headend::{Auth, Headend, Licenses, Tls};
 
 use crate::decrypting::{PLAINTEXT, complaint_after, contents, picture, started};
 use crate::rig::*;
@@ -33,7 +33,7 @@ fn client_at(client: &'static str, location: String) -> ElementBuilder<'static> 
 
 fn location(client: &str, headend: &Headend) -> String {
     match client {
-        "clearkeydec" => headend.licence_url(),
+        "clearkeydec" => headend.license_url(),
         service => url(service, headend),
     }
 }
@@ -72,7 +72,7 @@ fn fails(client: &str, builder: ElementBuilder<'_>) -> Complaint {
 fn requests(headend: &Headend) -> usize {
     headend.token_requests().len()
         + headend.discovery_requests().len()
-        + headend.licence_requests().len()
+        + headend.license_requests().len()
 }
 
 /// Host and port of the head-end.
@@ -90,7 +90,7 @@ fn speaking(identity: Identity, admits: Option<&Authority>) -> Headend {
         client_roots: admits.map(Authority::pem),
     })
     .expect("a head-end starts");
-    headend.set_licences(Licences::ServeAnonymous);
+    headend.set_licenses(Licenses::ServeAnonymous);
     headend
 }
 

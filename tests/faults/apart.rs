@@ -24,7 +24,7 @@ const APART: &str = "FAULTS_APART";
 /// Where the head-end of the test is, which is not in the child.
 const AUTH_URL: &str = "FAULTS_AUTH_URL";
 const THUNDER_URL: &str = "FAULTS_THUNDER_URL";
-const LICENCE_URL: &str = "FAULTS_LICENCE_URL";
+const LICENSE_URL: &str = "FAULTS_LICENSE_URL";
 
 const DONE: &str = "done";
 
@@ -49,7 +49,7 @@ impl Outside {
 pub struct Inside {
     pub auth_url: String,
     pub thunder_url: String,
-    pub licence_url: String,
+    pub license_url: String,
 }
 
 impl Inside {
@@ -76,7 +76,7 @@ fn with_outside<F>(orders: &[Order], test: impl FnOnce(&Inside)) {
         return test(&Inside {
             auth_url: url(AUTH_URL),
             thunder_url: url(THUNDER_URL),
-            licence_url: url(LICENCE_URL),
+            license_url: url(LICENSE_URL),
         });
     }
     let mut outside = Outside {
@@ -93,7 +93,7 @@ fn with_outside<F>(orders: &[Order], test: impl FnOnce(&Inside)) {
         .env(ORDERS, &file)
         .env(AUTH_URL, headend.auth_url())
         .env(THUNDER_URL, headend.thunder_url())
-        .env(LICENCE_URL, headend.licence_url())
+        .env(LICENSE_URL, headend.license_url())
         .env("LD_PRELOAD", library())
         .env_remove("GST_DEBUG")
         .env_remove("GST_SESSION_TOKEN_CONFIG");

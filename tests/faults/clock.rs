@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use gst::prelude::*;
 use headend::certificates::Authority;
-use headend::{Auth, Headend, Licences, Tls, VIDEO_KEY_ID};
+use headend::{Auth, Headend, Licenses, Tls, VIDEO_KEY_ID};
 
 use crate::apart::apart;
 use crate::machine::{HOUR, Machine};
@@ -204,9 +204,9 @@ fn a_change_of_the_clock_does_not_put_a_renewal_off() {
     });
 }
 
-/// The picture would stop for a licence that is still good, or go on with one that has ended for as long as the clock was set back.
+/// The picture would stop for a license that is still good, or go on with one that has ended for as long as the clock was set back.
 #[test]
-fn a_licence_goes_by_the_clock_and_is_replaced_once() {
+fn a_license_goes_by_the_clock_and_is_replaced_once() {
     apart(|| {
         let machine = Machine::new();
         for (lifetime, by, requests) in [
@@ -216,7 +216,7 @@ fn a_licence_goes_by_the_clock_and_is_replaced_once() {
             (HOUR / 2, -HOUR, 1),
         ] {
             let lifetime = Duration::from_secs(lifetime as u64);
-            let headend = serving(Licences::ServeFor(lifetime));
+            let headend = serving(Licenses::ServeFor(lifetime));
             let mut rig = authorized(&headend, &[VIDEO_KEY_ID]);
             plays_when_the_key_is_here(&mut rig);
             machine.set_clock(by);
@@ -224,7 +224,7 @@ fn a_licence_goes_by_the_clock_and_is_replaced_once() {
             for _ in 0..20 {
                 plays(&mut rig);
             }
-            assert_eq!(headend.licence_requests().len(), requests);
+            assert_eq!(headend.license_requests().len(), requests);
             machine.set_clock(-by);
         }
     });

@@ -168,9 +168,9 @@ fn a_websocket_without_a_descriptor_is_opened_later_and_what_was_said_meanwhile_
     });
 }
 
-/// The token at hand would be of no use, for a licence that can be had a moment later.
+/// The token at hand would be of no use, for a license that can be had a moment later.
 #[test]
-fn a_licence_request_without_a_descriptor_says_so_and_a_later_one_is_made() {
+fn a_license_request_without_a_descriptor_says_so_and_a_later_one_is_made() {
     beside_a_headend(&ORDERS, |inside| {
         // The runtime is here, and the token.
         let tuned = playing(at(&inside.auth_url));
@@ -178,7 +178,7 @@ fn a_licence_request_without_a_descriptor_says_so_and_a_later_one_is_made() {
         let token = store(&tuned).property::<String>("session-token");
         let authorized = || {
             let decryptor = make("clearkeydec")
-                .property("license-url", &inside.licence_url)
+                .property("license-url", &inside.license_url)
                 .property("timeout", NO_HURRY);
             let rig = started(decryptor);
             let headers = [("Authorization", &*format!("Bearer {token}"))];

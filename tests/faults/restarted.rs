@@ -5,7 +5,7 @@
 use std::time::Instant;
 
 use gst::prelude::*;
-use headend::{Auth, Headend, Licences, VIDEO_KEY_ID};
+use headend::{Auth, Headend, Licenses, VIDEO_KEY_ID};
 
 use crate::rig::*;
 use crate::samples::*;
@@ -73,7 +73,7 @@ fn a_service_that_comes_up_after_the_player_serves_its_first_tune() {
     assert_eq!(second.token_requests().len(), 1);
 }
 
-/// The stream would end with an error, or go on with a token that the licence server does not take.
+/// The stream would end with an error, or go on with a token that the license server does not take.
 #[test]
 fn a_service_that_is_restarted_while_a_refused_token_is_replaced_is_asked_again() {
     let first = headend(Auth::Grant);
@@ -130,7 +130,7 @@ fn a_service_that_comes_back_after_a_failure_is_asked_at_the_next_tune_after_the
     assert_eq!(second.token_requests().len(), 1);
 }
 
-/// The token that the new Thunder has would only come when the licence server refuses the old one.
+/// The token that the new Thunder has would only come when the license server refuses the old one.
 #[test]
 fn a_thunder_that_is_restarted_is_listened_to_again_and_has_its_token_read() {
     let first = headend(Auth::Grant);
@@ -151,21 +151,21 @@ fn a_thunder_that_is_restarted_is_listened_to_again_and_has_its_token_read() {
     assert_eq!(token, second.token());
 }
 
-/// The picture would end with an error for a licence server that restarts.
+/// The picture would end with an error for a license server that restarts.
 #[test]
-fn a_licence_server_that_is_restarted_while_its_licence_is_waited_for_is_asked_again() {
-    let first = serving(Licences::Hang);
+fn a_license_server_that_is_restarted_while_its_license_is_waited_for_is_asked_again() {
+    let first = serving(Licenses::Hang);
     let mut rig = authorized(&first, &[VIDEO_KEY_ID]);
     assert_eq!(rig.push(picture()), Ok(gst::FlowSuccess::Ok));
-    let asked = first.wait_for(PATIENCE, |record| record.licence_requests().count() == 1);
-    assert!(asked, "the licence was never asked for");
+    let asked = first.wait_for(PATIENCE, |record| record.license_requests().count() == 1);
+    assert!(asked, "the license was never asked for");
     let port = port(&first);
     drop(first);
     // It knows nothing of the token of before.
     let second = Headend::start_on(port).expect("the port is free again");
-    second.set_licences(Licences::ServeAnonymous);
+    second.set_licenses(Licenses::ServeAnonymous);
     let clear = rig.harness.pull().expect("a buffer");
     assert_eq!(contents(&clear), PLAINTEXT);
-    assert!(!second.licence_requests().is_empty());
+    assert!(!second.license_requests().is_empty());
     assert!(rig.told().errors.is_empty());
 }

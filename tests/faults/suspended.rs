@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use gst::prelude::*;
-use headend::{Auth, Headend, Licences, VIDEO_KEY_ID};
+use headend::{Auth, Headend, Licenses, VIDEO_KEY_ID};
 use nix::sys::signal::Signal;
 
 use crate::apart::{Order, apart, beside_a_headend};
@@ -17,7 +17,7 @@ use crate::stream::*;
 use crate::tokens::*;
 use crate::waits::{Place, WAITS};
 
-/// The licence server would refuse the first channel of the evening.
+/// The license server would refuse the first channel of the evening.
 #[test]
 fn a_token_that_ended_in_a_suspend_is_replaced_before_anything_leaves() {
     apart(|| {
@@ -106,7 +106,7 @@ fn a_flight_that_was_under_way_in_a_suspend_ends_whatever_it_waits_for() {
     });
 }
 
-/// The licence server has forgotten the box meanwhile, and the stream would wait for a token from a connection that is dead.
+/// The license server has forgotten the box meanwhile, and the stream would wait for a token from a connection that is dead.
 #[test]
 fn a_refused_token_is_replaced_after_a_suspend() {
     apart(|| {
@@ -168,7 +168,7 @@ fn a_pause_after_a_failure_is_over_after_a_suspend() {
     });
 }
 
-/// What Thunder said in the suspend nobody heard, and the licence server would refuse the token.
+/// What Thunder said in the suspend nobody heard, and the license server would refuse the token.
 #[test]
 fn what_changed_in_a_suspend_is_not_missed() {
     apart(|| {
@@ -187,18 +187,18 @@ fn what_changed_in_a_suspend_is_not_missed() {
 
 /// The picture would go on with keys that the operator lent for half an hour.
 #[test]
-fn a_licence_that_ended_in_a_suspend_is_replaced_before_the_next_picture() {
+fn a_license_that_ended_in_a_suspend_is_replaced_before_the_next_picture() {
     apart(|| {
         let machine = Machine::new();
         for (lifetime, requests) in [(HOUR / 2, 2), (2 * HOUR, 1)] {
             let lifetime = Duration::from_secs(lifetime as u64);
-            let headend = serving(Licences::ServeFor(lifetime));
+            let headend = serving(Licenses::ServeFor(lifetime));
             let mut rig = authorized(&headend, &[VIDEO_KEY_ID]);
             plays_when_the_key_is_here(&mut rig);
             machine.suspend(HOUR);
             plays_when_the_key_is_here(&mut rig);
             plays(&mut rig);
-            assert_eq!(headend.licence_requests().len(), requests);
+            assert_eq!(headend.license_requests().len(), requests);
         }
     });
 }

@@ -102,7 +102,7 @@ pub fn tuned_and_listening(headend: &Headend) -> Rig {
     rig
 }
 
-/// Complains of the token of that generation, as a decryptor does whose licence server has refused it.
+/// Complains of the token of that generation, as a decryptor does whose license server has refused it.
 pub fn reject(rig: &Rig, generation: u32) {
     let complaint = gst::Structure::builder("drm-session-token-rejected")
         .field("generation", generation)

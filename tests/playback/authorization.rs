@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! DASH-IF's interoperable licence request model: the manifest says where there are tokens for which keys, and the content plays without a word of
+//! DASH-IF's interoperable license request model: the manifest says where there are tokens for which keys, and the content plays without a word of
 //! configuration. `docs/dashif.md` says which test shows which clause.
 
-use headend::{AUDIO_KEY_ID, Auth, Licences, Service, TokenRequest, VIDEO_KEY_ID};
+use headend::{AUDIO_KEY_ID, Auth, Licenses, Service, TokenRequest, VIDEO_KEY_ID};
 
 use crate::operator::Operator;
 use crate::player::{Player, in_every_player};
@@ -37,9 +37,9 @@ fn asked(request: &TokenRequest) -> (&str, &str) {
 
 /// Asserts that each key was asked for by itself, with the token of the service at that path.
 #[track_caller]
-fn assert_licences(operator: &Operator, expected: &[(&str, &str)]) {
-    let mut licences: Vec<_> = operator
-        .licence_requests()
+fn assert_licenses(operator: &Operator, expected: &[(&str, &str)]) {
+    let mut licenses: Vec<_> = operator
+        .license_requests()
         .into_iter()
         .map(|request| {
             assert_eq!(request.status, Some(200), "{request:?}");
@@ -52,12 +52,12 @@ fn assert_licences(operator: &Operator, expected: &[(&str, &str)]) {
             (request.kids.join(","), issuer(&token))
         })
         .collect();
-    licences.sort();
+    licenses.sort();
     let expected: Vec<_> = expected
         .iter()
         .map(|(kids, path)| ((*kids).to_owned(), (*path).to_owned()))
         .collect();
-    assert_eq!(licences, expected);
+    assert_eq!(licenses, expected);
 }
 
 /// Which service the token in that header is from.
@@ -85,7 +85,7 @@ in_every_player! {
         let requests = operator.token_requests();
         let requests: Vec<_> = requests.iter().map(asked).collect();
         assert_eq!(requests, [("/authz", format!("{AUDIO},{VIDEO}").as_str())]);
-        assert_licences(&operator, &[(AUDIO_KEY_ID, "/authz"), (VIDEO_KEY_ID, "/authz")]);
+        assert_licenses(&operator, &[(AUDIO_KEY_ID, "/authz"), (VIDEO_KEY_ID, "/authz")]);
     }
 
     fn a_second_tune_goes_on_with_the_token_of_the_first(player: Player) {
@@ -109,7 +109,7 @@ in_every_player! {
             assert_eq!(*path, own_path);
             assert!(kids.contains(own), "{kids}");
         }
-        assert_licences(&operator, &[(AUDIO_KEY_ID, "/authz/01"), (VIDEO_KEY_ID, "/authz/02")]);
+        assert_licenses(&operator, &[(AUDIO_KEY_ID, "/authz/01"), (VIDEO_KEY_ID, "/authz/02")]);
     }
 
     fn one_of_two_equal_services_is_enough(player: Player) {
@@ -129,11 +129,11 @@ in_every_player! {
     fn what_demands_no_token_gets_none(player: Player) {
         for manifest in ["manifest.mpd", "manifest-authz-elsewhere.mpd"] {
             let operator = Operator::start();
-            operator.set_licences(Licences::ServeAnonymous);
+            operator.set_licenses(Licenses::ServeAnonymous);
             let (show, ended) = setup(player, &operator, manifest).play();
             assert_all_played(&show, &ended);
             assert_eq!(operator.token_requests().len(), 0, "{manifest}");
-            for request in operator.licence_requests() {
+            for request in operator.license_requests() {
                 assert!(!request.token_present, "{manifest}");
             }
             show.seen(|seen| {
@@ -142,10 +142,10 @@ in_every_player! {
         }
     }
 
-    fn no_licence_is_asked_for_without_the_token_that_it_takes(player: Player) {
+    fn no_license_is_asked_for_without_the_token_that_it_takes(player: Player) {
         let operator = Operator::start_for_stopping(player);
         operator.set_auth(Auth::Hang);
-        operator.set_licences(Licences::ServeAnonymous);
+        operator.set_licenses(Licenses::ServeAnonymous);
         let show = setup(player, &operator, "manifest-authz.mpd")
             .config("timeout", NEVER)
             .open();
@@ -159,7 +159,7 @@ in_every_player! {
         assert_eq!(details.get("reason"), Ok("denied"));
         assert_eq!(details.get("http-status"), Ok(403u32));
         assert_eq!(details.get("title"), Ok("Not authorized"));
-        assert_eq!(operator.licence_requests().len(), 0);
+        assert_eq!(operator.license_requests().len(), 0);
     }
 
     fn a_token_that_is_refused_is_replaced_whatever_its_end(player: Player) {
@@ -170,7 +170,7 @@ in_every_player! {
             operator.revoke();
         }
         assert_eq!(operator.token_requests().len(), 2);
-        let statuses = operator.licence_requests().into_iter().map(|request| request.status);
+        let statuses = operator.license_requests().into_iter().map(|request| request.status);
         let (granted, refused): (Vec<_>, Vec<_>) = statuses.partition(|status| *status == Some(200));
         assert_eq!(granted.len(), 4);
         assert!(refused.iter().all(|status| *status == Some(403)), "{refused:?}");
@@ -191,7 +191,7 @@ in_every_player! {
         let paths: Vec<_> = operator.token_requests().into_iter().map(|request| request.path).collect();
         assert_eq!(paths.len(), 2, "{paths:?}");
         assert!(paths[1].starts_with("/authz/moved?"), "{paths:?}");
-        assert_licences(&operator, &[(AUDIO_KEY_ID, "/authz/moved"), (VIDEO_KEY_ID, "/authz/moved")]);
+        assert_licenses(&operator, &[(AUDIO_KEY_ID, "/authz/moved"), (VIDEO_KEY_ID, "/authz/moved")]);
     }
 
     fn the_application_may_know_better_where_the_service_is(player: Player) {
@@ -216,7 +216,7 @@ in_every_player! {
         // A stream of the new period that begins while one of the old still waits asks with the keys of both.
         assert!((2..=3).contains(&kids.len()), "{kids:?}");
         assert_ne!(kids.first(), kids.last());
-        for request in operator.licence_requests() {
+        for request in operator.license_requests() {
             assert_eq!(request.status, Some(200));
             assert_eq!(request.kids.len(), 1);
         }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What is played is the content, every byte of it, with one token request and one licence request.
+//! What is played is the content, every byte of it, with one token request and one license request.
 
 use crate::child::{launch_with, run};
 use crate::operator::Operator;
@@ -35,16 +35,16 @@ in_every_player! {
         assert_played_at_once(&show, &ended, &operator);
     }
 
-    fn a_manifest_that_names_no_licence_server_plays_with_one_from_the_application(player: Player) {
+    fn a_manifest_that_names_no_license_server_plays_with_one_from_the_application(player: Player) {
         let operator = Operator::start();
         let (show, ended) = Setup::new(player, &operator)
             .manifest("manifest-no-laurl.mpd")
-            .config("license-url", operator.licence_url())
+            .config("license-url", operator.license_url())
             .play();
         assert_played_at_once(&show, &ended, &operator);
     }
 
-    fn a_licence_server_named_with_a_namespace_of_the_whole_manifest_is_found(player: Player) {
+    fn a_license_server_named_with_a_namespace_of_the_whole_manifest_is_found(player: Player) {
         let operator = Operator::start();
         let (show, ended) = Setup::new(player, &operator)
             .manifest("manifest-ancestor-ns.mpd")

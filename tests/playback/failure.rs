@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! When there is no token or no licence, the application is told so, and by whom and why. In playbin3 our elements sit
+//! When there is no token or no license, the application is told so, and by whom and why. In playbin3 our elements sit
 //! inside dashdemux2, which keeps its children's errors to itself, so each case is tried in each player.
 
 use std::net::TcpStream;
 
-use headend::{Auth, Licences};
+use headend::{Auth, Licenses};
 
 use crate::child::{launch, run};
 use crate::desk::Desk;
@@ -170,20 +170,20 @@ in_every_player! {
         let operator = Operator::start_for_stopping(player);
         operator.set_auth(Auth::Hang);
         assert_times_out(player, &operator, Show::wait_until_all_waits_for_the_token, "sessiontoken");
-        assert!(operator.licence_requests().is_empty());
+        assert!(operator.license_requests().is_empty());
     }
 
-    fn a_licence_server_that_does_not_answer_is_an_error_when_the_time_is_over(player: Player) {
+    fn a_license_server_that_does_not_answer_is_an_error_when_the_time_is_over(player: Player) {
         let operator = Operator::start_for_stopping(player);
-        operator.set_licences(Licences::Hang);
-        assert_times_out(player, &operator, Show::wait_until_all_waits_for_the_licence, "clearkeydec");
+        operator.set_licenses(Licenses::Hang);
+        assert_times_out(player, &operator, Show::wait_until_all_waits_for_the_license, "clearkeydec");
         operator.assert_asked(1, 1);
     }
 
     fn free_content_plays_without_a_token_where_the_application_allows_it(player: Player) {
         let operator = Operator::start();
         operator.set_auth(refusing(403));
-        operator.set_licences(Licences::ServeAnonymous);
+        operator.set_licenses(Licenses::ServeAnonymous);
         let (show, ended) = Setup::new(player, &operator)
             .config("on-failure", "anonymous")
             .play();
@@ -203,21 +203,21 @@ in_every_player! {
         for kind in KINDS {
             show.seen(|seen| assert_clear(kind, &seen.decrypted(kind)));
         }
-        let licences = operator.licence_requests();
-        assert_eq!(licences.len(), 1);
-        assert!(!licences[0].token_present);
+        let licenses = operator.license_requests();
+        assert_eq!(licenses.len(), 1);
+        assert!(!licenses[0].token_present);
     }
 
-    fn content_that_wants_a_token_and_gets_none_is_refused_by_the_licence_server(player: Player) {
+    fn content_that_wants_a_token_and_gets_none_is_refused_by_the_license_server(player: Player) {
         let operator = Operator::start_for_stopping(player);
         operator.set_auth(refusing(403));
-        operator.set_licences(Licences::Hang);
+        operator.set_licenses(Licenses::Hang);
         let show = Setup::new(player, &operator)
             .config("on-failure", "anonymous")
             .config("timeout", NEVER)
             .open();
         show.start();
-        show.wait_until_all_waits_for_the_licence(&operator);
+        show.wait_until_all_waits_for_the_license(&operator);
         operator.release();
         let ended = show.end();
         let error = ended.error();

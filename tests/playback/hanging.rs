@@ -5,7 +5,7 @@
 //! The services here answer only when the test lets them, and the elements would wait for ten minutes. So a call that
 //! returns has not waited for either.
 
-use headend::{Auth, Licences};
+use headend::{Auth, Licenses};
 
 use crate::operator::Operator;
 use crate::player::{Player, in_every_player};
@@ -71,23 +71,23 @@ in_every_player! {
         assert_eq!(operator.token_requests().len(), 1);
     }
 
-    fn the_player_stops_while_picture_and_sound_wait_for_a_licence(player: Player) {
+    fn the_player_stops_while_picture_and_sound_wait_for_a_license(player: Player) {
         let operator = Operator::start_for_stopping(player);
-        operator.set_licences(Licences::Hang);
+        operator.set_licenses(Licenses::Hang);
         let show = Setup::new(player, &operator).config("timeout", NEVER).open();
         show.start();
-        operator.wait_for_licence_requests(1);
-        show.wait_until_all_waits_for_the_licence(&operator);
+        operator.wait_for_license_requests(1);
+        show.wait_until_all_waits_for_the_license(&operator);
         show.stop(gst::State::Null);
         operator.assert_asked(1, 1);
     }
 
-    fn picture_and_sound_wait_side_by_side_for_one_licence(player: Player) {
+    fn picture_and_sound_wait_side_by_side_for_one_license(player: Player) {
         let operator = Operator::start_for_stopping(player);
-        operator.set_licences(Licences::Hang);
+        operator.set_licenses(Licenses::Hang);
         let show = Setup::new(player, &operator).config("timeout", NEVER).open();
         show.start();
-        show.wait_until_all_waits_for_the_licence(&operator);
+        show.wait_until_all_waits_for_the_license(&operator);
         operator.release();
         assert_played(&show, &show.end(), operator.kinds());
         operator.assert_asked(1, 1);

@@ -65,7 +65,7 @@ in_every_player! {
         let remains = remains_of_protected(player, &operator, 0);
         assert_eq!(remains.beyond(&remains_of_clear(player, &operator, SINK)), []);
         assert_eq!(operator.token_requests().len(), 1);
-        assert_eq!(operator.licence_requests().len(), 1);
+        assert_eq!(operator.license_requests().len(), 1);
     }
 
     fn a_film_whose_token_was_refused_and_replaced_leaves_nothing(player: Player) {
@@ -74,9 +74,9 @@ in_every_player! {
         let remains = remains_of_protected(player, &operator, 0);
         assert_eq!(remains.beyond(&remains_of_clear(player, &operator, SINK)), []);
         assert_eq!(operator.token_requests().len(), 2);
-        let licences = operator.licence_requests();
-        assert!(licences.iter().any(|request| request.status == Some(403)));
-        assert!(licences.iter().any(|request| request.status == Some(200)));
+        let licenses = operator.license_requests();
+        assert!(licenses.iter().any(|request| request.status == Some(403)));
+        assert!(licenses.iter().any(|request| request.status == Some(200)));
     }
 
     // Not one that refuses at once: GStreamer 1.22 with libsoup 3.2 crashes now and then when it is stopped in the middle of a download.
@@ -91,6 +91,6 @@ in_every_player! {
         };
         assert_eq!(remains.beyond(&remains_of_clear(player, &operator, sink)), []);
         assert_eq!(operator.token_requests().len(), 1);
-        assert_eq!(operator.licence_requests().len(), 0);
+        assert_eq!(operator.license_requests().len(), 0);
     }
 }

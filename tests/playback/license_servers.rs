@@ -2,7 +2,7 @@
 
 //! How manifests name license servers in the field, and what GStreamer passes on of that.
 
-use headend::Licences;
+use headend::Licenses;
 
 use crate::operator::Operator;
 use crate::player::{Player, in_every_player};
@@ -33,14 +33,14 @@ fn assert_fails(player: Player, manifest: &str, says: &str) {
         text.contains(says) && text.contains("`license-url`"),
         "{text}"
     );
-    assert!(operator.licence_requests().is_empty());
+    assert!(operator.license_requests().is_empty());
     operator.catch_up();
     show.stop(gst::State::Null);
 
     let operator = Operator::start();
     let (show, ended) = Setup::new(player, &operator)
         .manifest(manifest)
-        .config("license-url", operator.licence_url())
+        .config("license-url", operator.license_url())
         .play();
     assert_played(&show, &ended, &KINDS);
     operator.assert_asked(1, 1);
@@ -49,10 +49,10 @@ fn assert_fails(player: Player, manifest: &str, says: &str) {
 /// The server that the license server redirects to is another one.
 fn play_redirected(player: Player, is_allowed: bool) {
     let (operator, elsewhere) = (Operator::start(), Operator::start());
-    elsewhere.set_licences(Licences::ServeAnonymous);
-    operator.set_licences(Licences::Redirect {
+    elsewhere.set_licenses(Licenses::ServeAnonymous);
+    operator.set_licenses(Licenses::Redirect {
         status: 307,
-        location: elsewhere.licence_url(),
+        location: elsewhere.license_url(),
     });
     let mut setup = Setup::new(player, &operator);
     if is_allowed {
@@ -62,7 +62,7 @@ fn play_redirected(player: Player, is_allowed: bool) {
     let (show, ended) = setup.play();
     assert_played(&show, &ended, &KINDS);
     operator.assert_asked(1, 1);
-    let requests = elsewhere.licence_requests();
+    let requests = elsewhere.license_requests();
     assert_eq!(requests.len(), 1);
     assert_eq!(requests[0].token_present, is_allowed);
 }
@@ -78,9 +78,9 @@ in_every_player! {
 
     fn redirect_without_the_token_that_is_refused_names_token_hosts(player: Player) {
         let (operator, elsewhere) = (Operator::start_for_stopping(player), Operator::start());
-        operator.set_licences(Licences::Redirect {
+        operator.set_licenses(Licenses::Redirect {
             status: 308,
-            location: format!("{}?SECRET", elsewhere.licence_url()),
+            location: format!("{}?SECRET", elsewhere.license_url()),
         });
         let show = Setup::new(player, &operator).open();
         show.start();
@@ -88,7 +88,7 @@ in_every_player! {
         let error = ended.error();
         assert!(error.error.matches(gst::ResourceError::NotAuthorized), "{error:?}");
         let text = error.error.message();
-        for part in ["`token-hosts`", &elsewhere.address(), &elsewhere.licence_url()] {
+        for part in ["`token-hosts`", &elsewhere.address(), &elsewhere.license_url()] {
             assert!(text.contains(part), "{text}");
         }
         assert!(!text.contains("SECRET"), "{text}");
@@ -97,7 +97,7 @@ in_every_player! {
         // The token is not to blame, and no other was asked for.
         assert_eq!(operator.token_requests().len(), 1);
         // One for each decryptor that came after the other's refusal.
-        let requests = elsewhere.licence_requests();
+        let requests = elsewhere.license_requests();
         assert!((1..=2).contains(&requests.len()), "{requests:?}");
         assert!(requests.iter().all(|request| !request.token_present));
     }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Tokens and licences that end in mid-film. The viewer sees nothing of it, as long as there are others.
+//! Tokens and licenses that end in mid-film. The viewer sees nothing of it, as long as there are others.
 
 use std::time::Duration;
 
-use headend::{Auth, Licences};
+use headend::{Auth, Licenses};
 
 use crate::operator::{Operator, refusing};
 use crate::player::{Player, in_every_player};
@@ -34,7 +34,7 @@ fn generations(show: &Show) -> Vec<u32> {
 }
 
 in_every_player! {
-    fn a_token_that_ends_in_mid_film_is_replaced_without_a_licence_request_and_without_a_wait(player: Player) {
+    fn a_token_that_ends_in_mid_film_is_replaced_without_a_license_request_and_without_a_wait(player: Player) {
         let operator = Operator::start();
         // The first one lasts until all streams have begun, however busy the machine; the others are renewed after a second.
         operator.set_auth(Auth::Sequence(vec![Auth::GrantFor(4), Auth::GrantFor(2)]));
@@ -43,7 +43,7 @@ in_every_player! {
         operator.wait_for_token_requests(3);
         let ended = show.end();
         assert_played(&show, &ended, operator.kinds());
-        assert_eq!(operator.licence_requests().len(), 1);
+        assert_eq!(operator.license_requests().len(), 1);
         for told in &ended.told {
             assert_eq!(told.get("state"), Ok("acquired"));
             assert_eq!(told.get("generation"), Ok(1u32));
@@ -59,9 +59,9 @@ in_every_player! {
         let generations = generations(&show);
         assert!(generations.is_sorted(), "{generations:?}");
         assert!(generations.last() > generations.first(), "{generations:?}");
-        let licences = operator.licence_requests();
-        assert_eq!(licences.len(), headend::rotating_key_ids().len());
-        assert!(licences.iter().all(|request| request.token_valid));
+        let licenses = operator.license_requests();
+        assert_eq!(licenses.len(), headend::rotating_key_ids().len());
+        assert!(licenses.iter().all(|request| request.token_valid));
     }
 
     fn a_service_that_fails_in_mid_film_is_noticed_when_its_last_token_has_ended(player: Player) {
@@ -83,14 +83,14 @@ in_every_player! {
         assert!(operator.token_requests().len() < 15, "{}", operator.token_requests().len());
     }
 
-    fn a_licence_that_ends_in_mid_film_is_replaced(player: Player) {
+    fn a_license_that_ends_in_mid_film_is_replaced(player: Player) {
         let operator = Operator::start();
-        operator.set_licences(Licences::ServeFor(Duration::from_secs(1)));
+        operator.set_licenses(Licenses::ServeFor(Duration::from_secs(1)));
         let (show, ended) = play_slowly(&operator, Setup::new(player, &operator));
         assert_played(&show, &ended, operator.kinds());
         assert_eq!(operator.token_requests().len(), 1);
-        let licences = operator.licence_requests();
-        assert!(licences.len() > 1, "{licences:?}");
-        assert!(licences.iter().all(|request| request.kids.len() == 2));
+        let licenses = operator.license_requests();
+        assert!(licenses.len() > 1, "{licenses:?}");
+        assert!(licenses.iter().all(|request| request.kids.len() == 2));
     }
 }

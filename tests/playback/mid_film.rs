@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! A session token is refused in mid-film, when a licence is renewed or another key comes into use. The viewer sees nothing of it, and
+//! A session token is refused in mid-film, when a license is renewed or another key comes into use. The viewer sees nothing of it, and
 //! does not wait while another token is under way.
 
 use std::time::Duration;
 
-use headend::Licences;
+use headend::Licenses;
 
 use crate::operator::Operator;
 use crate::player::{Player, in_every_player};
@@ -13,15 +13,15 @@ use crate::programme::Programme;
 use crate::reference::{assert_first_segment, assert_played};
 use crate::show::{Kind, NEVER, Setup, Show};
 
-/// What a renewal of a licence takes: files that come slowly, so that data passes when it is due.
+/// What a renewal of a license takes: files that come slowly, so that data passes when it is due.
 const DELAY: Duration = Duration::from_millis(700);
 
-/// Plays in these players at once, whose licences live for a second, and has the token refused with this status from the first licence on.
+/// Plays in these players at once, whose licenses live for a second, and has the token refused with this status from the first license on.
 #[track_caller]
 fn play_and_revoke_at_renewal(shows: usize, player: Player, status: u16) {
     let operator = Operator::start();
     operator.set_refusal(status);
-    operator.set_licences(Licences::ServeFor(Duration::from_secs(1)));
+    operator.set_licenses(Licenses::ServeFor(Duration::from_secs(1)));
     operator.set_media_delay(DELAY);
     let shows: Vec<_> = (0..shows)
         .map(|_| {
@@ -41,12 +41,12 @@ fn play_and_revoke_at_renewal(shows: usize, player: Player, status: u16) {
                 .all(|kind| !seen.decrypted(*kind).is_empty())
         });
     }
-    let before = operator.licence_requests().len();
+    let before = operator.license_requests().len();
     operator.revoke();
     for show in &shows {
         let ended = show.end();
         assert_played(show, &ended, operator.kinds());
-        // Beside the stream, so that it is told by those alone whose events or licences come later.
+        // Beside the stream, so that it is told by those alone whose events or licenses come later.
         let refused = ended
             .told
             .iter()
@@ -54,7 +54,7 @@ fn play_and_revoke_at_renewal(shows: usize, player: Player, status: u16) {
         assert!(refused.count() <= operator.kinds().len(), "{ended:?}");
     }
     assert_eq!(operator.token_requests().len(), 2);
-    let renewals = &operator.licence_requests()[before..];
+    let renewals = &operator.license_requests()[before..];
     let refused = renewals
         .iter()
         .filter(|one| one.status == Some(status))

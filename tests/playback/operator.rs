@@ -144,12 +144,12 @@ impl Operator {
         );
     }
 
-    /// Waits until the licence server has been asked so many times, all in all.
+    /// Waits until the license server has been asked so many times, all in all.
     #[track_caller]
-    pub fn wait_for_licence_requests(&self, count: usize) {
+    pub fn wait_for_license_requests(&self, count: usize) {
         assert!(
-            self.wait_for(REQUEST, |record| record.licence_requests().count() >= count),
-            "no licence request number {count} came"
+            self.wait_for(REQUEST, |record| record.license_requests().count() >= count),
+            "no license request number {count} came"
         );
     }
 
@@ -162,16 +162,16 @@ impl Operator {
         );
     }
 
-    /// Asserts how often the services have been asked, and that the licence server was always
+    /// Asserts how often the services have been asked, and that the license server was always
     /// shown the current token.
     #[track_caller]
-    pub fn assert_asked(&self, token_requests: usize, licence_requests: usize) {
-        let licences = self.licence_requests();
-        assert!(licences.iter().all(|request| request.token_valid));
+    pub fn assert_asked(&self, token_requests: usize, license_requests: usize) {
+        let licenses = self.license_requests();
+        assert!(licenses.iter().all(|request| request.token_valid));
         assert_eq!(
-            (self.token_requests().len(), licences.len()),
-            (token_requests, licence_requests),
-            "token requests and licence requests"
+            (self.token_requests().len(), licenses.len()),
+            (token_requests, license_requests),
+            "token requests and license requests"
         );
     }
 }

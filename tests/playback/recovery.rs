@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! When the licence server refuses a session token that was good before, the viewer sees the content and nothing of the refusal.
+//! When the license server refuses a session token that was good before, the viewer sees the content and nothing of the refusal.
 
 use std::collections::HashMap;
 
-use headend::{Auth, Licences};
+use headend::{Auth, Licenses};
 
 use crate::operator::{Operator, granting, refusing};
 use crate::player::{Player, in_every_player};
@@ -23,18 +23,18 @@ fn play_and_revoke(player: Player, operator: &Operator) {
     operator.revoke();
 }
 
-/// Asserts how the licence server answered all requests so far, and that from the second one on those that it granted, and no
+/// Asserts how the license server answered all requests so far, and that from the second one on those that it granted, and no
 /// others, came with the token that is current now.
 #[track_caller]
-fn assert_licences(operator: &Operator, statuses: &[u16]) {
-    let licences = operator.licence_requests();
-    let answers: Vec<_> = licences.iter().map(|request| request.status).collect();
+fn assert_licenses(operator: &Operator, statuses: &[u16]) {
+    let licenses = operator.license_requests();
+    let answers: Vec<_> = licenses.iter().map(|request| request.status).collect();
     let expected: Vec<_> = statuses.iter().copied().map(Some).collect();
     assert_eq!(answers, expected);
-    for request in &licences {
+    for request in &licenses {
         assert!(request.token_present);
     }
-    let tokens: Vec<_> = licences
+    let tokens: Vec<_> = licenses
         .iter()
         .map(|request| request.authorization.as_deref().expect("a token"))
         .collect();
@@ -77,14 +77,14 @@ fn assert_told_of_refusal(ended: &Ended, operator: &Operator, status: u16) {
     }
 }
 
-/// Plays a second time, lets all streams wait for one licence, and has that refused. Returns when it has ended.
+/// Plays a second time, lets all streams wait for one license, and has that refused. Returns when it has ended.
 #[track_caller]
 fn play_with_revoked_token(player: Player, operator: &Operator) -> (Show, Ended) {
     play_and_revoke(player, operator);
-    operator.set_licences(Licences::Hang);
+    operator.set_licenses(Licenses::Hang);
     let show = Setup::new(player, operator).open();
     show.start();
-    show.wait_until_every_stream_waits_for_the_licence(operator);
+    show.wait_until_every_stream_waits_for_the_license(operator);
     operator.release();
     let ended = show.end();
     (show, ended)
@@ -96,7 +96,7 @@ in_every_player! {
         let (show, ended) = play_with_revoked_token(player, &operator);
         assert_played(&show, &ended, operator.kinds());
         assert_eq!(operator.token_requests().len(), 2);
-        assert_licences(&operator, &[200, 403, 200]);
+        assert_licenses(&operator, &[200, 403, 200]);
     }
 
     fn the_application_hears_once_from_each_stream_that_its_token_was_refused(player: Player) {
@@ -137,7 +137,7 @@ in_every_player! {
         assert_played(&show, &ended, operator.kinds());
         assert!(tellers(&ended, "rejected", 1).is_empty(), "{ended:?}");
         assert_eq!(operator.token_requests().len(), 2);
-        assert_licences(&operator, &[200, 403, 200, 200]);
+        assert_licenses(&operator, &[200, 403, 200, 200]);
     }
 
     fn a_player_that_changes_channels_recovers_at_each_one_whose_token_is_refused(player: Player) {
@@ -149,20 +149,20 @@ in_every_player! {
             show.stop(gst::State::Ready);
             show.forget();
             operator.revoke();
-            operator.set_licences(Licences::Hang);
+            operator.set_licenses(Licenses::Hang);
             show.start();
-            show.wait_until_every_stream_waits_for_the_licence(&operator);
+            show.wait_until_every_stream_waits_for_the_license(&operator);
             operator.release();
             let ended = show.end();
             assert_played(&show, &ended, operator.kinds());
             assert_eq!(operator.token_requests().len(), 1 + tune);
             let refused = operator
-                .licence_requests()
+                .license_requests()
                 .iter()
                 .filter(|request| request.status == Some(403))
                 .count();
             assert_eq!(refused, tune);
-            assert_eq!(operator.licence_requests().len(), 1 + 2 * tune);
+            assert_eq!(operator.license_requests().len(), 1 + 2 * tune);
         }
     }
 }
@@ -174,28 +174,28 @@ fn assert_recovers_from(player: Player, status: u16) {
     let (show, ended) = play_with_revoked_token(player, &operator);
     assert_played(&show, &ended, operator.kinds());
     assert_eq!(operator.token_requests().len(), 2);
-    assert_licences(&operator, &[200, status, 200]);
+    assert_licenses(&operator, &[200, status, 200]);
     assert_told_of_refusal(&ended, &operator, status);
 }
 
 in_every_player! {
-    fn a_licence_server_that_says_unauthorized_gets_a_new_token(player: Player) {
+    fn a_license_server_that_says_unauthorized_gets_a_new_token(player: Player) {
         assert_recovers_from(player, 401);
     }
 
-    fn a_licence_server_that_says_precondition_failed_gets_a_new_token(player: Player) {
+    fn a_license_server_that_says_precondition_failed_gets_a_new_token(player: Player) {
         assert_recovers_from(player, 412);
     }
 }
 
-/// Plays with tokens from an auth service like that, none of which the licence server takes, until there is an error.
+/// Plays with tokens from an auth service like that, none of which the license server takes, until there is an error.
 #[track_caller]
 fn assert_given_up(player: Player, auth: Auth, operator: &Operator) {
     operator.set_auth(auth);
-    operator.set_licences(Licences::Hang);
+    operator.set_licenses(Licenses::Hang);
     let show = Setup::new(player, operator).open();
     show.start();
-    show.wait_until_all_waits_for_the_licence(operator);
+    show.wait_until_all_waits_for_the_license(operator);
     operator.release();
     let ended = show.end();
     show.stop(gst::State::Null);
@@ -214,10 +214,10 @@ fn assert_given_up(player: Player, auth: Auth, operator: &Operator) {
     assert_eq!(details.get("http-status"), Ok(403u32));
 }
 
-/// How often each token was shown to the licence server, in the order of the tokens.
+/// How often each token was shown to the license server, in the order of the tokens.
 fn shown(operator: &Operator) -> Vec<(String, usize)> {
     let mut shown = HashMap::<String, usize>::new();
-    for request in operator.licence_requests() {
+    for request in operator.license_requests() {
         let header = request.authorization.expect("a token");
         *shown.entry(header).or_default() += 1;
     }
@@ -236,7 +236,7 @@ in_every_player! {
         let shown = shown(&operator);
         let tokens: Vec<_> = shown.iter().map(|(token, _)| token.as_str()).collect();
         assert_eq!(tokens, ["Bearer token-1", "Bearer token-2", "Bearer token-3"]);
-        assert_eq!(shown[0].1, 1, "all streams wait for one licence");
+        assert_eq!(shown[0].1, 1, "all streams wait for one license");
         for (token, count) in &shown {
             // A stream that asks after another one's refusal has one of its own.
             assert!(*count <= operator.kinds().len(), "{token}: {count}");
@@ -260,14 +260,14 @@ in_every_player! {
 }
 
 in_every_player! {
-    fn four_decryptors_whose_first_licence_is_refused_at_once_get_one_new_token(player: Player) {
+    fn four_decryptors_whose_first_license_is_refused_at_once_get_one_new_token(player: Player) {
         let operator = Operator::start();
         play_and_revoke(player, &operator);
-        operator.set_licences(Licences::Hang);
+        operator.set_licenses(Licenses::Hang);
         let shows = [(); 2].map(|()| Setup::new(player, &operator).open());
         for show in &shows {
             show.start();
-            show.wait_until_every_stream_waits_for_the_licence(&operator);
+            show.wait_until_every_stream_waits_for_the_license(&operator);
         }
         operator.release();
         for show in &shows {
@@ -275,7 +275,7 @@ in_every_player! {
         }
         assert_eq!(operator.token_requests().len(), 2);
         // All four ask with the same token for the same keys.
-        assert_licences(&operator, &[200, 403, 200]);
+        assert_licenses(&operator, &[200, 403, 200]);
     }
 }
 
@@ -287,7 +287,7 @@ fn open_and_wait_for_another_token(player: Player, operator: &Operator) -> Show 
     let show = Setup::new(player, operator).config("timeout", NEVER).open();
     show.start();
     operator.wait_for_token_requests(2);
-    // In its decryptor, or before it where another stream's licence was refused first.
+    // In its decryptor, or before it where another stream's license was refused first.
     show.wait_until_all_waits_for_the_token(operator);
     show
 }
@@ -317,8 +317,8 @@ in_every_player! {
         operator.release();
         assert_played(&show, &show.end(), operator.kinds());
         assert_eq!(operator.token_requests().len(), 2);
-        let licences = operator.licence_requests();
-        let granted: Vec<_> = licences.iter().filter(|one| one.status == Some(200)).collect();
-        assert_eq!(granted.len(), 2, "one a tune: {licences:?}");
+        let licenses = operator.license_requests();
+        let granted: Vec<_> = licenses.iter().filter(|one| one.status == Some(200)).collect();
+        assert_eq!(granted.len(), 2, "one a tune: {licenses:?}");
     }
 }

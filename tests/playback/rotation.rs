@@ -15,7 +15,7 @@ in_every_player! {
         assert_played(&show, &ended, operator.kinds());
         let keys = headend::rotating_key_ids();
         operator.assert_asked(1, keys.len());
-        for (key_id, request) in keys.iter().zip(operator.licence_requests()) {
+        for (key_id, request) in keys.iter().zip(operator.license_requests()) {
             assert_eq!(request.kids, [key_id.as_str()]);
         }
     }
@@ -25,7 +25,7 @@ in_every_player! {
         let (show, ended) = Setup::new(player, &operator).play();
         assert_played(&show, &ended, operator.kinds());
         operator.assert_asked(1, 2);
-        for request in operator.licence_requests() {
+        for request in operator.license_requests() {
             assert_eq!(request.kids.len(), 2, "the keys of picture and sound at once");
         }
     }

@@ -127,7 +127,7 @@ fn what_gst_inspect_shows_of_the_elements_has_no_secret_in_it() {
     assert!(operator.token_requests().is_empty());
 }
 
-/// Auth services and a licence server over TLS that know a player by its certificate, and all that is secret between them.
+/// Auth services and a license server over TLS that know a player by its certificate, and all that is secret between them.
 struct Guarded {
     headend: Headend,
     folder: PathBuf,
@@ -180,7 +180,7 @@ impl Guarded {
         let file = |name: &str| self.folder.join(name).display().to_string();
         let mut fields = vec![
             ("auth-service", service.to_owned()),
-            ("license-url", self.headend.licence_url()),
+            ("license-url", self.headend.license_url()),
             ("ssl-ca-file", file("ca.pem")),
             ("ssl-client-cert", file("cert.pem")),
             ("ssl-client-key", file("key.pem")),
@@ -243,9 +243,9 @@ fn no_services_credentials_nor_the_players_key_are_in_what_is_logged_printed_and
         };
         assert!(request.path.ends_with("query-secret"));
         assert!(request.headers.iter().any(|(_, value)| value == HEADER));
-        let licences = guarded.headend.licence_requests();
-        assert!(licences.iter().all(|request| request.token_valid));
-        assert_eq!(licences.len(), 1);
+        let licenses = guarded.headend.license_requests();
+        assert!(licenses.iter().all(|request| request.token_valid));
+        assert_eq!(licenses.len(), 1);
         if service == "ags" {
             let [discovery] = &guarded.headend.discovery_requests()[..] else {
                 panic!("discovery was not asked once");

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use gst::glib;
 use gst::prelude::*;
-use headend::{Auth, Licences};
+use headend::{Auth, Licenses};
 
 use crate::operator::Operator;
 use crate::player::{Pace, Player};
@@ -413,23 +413,23 @@ impl Show {
         operator.catch_up();
     }
 
-    /// Waits until everything has been downloaded that comes before a licence is there.
+    /// Waits until everything has been downloaded that comes before a license is there.
     #[track_caller]
-    pub fn wait_until_all_waits_for_the_licence(&self, operator: &Operator) {
+    pub fn wait_until_all_waits_for_the_license(&self, operator: &Operator) {
         let ends = self.player.ends_held(operator.kinds().len());
-        self.wait_until("the end of what is held for a licence", |seen| {
+        self.wait_until("the end of what is held for a license", |seen| {
             seen.ends_at_decryptors == ends
         });
         operator.catch_up();
     }
 
-    /// Waits until every stream has come to its decryptor, which holds it and wants a licence. The decryptor has dealt with
+    /// Waits until every stream has come to its decryptor, which holds it and wants a license. The decryptor has dealt with
     /// the first piece of data when the second one comes.
     #[track_caller]
-    pub fn wait_until_every_stream_waits_for_the_licence(&self, operator: &Operator) {
+    pub fn wait_until_every_stream_waits_for_the_license(&self, operator: &Operator) {
         let streams = operator.kinds().len();
         self.wait_until(
-            "data of every stream behind data that needs a licence",
+            "data of every stream behind data that needs a license",
             |seen| {
                 let counts = seen.data_at_decryptors.values();
                 counts.filter(|count| **count > 1).count() == streams
@@ -459,13 +459,13 @@ impl Show {
     /// token, which does not come.
     #[track_caller]
     pub fn start_and_wait_for_another_token_in_mid_film(&self, operator: &Operator) {
-        operator.set_licences(Licences::Hang);
+        operator.set_licenses(Licenses::Hang);
         self.start();
-        operator.wait_for_licence_requests(1);
+        operator.wait_for_license_requests(1);
         let asked = operator.token_requests().len();
         operator.revoke();
         operator.set_auth(Auth::Hang);
-        operator.release_licences();
+        operator.release_licenses();
         operator.wait_for_token_requests(asked + 1);
         self.wait_until_all_waits_for_the_token(operator);
         // No player seeks before it plays.

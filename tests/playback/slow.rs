@@ -38,12 +38,12 @@ in_every_player! {
         );
     }
 
-    fn nothing_is_lost_when_the_licence_comes_late_and_little_may_be_held(player: Player) {
+    fn nothing_is_lost_when_the_license_comes_late_and_little_may_be_held(player: Player) {
         let operator = Operator::start();
-        operator.set_licences(headend::Licences::Hang);
+        operator.set_licenses(headend::Licenses::Hang);
         let show = Setup::new(player, &operator).config("max-held-bytes", LITTLE).open();
         show.start();
-        operator.wait_for_licence_requests(1);
+        operator.wait_for_license_requests(1);
         operator.release();
         assert_played(&show, &show.end(), &KINDS);
         operator.assert_asked(1, 1);

@@ -54,7 +54,7 @@ const SECONDS: &str = "SOAK_SECONDS";
 const SEED: &str = "SOAK_SEED";
 const ORIGIN: &str = "SOAK_ORIGIN";
 const AUTH_URL: &str = "SOAK_AUTH_URL";
-const LICENCE_URL: &str = "SOAK_LICENCE_URL";
+const LICENSE_URL: &str = "SOAK_LICENSE_URL";
 
 /// After the first round.
 const SHORT: u64 = 15;
@@ -85,7 +85,7 @@ fn a_box_at_a_viewers_plays_what_it_should_and_keeps_nothing() {
         .env(SEED, seed.to_string())
         .env(ORIGIN, headend.url(""))
         .env(AUTH_URL, headend.auth_url())
-        .env(LICENCE_URL, headend.licence_url())
+        .env(LICENSE_URL, headend.license_url())
         .env("GST_TRACERS", "leaks")
         .env("GST_DEBUG", "GST_TRACER:7")
         .env("GST_DEBUG_NO_COLOR", "1");
@@ -132,7 +132,7 @@ fn child_that_plays() {
     let place = Place {
         origin: text(ORIGIN),
         auth_url: text(AUTH_URL),
-        licence_url: text(LICENCE_URL),
+        license_url: text(LICENSE_URL),
     };
     let time = Duration::from_secs(number(SECONDS, SHORT));
     player::init();

@@ -2,7 +2,7 @@
 
 //! The head-end as the players' process has it: all that it does is ordered of the test's process.
 
-use headend::{Auth, Licences};
+use headend::{Auth, Licenses};
 
 use crate::apart;
 use crate::orders::{Asked, Order, WITHOUT_SOUND};
@@ -25,7 +25,7 @@ pub fn granting(token: String) -> Auth {
 pub struct Place {
     pub origin: String,
     pub auth_url: String,
-    pub licence_url: String,
+    pub license_url: String,
 }
 
 /// The head-end with what is on in a step, and the account of that step.
@@ -77,7 +77,7 @@ impl Operator {
     pub fn expect(outcome: &Outcome) {
         order(&Order::Expect(Asked {
             tokens: outcome.tokens.clone(),
-            licences: outcome.licences.clone(),
+            licenses: outcome.licenses.clone(),
         }));
     }
 
@@ -89,8 +89,8 @@ impl Operator {
         format!("{}{}", self.place.origin, self.path)
     }
 
-    pub fn licence_url(&self) -> String {
-        self.place.licence_url.clone()
+    pub fn license_url(&self) -> String {
+        self.place.license_url.clone()
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -109,8 +109,8 @@ impl Operator {
         order(&Order::Auth(auth));
     }
 
-    pub fn set_licences(&self, licences: Licences) {
-        order(&Order::Licences(licences));
+    pub fn set_licenses(&self, licenses: Licenses) {
+        order(&Order::Licenses(licenses));
     }
 
     pub fn set_refusal(&self, status: u16) {
@@ -130,8 +130,8 @@ impl Operator {
         order(&Order::Release);
     }
 
-    pub fn release_licences(&self) {
-        order(&Order::ReleaseLicences);
+    pub fn release_licenses(&self) {
+        order(&Order::ReleaseLicenses);
     }
 
     pub fn restart(&self) {
@@ -150,7 +150,7 @@ impl Operator {
         order(&Order::WaitForTokenRequests(count));
     }
 
-    pub fn wait_for_licence_requests(&self, count: usize) {
-        order(&Order::WaitForLicenceRequests(count));
+    pub fn wait_for_license_requests(&self, count: usize) {
+        order(&Order::WaitForLicenseRequests(count));
     }
 }

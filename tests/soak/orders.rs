@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use headend::{Auth, Headend, Licences};
+use headend::{Auth, Headend, Licenses};
 use serde::{Deserialize, Serialize};
 
 use crate::process::{catch_up, media, scratch, without_sound};
@@ -23,18 +23,18 @@ pub enum Order {
     /// A step begins: all is well. Its name is for when it goes wrong.
     Begin(String),
     Auth(Auth),
-    Licences(Licences),
+    Licenses(Licenses),
     /// How it refuses a token.
     Refusal(u16),
     /// What the auth service answers those that hang, once they are released, and all others.
     NoToken(u16),
     Revoke,
     Release,
-    ReleaseLicences,
+    ReleaseLicenses,
     /// There are other servers in the place of these.
     Restart,
     WaitForTokenRequests(usize),
-    WaitForLicenceRequests(usize),
+    WaitForLicenseRequests(usize),
     CatchUp,
     /// Waits until the step's requests have been answered so.
     Expect(Asked),
@@ -46,14 +46,14 @@ pub enum Order {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Asked {
     pub tokens: Vec<Option<u16>>,
-    pub licences: Vec<Option<u16>>,
+    pub licenses: Vec<Option<u16>>,
 }
 
 impl Asked {
     fn of(record: &headend::Record) -> Self {
         Self {
             tokens: record.token_requests().map(|one| one.status).collect(),
-            licences: record.licence_requests().map(|one| one.status).collect(),
+            licenses: record.license_requests().map(|one| one.status).collect(),
         }
     }
 }
@@ -95,17 +95,17 @@ impl Servers {
             Order::Begin(step) => self.begin(step),
             Order::Restart => self.restart(),
             Order::Auth(auth) => self.headend().set_auth(auth),
-            Order::Licences(licences) => self.headend().set_licences(licences),
+            Order::Licenses(licenses) => self.headend().set_licenses(licenses),
             Order::Refusal(status) => self.headend().set_refusal(status),
             Order::NoToken(status) => self.refuse_tokens(status, usize::MAX),
             Order::Revoke => self.headend().revoke(),
             Order::Release => self.headend().release(),
-            Order::ReleaseLicences => self.headend().release_licences(),
+            Order::ReleaseLicenses => self.headend().release_licenses(),
             Order::WaitForTokenRequests(count) => {
                 self.wait_for("token requests", |asked| asked.tokens.len() >= count);
             }
-            Order::WaitForLicenceRequests(count) => {
-                self.wait_for("licence requests", |asked| asked.licences.len() >= count);
+            Order::WaitForLicenseRequests(count) => {
+                self.wait_for("license requests", |asked| asked.licenses.len() >= count);
             }
             Order::CatchUp => catch_up(self.headend()),
             Order::Expect(expected) => {
@@ -153,7 +153,7 @@ impl Servers {
         let headend = self.headend();
         headend.clear_record();
         headend.set_auth(Auth::Grant);
-        headend.set_licences(Licences::Serve);
+        headend.set_licenses(Licenses::Serve);
         headend.set_refusal(403);
         self.refuse_tokens(0, 0);
     }
@@ -181,7 +181,7 @@ impl Asked {
     fn and(&self, later: Self) -> Self {
         Self {
             tokens: [&self.tokens[..], &later.tokens].concat(),
-            licences: [&self.licences[..], &later.licences].concat(),
+            licenses: [&self.licenses[..], &later.licenses].concat(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 //! What happens, in random order from a seed, and what must come of it. Nothing here knows the time, so a seed says the same again.
 //!
-//! All steps of the [`Account::Common`] go on with one session. A step after which it would have no token, or one that the licence server has
+//! All steps of the [`Account::Common`] go on with one session. A step after which it would have no token, or one that the license server has
 //! refused, ends with a tune in which it comes by another. So all that is to be known of what went before is how many tokens it has had.
 //! The others have accounts of their own, as failures are remembered for a while; as often as the servers are restarted the common session
 //! is not the one that nobody has used for longest.
@@ -39,7 +39,7 @@ const HLS: [Programme; 4] = [
     Programme::HlsWithoutBoxes,
 ];
 
-/// How a licence server says that a token is not good any more.
+/// How a license server says that a token is not good any more.
 const REFUSALS: [u16; 3] = [401, 403, 412];
 
 /// What may happen, beside a restart of the servers.
@@ -56,10 +56,10 @@ pub enum Kind {
     NoToken,
     TokenAtTheSecondTry,
     TokenLate,
-    NoLicence,
+    NoLicense,
     GivenUp,
     StoppedAtToken,
-    StoppedAtLicence,
+    StoppedAtLicense,
     LoggedOut,
     SideBySide,
     RenewedAhead,
@@ -78,10 +78,10 @@ impl Kind {
         Kind::NoToken,
         Kind::TokenAtTheSecondTry,
         Kind::TokenLate,
-        Kind::NoLicence,
+        Kind::NoLicense,
         Kind::GivenUp,
         Kind::StoppedAtToken,
-        Kind::StoppedAtLicence,
+        Kind::StoppedAtLicense,
         Kind::LoggedOut,
         Kind::SideBySide,
         Kind::RenewedAhead,
@@ -112,13 +112,13 @@ impl Kind {
                 .boxed(),
             Kind::TokenAtTheSecondTry => select(failures()).prop_map(Act::TokenAfter).boxed(),
             Kind::TokenLate => Just(Act::TokenLate).boxed(),
-            Kind::NoLicence => select(&[404, 500][..]).prop_map(Act::NoLicence).boxed(),
+            Kind::NoLicense => select(&[404, 500][..]).prop_map(Act::NoLicense).boxed(),
             Kind::GivenUp => Just(Act::GivenUp).boxed(),
             Kind::StoppedAtToken => (any::<bool>(), any::<bool>())
                 .prop_map(|(at_null, and_again)| Act::StopAtToken { at_null, and_again })
                 .boxed(),
-            Kind::StoppedAtLicence => any::<bool>()
-                .prop_map(|at_null| Act::StopAtLicence { at_null })
+            Kind::StoppedAtLicense => any::<bool>()
+                .prop_map(|at_null| Act::StopAtLicense { at_null })
                 .boxed(),
             Kind::LoggedOut => Just(Act::LogOut).boxed(),
             Kind::SideBySide => select(&PLAYERS[..]).prop_map(Act::SideBySide).boxed(),
@@ -161,7 +161,7 @@ pub enum Act {
     Seek(Vec<u64>),
     /// The same player goes on to another programme.
     OtherChannel { from: Programme, to: Programme },
-    /// At the first licence.
+    /// At the first license.
     TokenRefused(u16),
     /// At the second key of the film. The viewer logs out after it, and in again.
     TokenRefusedInMidFilm { status: u16, then: Then },
@@ -171,14 +171,14 @@ pub enum Act {
     TokenAfter(Auth),
     /// The auth service hangs for a while.
     TokenLate,
-    /// For the second key of the film; the licence server answers so each time.
-    NoLicence(u16),
-    /// The licence server refuses the token, and the auth service has no other.
+    /// For the second key of the film; the license server answers so each time.
+    NoLicense(u16),
+    /// The license server refuses the token, and the auth service has no other.
     GivenUp,
     /// While the auth service hangs, to NULL or to READY. Perhaps the viewer comes back while it still does.
     StopAtToken { at_null: bool, and_again: bool },
-    /// While the licence server hangs.
-    StopAtLicence { at_null: bool },
+    /// While the license server hangs.
+    StopAtLicense { at_null: bool },
     /// And in again.
     LogOut,
     /// With another player, of the same film.
@@ -211,8 +211,8 @@ pub struct Outcome {
     pub end: End,
     /// How each token request was answered, in their order.
     pub tokens: Vec<Option<u16>>,
-    /// How each licence request was answered.
-    pub licences: Vec<Option<u16>>,
+    /// How each license request was answered.
+    pub licenses: Vec<Option<u16>>,
     /// Which tokens came to the decryptors.
     pub generations: Vec<u32>,
 }
@@ -314,8 +314,8 @@ impl Script {
         use Account::{Common, Own};
 
         let now = self.generation;
-        let whole = |account, tokens: &[u16], licences: &[u16], generations: &[u32]| {
-            (account, outcome(End::Whole, tokens, licences, generations))
+        let whole = |account, tokens: &[u16], licenses: &[u16], generations: &[u32]| {
+            (account, outcome(End::Whole, tokens, licenses, generations))
         };
         match act {
             Act::Tune(programme) => whole(Common, &[], &granted(*programme), &[now]),
@@ -326,26 +326,26 @@ impl Script {
                 (Common, outcome(end, &[], &[200], &[now]))
             }
             Act::OtherChannel { from, to } => {
-                let licences = [granted(*from), granted(*to)].concat();
-                whole(Common, &[], &licences, &[now])
+                let licenses = [granted(*from), granted(*to)].concat();
+                whole(Common, &[], &licenses, &[now])
             }
             Act::TokenRefused(status) => whole(Own, &[200, 200], &[*status, 200], &[1, 2]),
             Act::TokenRefusedInMidFilm { status, then } => {
                 if *then == Then::Stops {
                     self.generation += 1;
                     let end = End::Stopped(0..1);
-                    let licences = [200, *status, 200];
-                    let expected = outcome(end, &[200, 200], &licences, &[now, now + 1]);
+                    let licenses = [200, *status, 200];
+                    let expected = outcome(end, &[200, 200], &licenses, &[now, now + 1]);
                     return (Common, expected);
                 }
                 self.generation += 2;
-                let licences = match then {
+                let licenses = match then {
                     // What the film names again is asked for with the key that was refused.
                     Then::Seeks => &[200, *status, 200, 200][..],
                     _ => &[200, *status, 200, 200, 200],
                 };
                 let generations = [now, now + 1, now + 2];
-                whole(Common, &[200, 200], licences, &generations)
+                whole(Common, &[200, 200], licenses, &generations)
             }
             Act::NoToken(status) => {
                 let failure = Failure {
@@ -367,7 +367,7 @@ impl Script {
                 (account, expected)
             }
             Act::TokenLate => whole(Own, &[200], &[200], &[1]),
-            Act::NoLicence(status) => {
+            Act::NoLicense(status) => {
                 let failure = Failure {
                     from: "clearkeydec",
                     reason: if *status < 500 {
@@ -377,9 +377,9 @@ impl Script {
                     },
                     http_status: *status,
                 };
-                let licences = [&[200], &tries(*status)[..]].concat();
+                let licenses = [&[200], &tries(*status)[..]].concat();
                 let end = End::Failure(0..1, failure);
-                (Common, outcome(end, &[], &licences, &[now]))
+                (Common, outcome(end, &[], &licenses, &[now]))
             }
             Act::GivenUp => {
                 let failure = Failure {
@@ -394,7 +394,7 @@ impl Script {
                 true => whole(Own, &[200], &[200], &[1]),
                 false => (Own, outcome(End::Stopped(0..0), &[200], &[], &[])),
             },
-            Act::StopAtLicence { .. } => (Common, outcome(End::Stopped(0..0), &[], &[200], &[now])),
+            Act::StopAtLicense { .. } => (Common, outcome(End::Stopped(0..0), &[], &[200], &[now])),
             Act::LogOut => {
                 self.generation += 1;
                 whole(Common, &[200], &[200, 200], &[now, now + 1])
@@ -410,17 +410,17 @@ impl Script {
     }
 }
 
-fn outcome(end: End, tokens: &[u16], licences: &[u16], generations: &[u32]) -> Outcome {
+fn outcome(end: End, tokens: &[u16], licenses: &[u16], generations: &[u32]) -> Outcome {
     let answered = |statuses: &[u16]| statuses.iter().copied().map(Some).collect();
     Outcome {
         end,
         tokens: answered(tokens),
-        licences: answered(licences),
+        licenses: answered(licenses),
         generations: generations.to_vec(),
     }
 }
 
-/// A licence for each time that keys are named: those of picture and sound are named together, but in playlists of their own.
+/// A license for each time that keys are named: those of picture and sound are named together, but in playlists of their own.
 fn granted(programme: Programme) -> Vec<u16> {
     let count = match programme {
         Programme::Rotating => headend::rotating_key_ids().len(),
@@ -457,7 +457,7 @@ impl Iterator for Script {
     }
 }
 
-/// An auth service whose first token the licence server does not know.
+/// An auth service whose first token the license server does not know.
 pub fn stale_at_first(number: usize) -> Auth {
     Auth::Sequence(vec![granting(format!("stale-{number}")), Auth::Grant])
 }

@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::thread;
 
 use gst::prelude::*;
-use headend::{Auth, Licences};
+use headend::{Auth, Licenses};
 
 use crate::operator::{Operator, Place, granting};
 use crate::player::Player;
@@ -44,8 +44,8 @@ fn setup(player: Player, operator: &Operator) -> Setup<'_> {
     let setup = Setup::new(player, operator).config("timeout", NEVER);
     match operator.programme() {
         Programme::Usual | Programme::Cbcs | Programme::Rotating | Programme::Periods => setup,
-        // HLS does not say where the licence server is.
-        _ => setup.config("license-url", operator.licence_url()),
+        // HLS does not say where the license server is.
+        _ => setup.config("license-url", operator.license_url()),
     }
 }
 
@@ -109,33 +109,33 @@ impl Scene<'_> {
                 operator.release();
                 self.ends_well(&show, &operator);
             }
-            Act::NoLicence(status) => {
+            Act::NoLicense(status) => {
                 let operator = self.operator(Programme::Rotating);
-                operator.set_licences(Licences::Hang);
+                operator.set_licenses(Licenses::Hang);
                 let show = self.start(setup(player, &operator));
-                show.wait_until_all_waits_for_the_licence(&operator);
-                operator.wait_for_licence_requests(1);
-                operator.set_licences(Licences::Refuse(*status));
-                operator.release_licences();
+                show.wait_until_all_waits_for_the_license(&operator);
+                operator.wait_for_license_requests(1);
+                operator.set_licenses(Licenses::Refuse(*status));
+                operator.release_licenses();
                 self.fails(&show, &operator);
             }
             Act::GivenUp => {
                 let operator = self.operator(Programme::Usual).for_stopping(player);
                 operator.set_auth(granting(format!("the-only-one-{number}")));
-                operator.set_licences(Licences::Hang);
+                operator.set_licenses(Licenses::Hang);
                 let show = self.start(setup(player, &operator));
-                show.wait_until_all_waits_for_the_licence(&operator);
-                operator.release_licences();
+                show.wait_until_all_waits_for_the_license(&operator);
+                operator.release_licenses();
                 self.fails(&show, &operator);
             }
             Act::StopAtToken { at_null, and_again } => self.stop_at_token(*at_null, *and_again),
-            Act::StopAtLicence { at_null } => {
+            Act::StopAtLicense { at_null } => {
                 let operator = self.operator(Programme::Usual).for_stopping(player);
-                operator.set_licences(Licences::Hang);
+                operator.set_licenses(Licenses::Hang);
                 // The request is the runtime's now: a tune that comes before it has ended shares it, if it asks for the same.
-                let own = format!("{}?step={number}", operator.licence_url());
+                let own = format!("{}?step={number}", operator.license_url());
                 let show = self.start(setup(player, &operator).config("license-url", own));
-                show.wait_until_all_waits_for_the_licence(&operator);
+                show.wait_until_all_waits_for_the_license(&operator);
                 self.stops(&show, &operator, at(*at_null));
                 operator.release();
             }
@@ -147,10 +147,10 @@ impl Scene<'_> {
             }
             Act::SideBySide(other) => {
                 let operator = self.operator(Programme::Usual);
-                operator.set_licences(Licences::Hang);
+                operator.set_licenses(Licenses::Hang);
                 let shows = [player, *other].map(|player| self.start(setup(player, &operator)));
                 for show in &shows {
-                    show.wait_until_every_stream_waits_for_the_licence(&operator);
+                    show.wait_until_every_stream_waits_for_the_license(&operator);
                 }
                 operator.release();
                 for show in &shows {
@@ -185,12 +185,12 @@ impl Scene<'_> {
         show
     }
 
-    /// Plays to the end when all streams have waited for the one licence for which the token is refused.
+    /// Plays to the end when all streams have waited for the one license for which the token is refused.
     fn tune_with_bad_token(&mut self, operator: &Operator) -> Show {
-        operator.set_licences(Licences::Hang);
+        operator.set_licenses(Licenses::Hang);
         let show = self.start(setup(self.step.player, operator));
-        show.wait_until_every_stream_waits_for_the_licence(operator);
-        operator.release_licences();
+        show.wait_until_every_stream_waits_for_the_license(operator);
+        operator.release_licenses();
         self.ends_well(&show, operator);
         show
     }
@@ -212,10 +212,10 @@ impl Scene<'_> {
 
     /// Plays each picture at its time, when all is here.
     fn play_in_time(&self, operator: &Operator) -> Show {
-        operator.set_licences(Licences::Hang);
+        operator.set_licenses(Licenses::Hang);
         let show = self.start(setup(self.step.player, operator).in_time());
-        show.wait_until_all_waits_for_the_licence(operator);
-        operator.release_licences();
+        show.wait_until_all_waits_for_the_license(operator);
+        operator.release_licenses();
         // No player seeks before it plays.
         show.wait_for_picture(gst::ClockTime::ZERO);
         show

@@ -55,19 +55,19 @@ G_BEGIN_DECLS
 /**
  * GST_SESSION_TOKEN_FIELD_HTTP_HEADERS:
  *
- * Field of the key request: what to add to the licence request, a string field a header (#GstStructure).
+ * Field of the key request: what to add to the license request, a string field a header (#GstStructure).
  */
 #define GST_SESSION_TOKEN_FIELD_HTTP_HEADERS "http-headers"
 /**
  * GST_SESSION_TOKEN_FIELD_CUSTOM_DATA:
  *
- * Field of the key request: what to pack into the licence challenge (string); absent where the application wants none.
+ * Field of the key request: what to pack into the license challenge (string); absent where the application wants none.
  */
 #define GST_SESSION_TOKEN_FIELD_CUSTOM_DATA "custom-data"
 /**
  * GST_SESSION_TOKEN_FIELD_CORRELATION_ID:
  *
- * Field of the key request: ties the licence request to the token's own request in the services' logs (string).
+ * Field of the key request: ties the license request to the token's own request in the services' logs (string).
  */
 #define GST_SESSION_TOKEN_FIELD_CORRELATION_ID "correlation-id"
 /**
@@ -371,7 +371,7 @@ gst_session_token_key_request_get_flow (const GstStructure * request)
  * gst_session_token_key_request_get_custom_data:
  * @request: a key request
  *
- * Returns: (nullable) (transfer none): what to pack into the licence challenge, JSON in UTF-8; valid as long as @request. %NULL
+ * Returns: (nullable) (transfer none): what to pack into the license challenge, JSON in UTF-8; valid as long as @request. %NULL
  *     where there is nothing to pack. It holds the token.
  *
  * Since: 0.1.0
@@ -389,7 +389,7 @@ gst_session_token_key_request_get_custom_data (const GstStructure * request)
  * @newer_token: (nullable): a token that has come since, which takes the place of the one in the custom data; %NULL for the custom data as
  *     it is
  *
- * As gst_session_token_key_request_get_custom_data(), for licence requests with a token that came by the store. All else stays as it
+ * As gst_session_token_key_request_get_custom_data(), for license requests with a token that came by the store. All else stays as it
  * was, the id and the nonce of AVE's message too: where a server takes a nonce only once, have the events come again
  * (gst_session_token_send_rejected()), which bring others.
  *
@@ -455,7 +455,7 @@ typedef gboolean (*GstSessionTokenHeaderFunc) (const gchar * name,
  * @func: (scope call): called for each header
  * @user_data: (closure): for @func
  *
- * The HTTP headers that the licence request wants.
+ * The HTTP headers that the license request wants.
  *
  * Any thread. Does not block.
  *
@@ -500,7 +500,7 @@ gst_session_token_key_request_foreach_header (const GstStructure * request,
 
 /**
  * gst_session_token_status_is_refusal:
- * @http_status: the HTTP status of a licence server's answer
+ * @http_status: the HTTP status of a license server's answer
  *
  * Whether the token is to blame, as `clearkeydec` and AAMP take it: 401, 403 and 412. Anything else says nothing of the token, and another one
  * would not help.
@@ -561,7 +561,7 @@ gst_session_token_query_store (GstPad * sinkpad)
  * @generation: (out) (optional): its generation, 0 where there is no token
  *
  * The newest valid token of the service that gave the one at hand, which may be newer than that of the last event: tokens that are renewed ahead of
- * their end are not announced. To be called before each licence request.
+ * their end are not announced. To be called before each license request.
  *
  * Any thread. Makes no request and waits for none.
  *
@@ -622,7 +622,7 @@ gst_session_token_store_dup_expires_at (GObject * store)
  * it. After three refused in a row there is no fourth.
  *
  * This is the one function here that BLOCKS: at the longest for the `timeout` of `sessiontoken`. Call it from a thread of your own
- * that makes licence requests, without a lock of yours. In a pad function it holds the stream up, and in playbin3 that is the thread for
+ * that makes license requests, without a lock of yours. In a pad function it holds the stream up, and in playbin3 that is the thread for
  * which a stop and a seek wait. gst_session_token_store_cancel() ends the wait.
  *
  * Returns: (nullable) (transfer full): the newer token, to be freed by gst_session_token_free(); %NULL where there is none, or the

@@ -11,7 +11,7 @@ mod dashif;
 mod headers;
 mod json;
 mod lengths;
-mod licences;
+mod licenses;
 mod problems;
 mod raw_server;
 mod redirects;
@@ -59,8 +59,8 @@ enum Service {
     Discovery,
     /// DASH-IF's authorization service.
     DashIf,
-    /// The licence server.
-    Licence,
+    /// The license server.
+    License,
 }
 
 impl Service {
@@ -91,14 +91,14 @@ impl Service {
             Service::DashIf => sessiontoken()
                 .property_from_str("auth-service", "dashif")
                 .property("extra-headers", secret_headers()),
-            Service::Licence => make("clearkeydec").property("license-url", location),
+            Service::License => make("clearkeydec").property("license-url", location),
         }
     }
 
     /// How a tune with that element fails.
     fn failure_of(self, element: ElementBuilder<'_>) -> Complaint {
         match self {
-            Service::Licence => licences::failure_of(element),
+            Service::License => licenses::failure_of(element),
             _ => failure_of(element),
         }
     }
@@ -106,7 +106,7 @@ impl Service {
     /// What a tune with that element plays with, or plays.
     fn token_of(self, element: ElementBuilder<'_>) -> String {
         match self {
-            Service::Licence => licences::played_by(element),
+            Service::License => licenses::played_by(element),
             _ => token_of(element),
         }
     }

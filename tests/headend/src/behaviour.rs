@@ -80,9 +80,9 @@ pub enum Events {
     Misread,
 }
 
-/// How the licence server answers a request for keys.
+/// How the license server answers a request for keys.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Licences {
+pub enum Licenses {
     /// Gives the keys to whoever presents a valid token.
     #[default]
     Serve,
@@ -121,7 +121,7 @@ pub enum KeyPolicy {
     /// Gives the key to everyone.
     #[default]
     Open,
-    /// Gives the key to whoever presents a valid session token, as the licence server takes it. Without
+    /// Gives the key to whoever presents a valid session token, as the license server takes it. Without
     /// a token the answer is 401, with another one that of
     /// [`Headend::set_refusal`](crate::Headend::set_refusal).
     Token,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
 //! DASH-IF's authorization service (DASH-IF implementation guidelines, "Content protection and security"): tokens for the keys that a request
-//! names, as signed JSON Web Tokens, and what the licence server reads in them.
+//! names, as signed JSON Web Tokens, and what the license server reads in them.
 
 use std::time::SystemTime;
 

@@ -14,10 +14,10 @@ use tokio::runtime;
 use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 
-use crate::behaviour::{Auth, Discovery, Events, Gzip, KeyPolicy, Licences};
+use crate::behaviour::{Auth, Discovery, Events, Gzip, KeyPolicy, Licenses};
 use crate::events::Order;
 use crate::record::{
-    DiscoveryRequest, KeyRequest, LicenceRequest, Listener, MediaRequest, Record, TokenRequest,
+    DiscoveryRequest, KeyRequest, LicenseRequest, Listener, MediaRequest, Record, TokenRequest,
 };
 use crate::script::Script;
 use crate::server;
@@ -145,10 +145,10 @@ impl Headend {
         self.url(&format!("{}{name}", key_server::KEYS_PATH))
     }
 
-    /// Where the licence server gives out keys.
+    /// Where the license server gives out keys.
     #[must_use]
-    pub fn licence_url(&self) -> String {
-        self.shared.licence_url()
+    pub fn license_url(&self) -> String {
+        self.shared.license_url()
     }
 
     /// The manifest of the encrypted media.
@@ -235,12 +235,12 @@ impl Headend {
         self.shared.update(|state| state.connected.order(order));
     }
 
-    /// Says how the licence server answers the requests that arrive from now on.
-    pub fn set_licences(&self, licences: Licences) {
-        self.shared.update(|state| state.licences = licences);
+    /// Says how the license server answers the requests that arrive from now on.
+    pub fn set_licenses(&self, licenses: Licenses) {
+        self.shared.update(|state| state.licenses = licenses);
     }
 
-    /// Says with which HTTP status the licence server refuses a token that is not valid, in the requests that arrive from now
+    /// Says with which HTTP status the license server refuses a token that is not valid, in the requests that arrive from now
     /// on. It is 403 otherwise.
     pub fn set_refusal(&self, status: u16) {
         self.shared.update(|state| state.refusal = status);
@@ -292,7 +292,7 @@ impl Headend {
             .update(|state| state.key_policies.set(name, policy));
     }
 
-    /// Has the key server and the licence server take the current token of another head-end too, as
+    /// Has the key server and the license server take the current token of another head-end too, as
     /// where one auth service is there for several.
     pub fn trust(&self, other: &Self) {
         let other = Arc::clone(&other.shared);
@@ -318,7 +318,7 @@ impl Headend {
             .update(|state| state.live.end_after(segments, Instant::now()));
     }
 
-    /// Lets the licence server accept the token in this header too, where it is the whole value.
+    /// Lets the license server accept the token in this header too, where it is the whole value.
     ///
     /// It goes on accepting `Authorization: Bearer` as well.
     ///
@@ -332,25 +332,25 @@ impl Headend {
 
     /// Answers every request that hangs, as if there had been no wait, and lets no later one hang:
     /// [`Auth::Hang`] becomes [`Auth::Grant`], in a sequence too, [`Discovery::Hang`] becomes
-    /// [`Discovery::Offer`], [`Licences::Hang`] becomes [`Licences::Serve`], and [`KeyPolicy::Hang`]
+    /// [`Discovery::Offer`], [`Licenses::Hang`] becomes [`Licenses::Serve`], and [`KeyPolicy::Hang`]
     /// becomes [`KeyPolicy::Open`].
     pub fn release(&self) {
         self.shared.release();
     }
 
-    /// As [`release`](Self::release), for requests to the licence server alone.
-    pub fn release_licences(&self) {
-        self.shared.release_licences();
+    /// As [`release`](Self::release), for requests to the license server alone.
+    pub fn release_licenses(&self) {
+        self.shared.release_licenses();
     }
 
-    /// The token that the auth services grant now; the licence server accepts this one alone,
+    /// The token that the auth services grant now; the license server accepts this one alone,
     /// whether it has been granted yet or not.
     #[must_use]
     pub fn token(&self) -> String {
         self.shared.state().tokens.current()
     }
 
-    /// Lets the licence server refuse the tokens granted so far, and the auth services grant a new
+    /// Lets the license server refuse the tokens granted so far, and the auth services grant a new
     /// one next.
     pub fn revoke(&self) {
         self.shared.update(|state| state.tokens.revoke());
@@ -395,13 +395,13 @@ impl Headend {
             .collect()
     }
 
-    /// The requests to the licence server so far, in order of arrival.
+    /// The requests to the license server so far, in order of arrival.
     #[must_use]
-    pub fn licence_requests(&self) -> Vec<LicenceRequest> {
+    pub fn license_requests(&self) -> Vec<LicenseRequest> {
         self.shared
             .state()
             .record
-            .licence_requests()
+            .license_requests()
             .cloned()
             .collect()
     }

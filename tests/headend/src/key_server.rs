@@ -13,7 +13,7 @@ use hyper::{HeaderMap, Uri};
 
 use crate::behaviour::KeyPolicy;
 use crate::keys::{AUDIO_KEY, VIDEO_KEY, from_hex};
-use crate::licence_server::Credential;
+use crate::license_server::Credential;
 use crate::record::{KeyRequest, header, header_list};
 use crate::reply::{self, Reply};
 use crate::shared::Shared;

@@ -3,7 +3,7 @@
 //! An operator's head-end in one process, for tests and demonstrations.
 //!
 //! A [`Headend`] is several servers on one port of the loopback interface: the auth services that
-//! grant session tokens, the licence server that gives content keys to whoever presents one
+//! grant session tokens, the license server that gives content keys to whoever presents one
 //! (W3C EME ClearKey), and the origin that serves the media of `tests/media` for DASH and HLS. All
 //! of them speak real HTTP to a real client, over TLS if a test wants it ([`Tls`]), so a test that
 //! passes here has passed through the whole stack.
@@ -20,7 +20,7 @@
 //! ([`SECURITY_TOKEN`], [`AUTH_SERVICE_ID`], [`OPERATOR_TOKEN`]), but grant the same token. Thunder
 //! has a WebSocket too, on which it says that there is another one.
 //!
-//! A test says how the services behave ([`Auth`], [`Discovery`], [`Licences`]), and reads
+//! A test says how the services behave ([`Auth`], [`Discovery`], [`Licenses`]), and reads
 //! afterwards what was asked of them ([`Record`]):
 //!
 //! ```
@@ -51,7 +51,7 @@ mod gzip;
 mod headend;
 mod key_server;
 mod keys;
-mod licence_server;
+mod license_server;
 mod live;
 mod manifest;
 mod media;
@@ -70,7 +70,7 @@ mod tls;
 mod tokens;
 mod variants;
 
-pub use behaviour::{Auth, Discovery, Events, Gzip, KeyPolicy, Licences};
+pub use behaviour::{Auth, Discovery, Events, Gzip, KeyPolicy, Licenses};
 pub use credentials::{AUTH_SERVICE_ID, OPERATOR_TOKEN, SECURITY_TOKEN};
 pub use headend::Headend;
 pub use key_server::{encrypt_aes128, key_of};
@@ -81,7 +81,7 @@ pub use keys::{
 };
 pub use mp4::retimed;
 pub use record::{
-    DiscoveryRequest, KeyRequest, LicenceRequest, Listener, MediaRequest, Record, Service,
+    DiscoveryRequest, KeyRequest, LicenseRequest, Listener, MediaRequest, Record, Service,
     TokenRequest,
 };
 pub use tls::Tls;

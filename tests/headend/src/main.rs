@@ -12,7 +12,7 @@ use lexopt::prelude::*;
 
 const HELP: &str = "\
 Runs an operator's head-end on 127.0.0.1: the auth services that grant session
-tokens, the ClearKey licence server that wants one, and the origin of the media.
+tokens, the ClearKey license server that wants one, and the origin of the media.
 
 Usage: headend [--port N] [--media DIR] [--auth-delay MS] [--media-delay MS]
                [--credentials DIR]
@@ -81,7 +81,7 @@ fn run(options: Options) -> io::Result<()> {
     writeln!(out, "auth-service: {}", headend.auth_url())?;
     writeln!(out, "thunder: {}", headend.thunder_url())?;
     writeln!(out, "ags: {}", headend.ags_url())?;
-    writeln!(out, "licence-server: {}", headend.licence_url())?;
+    writeln!(out, "license-server: {}", headend.license_url())?;
     writeln!(out, "manifest: {}", headend.manifest_url())?;
     writeln!(out, "periods-manifest: {}", headend.periods_manifest_url())?;
     writeln!(

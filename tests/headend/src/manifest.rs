@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Manifests: the licence URL put in, and variants made of the one on disk.
+//! Manifests: the license URL put in, and variants made of the one on disk.
 //!
 //! All of it is done to the text. These are the manifests that `tests/media/make` writes, and a
 //! client under test should get every other byte as the packager wrote it.
 
 use crate::server::AUTHZ_PATH;
 
-/// What stands in the manifests on disk where the licence URL goes.
-const PLACEHOLDER: &str = "https://licence.invalid/clearkey";
+/// What stands in the manifests on disk where the license URL goes.
+const PLACEHOLDER: &str = "https://license.invalid/clearkey";
 /// The DASH-IF system id of ClearKey.
 const CLEARKEY: &str = "e2719d58-a985-b3c9-781a-b030af78d30e";
 /// The W3C system id of the common `pssh` box.
@@ -17,7 +17,7 @@ const COMMON: &str = "1077efec-c0b2-4d02-ace3-3c1e52e2fb4b";
 const WIDEVINE_END: &str =
     r#"<ContentProtection schemeIdUri="urn:uuid:edef8ba9-79d6-4ace-a3c8-27dcd51d21ed">"#;
 /// No server listens at the port of TCPMUX.
-const NOBODY: &str = "http://127.0.0.1:1/licence";
+const NOBODY: &str = "http://127.0.0.1:1/license";
 const FILE: &str = "file://cache/licenseInfo.txt";
 const OLD_NAMESPACE: &str = r#" xmlns:ck="https://dashif.org/guidelines/clearKey""#;
 const LAURL_NAMESPACE: &str = r#" xmlns:dashif="https://dashif.org/CPS""#;
@@ -27,13 +27,13 @@ const LAURL_NAMESPACE: &str = r#" xmlns:dashif="https://dashif.org/CPS""#;
 pub(crate) enum Variant {
     /// As it is on disk.
     AsMade,
-    /// Without the DASH-IF ClearKey elements, and so without a licence URL.
+    /// Without the DASH-IF ClearKey elements, and so without a license URL.
     NoLaurl,
     /// With the system ids of ClearKey and of the common `pssh` box in upper case.
     UpperCase,
-    /// With the namespace of the licence URL declared at the root, not at the element.
+    /// With the namespace of the license URL declared at the root, not at the element.
     AncestorNamespace,
-    /// With an authorization service beside each licence URL: the same for all.
+    /// With an authorization service beside each license URL: the same for all.
     Authz,
     /// With two of them that are equal.
     AuthzTwice,
@@ -41,13 +41,13 @@ pub(crate) enum Variant {
     AuthzEach,
     /// With one, but for another DRM system.
     AuthzElsewhere,
-    /// With the licence URL relative to the manifest.
+    /// With the license URL relative to the manifest.
     RelativeLaurl,
-    /// With the licence URL as packagers write it that follow older guidelines, in their namespace at the root.
+    /// With the license URL as packagers write it that follow older guidelines, in their namespace at the root.
     OldLaurl,
-    /// With two licence URLs before the right one: a file, and a server that is not there.
+    /// With two license URLs before the right one: a file, and a server that is not there.
     DeadLaurls,
-    /// With `value` in the element that holds the licence URL.
+    /// With `value` in the element that holds the license URL.
     ValueBesideLaurl,
     /// With ClearKey's elements by reference (`ref`) to one of the MPD.
     Reference,
@@ -96,8 +96,8 @@ impl Variant {
 
     /// The manifest in this variant, with this operator's servers.
     pub(crate) fn write(self, manifest: &str, operator: &Operator<'_>) -> String {
-        let Operator { licence_url, .. } = operator;
-        let manifest = manifest.replace(PLACEHOLDER, licence_url);
+        let Operator { license_url, .. } = operator;
+        let manifest = manifest.replace(PLACEHOLDER, license_url);
         match self {
             Self::AsMade => manifest,
             Self::NoLaurl => without_clearkey(manifest),
@@ -120,7 +120,7 @@ impl Variant {
             }),
             Self::AncestorNamespace => without_comment(manifest.replace(LAURL_NAMESPACE, ""))
                 .replacen("<MPD", &format!("<MPD{LAURL_NAMESPACE}"), 1),
-            Self::RelativeLaurl => manifest.replace(licence_url, "../../licence"),
+            Self::RelativeLaurl => manifest.replace(license_url, "../../license"),
             Self::OldLaurl => {
                 let manifest = without_comment(manifest.replace(LAURL_NAMESPACE, ""));
                 manifest
@@ -141,7 +141,7 @@ impl Variant {
                 let reference = format!("{open} ref=\"clearkey\"/>\n");
                 let source = format!(
                     "{open} refId=\"clearkey\">{}</ContentProtection>\n",
-                    laurl(licence_url)
+                    laurl(license_url)
                 );
                 let manifest = without_clearkey(manifest)
                     .replace("<Representation", &format!("{reference}<Representation"));
@@ -165,7 +165,7 @@ pub(crate) struct Operator<'a> {
     pub(crate) origin: &'a str,
     /// What tells this head-end's authorization services from those of another one on the same port.
     pub(crate) tenant: u32,
-    pub(crate) licence_url: &'a str,
+    pub(crate) license_url: &'a str,
 }
 
 impl Operator<'_> {
@@ -178,7 +178,7 @@ impl Operator<'_> {
     }
 }
 
-/// Puts behind each licence URL what is made of the manifest up to there.
+/// Puts behind each license URL what is made of the manifest up to there.
 fn beside_laurl(manifest: &str, insertion: impl Fn(&str) -> String) -> String {
     const END: &str = "</dashif:Laurl>";
     let ends = manifest.match_indices(END).map(|(at, _)| at + END.len());
@@ -259,11 +259,11 @@ mod tests {
         "/../media/dash/cenc/manifest.mpd"
     ));
     const ORIGIN: &str = "http://127.0.0.1:1";
-    const URL: &str = "http://127.0.0.1:1/licence";
+    const URL: &str = "http://127.0.0.1:1/license";
     const OPERATOR: Operator<'_> = Operator {
         origin: ORIGIN,
         tenant: 7,
-        licence_url: URL,
+        license_url: URL,
     };
 
     fn count(manifest: &str, what: &str) -> usize {
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn the_licence_url_takes_the_place_of_the_placeholder() {
+    fn the_license_url_takes_the_place_of_the_placeholder() {
         let manifest = Variant::AsMade.write(MANIFEST, &OPERATOR);
         assert_eq!(count(&manifest, PLACEHOLDER), 0);
         assert_eq!(count(&manifest, &format!(">{URL}</dashif:Laurl>")), 2);
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn authorization_services_stand_beside_the_licence_url_or_elsewhere() {
+    fn authorization_services_stand_beside_the_license_url_or_elsewhere() {
         let write = |variant: Variant| variant.write(MANIFEST, &OPERATOR);
         for (variant, times, part) in [
             (Variant::Authz, 2, "/authz?tenant=7&amp;kids=none<"),
@@ -345,7 +345,7 @@ mod tests {
         for (variant, part) in [
             (
                 Variant::RelativeLaurl,
-                ">../../licence</dashif:Laurl>".to_owned(),
+                ">../../license</dashif:Laurl>".to_owned(),
             ),
             (
                 Variant::OldLaurl,

@@ -118,7 +118,7 @@ fn read(shared: &Shared, path: &str) -> Option<Bytes> {
     let operator = Operator {
         origin: &shared.origin,
         tenant: shared.tenant,
-        licence_url: &shared.licence_url(),
+        license_url: &shared.license_url(),
     };
     Some(variant.write(&manifest, &operator).into())
 }

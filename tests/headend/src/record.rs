@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What was asked of the auth services, of discovery, of the licence server and of the origin.
+//! What was asked of the auth services, of discovery, of the license server and of the origin.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -67,7 +67,7 @@ pub struct Listener {
 
 /// One request for content keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LicenceRequest {
+pub struct LicenseRequest {
     /// The headers in order of arrival, their names in lower case.
     pub headers: Vec<(String, String)>,
     /// The value of the `Authorization` header.
@@ -76,7 +76,7 @@ pub struct LicenceRequest {
     pub token_present: bool,
     /// Whether the request brought the token that was current when it arrived.
     pub token_valid: bool,
-    /// The key ids asked for, as lower case hexadecimal digits; none if the body is no licence
+    /// The key ids asked for, as lower case hexadecimal digits; none if the body is no license
     /// request.
     pub kids: Vec<String>,
     /// The value of the `Content-Type` header.
@@ -118,7 +118,7 @@ pub struct MediaRequest {
 /// More than a test looks at, and not much memory: a head-end that plays for days keeps no more.
 const MOST_MEDIA_REQUESTS: usize = 10_000;
 
-/// Every request to the auth services, to discovery, to the licence server and to the origin, in
+/// Every request to the auth services, to discovery, to the license server and to the origin, in
 /// order of arrival.
 ///
 /// A request is in the record before its answer is under way: a client that has the answer can
@@ -141,7 +141,7 @@ pub(crate) struct Ticket(u64);
 enum Entry {
     Token(TokenRequest),
     Discovery(DiscoveryRequest),
-    Licence(LicenceRequest),
+    License(LicenseRequest),
     Key(KeyRequest),
 }
 
@@ -150,7 +150,7 @@ impl Record {
     pub fn token_requests(&self) -> impl Iterator<Item = &TokenRequest> {
         self.entries.iter().filter_map(|(_, entry)| match entry {
             Entry::Token(request) => Some(request),
-            Entry::Discovery(_) | Entry::Licence(_) | Entry::Key(_) => None,
+            Entry::Discovery(_) | Entry::License(_) | Entry::Key(_) => None,
         })
     }
 
@@ -158,14 +158,14 @@ impl Record {
     pub fn discovery_requests(&self) -> impl Iterator<Item = &DiscoveryRequest> {
         self.entries.iter().filter_map(|(_, entry)| match entry {
             Entry::Discovery(request) => Some(request),
-            Entry::Token(_) | Entry::Licence(_) | Entry::Key(_) => None,
+            Entry::Token(_) | Entry::License(_) | Entry::Key(_) => None,
         })
     }
 
-    /// The requests to the licence server.
-    pub fn licence_requests(&self) -> impl Iterator<Item = &LicenceRequest> {
+    /// The requests to the license server.
+    pub fn license_requests(&self) -> impl Iterator<Item = &LicenseRequest> {
         self.entries.iter().filter_map(|(_, entry)| match entry {
-            Entry::Licence(request) => Some(request),
+            Entry::License(request) => Some(request),
             Entry::Token(_) | Entry::Discovery(_) | Entry::Key(_) => None,
         })
     }
@@ -174,7 +174,7 @@ impl Record {
     pub fn key_requests(&self) -> impl Iterator<Item = &KeyRequest> {
         self.entries.iter().filter_map(|(_, entry)| match entry {
             Entry::Key(request) => Some(request),
-            Entry::Token(_) | Entry::Discovery(_) | Entry::Licence(_) => None,
+            Entry::Token(_) | Entry::Discovery(_) | Entry::License(_) => None,
         })
     }
 
@@ -215,8 +215,8 @@ impl Record {
         self.add(Entry::Discovery(request))
     }
 
-    pub(crate) fn add_licence_request(&mut self, request: LicenceRequest) -> Ticket {
-        self.add(Entry::Licence(request))
+    pub(crate) fn add_license_request(&mut self, request: LicenseRequest) -> Ticket {
+        self.add(Entry::License(request))
     }
 
     pub(crate) fn add_key_request(&mut self, request: KeyRequest) -> Ticket {
@@ -229,7 +229,7 @@ impl Record {
             let status = match entry {
                 Entry::Token(request) => &mut request.status,
                 Entry::Discovery(request) => &mut request.status,
-                Entry::Licence(request) => &mut request.status,
+                Entry::License(request) => &mut request.status,
                 Entry::Key(request) => &mut request.status,
             };
             *status = Some(answer);
@@ -267,11 +267,11 @@ impl fmt::Display for Record {
                     write!(f, "key     GET {}, {token}", without_query(&request.path))?;
                     request.status
                 }
-                Entry::Licence(request) => {
+                Entry::License(request) => {
                     let count = request.kids.len();
                     let plural = if count == 1 { "" } else { "s" };
                     let token = token(request.token_present, request.token_valid);
-                    write!(f, "licence {count} key id{plural}, {token}")?;
+                    write!(f, "license {count} key id{plural}, {token}")?;
                     request.status
                 }
             };
@@ -338,8 +338,8 @@ mod tests {
         }
     }
 
-    fn licence_request() -> LicenceRequest {
-        LicenceRequest {
+    fn license_request() -> LicenseRequest {
+        LicenseRequest {
             headers: Vec::new(),
             authorization: Some("Bearer secret".into()),
             token_present: true,
@@ -355,21 +355,21 @@ mod tests {
     fn a_line_a_request_without_secrets() {
         let mut record = Record::default();
         let token = record.add_token_request(token_request());
-        let licence = record.add_licence_request(licence_request());
-        record.add_licence_request(LicenceRequest {
+        let license = record.add_license_request(license_request());
+        record.add_license_request(LicenseRequest {
             token_valid: false,
             kids: vec!["01".into()],
-            ..licence_request()
+            ..license_request()
         });
         let discovery = record.add_discovery_request(discovery_request());
         record.answered(discovery, 404);
-        record.answered(licence, 200);
+        record.answered(license, 200);
         record.answered(token, 503);
         assert_eq!(
             record.to_string(),
             "token   GET /authService/getSessionToken -> 503\n\
-             licence 2 key ids, token valid -> 200\n\
-             licence 1 key id, token not valid -> no answer\n\
+             license 2 key ids, token valid -> 200\n\
+             license 1 key id, token not valid -> no answer\n\
              discovery GET /ags/servicediscovery -> 404\n"
         );
     }

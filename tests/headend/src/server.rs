@@ -19,7 +19,7 @@ use crate::key_server::KEYS_PATH;
 use crate::record::Service;
 use crate::reply::{self, Reply};
 use crate::shared::Shared;
-use crate::{auth_service, discovery, events, key_server, licence_server, media};
+use crate::{auth_service, discovery, events, key_server, license_server, media};
 
 /// Where RDK's auth service has it.
 pub(crate) const AUTH_PATH: &str = "/authService/getSessionToken";
@@ -105,7 +105,7 @@ async fn answer(shared: &Arc<Shared>, request: Request<Incoming>) -> Result<Repl
             return auth_service::answer(shared, Service::DashIf, request).await;
         }
         (&Method::GET, DISCOVERY_PATH) => discovery::answer(shared, request).await,
-        (&Method::POST, "/licence") => licence_server::answer(shared, request).await,
+        (&Method::POST, "/license") => license_server::answer(shared, request).await,
         (&Method::GET, path) if path.starts_with(KEYS_PATH) => {
             key_server::answer(shared, request.uri(), request.headers()).await
         }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use hyper::header::HeaderName;
 use tokio::sync::watch;
 
-use crate::behaviour::{Auth, Discovery, Events, Gzip, Licences};
+use crate::behaviour::{Auth, Discovery, Events, Gzip, Licenses};
 use crate::events::Connected;
 use crate::files::Files;
 use crate::key_server::KeyPolicies;
@@ -32,7 +32,7 @@ pub(crate) struct Shared {
     state: Mutex<State>,
     changed: Condvar,
     released: watch::Sender<()>,
-    licences_released: watch::Sender<()>,
+    licenses_released: watch::Sender<()>,
 }
 
 /// What changes in the life of a head-end.
@@ -43,7 +43,7 @@ pub(crate) struct State {
     pub(crate) events: Events,
     /// Who listens for events.
     pub(crate) connected: Connected,
-    pub(crate) licences: Licences,
+    pub(crate) licenses: Licenses,
     /// The HTTP status for a token that is not valid.
     pub(crate) refusal: u16,
     /// For how long the origin thinks.
@@ -89,7 +89,7 @@ impl Shared {
                 discovery: Discovery::default(),
                 events: Events::default(),
                 connected: Connected::default(),
-                licences: Licences::default(),
+                licenses: Licenses::default(),
                 refusal: 403,
                 media_delay: Duration::ZERO,
                 media_statuses: Statuses::default(),
@@ -105,12 +105,12 @@ impl Shared {
             }),
             changed: Condvar::new(),
             released: watch::Sender::new(()),
-            licences_released: watch::Sender::new(()),
+            licenses_released: watch::Sender::new(()),
         }
     }
 
-    pub(crate) fn licence_url(&self) -> String {
-        format!("{}/licence", self.origin)
+    pub(crate) fn license_url(&self) -> String {
+        format!("{}/license", self.origin)
     }
 
     /// The current token of the head-end that this one trusts.
@@ -138,12 +138,12 @@ impl Shared {
         self.update(|state| (change(state), Release(self.released.subscribe())))
     }
 
-    /// The same for those that wait for licences.
-    pub(crate) fn update_and_queue_for_licences<T>(
+    /// The same for those that wait for licenses.
+    pub(crate) fn update_and_queue_for_licenses<T>(
         &self,
         change: impl FnOnce(&mut State) -> T,
     ) -> (T, Release) {
-        self.update(|state| (change(state), Release(self.licences_released.subscribe())))
+        self.update(|state| (change(state), Release(self.licenses_released.subscribe())))
     }
 
     /// Lets all hanging requests go, and no later one hang.
@@ -154,21 +154,21 @@ impl Shared {
                 state.discovery = Discovery::Offer;
             }
             state.key_policies.release();
-            self.let_licences_go(state);
+            self.let_licenses_go(state);
             self.released.send_replace(());
         });
     }
 
-    /// The same for licences alone.
-    pub(crate) fn release_licences(&self) {
-        self.update(|state| self.let_licences_go(state));
+    /// The same for licenses alone.
+    pub(crate) fn release_licenses(&self) {
+        self.update(|state| self.let_licenses_go(state));
     }
 
-    fn let_licences_go(&self, state: &mut State) {
-        if state.licences == Licences::Hang {
-            state.licences = Licences::Serve;
+    fn let_licenses_go(&self, state: &mut State) {
+        if state.licenses == Licenses::Hang {
+            state.licenses = Licenses::Serve;
         }
-        self.licences_released.send_replace(());
+        self.licenses_released.send_replace(());
     }
 
     /// Waits until the record is as the predicate wants it; `false` if that took too long.

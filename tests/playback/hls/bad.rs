@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use super::{key_tag, raise, with_licences};
+use super::{key_tag, raise, with_licenses};
 use crate::operator::Operator;
 use crate::player::{Player, in_both_players};
 use crate::programme::Programme;
@@ -34,8 +34,8 @@ fn complaint_of(player: Player, operator: &Operator, path: &str) -> Complaint {
     raise();
     let uri = operator.url(path);
     let setup = Setup::new(player, operator).uri(uri);
-    let (_show, ended) = with_licences(setup, operator).play();
-    assert_eq!(operator.licence_requests().len(), 0);
+    let (_show, ended) = with_licenses(setup, operator).play();
+    assert_eq!(operator.license_requests().len(), 0);
     ended.error.expect("an error")
 }
 

@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use super::{raise, with_licences};
+use super::{raise, with_licenses};
 use crate::operator::Operator;
 use crate::player::{Player, in_both_players};
 use crate::programme::Programme;
@@ -38,7 +38,7 @@ fn live(player: Player, segments: usize) -> (Operator, Show) {
     raise();
     let operator = Operator::start_for(Programme::Live);
     operator.end_live_after((SKIPPED + segments) as u64);
-    let show = with_licences(Setup::new(player, &operator).in_time(), &operator).open();
+    let show = with_licenses(Setup::new(player, &operator).in_time(), &operator).open();
     show.start();
     (operator, show)
 }
@@ -81,7 +81,7 @@ fn assert_seamless(operator: &Operator, show: &Show, segments: usize, missed: us
         assert!(seen.most_late < limit, "late by {}", seen.most_late);
     });
     assert_eq!(operator.token_requests().len(), 1);
-    let asked = operator.licence_requests();
+    let asked = operator.license_requests();
     let kids: Vec<_> = asked.iter().flat_map(|request| &request.kids).collect();
     let different: HashSet<_> = kids.iter().collect();
     assert_eq!((kids.len(), different.len()), (4, 4), "{kids:?}");

@@ -25,19 +25,19 @@ use crate::reference::assert_played;
 use crate::scratch::scratch_folder;
 use crate::show::{Kind, Setup, Show};
 
-/// Asserts that all of it plays, with so many licence requests, and that every event brings what a decryptor of AAMP's HLS flow expects.
+/// Asserts that all of it plays, with so many license requests, and that every event brings what a decryptor of AAMP's HLS flow expects.
 #[track_caller]
-fn assert_plays(player: Player, programme: Programme, licences: usize) {
+fn assert_plays(player: Player, programme: Programme, licenses: usize) {
     let operator = Operator::start_for(programme);
-    let (show, ended) = with_licences(Setup::new(player, &operator), &operator).play();
+    let (show, ended) = with_licenses(Setup::new(player, &operator), &operator).play();
     assert_played(&show, &ended, operator.kinds());
-    operator.assert_asked(1, licences);
+    operator.assert_asked(1, licenses);
     assert_flow(&show, &operator);
 }
 
-/// HLS does not say where the licence server is.
-fn with_licences<'a>(setup: Setup<'a>, operator: &Operator) -> Setup<'a> {
-    setup.config("license-url", operator.licence_url())
+/// HLS does not say where the license server is.
+fn with_licenses<'a>(setup: Setup<'a>, operator: &Operator) -> Setup<'a> {
+    setup.config("license-url", operator.license_url())
 }
 
 /// Plays the picture that is all there is in this folder, from the playlist of that path, with hlsdrmdemux.
@@ -46,7 +46,7 @@ fn assert_picture_plays(player: Player, folder: PathBuf, path: &str) -> Operator
     raise();
     let operator = Operator::start_with_media(folder);
     let setup = Setup::new(player, &operator).uri(operator.url(path));
-    let (show, ended) = with_licences(setup, &operator).play();
+    let (show, ended) = with_licenses(setup, &operator).play();
     assert_played(&show, &ended, &[Kind::Picture]);
     operator
 }

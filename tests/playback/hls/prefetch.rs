@@ -5,7 +5,7 @@
 use gst::prelude::*;
 use headend::Auth;
 
-use super::{raise, with_licences};
+use super::{raise, with_licenses};
 use crate::operator::Operator;
 use crate::player::{Player, in_both_players};
 use crate::programme::Programme;
@@ -63,7 +63,7 @@ in_both_players! {
     fn protected_film_asks_once(player: Player) {
         raise();
         let operator = Operator::start_for(Programme::HlsCenc);
-        let setup = with_licences(Setup::new(player, &operator), &operator);
+        let setup = with_licenses(Setup::new(player, &operator), &operator);
         let (show, ended) = setup.config("prefetch", true).play();
         assert_played(&show, &ended, operator.kinds());
         assert_eq!(operator.token_requests().len(), 1);

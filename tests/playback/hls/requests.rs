@@ -14,7 +14,7 @@ use gst::prelude::*;
 use headend::certificates::Authority;
 use headend::{Gzip, Headend, MediaRequest, Tls};
 
-use super::{raise, with_another_key, with_licences};
+use super::{raise, with_another_key, with_licenses};
 use crate::child::{Output, launch_line, run};
 use crate::operator::Operator;
 use crate::player::{Player, in_both_players};
@@ -55,7 +55,7 @@ fn set_headers(source: &gst::Element) {
 }
 
 fn open(setup: Setup, operator: &Operator) -> Show {
-    let show = with_licences(setup, operator).open();
+    let show = with_licenses(setup, operator).open();
     show.on_source(set_headers);
     show
 }
@@ -84,7 +84,7 @@ fn assert_headers_reach_the_operator(player: Player) {
 fn assert_each_file_is_asked_for_once(player: Player) {
     raise();
     let operator = Operator::start_for(Programme::HlsCenc);
-    let (show, ended) = with_licences(Setup::new(player, &operator), &operator).play();
+    let (show, ended) = with_licenses(Setup::new(player, &operator), &operator).play();
     assert_played(&show, &ended, operator.kinds());
     let requests = operator.media_requests().into_iter();
     let mut names: Vec<_> = requests
@@ -141,7 +141,7 @@ fn assert_plays_compressed(player: Player) {
     raise();
     let operator = Operator::start_for(Programme::HlsCbcs);
     operator.set_gzip(Gzip::WhereAccepted);
-    let (show, ended) = with_licences(Setup::new(player, &operator), &operator).play();
+    let (show, ended) = with_licenses(Setup::new(player, &operator), &operator).play();
     assert_played(&show, &ended, operator.kinds());
     let ours = ours(&operator);
     let playlists = ours
@@ -204,7 +204,7 @@ fn assert_server_is_discreet(player: Player, demuxer: &'static str) {
     raise();
     let operator = Operator::start_for(Programme::HlsPictureAlone);
     let setup = Setup::new(player, &operator).in_time();
-    let show = with_licences(setup, &operator).open();
+    let show = with_licenses(setup, &operator).open();
     let playlist = first_playlist(&show, demuxer);
     show.start();
     show.wait_until_all_has_come(&operator);
@@ -268,7 +268,7 @@ fn whom_the_source_trusts_is_trusted_with_playlists_too() {
     for is_strict in [true, false] {
         let uri = headend.url("/hls/cenc/master.m3u8");
         let setup = Setup::new(Player::Playbin, &operator).uri(uri);
-        let show = with_licences(setup, &operator).open();
+        let show = with_licenses(setup, &operator).open();
         show.on_source(move |source| source.set_property("ssl-strict", is_strict));
         show.start();
         // Whatever the demuxer makes of segments.
@@ -288,7 +288,7 @@ fn through_proxy(player: Player, exceptions: &str) -> Output {
     let config = format!(
         "session-token-config,location=(string)\"{}\",license-url=(string)\"{}\"",
         operator.location(),
-        operator.licence_url()
+        operator.license_url()
     );
     let output = run(launch_line(&operator, ranks, &line, &[])
         .env("GST_SESSION_TOKEN_CONFIG", config)
@@ -342,7 +342,7 @@ fn a_segment_behind_its_init_segment_can_be_had_from_any_byte_on() {
     let operator = Operator::start_with_media(with_another_key());
     let uri = operator.url("/hls/other/video.m3u8");
     let setup = Setup::new(Player::Playbin, &operator).uri(uri).in_time();
-    let show = with_licences(setup, &operator).open();
+    let show = with_licenses(setup, &operator).open();
     let master = first_playlist(&show, "hlsdemux");
     show.start();
     show.wait_until("the end of the picture", |seen| {

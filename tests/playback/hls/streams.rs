@@ -9,7 +9,7 @@ use std::time::Duration;
 use gst::prelude::*;
 use headend::{AUDIO_KEY_ID, NEXT_AUDIO_KEY_ID, NEXT_VIDEO_KEY_ID, VIDEO_KEY_ID};
 
-use super::{key_tag, raise, with_licences};
+use super::{key_tag, raise, with_licenses};
 use crate::operator::Operator;
 use crate::player::{Player, in_both_players};
 use crate::process::media;
@@ -35,7 +35,7 @@ fn assert_switches_to_a_variant_with_another_key(player: Player) {
     // So that there is something left to be fetched when the network gets better.
     operator.set_media_delay(Duration::from_millis(500));
     let uri = operator.url("/hls/variants/master.m3u8");
-    let show = with_licences(Setup::new(player, &operator).uri(uri), &operator).open();
+    let show = with_licenses(Setup::new(player, &operator).uri(uri), &operator).open();
     show.on_new("hlsdrmdemux", |demuxer| {
         demuxer.set_property("connection-speed", SLOW);
     });
@@ -52,9 +52,9 @@ fn assert_switches_to_a_variant_with_another_key(player: Player) {
     assert_eq!(asked_for(&operator, NEXT_VIDEO_KEY_ID), 1);
 }
 
-/// How often the licence server was asked for this key.
+/// How often the license server was asked for this key.
 fn asked_for(operator: &Operator, key_id: &str) -> usize {
-    let requests = operator.licence_requests().into_iter();
+    let requests = operator.license_requests().into_iter();
     let kids = requests.flat_map(|request| request.kids);
     kids.filter(|kid| kid == key_id).count()
 }
@@ -68,12 +68,12 @@ fn assert_end(kind: Kind, samples: &[Vec<u8>]) {
     assert!(samples == end, "{} samples", samples.len());
 }
 
-/// Seeks into the last segment when all has come, which costs neither a token nor a licence.
+/// Seeks into the last segment when all has come, which costs neither a token nor a license.
 #[track_caller]
 fn assert_seeks(player: Player, programme: Programme) {
     raise();
     let operator = Operator::start_for(programme);
-    let show = with_licences(Setup::new(player, &operator).in_time(), &operator).open();
+    let show = with_licenses(Setup::new(player, &operator).in_time(), &operator).open();
     show.start();
     show.wait_until_all_has_come(&operator);
     show.wait_for_picture(gst::ClockTime::ZERO);
@@ -145,7 +145,7 @@ fn a_viewer_who_chooses_another_language_hears_it_in_playbin3() {
     let operator = Operator::start_with_media(in_two_languages());
     let uri = operator.url("/hls/languages/master.m3u8");
     let setup = Setup::new(Player::Playbin3, &operator).uri(uri).in_time();
-    let show = with_licences(setup, &operator).open();
+    let show = with_licenses(setup, &operator).open();
     show.start();
     show.wait_until_all_has_come(&operator);
     show.wait_for_picture(gst::ClockTime::ZERO);
@@ -172,7 +172,7 @@ fn with_bad_variant(player: Player, operator: &Operator, status: u16, times: usi
     operator.set_media_delay(Duration::from_millis(300));
     operator.set_media_status("/hls/variants/high.m3u8", status, times);
     let uri = operator.url("/hls/variants/master.m3u8");
-    let show = with_licences(Setup::new(player, operator).uri(uri), operator).open();
+    let show = with_licenses(Setup::new(player, operator).uri(uri), operator).open();
     show.on_new("hlsdrmdemux", |demuxer| {
         demuxer.set_property("connection-speed", SLOW);
     });

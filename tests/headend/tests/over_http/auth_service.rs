@@ -215,15 +215,15 @@ fn the_record_can_be_read_and_cleared_but_has_no_token() {
     let headend = Headend::start().expect("a head-end");
     ask(&headend, GET, "");
     let authorization = format!("Authorization: Bearer {}", headend.token());
-    ask(&headend, &format!("POST /licence\n{authorization}"), "{}");
-    ask(&headend, "POST /licence", "{}");
+    ask(&headend, &format!("POST /license\n{authorization}"), "{}");
+    ask(&headend, "POST /license", "{}");
 
     let record = ask(&headend, "GET /record", "");
     assert_eq!(
         record.text(),
         "token   GET /authService/getSessionToken -> 200\n\
-         licence 0 key ids, token valid -> 400\n\
-         licence 0 key ids, no token -> 401\n"
+         license 0 key ids, token valid -> 400\n\
+         license 0 key ids, no token -> 401\n"
     );
 
     assert_eq!(ask(&headend, "POST /record/clear", "").status, 200);

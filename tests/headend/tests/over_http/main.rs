@@ -9,7 +9,7 @@ mod discovery;
 mod events;
 mod hls;
 mod key_server;
-mod licence_server;
+mod license_server;
 mod origin;
 mod program;
 mod thunder;

@@ -8,16 +8,16 @@ use crate::client::{Connection, PATIENCE, ask};
 use headend::Headend;
 
 #[test]
-fn the_manifest_names_the_licence_server() {
+fn the_manifest_names_the_license_server() {
     let headend = Headend::start().expect("a head-end");
     let answer = ask(&headend, "GET /dash/cenc/manifest.mpd", "");
     assert_eq!(answer.status, 200);
     assert_eq!(answer.header("content-type"), Some("application/dash+xml"));
-    assert!(answer.text().contains(&headend.licence_url()));
+    assert!(answer.text().contains(&headend.license_url()));
 }
 
 #[test]
-fn every_manifest_with_keys_names_the_licence_server_wherever_it_has_them() {
+fn every_manifest_with_keys_names_the_license_server_wherever_it_has_them() {
     let headend = Headend::start().expect("a head-end");
     for (url, sets) in [
         (headend.manifest_url(), 2),
@@ -27,7 +27,7 @@ fn every_manifest_with_keys_names_the_licence_server_wherever_it_has_them() {
     ] {
         let path = url.strip_prefix(&headend.url("")).expect("a URL of ours");
         let answer = ask(&headend, &format!("GET {path}"), "");
-        let count = answer.text().matches(&headend.licence_url()).count();
+        let count = answer.text().matches(&headend.license_url()).count();
         assert_eq!(count, sets, "{path}");
     }
 }
@@ -148,7 +148,7 @@ fn nothing_else_is_there() {
         "GET /dash/cenc/",
         "GET /dash/cenc/v_9.m4s",
         "GET /make",
-        "GET /licence",
+        "GET /license",
         "POST /dash/cenc/manifest.mpd",
     ] {
         assert_eq!(ask(&headend, head, "").status, 404, "{head}");

@@ -51,7 +51,7 @@ fn it_says_where_it_is_and_ends_with_its_standard_input() {
             format!("auth-service: {origin}/authService/getSessionToken"),
             format!("thunder: {origin}/jsonrpc"),
             format!("ags: {origin}/ags/getSessionToken"),
-            format!("licence-server: {origin}/licence"),
+            format!("license-server: {origin}/license"),
             format!("manifest: {origin}/dash/cenc/manifest.mpd"),
             format!("periods-manifest: {origin}/dash/periods/manifest.mpd"),
             format!("rotating-manifest: {origin}/dash/rotating/manifest.mpd"),

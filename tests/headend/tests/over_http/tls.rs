@@ -99,14 +99,14 @@ fn every_url_is_one_of_tls() {
         headend.auth_url(),
         headend.thunder_url(),
         headend.ags_url(),
-        headend.licence_url(),
+        headend.license_url(),
         headend.manifest_url(),
     ] {
         assert!(url.starts_with("https://localhost:"), "{url}");
     }
     let client = client(&TLS13, &authority, None);
     let manifest = ask(&headend, client, "GET /dash/cenc/manifest.mpd").expect("an answer");
-    assert!(manifest.contains(&headend.licence_url()));
+    assert!(manifest.contains(&headend.license_url()));
 }
 
 #[test]

@@ -106,7 +106,7 @@ fn assert_items_play(player: Player, items: &[Item], style: Style, licenses: usi
             false => assert_same(&passed, &stock),
         }
         assert_eq!(operator.token_requests().len(), 1, "{scheme}");
-        let asked = operator.licence_requests();
+        let asked = operator.license_requests();
         let mut kids: Vec<_> = asked.iter().flat_map(|one| one.kids.clone()).collect();
         let count = kids.len();
         kids.sort();

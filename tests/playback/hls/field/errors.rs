@@ -18,7 +18,7 @@ fn assert_names(player: Player, presentation: &Presentation, words: &[&str]) {
         assert!(message.contains(word), "no {word:?} in: {message}");
     }
     assert!(!message.contains("secret"), "{message}");
-    assert!(operator.licence_requests().is_empty());
+    assert!(operator.license_requests().is_empty());
 }
 
 /// The picture, whose init segment has nothing about keys, with this key tag.

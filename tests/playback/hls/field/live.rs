@@ -179,7 +179,7 @@ in_both_players! {
         let operator = operator();
         assert_end_plays(player, &operator, &to_break(|part| part), 7, as_usual, || {});
         assert_eq!(operator.token_requests().len(), 0);
-        assert_eq!(operator.licence_requests().len(), 0);
+        assert_eq!(operator.license_requests().len(), 0);
     }
 
     fn aes_128_in_mp4_comes_to_a_break(player: Player) {
@@ -217,7 +217,7 @@ fn assert_comes_to_film(player: Player, scheme: &str, style: Style) {
     let rendition = from_ad(scheme).style(style);
     assert_end_plays(player, &operator, &rendition, 7, as_usual, || {});
     assert_eq!(operator.token_requests().len(), 1);
-    assert_eq!(operator.licence_requests().len(), 1);
+    assert_eq!(operator.license_requests().len(), 1);
 }
 
 #[test]

@@ -26,7 +26,7 @@ use std::time::Duration;
 use gst::prelude::*;
 use headend::Headend;
 
-use super::{raise, with_licences};
+use super::{raise, with_licenses};
 use crate::operator::Operator;
 use crate::player::Player;
 use crate::show::{Complaint, Ended, Setup, Show};
@@ -87,7 +87,7 @@ fn open_path(
     configure: impl FnOnce(Setup<'_>) -> Setup<'_>,
 ) -> Played {
     let setup = Setup::new(player, operator).uri(operator.url(path));
-    let show = configure(with_licences(setup, operator)).open();
+    let show = configure(with_licenses(setup, operator)).open();
     let tap = Tap::on(show.pipeline());
     Played { show, tap }
 }
@@ -238,7 +238,7 @@ fn assert_keys_in_any_order(headend: &Headend, expected: &[(&str, bool)]) {
 fn assert_tokens_and_licenses(operator: &Operator, tokens: usize, licenses: usize) {
     let counts = (
         operator.token_requests().len(),
-        operator.licence_requests().len(),
+        operator.license_requests().len(),
     );
     assert_eq!(
         counts,

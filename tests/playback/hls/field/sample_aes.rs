@@ -47,7 +47,7 @@ fn assert_plays_with_keys(player: Player, presentation: &Presentation, keys: &[&
     assert_plays(player, &operator, presentation);
     let expected: Vec<_> = keys.iter().map(|key| (*key, false)).collect();
     assert_keys_in_any_order(&operator, &expected);
-    assert!(operator.licence_requests().is_empty());
+    assert!(operator.license_requests().is_empty());
     operator
 }
 

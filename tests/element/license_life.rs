@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! A licence ends, or another key comes into use, in the middle of a film, and nobody sees it.
+//! A license ends, or another key comes into use, in the middle of a film, and nobody sees it.
 
 use std::time::{Duration, Instant, SystemTime};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gst::prelude::*;
-use headend::{AUDIO_KEY, AUDIO_KEY_ID, Headend, Licences, VIDEO_KEY, VIDEO_KEY_ID};
+use headend::{AUDIO_KEY, AUDIO_KEY_ID, Headend, Licenses, VIDEO_KEY, VIDEO_KEY_ID};
 
 use crate::rig::*;
 use crate::samples::*;
@@ -15,7 +15,7 @@ use crate::samples::*;
 /// Between two samples, where a test plays until something has happened.
 const TICK: Duration = Duration::from_millis(5);
 
-/// Of this a licence is renewed after one half, so a test has the other half for what is to happen before the end.
+/// Of this a license is renewed after one half, so a test has the other half for what is to happen before the end.
 const SHORT: Duration = Duration::from_secs(6);
 
 /// For what is to happen at the end itself.
@@ -26,16 +26,16 @@ const NO_KEY_ID: &str = "00000000000000000000000000000000";
 
 const FRAGMENT: &str = "isobmff/moof";
 
-/// Plays until the licence server has so many requests.
+/// Plays until the license server has so many requests.
 fn plays_until_asked(rig: &mut Rig, headend: &Headend, requests: usize) {
     let begun = Instant::now();
-    while !headend.wait_for(TICK, |record| record.licence_requests().count() >= requests) {
+    while !headend.wait_for(TICK, |record| record.license_requests().count() >= requests) {
         plays(rig);
         assert!(begun.elapsed() < PATIENCE, "request {requests} never came");
     }
 }
 
-/// What the application has been told of licences since it was asked last; nothing may be wrong.
+/// What the application has been told of licenses since it was asked last; nothing may be wrong.
 fn news(rig: &Rig) -> Vec<gst::Structure> {
     let told = rig.told();
     assert_eq!((told.errors.len(), told.warnings.len()), (0, 0), "{told:?}");
@@ -68,12 +68,12 @@ fn plays_until_told(rig: &mut Rig, headend: &Headend) -> Vec<gst::Structure> {
 }
 
 fn kids(headend: &Headend) -> Vec<Vec<String>> {
-    let requests = headend.licence_requests();
+    let requests = headend.license_requests();
     requests.into_iter().map(|request| request.kids).collect()
 }
 
 fn statuses(headend: &Headend) -> Vec<Option<u16>> {
-    let requests = headend.licence_requests();
+    let requests = headend.license_requests();
     requests.iter().map(|request| request.status).collect()
 }
 
@@ -101,8 +101,8 @@ fn behind_a_sessiontoken(headend: &Headend, key_ids: &[&str]) -> (Rig, gst::Elem
 }
 
 #[test]
-fn a_licence_is_renewed_ahead_of_its_end_and_no_sample_waits_for_that() {
-    let headend = serving(Licences::ServeFor(SHORT));
+fn a_license_is_renewed_ahead_of_its_end_and_no_sample_waits_for_that() {
+    let headend = serving(Licenses::ServeFor(SHORT));
     let mut rig = authorized(&headend, &[VIDEO_KEY_ID, AUDIO_KEY_ID]);
     plays_when_the_key_is_here(&mut rig);
     let told = news(&rig);
@@ -113,7 +113,7 @@ fn a_licence_is_renewed_ahead_of_its_end_and_no_sample_waits_for_that() {
     let latency = told[0].get::<gst::ClockTime>("latency");
     assert!(latency.expect("a time") > gst::ClockTime::ZERO);
 
-    headend.set_licences(Licences::Hang);
+    headend.set_licenses(Licenses::Hang);
     plays_until_asked(&mut rig, &headend, 2);
     for _ in 0..50 {
         plays(&mut rig);
@@ -131,10 +131,10 @@ fn a_licence_is_renewed_ahead_of_its_end_and_no_sample_waits_for_that() {
 
 #[test]
 fn a_renewal_that_comes_after_the_end_holds_the_stream_and_does_not_end_it() {
-    let headend = serving(Licences::ServeFor(SHORTER));
+    let headend = serving(Licenses::ServeFor(SHORTER));
     let mut rig = authorized(&headend, &[VIDEO_KEY_ID]);
     plays_when_the_key_is_here(&mut rig);
-    headend.set_licences(Licences::Hang);
+    headend.set_licenses(Licenses::Hang);
     // The first sample of after the end is held.
     let begun = Instant::now();
     loop {
@@ -143,7 +143,7 @@ fn a_renewal_that_comes_after_the_end_holds_the_stream_and_does_not_end_it() {
             break;
         };
         assert_eq!(contents(&clear), PLAINTEXT);
-        assert!(begun.elapsed() < PATIENCE, "the licence never ended");
+        assert!(begun.elapsed() < PATIENCE, "the license never ended");
         let _ = headend.wait_for(TICK, |_| false);
     }
     headend.release();
@@ -154,8 +154,8 @@ fn a_renewal_that_comes_after_the_end_holds_the_stream_and_does_not_end_it() {
 }
 
 #[test]
-fn picture_and_sound_renew_the_licence_that_they_share_with_one_request() {
-    let headend = serving(Licences::ServeFor(SHORT));
+fn picture_and_sound_renew_the_license_that_they_share_with_one_request() {
+    let headend = serving(Licenses::ServeFor(SHORT));
     let [mut first, mut second] = [[AUDIO_KEY_ID, VIDEO_KEY_ID], [VIDEO_KEY_ID, AUDIO_KEY_ID]]
         .map(|key_ids| authorized(&headend, &key_ids));
     for (rig, is_shared) in [(&mut first, false), (&mut second, true)] {
@@ -164,9 +164,9 @@ fn picture_and_sound_renew_the_licence_that_they_share_with_one_request() {
         assert_eq!(states(&told), ["acquired"]);
         assert_eq!(told[0].get::<bool>("cached"), Ok(is_shared));
     }
-    headend.set_licences(Licences::Hang);
+    headend.set_licenses(Licenses::Hang);
     plays_until_asked(&mut first, &headend, 2);
-    // It finds the licence as close to its end as the first one did, and the request under way.
+    // It finds the license as close to its end as the first one did, and the request under way.
     plays(&mut second);
     headend.release();
     for (rig, is_shared) in [(&mut first, false), (&mut second, true)] {
@@ -175,22 +175,22 @@ fn picture_and_sound_renew_the_licence_that_they_share_with_one_request() {
         assert_eq!(told[0].get::<bool>("cached"), Ok(is_shared));
         plays(rig);
     }
-    assert_eq!(headend.licence_requests().len(), 2);
+    assert_eq!(headend.license_requests().len(), 2);
 }
 
 #[test]
-fn a_renewal_that_fails_leaves_the_licence_until_it_really_ends_and_then_says_why() {
-    let headend = serving(Licences::ServeFor(SHORTER));
+fn a_renewal_that_fails_leaves_the_license_until_it_really_ends_and_then_says_why() {
+    let headend = serving(Licenses::ServeFor(SHORTER));
     let builder = clearkeydec(&headend).property("retries", 0_u32);
     let begun = Instant::now();
     let mut rig = authorized_by(builder, &headend, &[VIDEO_KEY_ID]);
     plays_when_the_key_is_here(&mut rig);
-    headend.set_licences(Licences::Refuse(500));
+    headend.set_licenses(Licenses::Refuse(500));
     let mut told = Vec::new();
     let mut played_since = 0;
     while rig.push(picture()) == Ok(gst::FlowSuccess::Ok) {
         let Some(clear) = rig.harness.try_pull() else {
-            // The licence has ended, and this one waits for the next.
+            // The license has ended, and this one waits for the next.
             break;
         };
         assert_eq!(contents(&clear), PLAINTEXT);
@@ -198,14 +198,14 @@ fn a_renewal_that_fails_leaves_the_licence_until_it_really_ends_and_then_says_wh
         if told.len() > 1 {
             played_since += 1;
         }
-        assert!(begun.elapsed() < PATIENCE, "the licence never ended");
+        assert!(begun.elapsed() < PATIENCE, "the license never ended");
         let _ = headend.wait_for(TICK, |_| false);
     }
     assert!(begun.elapsed() + TICK >= SHORTER, "it ended too early");
     let complaint = the_end(&rig);
     complaint
         .is(gst::ResourceError::OpenRead)
-        .says(&["licence server", "HTTP 500"]);
+        .says(&["license server", "HTTP 500"]);
     assert_eq!(complaint.detail::<String>("reason"), "transient");
     assert_eq!(complaint.detail::<u32>("http-status"), 500);
 
@@ -218,20 +218,20 @@ fn a_renewal_that_fails_leaves_the_licence_until_it_really_ends_and_then_says_wh
         assert_eq!(told.get::<u32>("attempts"), Ok(1));
     }
     // The first, one or two ahead of the end with a second at least between them, and one at the end.
-    let requests = headend.licence_requests().len();
+    let requests = headend.license_requests().len();
     assert!((3..=4).contains(&requests), "{requests} requests");
 }
 
 #[test]
 fn a_token_that_is_refused_at_the_renewal_is_replaced_and_no_sample_waits_for_that() {
     let mut rigs = [401, 403, 412].map(|status| {
-        let headend = serving(Licences::ServeFor(SHORT));
+        let headend = serving(Licenses::ServeFor(SHORT));
         let (mut rig, _) = behind_a_sessiontoken(&headend, &[VIDEO_KEY_ID]);
         plays_when_the_key_is_here(&mut rig);
         assert_eq!(states(&news(&rig)), ["acquired"]);
         headend.revoke();
         headend.set_refusal(status);
-        headend.set_licences(Licences::Serve);
+        headend.set_licenses(Licenses::Serve);
         (status, headend, rig)
     });
     for (status, headend, rig) in &mut rigs {
@@ -243,8 +243,8 @@ fn a_token_that_is_refused_at_the_renewal_is_replaced_and_no_sample_waits_for_th
 }
 
 #[test]
-fn a_licence_that_is_asked_for_later_is_asked_for_with_the_newest_token() {
-    let headend = serving(Licences::Serve);
+fn a_license_that_is_asked_for_later_is_asked_for_with_the_newest_token() {
+    let headend = serving(Licenses::Serve);
     let (mut rig, before) = behind_a_sessiontoken(&headend, &[VIDEO_KEY_ID]);
     plays_when_the_key_is_here(&mut rig);
     headend.revoke();
@@ -280,7 +280,7 @@ fn unnamed(mut sample: gst::Buffer) -> gst::Buffer {
 
 #[test]
 fn samples_that_name_no_key_are_played_by_the_key_of_their_fragment() {
-    let headend = serving(Licences::ServeAnonymous);
+    let headend = serving(Licenses::ServeAnonymous);
     let mut rig = started(clearkeydec(&headend));
     let fragment = |key_id| event(COMMON_SYSTEM, FRAGMENT, pssh(&[key_id]));
     let widevine = "edef8ba9-79d6-4ace-a3c8-27dcd51d21ed";
@@ -325,29 +325,29 @@ fn samples_that_name_no_key_are_told_from_those_whose_key_is_not_granted() {
         },
     ];
     for events in events {
-        let headend = serving(Licences::ServeAnonymous);
+        let headend = serving(Licenses::ServeAnonymous);
         let rig = started(clearkeydec(&headend));
         rig.send(&events().into_iter().map(Input::from).collect::<Vec<_>>());
         complaint_after(&rig, unnamed(picture()))
             .is(gst::StreamError::DecryptNokey)
             .says(&["samples name no key", "package each track by itself"]);
-        assert_eq!(headend.licence_requests(), []);
+        assert_eq!(headend.license_requests(), []);
     }
 }
 
 #[test]
 fn a_key_that_comes_into_use_after_a_seek_is_asked_for_though_another_one_was_under_way() {
-    let headend = serving(Licences::Hang);
+    let headend = serving(Licenses::Hang);
     let mut rig = authorized(&headend, &[AUDIO_KEY_ID]);
     assert_eq!(rig.push(sound()), Ok(gst::FlowSuccess::Ok));
-    assert!(headend.wait_for(PATIENCE, |record| record.licence_requests().count() == 1));
+    assert!(headend.wait_for(PATIENCE, |record| record.license_requests().count() == 1));
     flush(&rig);
     let token = format!("Bearer {}", headend.token());
     let headers = [("Authorization", &*token)];
     rig.send(&[event_with_headers(&[VIDEO_KEY_ID], &headers).into()]);
     assert_eq!(rig.push(picture()), Ok(gst::FlowSuccess::Ok));
     // While the other one hangs.
-    assert!(headend.wait_for(PATIENCE, |record| record.licence_requests().count() == 2));
+    assert!(headend.wait_for(PATIENCE, |record| record.license_requests().count() == 2));
     headend.release();
     assert_eq!(contents(&rig.harness.pull().expect("a buffer")), PLAINTEXT);
     assert_eq!(kids(&headend), [[AUDIO_KEY_ID], [VIDEO_KEY_ID]]);
@@ -356,25 +356,25 @@ fn a_key_that_comes_into_use_after_a_seek_is_asked_for_though_another_one_was_un
     assert_eq!(rig.push(sound()), Ok(gst::FlowSuccess::Ok));
     let clear = rig.harness.pull().expect("a buffer");
     assert_eq!(contents(&clear), &PLAINTEXT[..64]);
-    assert_eq!(headend.licence_requests().len(), 2);
+    assert_eq!(headend.license_requests().len(), 2);
     assert_eq!(states(&news(&rig)), ["acquired", "acquired"]);
 }
 
 #[test]
-fn a_key_whose_licence_is_granted_plays_though_the_renewal_of_another_one_is_refused() {
-    let headend = serving(Licences::ServeFor(SHORT));
+fn a_key_whose_license_is_granted_plays_though_the_renewal_of_another_one_is_refused() {
+    let headend = serving(Licenses::ServeFor(SHORT));
     let mut rig = authorized(&headend, &[VIDEO_KEY_ID]);
     plays_when_the_key_is_here(&mut rig);
     // The renewal comes with the old token, and its answer takes a while.
     headend.revoke();
-    headend.set_licences(Licences::Hang);
+    headend.set_licenses(Licenses::Hang);
     plays_until_asked(&mut rig, &headend, 2);
     let token = format!("Bearer {}", headend.token());
     let headers = [("Authorization", &*token)];
     rig.send(&[event_with_headers(&[AUDIO_KEY_ID], &headers).into()]);
     assert_eq!(rig.push(sound()), Ok(gst::FlowSuccess::Ok));
     // While the renewal hangs.
-    assert!(headend.wait_for(PATIENCE, |record| record.licence_requests().count() == 3));
+    assert!(headend.wait_for(PATIENCE, |record| record.license_requests().count() == 3));
     headend.release();
     rig.send(&[gst::event::Eos::new().into()]);
     let clear = rig.harness.pull().expect("a buffer");
@@ -384,15 +384,15 @@ fn a_key_whose_licence_is_granted_plays_though_the_renewal_of_another_one_is_ref
 }
 
 #[test]
-fn a_licence_is_not_renewed_with_keys_that_are_no_longer_in_use() {
-    let headend = serving(Licences::ServeFor(SHORTER));
+fn a_license_is_not_renewed_with_keys_that_are_no_longer_in_use() {
+    let headend = serving(Licenses::ServeFor(SHORTER));
     let mut rig = authorized(&headend, &[VIDEO_KEY_ID]);
     plays_when_the_key_is_here(&mut rig);
     let token = format!("Bearer {}", headend.token());
     let headers = [("Authorization", &*token)];
     rig.send(&[event_with_headers(&[AUDIO_KEY_ID], &headers).into()]);
     let begun = Instant::now();
-    while headend.licence_requests().len() < 4 {
+    while headend.license_requests().len() < 4 {
         assert_eq!(rig.push(sound()), Ok(gst::FlowSuccess::Ok));
         let clear = rig.harness.pull().expect("a buffer");
         assert_eq!(contents(&clear), &PLAINTEXT[..64]);
@@ -404,26 +404,26 @@ fn a_licence_is_not_renewed_with_keys_that_are_no_longer_in_use() {
 
 #[test]
 fn a_renewal_that_comes_without_the_key_is_asked_for_again_before_the_end() {
-    let headend = serving(Licences::ServeFor(SHORT));
+    let headend = serving(Licenses::ServeFor(SHORT));
     let mut rig = authorized(&headend, &[VIDEO_KEY_ID]);
     plays_when_the_key_is_here(&mut rig);
-    headend.set_licences(Licences::Reply {
+    headend.set_licenses(Licenses::Reply {
         status: 200,
         body: r#"{"keys":[]}"#.to_owned(),
     });
     plays_until_asked(&mut rig, &headend, 2);
-    headend.set_licences(Licences::Serve);
+    headend.set_licenses(Licenses::Serve);
     plays_until_asked(&mut rig, &headend, 3);
     let begun = Instant::now();
     while begun.elapsed() < SHORT {
         plays(&mut rig);
         let _ = headend.wait_for(TICK, |_| false);
     }
-    assert_eq!(headend.licence_requests().len(), 3);
+    assert_eq!(headend.license_requests().len(), 3);
 }
 
 #[test]
-fn a_licence_that_says_nothing_sensible_of_its_end_is_used_as_one_without() {
+fn a_license_that_says_nothing_sensible_of_its_end_is_used_as_one_without() {
     for end in [
         "1",
         "1700000000.5",
@@ -439,22 +439,22 @@ fn a_licence_that_says_nothing_sensible_of_its_end_is_used_as_one_without() {
         let body = format!(
             r#"{{"keys":[{{"kty":"oct","kid":"ABEiM0RVZneImaq7zN3uAg","k":"ASNFZ4mrze8BI0VniavNAg","exp":{end}}}],"type":"temporary"}}"#
         );
-        let headend = serving(Licences::Reply { status: 200, body });
+        let headend = serving(Licenses::Reply { status: 200, body });
         let mut rig = authorized(&headend, &[VIDEO_KEY_ID]);
         plays_when_the_key_is_here(&mut rig);
         for _ in 0..20 {
             plays(&mut rig);
         }
         assert_eq!(states(&news(&rig)), ["acquired"], "exp: {end}");
-        assert_eq!(headend.licence_requests().len(), 1, "exp: {end}");
+        assert_eq!(headend.license_requests().len(), 1, "exp: {end}");
     }
 }
 
 #[test]
-fn a_licence_is_not_renewed_for_a_stream_that_is_paused() {
-    let headend = serving(Licences::ServeFor(SHORTER));
+fn a_license_is_not_renewed_for_a_stream_that_is_paused() {
+    let headend = serving(Licenses::ServeFor(SHORTER));
     let token = format!("Bearer {}", headend.token());
-    // The header tells the requests of the two apart, and has them share no licence.
+    // The header tells the requests of the two apart, and has them share no license.
     let mut rigs = ["paused", "playing"].map(|name| {
         let rig = started(clearkeydec(&headend));
         let headers = [("Authorization", &*token), ("X-Stream", name)];
@@ -462,7 +462,7 @@ fn a_licence_is_not_renewed_for_a_stream_that_is_paused() {
         rig
     });
     let requests = |name: &str| {
-        let requests = headend.licence_requests();
+        let requests = headend.license_requests();
         let header = ("x-stream".to_owned(), name.to_owned());
         let ours = requests.iter();
         ours.filter(|request| request.headers.contains(&header))
@@ -472,7 +472,7 @@ fn a_licence_is_not_renewed_for_a_stream_that_is_paused() {
         plays_when_the_key_is_here(rig);
     }
     let [paused, playing] = &mut rigs;
-    // Once the licence of the other one, which came later, has been renewed twice, ours has ended.
+    // Once the license of the other one, which came later, has been renewed twice, ours has ended.
     let begun = Instant::now();
     while requests("playing") < 3 {
         plays_when_the_key_is_here(playing);
@@ -488,21 +488,21 @@ fn a_licence_is_not_renewed_for_a_stream_that_is_paused() {
 }
 
 #[test]
-fn a_key_that_a_licence_left_out_is_asked_for_when_it_comes_into_use() {
-    let headend = serving(Licences::ServeWithout(AUDIO_KEY_ID.to_owned()));
+fn a_key_that_a_license_left_out_is_asked_for_when_it_comes_into_use() {
+    let headend = serving(Licenses::ServeWithout(AUDIO_KEY_ID.to_owned()));
     let mut rig = authorized(&headend, &[VIDEO_KEY_ID, AUDIO_KEY_ID]);
     plays_when_the_key_is_here(&mut rig);
     // Its time has come.
-    headend.set_licences(Licences::Serve);
+    headend.set_licenses(Licenses::Serve);
     assert_eq!(rig.push(sound()), Ok(gst::FlowSuccess::Ok));
     let clear = rig.harness.pull().expect("a buffer");
     assert_eq!(contents(&clear), &PLAINTEXT[..64]);
     assert_eq!(kids(&headend)[1], [AUDIO_KEY_ID]);
 }
 
-/// Such a server would be asked for no key at all, and the film would end with the licence.
+/// Such a server would be asked for no key at all, and the film would end with the license.
 #[test]
-fn a_key_that_nobody_asked_for_is_asked_for_when_its_licence_ends() {
+fn a_key_that_nobody_asked_for_is_asked_for_when_its_license_ends() {
     let base64url = |hex: &str| URL_SAFE_NO_PAD.encode(bytes(hex));
     let end = SystemTime::now() + SHORT;
     let end = end.duration_since(SystemTime::UNIX_EPOCH).expect("later");
@@ -515,20 +515,20 @@ fn a_key_that_nobody_asked_for_is_asked_for_when_its_licence_ends() {
     };
     let keys = [(VIDEO_KEY_ID, VIDEO_KEY), (AUDIO_KEY_ID, AUDIO_KEY)];
     let keys = keys.map(|(key_id, key)| jwk(key_id, key)).join(",");
-    let headend = serving(Licences::Reply {
+    let headend = serving(Licenses::Reply {
         status: 200,
         body: format!(r#"{{"keys":[{keys}]}}"#),
     });
     let mut rig = authorized(&headend, &[VIDEO_KEY_ID]);
     plays_when_the_key_is_here(&mut rig);
-    headend.set_licences(Licences::Serve);
+    headend.set_licenses(Licenses::Serve);
 
     // From here on nobody speaks of the picture's key any more.
     let token = format!("Bearer {}", headend.token());
     let headers = [("Authorization", token.as_str())];
     rig.send(&[event_with_headers(&[AUDIO_KEY_ID], &headers).into()]);
     let begun = Instant::now();
-    while !headend.wait_for(TICK, |record| record.licence_requests().count() >= 2) {
+    while !headend.wait_for(TICK, |record| record.license_requests().count() >= 2) {
         assert_eq!(rig.push(sound()), Ok(gst::FlowSuccess::Ok));
         assert_eq!(
             contents(&rig.harness.pull().expect("a buffer")),

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The licence server, asked over the network.
+//! The license server, asked over the network.
 
 use std::time::{Duration, SystemTime};
 
 use crate::client::{Answer, Connection, PATIENCE, ask};
 use headend::{
-    AUDIO_KEY_ID, Auth, Headend, Licences, NEXT_VIDEO_KEY_ID, VIDEO_KEY_ID, rotating_key_ids,
+    AUDIO_KEY_ID, Auth, Headend, Licenses, NEXT_VIDEO_KEY_ID, VIDEO_KEY_ID, rotating_key_ids,
 };
 
 const BOTH: &str =
@@ -16,7 +16,7 @@ const BOTH: &str =
 const OTHERS: &str = r#"{"kids":["ABEiM0RVZneImaq7zN3uBA","ESIzRFVmd4iZqrvM3e4CAA","M0RVZneImaq7zN3uAgARIg"],"type":"temporary"}"#;
 
 fn order(headend: &Headend, header: &str) -> Answer {
-    ask(headend, &format!("POST /licence\n{header}"), BOTH)
+    ask(headend, &format!("POST /license\n{header}"), BOTH)
 }
 
 fn bearer(headend: &Headend) -> String {
@@ -33,13 +33,13 @@ fn it_gives_keys_for_the_token_and_records_the_request() {
     );
     assert_eq!(answer.status, 200);
     assert_eq!(answer.header("content-type"), Some("application/json"));
-    let licence = answer.json();
-    assert_eq!(licence["type"], "temporary");
-    assert_eq!(licence["keys"][1]["kty"], "oct");
-    assert_eq!(licence["keys"][1]["kid"], "ABEiM0RVZneImaq7zN3uAg");
-    assert_eq!(licence["keys"][1]["k"], "ASNFZ4mrze8BI0VniavNAg");
+    let license = answer.json();
+    assert_eq!(license["type"], "temporary");
+    assert_eq!(license["keys"][1]["kty"], "oct");
+    assert_eq!(license["keys"][1]["kid"], "ABEiM0RVZneImaq7zN3uAg");
+    assert_eq!(license["keys"][1]["k"], "ASNFZ4mrze8BI0VniavNAg");
 
-    let requests = headend.licence_requests();
+    let requests = headend.license_requests();
     assert_eq!(requests.len(), 1);
     let request = &requests[0];
     assert_eq!(
@@ -63,7 +63,7 @@ fn it_wants_a_token() {
         answer.header("content-type"),
         Some("application/problem+json")
     );
-    let request = &headend.licence_requests()[0];
+    let request = &headend.license_requests()[0];
     assert!(!request.token_present && !request.token_valid);
 }
 
@@ -98,36 +98,36 @@ fn it_takes_the_token_from_another_header() {
 fn it_behaves_as_it_is_told() {
     let headend = Headend::start().expect("a head-end");
 
-    headend.set_licences(Licences::ServeAnonymous);
+    headend.set_licenses(Licenses::ServeAnonymous);
     assert_eq!(order(&headend, "").status, 200);
 
-    headend.set_licences(Licences::Refuse(451));
+    headend.set_licenses(Licenses::Refuse(451));
     assert_eq!(order(&headend, &bearer(&headend)).status, 451);
 
-    headend.set_licences(Licences::Reply {
+    headend.set_licenses(Licenses::Reply {
         status: 200,
-        body: "not a licence".into(),
+        body: "not a license".into(),
     });
-    assert_eq!(order(&headend, "").text(), "not a licence");
+    assert_eq!(order(&headend, "").text(), "not a license");
 
-    headend.set_licences(Licences::ServeWithout(AUDIO_KEY_ID.into()));
-    let licence = order(&headend, &bearer(&headend)).json();
-    assert_eq!(licence["keys"].as_array().map(Vec::len), Some(1));
+    headend.set_licenses(Licenses::ServeWithout(AUDIO_KEY_ID.into()));
+    let license = order(&headend, &bearer(&headend)).json();
+    assert_eq!(license["keys"].as_array().map(Vec::len), Some(1));
 }
 
 #[test]
 fn it_says_when_keys_end_if_it_is_told_to() {
     let headend = Headend::start().expect("a head-end");
     let ends = || {
-        let licence = order(&headend, &bearer(&headend)).json();
-        let keys = licence["keys"].as_array().expect("keys");
+        let license = order(&headend, &bearer(&headend)).json();
+        let keys = license["keys"].as_array().expect("keys");
         keys.iter()
             .map(|key| key.get("exp").map(|end| end.as_f64().expect("a number")))
             .collect::<Vec<_>>()
     };
     assert_eq!(ends(), [None, None]);
 
-    headend.set_licences(Licences::ServeFor(Duration::from_secs(60)));
+    headend.set_licenses(Licenses::ServeFor(Duration::from_secs(60)));
     assert_eq!(order(&headend, "").status, 401);
     let now = || {
         SystemTime::UNIX_EPOCH
@@ -148,9 +148,9 @@ fn it_says_when_keys_end_if_it_is_told_to() {
 #[test]
 fn it_has_the_keys_of_all_media() {
     let headend = Headend::start().expect("a head-end");
-    let head = format!("POST /licence\n{}", bearer(&headend));
-    let licence = ask(&headend, &head, OTHERS).json();
-    let keys = licence["keys"].as_array().expect("keys");
+    let head = format!("POST /license\n{}", bearer(&headend));
+    let license = ask(&headend, &head, OTHERS).json();
+    let keys = license["keys"].as_array().expect("keys");
     let keys: Vec<_> = keys.iter().map(|key| &key["k"]).collect();
     assert_eq!(
         keys,
@@ -162,7 +162,7 @@ fn it_has_the_keys_of_all_media() {
     );
     let [_, second, third] = rotating_key_ids();
     assert_eq!(
-        headend.licence_requests()[0].kids,
+        headend.license_requests()[0].kids,
         [NEXT_VIDEO_KEY_ID, &second, &third]
     );
 }
@@ -170,29 +170,29 @@ fn it_has_the_keys_of_all_media() {
 #[test]
 fn a_request_that_hangs_is_released() {
     let headend = Headend::start().expect("a head-end");
-    headend.set_licences(Licences::Hang);
+    headend.set_licenses(Licenses::Hang);
     let mut hanging = Connection::to(&headend);
-    hanging.send(&format!("POST /licence\n{}", bearer(&headend)), BOTH);
-    assert!(headend.wait_for(PATIENCE, |record| record.licence_requests().count() == 1));
+    hanging.send(&format!("POST /license\n{}", bearer(&headend)), BOTH);
+    assert!(headend.wait_for(PATIENCE, |record| record.license_requests().count() == 1));
     headend.release();
     assert_eq!(hanging.receive(true).map(|answer| answer.status), Some(200));
     assert_eq!(order(&headend, "").status, 401);
 }
 
 #[test]
-fn licences_can_be_released_while_tokens_go_on_hanging() {
+fn licenses_can_be_released_while_tokens_go_on_hanging() {
     let headend = Headend::start().expect("a head-end");
-    headend.set_licences(Licences::Hang);
+    headend.set_licenses(Licenses::Hang);
     headend.set_auth(Auth::Hang);
     let mut token = Connection::to(&headend);
     token.send("GET /authService/getSessionToken", "");
-    let mut licence = Connection::to(&headend);
-    licence.send(&format!("POST /licence\n{}", bearer(&headend)), BOTH);
+    let mut license = Connection::to(&headend);
+    license.send(&format!("POST /license\n{}", bearer(&headend)), BOTH);
     assert!(headend.wait_for(PATIENCE, |record| {
-        record.licence_requests().count() == 1 && record.token_requests().count() == 1
+        record.license_requests().count() == 1 && record.token_requests().count() == 1
     }));
-    headend.release_licences();
-    assert_eq!(licence.receive(true).map(|answer| answer.status), Some(200));
+    headend.release_licenses();
+    assert_eq!(license.receive(true).map(|answer| answer.status), Some(200));
     assert_eq!(order(&headend, "").status, 401);
     assert_eq!(headend.token_requests()[0].status, None);
     headend.release();
@@ -205,5 +205,5 @@ fn a_body_too_long_is_refused() {
     // One byte too many: had the server more left to read, it might reset the connection before
     // the answer is through.
     let long = "x".repeat(64 * 1024 + 1);
-    assert_eq!(ask(&headend, "POST /licence", &long).status, 413);
+    assert_eq!(ask(&headend, "POST /license", &long).status, 413);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The licence server: gives out keys in the ClearKey licence format of W3C EME.
+//! The license server: gives out keys in the ClearKey license format of W3C EME.
 
 use std::time::{Duration, SystemTime};
 
@@ -12,10 +12,10 @@ use hyper::{HeaderMap, Request};
 use serde_json::{Value, json};
 
 use crate::bearer::bearer_token;
-use crate::behaviour::Licences;
+use crate::behaviour::Licenses;
 use crate::dashif;
 use crate::keys::{hex, key_for};
-use crate::record::{LicenceRequest, header, header_list};
+use crate::record::{LicenseRequest, header, header_list};
 use crate::reply::{self, Reply};
 use crate::shared::{Shared, State};
 
@@ -28,7 +28,7 @@ struct Order {
     session_type: String,
 }
 
-/// What is said of the keys in a licence, and of which nothing is.
+/// What is said of the keys in a license, and of which nothing is.
 #[derive(Debug, Default)]
 struct Terms {
     /// The key id of the one that is not known.
@@ -51,18 +51,18 @@ pub(crate) enum Credential {
 pub(crate) async fn answer(shared: &Shared, request: Request<Incoming>) -> Reply {
     let (head, body) = request.into_parts();
     let Ok(body) = Limited::new(body, LONGEST_BODY).collect().await else {
-        return reply::problem(413, "The body is too long for a licence request.");
+        return reply::problem(413, "The body is too long for a license request.");
     };
     let body = body.to_bytes();
     let order = Order::parse(&body);
 
     // Before the lock: the other head-end may look for ours.
     let trusted = shared.trusted_token();
-    let ((ticket, licences, credential, refusal, authorized), release) = shared
-        .update_and_queue_for_licences(|state| {
+    let ((ticket, licenses, credential, refusal, authorized), release) = shared
+        .update_and_queue_for_licenses(|state| {
             let authorized = authorized(&head.headers, state);
             let credential = Credential::of(&head.headers, state, trusted.as_deref());
-            let ticket = state.record.add_licence_request(LicenceRequest {
+            let ticket = state.record.add_license_request(LicenseRequest {
                 headers: header_list(&head.headers),
                 authorization: header(&head.headers, AUTHORIZATION.as_str()),
                 token_present: credential != Credential::None,
@@ -72,41 +72,41 @@ pub(crate) async fn answer(shared: &Shared, request: Request<Incoming>) -> Reply
                 body: body.to_vec(),
                 status: None,
             });
-            let licences = state.licences.clone();
-            (ticket, licences, credential, state.refusal, authorized)
+            let licenses = state.licenses.clone();
+            (ticket, licenses, credential, state.refusal, authorized)
         });
     let terms = Terms {
         authorized,
         ..Terms::default()
     };
 
-    let reply = match licences {
-        Licences::Serve => serve(order, credential, refusal, &terms),
-        Licences::ServeFor(lifetime) => {
+    let reply = match licenses {
+        Licenses::Serve => serve(order, credential, refusal, &terms),
+        Licenses::ServeFor(lifetime) => {
             let terms = Terms {
                 lifetime: Some(lifetime),
                 ..terms
             };
             serve(order, credential, refusal, &terms)
         }
-        Licences::ServeAnonymous => serve(order, Credential::Good, refusal, &Terms::default()),
-        Licences::ServeWithout(key_id) => {
+        Licenses::ServeAnonymous => serve(order, Credential::Good, refusal, &Terms::default()),
+        Licenses::ServeWithout(key_id) => {
             let terms = Terms {
                 withheld: Some(key_id),
                 ..terms
             };
             serve(order, credential, refusal, &terms)
         }
-        Licences::Refuse(status) => reply::problem(status, "No licence today."),
-        Licences::Reply { status, body } => reply::reply(status, "application/json", body),
-        Licences::Redirect { status, location } => {
+        Licenses::Refuse(status) => reply::problem(status, "No license today."),
+        Licenses::Reply { status, body } => reply::reply(status, "application/json", body),
+        Licenses::Redirect { status, location } => {
             let mut reply = reply::problem(status, "The keys are elsewhere.");
             if let Ok(location) = HeaderValue::try_from(location) {
                 reply.headers_mut().insert(LOCATION, location);
             }
             reply
         }
-        Licences::Hang => {
+        Licenses::Hang => {
             release.wait().await;
             serve(order, credential, refusal, &terms)
         }
@@ -115,7 +115,7 @@ pub(crate) async fn answer(shared: &Shared, request: Request<Incoming>) -> Reply
     reply
 }
 
-/// What a licence server does when nothing is wrong with it.
+/// What a license server does when nothing is wrong with it.
 fn serve(order: Option<Order>, credential: Credential, refusal: u16, terms: &Terms) -> Reply {
     match credential {
         Credential::Good => {}
@@ -129,13 +129,13 @@ fn serve(order: Option<Order>, credential: Credential, refusal: u16, terms: &Ter
         }
     }
     let Some(order) = order else {
-        return reply::problem(400, "The body is not a ClearKey licence request.");
+        return reply::problem(400, "The body is not a ClearKey license request.");
     };
     if order.hex_key_ids().all(|id| !terms.authorizes(&id)) {
         return reply::problem(403, "The token is for other keys.");
     }
-    match order.licence(terms) {
-        Some(licence) => reply::json(&licence),
+    match order.license(terms) {
+        Some(license) => reply::json(&license),
         None => reply::problem(404, "None of the key ids is known."),
     }
 }
@@ -161,8 +161,8 @@ impl Order {
         self.key_ids.iter().map(|id| hex(id))
     }
 
-    /// The licence with the keys that are known and not withheld, if there is any.
-    fn licence(&self, terms: &Terms) -> Option<Value> {
+    /// The license with the keys that are known and not withheld, if there is any.
+    fn license(&self, terms: &Terms) -> Option<Value> {
         let end = terms.lifetime.map(numeric_date_after);
         let keys: Vec<Value> = self
             .key_ids
@@ -241,7 +241,7 @@ mod tests {
 
     #[test]
     fn a_request_is_read() {
-        let order = Order::parse(BOTH).expect("a licence request");
+        let order = Order::parse(BOTH).expect("a license request");
         assert_eq!(
             order.hex_key_ids().collect::<Vec<_>>(),
             [AUDIO_KEY_ID, VIDEO_KEY_ID]
@@ -265,10 +265,10 @@ mod tests {
     }
 
     #[test]
-    fn a_licence_has_the_known_keys() {
-        let order = Order::parse(BOTH).expect("a licence request");
+    fn a_license_has_the_known_keys() {
+        let order = Order::parse(BOTH).expect("a license request");
         assert_eq!(
-            order.licence(&Terms::default()),
+            order.license(&Terms::default()),
             Some(json!({
                 "keys": [
                     {
@@ -289,29 +289,29 @@ mod tests {
 
     #[test]
     fn a_key_can_be_withheld() {
-        let order = Order::parse(BOTH).expect("a licence request");
-        let licence = order.licence(&Terms {
+        let order = Order::parse(BOTH).expect("a license request");
+        let license = order.license(&Terms {
             withheld: Some(VIDEO_KEY_ID.to_uppercase()),
             ..Terms::default()
         });
-        let licence = licence.expect("the other key");
-        assert_eq!(licence["keys"].as_array().map(Vec::len), Some(1));
-        assert_eq!(licence["keys"][0]["kid"], "ABEiM0RVZneImaq7zN3uAQ");
+        let license = license.expect("the other key");
+        assert_eq!(license["keys"].as_array().map(Vec::len), Some(1));
+        assert_eq!(license["keys"][0]["kid"], "ABEiM0RVZneImaq7zN3uAQ");
     }
 
     #[test]
     fn every_key_can_say_when_it_ends() {
         let now = || numeric_date_after(Duration::ZERO);
-        let order = Order::parse(BOTH).expect("a licence request");
+        let order = Order::parse(BOTH).expect("a license request");
         let before = now();
-        let licence = order.licence(&Terms {
+        let license = order.license(&Terms {
             lifetime: Some(Duration::from_millis(1500)),
             ..Terms::default()
         });
         let after = now();
-        let licence = licence.expect("two keys");
+        let license = license.expect("two keys");
         for index in 0..2 {
-            let end = licence["keys"][index]["exp"].as_f64().expect("a number");
+            let end = license["keys"][index]["exp"].as_f64().expect("a number");
             assert!((before + 1.4..after + 1.6).contains(&end), "{end}");
         }
     }

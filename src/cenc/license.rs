@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! ClearKey licence requests and licences as JSON (W3C Encrypted Media Extensions, 9.1.3 and 9.1.4).
+//! ClearKey license requests and licenses as JSON (W3C Encrypted Media Extensions, 9.1.3 and 9.1.4).
 
 use std::collections::HashMap;
 use std::time::SystemTime;
@@ -27,9 +27,9 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-/// What a licence server gave.
+/// What a license server gave.
 #[derive(Debug, Default)]
-pub struct Licence {
+pub struct License {
     pub keys: HashMap<KeyId, ContentKey>,
     /// When keys end, where the server says so. EME's ClearKey has nothing for that, but JSON Web Keys
     /// have `exp` (IANA's registry of their parameters, from OpenID Federation 1.0), which servers may add.
@@ -38,7 +38,7 @@ pub struct Licence {
     pub ignored: Option<String>,
 }
 
-impl Licence {
+impl License {
     /// Until when all of these keys are good, where anybody says so. One that has ended before it came says nothing: our clock is wrong more
     /// likely than the server.
     pub fn end(&self, key_ids: &[KeyId], wall: SystemTime) -> Option<SystemTime> {
@@ -62,25 +62,25 @@ pub fn request_body(key_ids: &[KeyId]) -> Vec<u8> {
 ///
 /// # Errors
 ///
-/// `Denied` for HTTP 401, 403 and 412; `Transient` for 408, 429 and 5xx; `Malformed` for what is no licence.
+/// `Denied` for HTTP 401, 403 and 412; `Transient` for 408, 429 and 5xx; `Malformed` for what is no license.
 /// No error holds text from the reply.
-pub fn read_licence(reply: &HttpReply) -> Result<Licence, Failure> {
+pub fn read_license(reply: &HttpReply) -> Result<License, Failure> {
     let http_status = reply.status;
     match http_status {
         200 | 201 => read_body(&reply.body, &named(" of ", &reply.place)),
         _ if REFUSALS.contains(&http_status) => Err(refusal(reply)),
         408 | 429 | 500..=599 => Err(Failure::transient(format!(
-            "the licence server{} has no licence at the moment (HTTP {http_status}){}",
+            "the license server{} has no license at the moment (HTTP {http_status}){}",
             named(" ", &reply.place),
             reply.wish()
         ))),
         300..=303 | 307 | 308 => Err(Failure::malformed(format!(
-            "the licence server{} answered with a redirect (HTTP {http_status}){}, which is not followed: set `license-url` to where it points",
+            "the license server{} answered with a redirect (HTTP {http_status}){}, which is not followed: set `license-url` to where it points",
             named(" ", &reply.place),
             reply.whereto()
         ))),
         _ => Err(Failure::malformed(format!(
-            "the licence server{} answered HTTP {http_status} where 200 was expected: check `license-url`",
+            "the license server{} answered HTTP {http_status} where 200 was expected: check `license-url`",
             named(" ", &reply.place)
         ))),
     }
@@ -98,7 +98,7 @@ fn named(before: &str, place: &str) -> String {
 fn refusal(reply: &HttpReply) -> Failure {
     let place = named(" at ", &reply.place);
     let refused = format!(
-        "the licence server refused the keys (HTTP {}){place}",
+        "the license server refused the keys (HTTP {}){place}",
         reply.status
     );
     if reply.token_withheld.is_some() {
@@ -175,14 +175,14 @@ fn decoded(text: &Secret) -> Option<Zeroizing<Vec<u8>>> {
 }
 
 /// `of` names the server, to follow "the license".
-fn read_body(body: &[u8], of: &str) -> Result<Licence, Failure> {
+fn read_body(body: &[u8], of: &str) -> Result<License, Failure> {
     let reply: Reply = json::read_object(body).map_err(|complaint| {
         Failure::malformed(format!(
-            "the licence{of} is {complaint} where W3C EME prescribes ClearKey's: check that `license-url` names a ClearKey server"
+            "the license{of} is {complaint} where W3C EME prescribes ClearKey's: check that `license-url` names a ClearKey server"
         ))
     })?;
     let mut keys: HashMap<KeyId, Zeroizing<Vec<u8>>> = HashMap::with_capacity(reply.keys.len());
-    let mut licence = Licence::default();
+    let mut license = License::default();
     for element in &reply.keys {
         let usable = match element {
             Element::Object(jwk) => jwk.usable().map(|usable| (usable, &jwk.exp)),
@@ -192,26 +192,26 @@ fn read_body(body: &[u8], of: &str) -> Result<Licence, Failure> {
             Ok(usable) => usable,
             // Of another kind, or for another player (RFC 7517, 5).
             Err(complaint) => {
-                licence.ignored = Some(complaint);
+                license.ignored = Some(complaint);
                 continue;
             }
         };
-        licence.keys.insert(key_id, key);
+        license.keys.insert(key_id, key);
         if let Some(end) = exp.as_ref().and_then(Scalar::date) {
-            licence.ends.insert(key_id, end);
+            license.ends.insert(key_id, end);
         }
         let other = keys.insert(key_id, bytes.clone());
         if other.is_some_and(|other| other != bytes) {
             return Err(Failure::malformed(format!(
-                "the licence holds two keys for {key_id}"
+                "the license holds two keys for {key_id}"
             )));
         }
     }
-    match &licence.ignored {
-        Some(complaint) if licence.keys.is_empty() => Err(Failure::malformed(format!(
-            "no key in the licence{of} can be used: the last one {complaint}: check that `license-url` names a ClearKey server"
+    match &license.ignored {
+        Some(complaint) if license.keys.is_empty() => Err(Failure::malformed(format!(
+            "no key in the license{of} can be used: the last one {complaint}: check that `license-url` names a ClearKey server"
         ))),
-        _ => Ok(licence),
+        _ => Ok(license),
     }
 }
 
@@ -239,16 +239,16 @@ mod tests {
     }
 
     #[test]
-    fn a_licence_with_or_without_padding_gives_its_keys() {
+    fn a_license_with_or_without_padding_gives_its_keys() {
         let id = KeyId(0x00112233445566778899aabbccddee02_u128.to_be_bytes());
         for k in ["AAAAAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAAAA=="] {
-            let licence =
-                read_licence(&HttpReply::new(200, key("oct", KEY_ID, k).as_bytes())).expect(k);
-            assert!(licence.keys.contains_key(&id));
-            assert_eq!(licence.end(&[id], SystemTime::UNIX_EPOCH), None);
+            let license =
+                read_license(&HttpReply::new(200, key("oct", KEY_ID, k).as_bytes())).expect(k);
+            assert!(license.keys.contains_key(&id));
+            assert_eq!(license.end(&[id], SystemTime::UNIX_EPOCH), None);
         }
         assert!(
-            read_licence(&HttpReply::new(200, br#"{"keys":[]}"#))
+            read_license(&HttpReply::new(200, br#"{"keys":[]}"#))
                 .expect("empty")
                 .keys
                 .is_empty()
@@ -260,8 +260,8 @@ mod tests {
         {"kty":"oct","kid":"c2hvcnQ","k":"eHg"},{"kty":"oct","kid":"ABEiM0RVZneImaq7zN3uAw"},
         {"kty":7,"kid":[1],"k":{"a":1}},{"kid":null,"k":null},{},[],"SECRET",17,null"#;
 
-    fn read(body: &str) -> Result<Licence, Failure> {
-        read_licence(&HttpReply::new(200, body.as_bytes()))
+    fn read(body: &str) -> Result<License, Failure> {
+        read_license(&HttpReply::new(200, body.as_bytes()))
     }
 
     #[test]
@@ -278,9 +278,9 @@ mod tests {
                 format!(r#"{{"keys":[{OTHERS},{jwk}]}}"#),
                 format!("\u{feff}\r\n{{\"type\":\"temporary\",\"keys\":[{jwk},{OTHERS}]}}"),
             ] {
-                let licence = read(&body).expect(&body);
-                assert_eq!(licence.keys.len(), 1, "{body}");
-                assert!(licence.keys.contains_key(&id), "{body}");
+                let license = read(&body).expect(&body);
+                assert_eq!(license.keys.len(), 1, "{body}");
+                assert!(license.keys.contains_key(&id), "{body}");
             }
         }
     }
@@ -336,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn a_licence_is_good_until_the_first_of_the_keys_that_are_of_use_ends() {
+    fn a_license_is_good_until_the_first_of_the_keys_that_are_of_use_ends() {
         const AG: u128 = 0x00112233445566778899aabbccddee02;
         let jwk = |id: &str, exp: &str| {
             format!(
@@ -346,9 +346,9 @@ mod tests {
         let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
         let end = |ag: &str, aw: &str, key_ids: &[u128]| {
             let body = format!(r#"{{"keys":[{},{}]}}"#, jwk("Ag", ag), jwk("Aw", aw));
-            let licence = read_licence(&HttpReply::new(200, body.as_bytes())).expect(&body);
+            let license = read_license(&HttpReply::new(200, body.as_bytes())).expect(&body);
             let key_ids: Vec<_> = key_ids.iter().map(|id| KeyId(id.to_be_bytes())).collect();
-            licence.end(&key_ids, at(1000))
+            license.end(&key_ids, at(1000))
         };
         let (early, late, past) = (r#","exp":1500"#, r#","exp":3000"#, r#","exp":1000"#);
         assert_eq!(end(early, late, &[AG, AG + 1]), Some(at(1500)));
@@ -364,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_licence_says_what_is_wrong_with_it_and_never_quotes_it() {
+    fn what_is_no_license_says_what_is_wrong_with_it_and_never_quotes_it() {
         let bodies = [
             "SECRET".to_owned(),
             r#"{"keys":"SECRET"}"#.to_owned(),
@@ -381,7 +381,7 @@ mod tests {
             ),
         ];
         for body in bodies {
-            let failure = read_licence(&HttpReply::new(200, body.as_bytes())).expect_err(&body);
+            let failure = read_license(&HttpReply::new(200, body.as_bytes())).expect_err(&body);
             assert_eq!(failure.kind, Kind::Malformed, "{body}");
             assert!(!failure.what.contains("SECRET"), "{}", failure.what);
         }
@@ -392,11 +392,11 @@ mod tests {
         for status in [401, 403, 412] {
             let mut reply = HttpReply::new(status, b"{}");
             reply.place = "https://keys.example:443/l".to_owned();
-            let failure = read_licence(&reply).expect_err("refused");
+            let failure = read_license(&reply).expect_err("refused");
             assert!(!failure.is_without_token);
             assert!(failure.what.contains(&reply.place), "{}", failure.what);
             reply.token_withheld = Some("keys.example".to_owned());
-            let failure = read_licence(&reply).expect_err("refused");
+            let failure = read_license(&reply).expect_err("refused");
             assert!(failure.is_without_token && failure.kind == Kind::Denied);
             assert_eq!(failure.http_status, Some(status));
             for part in [&*reply.place, "keys.example was not", "`token-hosts`"] {
@@ -415,7 +415,7 @@ mod tests {
             (429, Kind::Transient),
             (500, Kind::Transient),
         ] {
-            let failure = read_licence(&HttpReply::new(status, b"{}")).expect_err("refused");
+            let failure = read_license(&HttpReply::new(status, b"{}")).expect_err("refused");
             assert_eq!((failure.kind, failure.http_status), (kind, Some(status)));
         }
     }

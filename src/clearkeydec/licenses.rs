@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Licence requests of the whole process: decryptors that want the same keys with the same
+//! License requests of the whole process: decryptors that want the same keys with the same
 //! headers from the same server share one answer, as long as one of them has it.
 
 use std::collections::HashMap;
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use once_cell::sync::Lazy;
 use zeroize::Zeroizing;
 
-use crate::cenc::{KeyId, Licence, read_licence, request_body};
+use crate::cenc::{KeyId, License, read_license, request_body};
 use crate::failure::{Failure, Kind};
 use crate::flight::Flight;
 use crate::http::{self, Endpoint, Patience, Redirects, Request, TokenHosts, Trust};
@@ -38,7 +38,7 @@ pub struct Order {
 
 /// What came of it, and how.
 pub struct Granted {
-    pub licence: Licence,
+    pub license: License,
     pub life: Life,
     /// How long the request took.
     pub latency: Duration,
@@ -52,7 +52,7 @@ type Orders = HashMap<Order, Weak<Flight<Outcome>>>;
 
 static ORDERS: Lazy<Mutex<Orders>> = Lazy::new(Mutex::default);
 
-/// Keys are used for a second at the least, whatever the licence says: a server whose licences end as they come would else be asked without a pause.
+/// Keys are used for a second at the least, whatever the license says: a server whose licenses end as they come would else be asked without a pause.
 const SHORTEST_LIFE: Duration = Duration::from_secs(1);
 
 /// The flight of that order: one that others began (and then true), or a new one. None of these in `not`.
@@ -79,7 +79,7 @@ pub fn order(
             }
         }
         let (flight, landing) = Flight::start(Err(Failure::transient(
-            "the licence request was given up before it had an answer",
+            "the license request was given up before it had an answer",
         )));
         forget_unused_of(&mut orders);
         orders.insert(order.clone(), Arc::downgrade(&flight));
@@ -98,12 +98,12 @@ pub fn order(
         let result = fetch(order, &deadlines).await;
         let latency = started.elapsed();
         landing.land(match result {
-            Ok((licence, attempts)) => {
+            Ok((license, attempts)) => {
                 let now = Moment::now();
-                let end = licence.end(&key_ids, now.wall);
+                let end = license.end(&key_ids, now.wall);
                 let end = end.map(|end| end.max(now.wall + SHORTEST_LIFE));
                 Ok(Arc::new(Granted {
-                    licence,
+                    license,
                     life: Life::new(None, end, now),
                     latency,
                     attempts,
@@ -147,7 +147,7 @@ impl Deadlines {
 
 /// The license, and how many requests it took: from the first server that has an answer. One that
 /// failed lately comes last.
-async fn fetch(order: Order, deadlines: &Deadlines) -> Result<(Licence, u32), Failure> {
+async fn fetch(order: Order, deadlines: &Deadlines) -> Result<(License, u32), Failure> {
     let names: Vec<_> = order.urls.iter().map(server_name).collect();
     let servers = failover::order(&names, 0, Instant::now());
     let many = u32::try_from(servers.len()).unwrap_or(u32::MAX);
@@ -160,10 +160,10 @@ async fn fetch(order: Order, deadlines: &Deadlines) -> Result<(Licence, u32), Fa
         };
         let request = request(&order, &order.urls[server]);
         let share = patience.share(many, left);
-        match http::exchange(&request, &share, read_licence).await {
-            Ok((licence, made)) => {
+        match http::exchange(&request, &share, read_license).await {
+            Ok((license, made)) => {
                 failover::answered(&names[server]);
-                return Ok((licence, attempts.saturating_add(made)));
+                return Ok((license, attempts.saturating_add(made)));
             }
             Err(failure) => {
                 attempts = attempts.saturating_add(failure.attempts);

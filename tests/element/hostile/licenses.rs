@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Licence servers, which are asked through the same client: the same, in short.
+//! License servers, which are asked through the same client: the same, in short.
 
 use super::*;
 use crate::decrypting::{PLAINTEXT, contents, event_with_headers, picture, started};
 use headend::VIDEO_KEY_ID;
 
 /// With the key of the picture.
-const LICENCE: &str = r#"{"keys":[{"kty":"oct","kid":"ABEiM0RVZneImaq7zN3uAg","k":"ASNFZ4mrze8BI0VniavNAg"}],"type":"temporary"}"#;
+const LICENSE: &str = r#"{"keys":[{"kty":"oct","kid":"ABEiM0RVZneImaq7zN3uAg","k":"ASNFZ4mrze8BI0VniavNAg"}],"type":"temporary"}"#;
 
 /// A decryptor that has been brought a token and a sample.
 fn asked(element: ElementBuilder<'_>) -> Rig {
@@ -21,7 +21,7 @@ fn asked(element: ElementBuilder<'_>) -> Rig {
 
 pub fn failure_of(element: ElementBuilder<'_>) -> Complaint {
     let rig = asked(element);
-    let complaint = verdict(&rig.bus).expect("there is no licence to be had");
+    let complaint = verdict(&rig.bus).expect("there is no license to be had");
     complaint.does_not_say(&["ASNFZ4mrze8BI0Vniav"]);
     assert_eq!(complaint.from, Some(rig.element.clone().upcast()));
     assert_eq!(rig.harness.buffers_received(), 0);
@@ -35,7 +35,7 @@ pub fn played_by(element: ElementBuilder<'_>) -> String {
 }
 
 fn case(name: &str, script: Script) -> Case {
-    Case::new(name, script).on(Service::Licence).asked(2, 1)
+    Case::new(name, script).on(Service::License).asked(2, 1)
 }
 
 fn plays(name: &str, script: Script) -> Case {
@@ -44,21 +44,21 @@ fn plays(name: &str, script: Script) -> Case {
 }
 
 #[test]
-fn a_broken_licence_server_has_no_more_time_and_room_than_an_auth_service() {
+fn a_broken_license_server_has_no_more_time_and_room_than_an_auth_service() {
     let status = |status: u16, reason, says: &str| {
-        case(&format!("{status}"), answers(status, LICENCE))
+        case(&format!("{status}"), answers(status, LICENSE))
             .fails(reason, &[&format!("HTTP {status}"), says])
             .status(status)
     };
     let huge = format!(r#"{{"keys":[],"note":"{}"}}"#, "SECRET".repeat(12_000));
     run(vec![
-        plays("a licence", answers(200, LICENCE)),
-        plays("a licence after 103", {
+        plays("a license", answers(200, LICENSE)),
+        plays("a license after 103", {
             let hints = b"HTTP/1.1 103 SECRET\r\n\r\n";
-            raw([&hints[..], &reply(200, &[], LICENCE)].concat())
+            raw([&hints[..], &reply(200, &[], LICENSE)].concat())
         }),
-        plays("a licence after a fault", answers(503, "SECRET"))
-            .then(answers(200, LICENCE))
+        plays("a license after a fault", answers(503, "SECRET"))
+            .then(answers(200, LICENSE))
             .asked(2, 2),
         case("huge", answers(200, huge))
             .malformed(&["more than 65536 bytes"])
@@ -77,7 +77,7 @@ fn a_broken_licence_server_has_no_more_time_and_room_than_an_auth_service() {
         case("dripping", drips(b"SECRET")).timed_out().status(200),
         case(
             "compressed",
-            raw(reply(200, &["Content-Encoding: gzip"], LICENCE)),
+            raw(reply(200, &["Content-Encoding: gzip"], LICENSE)),
         )
         .malformed(&["compressed reply"])
         .status(200),
@@ -118,7 +118,7 @@ fn a_broken_licence_server_has_no_more_time_and_room_than_an_auth_service() {
             "cut",
             raw([
                 &head("HTTP/1.1 200 OK", &["Content-Length: 60000"]),
-                LICENCE.as_bytes(),
+                LICENSE.as_bytes(),
             ]
             .concat()),
         )
@@ -137,41 +137,41 @@ fn a_broken_licence_server_has_no_more_time_and_room_than_an_auth_service() {
 }
 
 #[test]
-fn what_is_no_licence_is_described_and_none_of_its_keys_is_shown() {
+fn what_is_no_license_is_described_and_none_of_its_keys_is_shown() {
     run([
         ("a page", "<html>SECRET</html>".to_owned()),
         ("nothing", String::new()),
-        ("cut", LICENCE[..LICENCE.len() - 1].to_owned()),
-        ("an array", format!("[{LICENCE}]")),
+        ("cut", LICENSE[..LICENSE.len() - 1].to_owned()),
+        ("an array", format!("[{LICENSE}]")),
         ("no keys", r#"{"note":"SECRET"}"#.to_owned()),
         (
             "two lists",
             r#"{"keys":[],"keys":[],"note":"SECRET"}"#.to_owned(),
         ),
-        ("a key that is too short", LICENCE.replace("iavNAg", "iavN")),
-        ("a key that is too long", LICENCE.replace("vNAg", "vNAgAg")),
-        ("no key", LICENCE.replace("ASNFZ4mrze8BI0VniavNAg", "")),
+        ("a key that is too short", LICENSE.replace("iavNAg", "iavN")),
+        ("a key that is too long", LICENSE.replace("vNAg", "vNAgAg")),
+        ("no key", LICENSE.replace("ASNFZ4mrze8BI0VniavNAg", "")),
         (
             "a key in hexadecimal",
-            LICENCE.replace("ASNFZ4mrze8BI0VniavNAg", "SECRET0123456789abcdef0123456789"),
+            LICENSE.replace("ASNFZ4mrze8BI0VniavNAg", "SECRET0123456789abcdef0123456789"),
         ),
         (
             "a key that is a number",
-            LICENCE.replace(r#""ASNFZ4mrze8BI0VniavNAg""#, "17"),
+            LICENSE.replace(r#""ASNFZ4mrze8BI0VniavNAg""#, "17"),
         ),
-        ("another kind of key", LICENCE.replace("oct", "SECRET")),
+        ("another kind of key", LICENSE.replace("oct", "SECRET")),
         ("deep", format!(r#"{{"keys":{}"#, "[".repeat(60_000))),
     ]
     .map(|(name, body)| {
         case(name, answers(200, body))
-            .malformed(&["licence"])
+            .malformed(&["license"])
             .status(200)
     })
     .into());
 }
 
 #[test]
-fn a_licence_servers_own_words_are_not_shown_where_they_repeat_the_token() {
+fn a_license_servers_own_words_are_not_shown_where_they_repeat_the_token() {
     let problem = |title: &str| {
         let body = format!(r#"{{"title":"{title}","detail":"Ask your operator."}}"#);
         let bytes = reply(403, &["Content-Type: application/problem+json"], body);
