@@ -7,7 +7,7 @@ use std::io::Read;
 
 use zeroize::Zeroizing;
 
-use crate::failure::Failure;
+use crate::error::Failure;
 use crate::secret::Secret;
 
 /// More than the standard library probes with before it reads into what it is given (`default_read_to_end`, 32 bytes).

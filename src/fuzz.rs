@@ -11,15 +11,15 @@ use url::Url;
 use crate::cenc::{
     ContentKey, InitData, KeyId, License, SoundFormat, playready, pssh, read_license,
 };
-use crate::failure::Failure;
+use crate::error::Failure;
 use crate::hls::recording_map::{Place, RecordingMap};
 use crate::hls::{
     Aes128Decryptor, Context, Rewritten, Scheme, Variables, as_clear, decode_data_uri,
     decrypt_aes128, key_ids_of, lists_playlists, moved, pssh_boxes, rewrite, scheme_of, splice,
     systems, with_only,
 };
-use crate::http::Reply;
-use crate::problem::Problem;
+use crate::http::HttpResponse;
+use crate::problem_details::ProblemDetails;
 use crate::sample_aes::{SampleAesError, SegmentDecryptor};
 use crate::secret::Secret;
 use crate::session::{Grant, MAX_TOKEN_LEN};
@@ -30,8 +30,10 @@ const STATUSES: [u16; 10] = [200, 202, 204, 206, 302, 400, 401, 404, 429, 503];
 /// Where this stands in a body, no error text may repeat it.
 const CANARY: &str = "CANARY-7f3a9c";
 
-fn replies(body: &[u8]) -> impl Iterator<Item = Reply> {
-    STATUSES.map(|status| Reply::new(status, body)).into_iter()
+fn replies(body: &[u8]) -> impl Iterator<Item = HttpResponse> {
+    STATUSES
+        .map(|status| HttpResponse::new(status, body))
+        .into_iter()
 }
 
 fn check_failure(failure: &Failure) {
@@ -43,7 +45,7 @@ fn check_failure(failure: &Failure) {
     check_problem(&failure.problem);
 }
 
-fn check_problem(problem: &Problem) {
+fn check_problem(problem: &ProblemDetails) {
     for text in [problem.title(), problem.detail()].into_iter().flatten() {
         assert!(!text.is_empty());
         check_text(&text, 401);
@@ -132,7 +134,7 @@ pub fn discovery(body: &[u8]) {
 }
 
 pub fn problem(body: &[u8]) {
-    let problem = Problem::read(body);
+    let problem = ProblemDetails::read(body);
     check_problem(&problem);
     let discreet = problem.without(&[Secret::from(CANARY), Secret::from("")]);
     for text in [discreet.title(), discreet.detail()].into_iter().flatten() {

@@ -5,16 +5,17 @@
 //! The rooms and what each may know are described in `docs/architecture.md`.
 
 mod auth_service;
+mod backoff;
 mod cenc;
-mod chance;
 mod clearkeydec;
 mod config;
 mod descriptors;
-mod failure;
+mod error;
 mod files;
 mod flight;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
+mod hierarchy;
 mod hls;
 mod hlsdrmdemux;
 mod hold;
@@ -22,13 +23,12 @@ mod http;
 mod json;
 mod messages;
 mod packing;
-mod problem;
+mod problem_details;
 mod runtime;
 mod sample_aes;
 mod secret;
 mod session;
 mod sessiontoken;
-mod surroundings;
 mod wait;
 
 use gst::glib;

@@ -7,8 +7,8 @@ use std::time::Duration;
 use gst::glib;
 use gst::prelude::*;
 
-use crate::failure::{Failure, Kind};
-use crate::surroundings::{ancestors, swallows_errors};
+use crate::error::{Failure, Kind};
+use crate::hierarchy::{ancestors, swallows_errors};
 
 /// Name of the structure in `gst_message_parse_error_details` and `…_warning_details`.
 const DETAILS: &str = "session-token-error";
@@ -94,7 +94,7 @@ pub fn post_stream_error(element: &gst::Element, code: gst::StreamError, what: &
 }
 
 /// Posts an element message: something the application may want to know.
-pub fn tell(element: &gst::Element, structure: gst::Structure) {
+pub fn post_element_message(element: &gst::Element, structure: gst::Structure) {
     let message = gst::message::Element::builder(structure).src(element);
     // Fails only where nobody listens.
     let _ = element.post_message(message.build());

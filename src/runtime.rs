@@ -11,7 +11,7 @@ use std::thread;
 use once_cell::sync::OnceCell;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::failure::Failure;
+use crate::error::Failure;
 
 /// Requests are few and small, so one thread carries them all; name look-ups, which block, run on
 /// short-lived helpers that tokio adds and ends by itself.

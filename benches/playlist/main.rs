@@ -36,8 +36,8 @@ mod cenc {
     pub use key::{ContentKey, KeyId};
 }
 #[allow(dead_code, unused_imports)]
-#[path = "../../src/failure.rs"]
-mod failure;
+#[path = "../../src/error.rs"]
+mod error;
 #[allow(dead_code, unused_imports)]
 #[path = "../../src/hls/mod.rs"]
 mod hls;
@@ -48,8 +48,8 @@ mod json;
 #[path = "../../src/hlsdrmdemux/paths.rs"]
 mod paths;
 #[allow(dead_code, unused_imports)]
-#[path = "../../src/problem.rs"]
-mod problem;
+#[path = "../../src/problem_details.rs"]
+mod problem_details;
 #[allow(dead_code, unused_imports)]
 #[path = "../../src/secret.rs"]
 mod secret;

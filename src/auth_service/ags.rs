@@ -5,8 +5,8 @@
 
 use serde::Deserialize;
 
-use crate::failure::Failure;
-use crate::http::{Reply, headers};
+use crate::error::Failure;
+use crate::http::{HttpResponse, headers};
 use crate::json::{self, Scalar};
 use crate::secret::Secret;
 use crate::session::Grant;
@@ -185,7 +185,7 @@ fn some(mut names: Vec<String>) -> String {
 }
 
 fn shown(name: impl AsRef<str>) -> String {
-    format!("`{}`", crate::problem::cleaned(name.as_ref(), 64))
+    format!("`{}`", crate::problem_details::cleaned(name.as_ref(), 64))
 }
 
 /// Reads the reply to the request for a token.
@@ -194,7 +194,7 @@ fn shown(name: impl AsRef<str>) -> String {
 ///
 /// `Denied` for HTTP 400, 401, 403 and `success: false`; `Transient` for 408, 429 and 5xx; `Malformed` for every
 /// other status and for a body that is not what it should be.
-pub fn read_reply(reply: &Reply) -> Result<Grant, Failure> {
+pub fn read_reply(reply: &HttpResponse) -> Result<Grant, Failure> {
     #[derive(Deserialize)]
     struct Fields {
         #[serde(default, rename = "sessionToken")]
@@ -233,7 +233,7 @@ pub fn read_reply(reply: &Reply) -> Result<Grant, Failure> {
 mod tests {
     use super::*;
     use crate::auth_service::discovery;
-    use crate::failure::Kind;
+    use crate::error::Kind;
 
     fn parameters(names: &[&str]) -> Vec<(String, Secret)> {
         names
@@ -247,7 +247,7 @@ mod tests {
     }
 
     fn offers(text: &str) -> Vec<Offer> {
-        discovery::read_reply(&Reply::new(200, text.as_bytes())).expect("offers")
+        discovery::read_reply(&HttpResponse::new(200, text.as_bytes())).expect("offers")
     }
 
     const ONE: &str = r#"{"availableServices":[{"authServiceName":"sso","endpoints":[
@@ -351,7 +351,7 @@ mod tests {
 
     #[test]
     fn a_token_is_a_string_in_its_own_field() {
-        let grant = read_reply(&Reply::new(
+        let grant = read_reply(&HttpResponse::new(
             200,
             br#"{"a":1,"sessionToken":"abc3fj6sdehd529ng33dg"}"#,
         ));
@@ -404,7 +404,7 @@ mod tests {
                 "`success`",
             ),
         ] {
-            let failure = read_reply(&Reply::new(200, body.as_bytes())).expect_err(body);
+            let failure = read_reply(&HttpResponse::new(200, body.as_bytes())).expect_err(body);
             assert_eq!(failure.kind, kind, "{body}");
             assert!(failure.what.contains(says), "{body}: {}", failure.what);
             assert!(!failure.what.contains("SECRET"), "{}", failure.what);
@@ -414,7 +414,7 @@ mod tests {
     #[test]
     fn the_documents_statuses_are_refusals() {
         for status in [400, 401, 403] {
-            let failure = read_reply(&Reply::new(status, b"")).expect_err("refused");
+            let failure = read_reply(&HttpResponse::new(status, b"")).expect_err("refused");
             assert_eq!(failure.kind, Kind::Denied);
             assert!(
                 failure.what.contains("`parameters-file`"),

@@ -8,7 +8,7 @@
 
 use serde::Deserialize;
 
-use crate::failure::Failure;
+use crate::error::Failure;
 use crate::json::{self, Object, Scalar};
 use crate::secret::Secret;
 
@@ -167,7 +167,7 @@ fn said_by(method: &Scalar) -> Said {
 mod tests {
     use super::*;
     use crate::auth_service::thunder::DEFAULT_METHOD;
-    use crate::failure::Kind;
+    use crate::error::Kind;
 
     const CHANGED: &str = r#"{"jsonrpc":"2.0","method":"client.events.1.sessionTokenChanged"}"#;
 

@@ -8,8 +8,8 @@
 use std::collections::BTreeSet;
 
 use crate::cenc::KeyId;
-use crate::failure::Failure;
-use crate::http::Reply;
+use crate::error::Failure;
+use crate::http::HttpResponse;
 use crate::session::{Grant, checked, claims};
 
 use super::{A_TOKEN, status};
@@ -60,7 +60,7 @@ pub fn read_list(text: &str) -> BTreeSet<KeyId> {
 /// # Errors
 ///
 /// `Denied` for HTTP 401 and 403; `Transient` for HTTP 408, 429 and 5xx, and for a token that is not valid yet; `Malformed` for every other status and for what is no token.
-pub fn read_reply(reply: &Reply) -> Result<Grant, Failure> {
+pub fn read_reply(reply: &HttpResponse) -> Result<Grant, Failure> {
     if !(200..300).contains(&reply.status) {
         return Err(status::failure(
             reply,
@@ -97,14 +97,14 @@ pub fn read_reply(reply: &Reply) -> Result<Grant, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::failure::Kind;
+    use crate::error::Kind;
     use crate::secret::Secret;
 
     /// The token of the guidelines' example.
     const TOKEN: &str = "eyJhbGciOiJIUzI1NiIsImV4cCI6IjE1MTYyMzkwMjIifQ.eyJhdXRob3JpemVkX2tpZHMiOlsiMTYxMWYwYzgtNDg3Yy00NGQ0LTliMTktODJlNWE2ZDU1MDg0IiwiZGIyZGFlOTctNmI0MS00ZTk5LTgyMTAtNDkzNTAzZDU2ODFiIl19.tBvW6XVPHBRp1JEwItsVnbHwIqoqnQAVQfTV9PGMkIU";
 
     fn reply(status: u16, media_type: &str, body: &str) -> Result<Grant, Failure> {
-        let mut reply = Reply::new(status, body.as_bytes());
+        let mut reply = HttpResponse::new(status, body.as_bytes());
         reply.media_type = Some(media_type.to_owned());
         read_reply(&reply)
     }

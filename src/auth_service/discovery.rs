@@ -4,8 +4,8 @@
 
 use serde::Deserialize;
 
-use crate::failure::Failure;
-use crate::http::Reply;
+use crate::error::Failure;
+use crate::http::HttpResponse;
 use crate::json::{self, Object};
 
 use super::{status, unreadable};
@@ -80,7 +80,7 @@ struct Parameter {
 /// # Errors
 ///
 /// By the HTTP status, and `Malformed` for a body that is not what it should be or offers nothing.
-pub fn read_reply(reply: &Reply) -> Result<Vec<Offer>, Failure> {
+pub fn read_reply(reply: &HttpResponse) -> Result<Vec<Offer>, Failure> {
     match reply.status {
         200 => {}
         404 => {
@@ -144,10 +144,10 @@ impl From<ServiceEndpoint> for Endpoint {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::failure::Kind;
+    use crate::error::Kind;
 
     fn offers(text: &str) -> Vec<Offer> {
-        read_reply(&Reply::new(200, text.as_bytes())).expect(text)
+        read_reply(&HttpResponse::new(200, text.as_bytes())).expect(text)
     }
 
     #[test]
@@ -222,7 +222,7 @@ mod tests {
                 Kind::Malformed,
             ),
         ] {
-            let failure = read_reply(&Reply::new(status, body.as_bytes())).expect_err(body);
+            let failure = read_reply(&HttpResponse::new(status, body.as_bytes())).expect_err(body);
             assert_eq!(failure.kind, kind, "{body}");
             assert!(!failure.what.contains("SECRET"), "{}", failure.what);
         }

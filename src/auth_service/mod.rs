@@ -13,8 +13,8 @@ pub mod thunder;
 
 use zeroize::Zeroizing;
 
-use crate::failure::Failure;
-use crate::http::Reply;
+use crate::error::Failure;
+use crate::http::HttpResponse;
 use crate::json::Scalar;
 use crate::secret::Secret;
 use crate::session::{Grant, checked};
@@ -93,7 +93,11 @@ impl Service {
     /// # Errors
     ///
     /// As [`discovery::read_reply`] and [`Ags::choose`].
-    pub fn read_discovery(&self, reply: &Reply, asked: &str) -> Result<Option<String>, Failure> {
+    pub fn read_discovery(
+        &self,
+        reply: &HttpResponse,
+        asked: &str,
+    ) -> Result<Option<String>, Failure> {
         match self {
             Service::Ags(ags) => ags.choose(&discovery::read_reply(reply)?, asked).map(Some),
             Service::Rdk | Service::Thunder(_) | Service::DashIf(_) => Ok(None),
@@ -119,7 +123,7 @@ impl Service {
     ///
     /// `Denied` where the service said no, `Transient` where it may say yes later, `Malformed` for everything else
     /// that holds no token. No error holds text from the reply, but for what [`crate::problem`] has cleaned.
-    pub fn read_token(&self, call: &Call, reply: &Reply) -> Result<Grant, Failure> {
+    pub fn read_token(&self, call: &Call, reply: &HttpResponse) -> Result<Grant, Failure> {
         match self {
             Service::Rdk => rdk::read_reply(reply),
             Service::Thunder(_) => thunder::read_reply(reply, call.id),

@@ -4,7 +4,7 @@
 
 use serde::Deserialize;
 
-use crate::failure::Failure;
+use crate::error::Failure;
 use crate::json::{self, Object, Pairs};
 use crate::secret::Secret;
 
@@ -79,7 +79,7 @@ pub fn checked(
     {
         format!(
             "has the parameter `{}` twice",
-            crate::problem::cleaned(twice, 64)
+            crate::problem_details::cleaned(twice, 64)
         )
     } else {
         return Ok(parameters);

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::failure::Failure;
-use crate::http::Reply;
+use crate::error::Failure;
+use crate::http::HttpResponse;
 use crate::json::{self, Scalar};
-use crate::problem::Problem;
+use crate::problem_details::ProblemDetails;
 use crate::session::Grant;
 
 use super::{A_TOKEN, status, success, token, unreadable};
@@ -31,7 +31,7 @@ const ACCEPTED: [u16; 2] = [200, 206];
 ///
 /// `Denied` for HTTP 401 and 403, a `status` other than 0 and `success: false`; `Transient` for
 /// HTTP 408, 429 and 5xx; `Malformed` for every other status and for a body that is not what it should be.
-pub fn read_reply(reply: &Reply) -> Result<Grant, Failure> {
+pub fn read_reply(reply: &HttpResponse) -> Result<Grant, Failure> {
     if !ACCEPTED.contains(&reply.status) {
         return Err(status::failure(
             reply,
@@ -95,7 +95,9 @@ impl Fields {
     /// With the service's own `message`, unless that repeats the token.
     fn refusal(&self, why: &str) -> Failure {
         let message = self.message.as_ref().and_then(Scalar::text);
-        let problem = message.map_or_else(Problem::default, |text| Problem::titled(text.expose()));
+        let problem = message.map_or_else(ProblemDetails::default, |text| {
+            ProblemDetails::titled(text.expose())
+        });
         let token = self.token.as_ref().and_then(Scalar::text).cloned();
         Failure::denied(format!(
             "the auth service refused a session token ({why}): check that this device is provisioned"
@@ -115,15 +117,15 @@ fn lifetime(expires: &Scalar) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::failure::Kind;
+    use crate::error::Kind;
 
     fn granted(body: &str) -> Grant {
-        read_reply(&Reply::new(200, body.as_bytes()))
+        read_reply(&HttpResponse::new(200, body.as_bytes()))
             .unwrap_or_else(|failure| panic!("{body}: {failure:?}"))
     }
 
     fn refused(http_status: u16, body: &str) -> Failure {
-        read_reply(&Reply::new(http_status, body.as_bytes())).expect_err(body)
+        read_reply(&HttpResponse::new(http_status, body.as_bytes())).expect_err(body)
     }
 
     #[test]
@@ -136,7 +138,7 @@ mod tests {
         ] {
             assert_eq!(granted(body).token.expose(), "SESSIONTOKEN", "{body}");
         }
-        assert!(read_reply(&Reply::new(206, br#"{"token":"t","status":0}"#)).is_ok());
+        assert!(read_reply(&HttpResponse::new(206, br#"{"token":"t","status":0}"#)).is_ok());
     }
 
     #[test]

@@ -2,12 +2,12 @@
 
 //! What an HTTP status other than the service's own means.
 
-use crate::failure::Failure;
-use crate::http::Reply;
+use crate::error::Failure;
+use crate::http::HttpResponse;
 
 /// The failure behind a status with which no service grants anything. `wanted` is what it was asked for, `credentials` what
 /// to check after a refusal.
-pub fn failure(reply: &Reply, wanted: &str, credentials: &str) -> Failure {
+pub fn failure(reply: &HttpResponse, wanted: &str, credentials: &str) -> Failure {
     let status = reply.status;
     match status {
         401 | 403 => Failure::denied(format!(
@@ -15,14 +15,14 @@ pub fn failure(reply: &Reply, wanted: &str, credentials: &str) -> Failure {
         )),
         408 | 429 | 500..=599 => Failure::transient(format!(
             "the auth service does not give {wanted} at the moment (HTTP {status}){}",
-            reply.wish()
+            reply.retry_after_suffix()
         )),
         404 => Failure::malformed(
             "the auth service does not know that path (HTTP 404): check `location`",
         ),
         300..=303 | 307 | 308 => Failure::malformed(format!(
             "the auth service answered with a redirect (HTTP {status}){}, which is not followed: set `location` so that it is asked there",
-            reply.whereto()
+            reply.redirect_suffix()
         )),
         _ => Failure::malformed(format!(
             "the auth service answered HTTP {status} where 200 was expected: check `location`"
@@ -33,7 +33,7 @@ pub fn failure(reply: &Reply, wanted: &str, credentials: &str) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::failure::Kind;
+    use crate::error::Kind;
 
     #[test]
     fn http_statuses_map_to_what_the_user_can_do_about_them() {
@@ -49,7 +49,7 @@ mod tests {
             (429, Kind::Transient),
             (503, Kind::Transient),
         ] {
-            let failure = failure(&Reply::new(status, b""), "a session token", "x");
+            let failure = failure(&HttpResponse::new(status, b""), "a session token", "x");
             assert_eq!(failure.kind, kind, "{status}");
             assert!(
                 failure.what.contains(&format!("HTTP {status}")),
@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn a_redirect_says_where_to() {
-        let mut reply = Reply::new(301, b"");
+        let mut reply = HttpResponse::new(301, b"");
         reply.redirect = Some("https://auth.example:443".to_owned());
         let failure = failure(&reply, "a session token", "x");
         assert!(

@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde::Deserialize;
 
-use crate::failure::Failure;
-use crate::http::{Reply, headers};
+use crate::error::Failure;
+use crate::http::{HttpResponse, headers};
 use crate::json::{self, Object, Scalar};
-use crate::problem::Problem;
+use crate::problem_details::ProblemDetails;
 use crate::secret::Secret;
 use crate::session::{Grant, checked};
 
@@ -139,7 +139,7 @@ pub(super) struct RpcError {
 /// # Errors
 ///
 /// As [`rdk::read_reply`], and by the code of a JSON-RPC error. A reply with another id is `Malformed`.
-pub fn read_reply(reply: &Reply, id: u32) -> Result<Grant, Failure> {
+pub fn read_reply(reply: &HttpResponse, id: u32) -> Result<Grant, Failure> {
     if !matches!(reply.status, 200 | ACCEPTED_WITH_ERROR) {
         return Err(status::failure(
             reply,
@@ -205,7 +205,9 @@ impl RpcError {
             )),
         };
         let message = self.message.as_ref().and_then(Scalar::text);
-        let problem = message.map_or_else(Problem::default, |text| Problem::titled(text.expose()));
+        let problem = message.map_or_else(ProblemDetails::default, |text| {
+            ProblemDetails::titled(text.expose())
+        });
         failure.with_service_status(code).with_problem(problem)
     }
 }
@@ -213,12 +215,12 @@ impl RpcError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::failure::Kind;
+    use crate::error::Kind;
 
     const GRANT: &str = r#"{"status":"0","token":"t","expires":3600,"clientId":"c","messageId":"m","success":true}"#;
 
     fn read(status: u16, body: &str) -> Result<Grant, Failure> {
-        read_reply(&Reply::new(status, body.as_bytes()), 3)
+        read_reply(&HttpResponse::new(status, body.as_bytes()), 3)
     }
 
     fn refused(body: &str) -> Failure {

@@ -13,8 +13,8 @@ use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use super::{ContentKey, KeyId};
-use crate::failure::Failure;
-use crate::http::{REFUSALS, Reply as HttpReply};
+use crate::error::Failure;
+use crate::http::{HttpResponse as HttpReply, REFUSALS};
 use crate::json::{self, Element, Scalar};
 use crate::secret::Secret;
 
@@ -72,12 +72,12 @@ pub fn read_license(reply: &HttpReply) -> Result<License, Failure> {
         408 | 429 | 500..=599 => Err(Failure::transient(format!(
             "the license server{} has no license at the moment (HTTP {http_status}){}",
             named(" ", &reply.place),
-            reply.wish()
+            reply.retry_after_suffix()
         ))),
         300..=303 | 307 | 308 => Err(Failure::malformed(format!(
             "the license server{} answered with a redirect (HTTP {http_status}){}, which is not followed: set `license-url` to where it points",
             named(" ", &reply.place),
-            reply.whereto()
+            reply.redirect_suffix()
         ))),
         _ => Err(Failure::malformed(format!(
             "the license server{} answered HTTP {http_status} where 200 was expected: check `license-url`",
@@ -111,7 +111,7 @@ fn refusal(reply: &HttpReply) -> Failure {
 }
 
 #[derive(Deserialize)]
-struct Reply {
+struct HttpResponse {
     keys: Vec<Element<Jwk>>,
 }
 
@@ -176,7 +176,7 @@ fn decoded(text: &Secret) -> Option<Zeroizing<Vec<u8>>> {
 
 /// `of` names the server, to follow "the license".
 fn read_body(body: &[u8], of: &str) -> Result<License, Failure> {
-    let reply: Reply = json::read_object(body).map_err(|complaint| {
+    let reply: HttpResponse = json::read_object(body).map_err(|complaint| {
         Failure::malformed(format!(
             "the license{of} is {complaint} where W3C EME prescribes ClearKey's: check that `license-url` names a ClearKey server"
         ))
@@ -220,7 +220,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::failure::Kind;
+    use crate::error::Kind;
 
     const KEY_ID: &str = "ABEiM0RVZneImaq7zN3uAg";
 

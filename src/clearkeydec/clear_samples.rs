@@ -15,9 +15,9 @@ use gst::prelude::*;
 use gst::subclass::prelude::*;
 
 use crate::cenc::{ClearRuns, SoundFormat};
-use crate::failure::Failure;
+use crate::error::Failure;
+use crate::hierarchy::ancestors;
 use crate::messages;
-use crate::surroundings::ancestors;
 use crate::wait::lock;
 
 use super::imp::{CAT, ClearKeyDec};

@@ -40,8 +40,8 @@ use once_cell::sync::Lazy;
 
 use super::clear_samples::Samples;
 use super::key_request::KeyRequest;
-use super::keys::{Keys, Means, Missing};
 use super::license_servers::is_relative;
+use super::license_session::{LicenseSession, Missing, PollContext};
 use super::protection_meta::{self, ClearBy, Protection};
 use super::settings::{Policy, Settings};
 use crate::cenc::{
@@ -49,11 +49,11 @@ use crate::cenc::{
     SoundFormat, is_clearkey, private_keys,
 };
 use crate::config::Configurable;
-use crate::failure::Failure;
+use crate::error::Failure;
+use crate::hierarchy::manifest_url;
 use crate::hold::{Hold, Holding, Item, Prepared, build_pads};
 use crate::messages;
 use crate::session::Moment;
-use crate::surroundings::manifest_url;
 use crate::wait::lock;
 
 pub(super) static CAT: Lazy<gst::DebugCategory> = Lazy::new(|| {
@@ -76,7 +76,7 @@ pub struct ClearKeyDec {
     hold: Hold,
     settings: Configurable<Settings>,
     policy: Mutex<Option<Arc<Policy>>>,
-    pub(super) keys: Mutex<Keys>,
+    pub(super) keys: Mutex<LicenseSession>,
     pub(super) samples: Mutex<Samples>,
 }
 
@@ -120,13 +120,13 @@ impl ClearKeyDec {
         let is_relative = init_data.license_urls.iter().any(|url| is_relative(url));
         let manifest_url = is_relative.then(|| manifest_url(self.obj().upcast_ref()));
         let mut keys = lock(&self.keys);
-        keys.hear(request, origin);
+        keys.set_key_request(request, origin);
         keys.servers_mut().add(
             &mut init_data,
             system.eq_ignore_ascii_case(CLEARKEY_SYSTEM),
             manifest_url.flatten(),
         );
-        keys.learn(init_data, origin);
+        keys.add_init_data(init_data, origin);
     }
 
     /// The caps behind the decryptor, or what is wrong with the ones before it.
@@ -260,22 +260,27 @@ impl ClearKeyDec {
         }
         let now = *now.get_or_insert_with(Moment::now);
         let result = self.obtain(&mut keys, *key_id, now);
-        let news = keys.take_news();
+        let news = keys.take_notices();
         drop(keys);
-        news.iter().for_each(|news| self.tell(news));
+        news.iter().for_each(|news| self.post_notice(news));
         result
     }
 
-    fn obtain(&self, keys: &mut Keys, key_id: KeyId, now: Moment) -> Result<(), Obstacle> {
+    fn obtain(
+        &self,
+        keys: &mut LicenseSession,
+        key_id: KeyId,
+        now: Moment,
+    ) -> Result<(), Obstacle> {
         let Some(policy) = lock(&self.policy).clone() else {
             return Err(Obstacle::broken("the element is not ready"));
         };
-        let means = Means {
+        let context = PollContext {
             policy: &policy,
             waiter: &self.hold.waker(),
             now,
         };
-        keys.obtain(key_id, &means).map_err(|missing| match missing {
+        keys.obtain(key_id, &context).map_err(|missing| match missing {
             Missing::Wait(until) => Obstacle::Wait(until),
             Missing::Failed(failure) => Obstacle::Failed(failure),
             Missing::NotInLicense { key_id, ignored } => {
@@ -507,7 +512,7 @@ impl ElementImpl for ClearKeyDec {
     }
 
     fn set_context(&self, context: &gst::Context) {
-        self.settings.offer(context);
+        self.settings.set_context(context);
         self.parent_set_context(context);
     }
 
@@ -517,7 +522,7 @@ impl ElementImpl for ClearKeyDec {
     ) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
         match transition {
             gst::StateChange::NullToReady => {
-                self.settings.ask(self.obj().upcast_ref());
+                self.settings.request_context(self.obj().upcast_ref());
                 self.prepare_policy()?;
             }
             gst::StateChange::ReadyToPaused => {
@@ -537,7 +542,7 @@ impl ElementImpl for ClearKeyDec {
             || (transition == gst::StateChange::ReadyToPaused && success.is_err())
         {
             self.hold.end(&self.srcpad);
-            *lock(&self.keys) = Keys::default();
+            *lock(&self.keys) = LicenseSession::default();
             lock(&self.samples).end_tune();
         }
         if transition == gst::StateChange::ReadyToNull {

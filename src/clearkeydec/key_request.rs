@@ -68,7 +68,7 @@ impl KeyRequest {
     }
 
     /// Takes the newest token: the one of the last event may have been replaced since, ahead of its end.
-    pub fn catch_up(&mut self) {
+    pub fn use_newest_token(&mut self) {
         let newest = |store: &TokenStore| store.newest_of(self.generation);
         if let Some((token, generation)) = self.store.as_ref().and_then(newest)
             && generation > self.generation

@@ -5,7 +5,7 @@
 use url::{ParseError, Url};
 
 use crate::cenc::{InitData, NoLicenseUrl};
-use crate::failure::Failure;
+use crate::error::Failure;
 use crate::http::Endpoint;
 
 use super::settings::Policy;
@@ -116,8 +116,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::failure::Kind;
-    use crate::http::TrustSettings;
+    use crate::error::Kind;
+    use crate::http::TlsSettings;
 
     fn policy(license_url: Option<&str>) -> Policy {
         let endpoint = |url| Endpoint::parse(url, "license-url", false).expect("a URL");
@@ -126,7 +126,7 @@ mod tests {
             token_hosts: None,
             timeout: Duration::from_secs(1),
             retries: 0,
-            trust: TrustSettings::default().load().expect("the defaults"),
+            tls: TlsSettings::default().load().expect("the defaults"),
             max_held_bytes: 0,
             allow_cleartext: false,
             warnings: Vec::new(),

@@ -11,9 +11,9 @@ use once_cell::sync::Lazy;
 use zeroize::Zeroizing;
 
 use crate::cenc::{KeyId, License, read_license, request_body};
-use crate::failure::{Failure, Kind};
+use crate::error::{Failure, Kind};
 use crate::flight::Flight;
-use crate::http::{self, Endpoint, Patience, Redirects, Request, TokenHosts, Trust};
+use crate::http::{self, Deadline, Endpoint, Redirects, Request, TlsConfig, TokenHosts};
 use crate::runtime;
 use crate::secret::Secret;
 use crate::session::{Life, Moment, order as failover};
@@ -21,7 +21,7 @@ use crate::wait::lock;
 
 /// What is asked for.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Order {
+pub struct LicenseRequest {
     /// Servers that can give it, in this order; one at the least.
     pub urls: Vec<Endpoint>,
     /// Ascending, each once.
@@ -33,7 +33,7 @@ pub struct Order {
     pub allow_cleartext: bool,
     /// The session token that stands in them.
     pub token: Option<Secret>,
-    pub trust: Trust,
+    pub tls: TlsConfig,
 }
 
 /// What came of it, and how.
@@ -46,24 +46,24 @@ pub struct Granted {
     pub attempts: u32,
 }
 
-pub type Outcome = Result<Arc<Granted>, Failure>;
+pub type LicenseResult = Result<Arc<Granted>, Failure>;
 
-type Orders = HashMap<Order, Weak<Flight<Outcome>>>;
+type Requests = HashMap<LicenseRequest, Weak<Flight<LicenseResult>>>;
 
-static ORDERS: Lazy<Mutex<Orders>> = Lazy::new(Mutex::default);
+static REQUESTS: Lazy<Mutex<Requests>> = Lazy::new(Mutex::default);
 
-/// Keys are used for a second at the least, whatever the license says: a server whose licenses end as they come would else be asked without a pause.
+/// LicenseSession are used for a second at the least, whatever the license says: a server whose licenses end as they come would else be asked without a pause.
 const SHORTEST_LIFE: Duration = Duration::from_secs(1);
 
 /// The flight of that order: one that others began (and then true), or a new one. None of these in `not`.
-pub fn order(
-    order: Order,
-    not: &[Arc<Flight<Outcome>>],
+pub fn request_license(
+    order: LicenseRequest,
+    not: &[Arc<Flight<LicenseResult>>],
     deadlines: Deadlines,
     now: Moment,
-) -> (Arc<Flight<Outcome>>, bool) {
+) -> (Arc<Flight<LicenseResult>>, bool) {
     let (flight, landing) = {
-        let mut orders = lock(&ORDERS);
+        let mut orders = lock(&REQUESTS);
         if let Some(flight) = orders.get(&order).and_then(Weak::upgrade)
             && !not.iter().any(|one| Arc::ptr_eq(one, &flight))
         {
@@ -120,46 +120,46 @@ pub fn order(
 
 /// Forgets the orders whose answer nobody has any more: their headers hold tokens.
 pub fn forget_unused() {
-    forget_unused_of(&mut lock(&ORDERS));
+    forget_unused_of(&mut lock(&REQUESTS));
 }
 
-fn forget_unused_of(orders: &mut Orders) {
+fn forget_unused_of(orders: &mut Requests) {
     orders.retain(|_, flight| flight.strong_count() > 0);
 }
 
 /// How long a license is waited for.
 pub struct Deadlines {
     /// Where there is no other server to ask.
-    last: Patience,
+    last: Deadline,
     /// Where there is one: it is a better second attempt than the same server.
-    others: Patience,
+    others: Deadline,
 }
 
 impl Deadlines {
     /// From now on, for `timeout` all in all.
     pub fn new(timeout: Duration, retries: u32) -> Self {
         Self {
-            last: Patience::new(timeout, retries),
-            others: Patience::new(timeout, 0),
+            last: Deadline::new(timeout, retries),
+            others: Deadline::new(timeout, 0),
         }
     }
 }
 
 /// The license, and how many requests it took: from the first server that has an answer. One that
 /// failed lately comes last.
-async fn fetch(order: Order, deadlines: &Deadlines) -> Result<(License, u32), Failure> {
+async fn fetch(order: LicenseRequest, deadlines: &Deadlines) -> Result<(License, u32), Failure> {
     let names: Vec<_> = order.urls.iter().map(server_name).collect();
     let servers = failover::order(&names, 0, Instant::now());
     let many = u32::try_from(servers.len()).unwrap_or(u32::MAX);
     let mut attempts = 0_u32;
     let mut failures: Vec<Failure> = Vec::new();
     for (left, server) in (1..=many).rev().zip(servers) {
-        let patience = match left {
+        let deadline = match left {
             1 => &deadlines.last,
             _ => &deadlines.others,
         };
         let request = request(&order, &order.urls[server]);
-        let share = patience.share(many, left);
+        let share = deadline.share(many, left);
         match http::exchange(&request, &share, read_license).await {
             Ok((license, made)) => {
                 failover::answered(&names[server]);
@@ -201,7 +201,7 @@ fn is_worth_another_server(failure: &Failure) -> bool {
     }
 }
 
-fn request(order: &Order, url: &Endpoint) -> Request {
+fn request(order: &LicenseRequest, url: &Endpoint) -> Request {
     // The scheme before a token (`Bearer`) is none.
     let secrets = order.headers.iter().map(|(_, value)| {
         let value = value.expose();
@@ -220,7 +220,7 @@ fn request(order: &Order, url: &Endpoint) -> Request {
         redirects: Redirects::Followed {
             allow_cleartext: order.allow_cleartext,
         },
-        ..Request::new(url.clone(), order.trust.clone())
+        ..Request::new(url.clone(), order.tls.clone())
     }
 }
 

@@ -5,17 +5,17 @@
 use gst::glib;
 use gst::prelude::*;
 
+mod bus_messages;
 mod clear_samples;
 mod imp;
 mod key_request;
-mod keys;
+mod license_acquisition;
 mod license_servers;
+mod license_session;
 mod licenses;
-mod pending;
 mod presentation;
 mod protection_meta;
 mod settings;
-mod telling;
 mod token_store;
 
 glib::wrapper! {

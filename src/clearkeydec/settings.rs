@@ -8,8 +8,8 @@ use gst::glib;
 use gst::prelude::*;
 
 use crate::config::{Common, Configured, text};
-use crate::failure::Failure;
-use crate::http::{Endpoint, TokenHosts, Trust};
+use crate::error::Failure;
+use crate::http::{Endpoint, TlsConfig, TokenHosts};
 use crate::secret::Secret;
 
 /// The properties as they were set.
@@ -43,7 +43,7 @@ impl Settings {
             "license-url" => self
                 .license_url
                 .as_ref()
-                .map(|url| Endpoint::shown(url.expose()))
+                .map(|url| Endpoint::redacted(url.expose()))
                 .to_value(),
             "token-hosts" => self.token_hosts.to_value(),
             name => self.common.get(name),
@@ -67,10 +67,10 @@ impl Settings {
             token_hosts: token_hosts.map(TokenHosts::parse).transpose()?,
             timeout: self.common.timeout(),
             retries: self.common.retries,
-            trust: self.common.trust.load()?,
+            tls: self.common.tls.load()?,
             max_held_bytes: self.common.max_held_bytes,
             allow_cleartext: self.common.allow_cleartext,
-            warnings: self.common.trust.warnings(),
+            warnings: self.common.tls.warnings(),
         })
     }
 }
@@ -92,7 +92,7 @@ pub struct Policy {
     pub token_hosts: Option<TokenHosts>,
     pub timeout: Duration,
     pub retries: u32,
-    pub trust: Trust,
+    pub tls: TlsConfig,
     pub max_held_bytes: u64,
     pub allow_cleartext: bool,
     /// What the user should know and what stops nothing.

@@ -8,7 +8,7 @@ use gst::glib;
 use gst::prelude::*;
 
 use crate::hold::DEFAULT_MAX_HELD_BYTES;
-use crate::http::TrustSettings;
+use crate::http::TlsSettings;
 
 /// As long as AAMP waits for its token, in milliseconds.
 const DEFAULT_TIMEOUT: u32 = 5000;
@@ -26,7 +26,7 @@ pub struct Common {
     pub max_held_bytes: u64,
     pub allow_cleartext: bool,
     pub retries: u32,
-    pub trust: TrustSettings,
+    pub tls: TlsSettings,
 }
 
 impl Default for Common {
@@ -36,7 +36,7 @@ impl Default for Common {
             max_held_bytes: DEFAULT_MAX_HELD_BYTES,
             allow_cleartext: false,
             retries: DEFAULT_RETRIES,
-            trust: TrustSettings::default(),
+            tls: TlsSettings::default(),
         }
     }
 }
@@ -91,10 +91,10 @@ impl Common {
             }
             "allow-cleartext" => self.allow_cleartext = value.get().unwrap_or(false),
             "retries" => self.retries = value.get().unwrap_or(DEFAULT_RETRIES),
-            "ssl-strict" => self.trust.strict = value.get().unwrap_or(true),
-            "ssl-ca-file" => self.trust.ca_file = text(value),
-            "ssl-client-cert" => self.trust.client_cert = text(value),
-            "ssl-client-key" => self.trust.client_key = text(value),
+            "ssl-strict" => self.tls.strict = value.get().unwrap_or(true),
+            "ssl-ca-file" => self.tls.ca_file = text(value),
+            "ssl-client-cert" => self.tls.client_cert = text(value),
+            "ssl-client-key" => self.tls.client_key = text(value),
             _ => {}
         }
     }
@@ -105,10 +105,10 @@ impl Common {
             "timeout" => self.timeout.to_value(),
             "max-held-bytes" => self.max_held_bytes.to_value(),
             "retries" => self.retries.to_value(),
-            "ssl-strict" => self.trust.strict.to_value(),
-            "ssl-ca-file" => self.trust.ca_file.to_value(),
-            "ssl-client-cert" => self.trust.client_cert.to_value(),
-            "ssl-client-key" => self.trust.client_key.to_value(),
+            "ssl-strict" => self.tls.strict.to_value(),
+            "ssl-ca-file" => self.tls.ca_file.to_value(),
+            "ssl-client-cert" => self.tls.client_cert.to_value(),
+            "ssl-client-key" => self.tls.client_key.to_value(),
             _ => self.allow_cleartext.to_value(),
         }
     }

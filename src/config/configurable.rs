@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard};
 use gst::glib;
 
 use super::{Slot, settings_for};
-use crate::failure::Failure;
+use crate::error::Failure;
 use crate::wait::lock;
 
 /// The values of an element's properties.
@@ -39,13 +39,13 @@ impl<S: Configured> Configurable<S> {
     }
 
     /// Keeps the context if it is one of ours.
-    pub fn offer(&self, context: &gst::Context) {
-        self.context.offer(context);
+    pub fn set_context(&self, context: &gst::Context) {
+        self.context.set_context(context);
     }
 
     /// Asks the application for a context where there is none yet.
-    pub fn ask(&self, element: &gst::Element) {
-        self.context.ask(element);
+    pub fn request_context(&self, element: &gst::Element) {
+        self.context.request_context(element);
     }
 
     /// The values, completed from context and environment.

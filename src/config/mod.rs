@@ -16,7 +16,7 @@ use gst::prelude::*;
 pub use common::{Common, string, text};
 pub use configurable::{Configurable, Configured};
 
-use crate::failure::Failure;
+use crate::error::Failure;
 use crate::secret::Secret;
 use crate::wait::lock;
 
@@ -38,7 +38,7 @@ struct Slot(Mutex<Option<gst::Context>>);
 
 impl Slot {
     /// Keeps the context if it is one of ours.
-    fn offer(&self, context: &gst::Context) {
+    fn set_context(&self, context: &gst::Context) {
         if context.context_type() == CONTEXT_TYPE {
             *lock(&self.0) = Some(context.clone());
         }
@@ -49,7 +49,7 @@ impl Slot {
     }
 
     /// Asks the application for a context where there is none yet. It may answer by setting one before this returns.
-    fn ask(&self, element: &gst::Element) {
+    fn request_context(&self, element: &gst::Element) {
         if self.get().is_some() {
             return;
         }

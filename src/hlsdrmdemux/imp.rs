@@ -44,9 +44,9 @@ use super::settings::Settings;
 use super::source;
 use super::token::ChildTokens;
 use crate::config::Configurable;
-use crate::failure::Failure;
+use crate::error::Failure;
+use crate::hierarchy::ancestors;
 use crate::messages;
-use crate::surroundings::ancestors;
 use crate::wait::lock;
 
 static CAT: Lazy<gst::DebugCategory> = Lazy::new(|| {
@@ -137,11 +137,11 @@ impl HlsDrmDemux {
             self.push(pad, gst::Buffer::from_mut_slice(manifest));
             return Ok(());
         }
-        let trust = source::trust(self.obj().upcast_ref());
-        for warning in trust.warnings() {
+        let tls = source::tls(self.obj().upcast_ref());
+        for warning in tls.warnings() {
             gst::warning!(CAT, imp = self, "the source of the playlist: {warning}");
         }
-        let source = headers.into_source([url.clone(), base.clone()], trust.load()?);
+        let source = headers.into_source([url.clone(), base.clone()], tls.load()?);
         let settings = self.settings.completed(self.obj().upcast_ref())?;
         let policy = KeyPolicy {
             token: settings.key_request_token,
@@ -256,7 +256,7 @@ impl HlsDrmDemux {
     /// Makes the demuxer that the settings want, which come back, unless it is there.
     fn build_inner(&self) -> Result<Settings, gst::StateChangeError> {
         let obj = self.obj();
-        self.settings.ask(obj.upcast_ref());
+        self.settings.request_context(obj.upcast_ref());
         let settings = self
             .settings
             .completed(obj.upcast_ref())
@@ -527,7 +527,7 @@ impl ElementImpl for HlsDrmDemux {
     }
 
     fn set_context(&self, context: &gst::Context) {
-        self.settings.offer(context);
+        self.settings.set_context(context);
         self.parent_set_context(context);
     }
 

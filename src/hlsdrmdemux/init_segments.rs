@@ -12,7 +12,7 @@ use super::playlists::look_around;
 use super::presentation::{Presentation, Refusal};
 use super::url_map::Model;
 use crate::cenc::{KeyId, PRIVATE_SYSTEM_ID, clear_pssh, pssh};
-use crate::failure::Failure;
+use crate::error::Failure;
 use crate::hls::{
     FirstKey, InitLocation, KeyBoxes, Scheme, SharedBox, as_clear, decode_data_uri, decrypt_aes128,
     is_clear, is_mp4, is_protected, key_ids_of, moved, pssh_boxes, scheme_of, splice, systems,

@@ -13,9 +13,9 @@ use zeroize::Zeroizing;
 
 use super::settings::KeyRequestToken;
 use crate::cenc::ContentKey;
-use crate::failure::{Failure, Kind};
+use crate::error::{Failure, Kind};
 use crate::hls::{Digest, decode_data_uri, is_data_uri};
-use crate::http::{Patience, REFUSALS, Reply, Request, Source, TokenHosts, exchange};
+use crate::http::{Deadline, HttpResponse, REFUSALS, Request, Source, TokenHosts, exchange};
 use crate::secret::Secret;
 use crate::wait::lock;
 
@@ -334,13 +334,13 @@ impl KeyStore {
         }
         request.token_hosts = self.policy.hosts.clone();
         request.token_in_cleartext = self.policy.allow_cleartext;
-        let patience = Patience::new(TIMEOUT, RETRIES);
+        let deadline = Deadline::new(TIMEOUT, RETRIES);
         let last = Mutex::new((None, false));
-        let read = |reply: &Reply| {
+        let read = |reply: &HttpResponse| {
             *lock(&last) = (reply.url.clone(), reply.token_withheld.is_some());
             read_key(reply)
         };
-        match exchange(&request, &patience, read).await {
+        match exchange(&request, &deadline, read).await {
             Ok((key, _)) => Ok(key),
             Err(failure) => {
                 let (url, token_was_withheld) = lock(&last).clone();
@@ -386,7 +386,7 @@ fn key_of(bytes: &[u8]) -> Option<KeyBytes> {
 }
 
 /// Reads the answer of a key server (RFC 8216, 4.3.2.4: a file of 16 octets).
-fn read_key(reply: &Reply) -> Result<KeyBytes, Failure> {
+fn read_key(reply: &HttpResponse) -> Result<KeyBytes, Failure> {
     let place = &reply.place;
     let status = reply.status;
     let failure = match status {
@@ -406,11 +406,11 @@ fn read_key(reply: &Reply) -> Result<KeyBytes, Failure> {
         300..=399 => Failure::malformed(format!(
             "{place} answered the request for a key with a redirect (HTTP {status}){} that is not \
              followed",
-            reply.whereto()
+            reply.redirect_suffix()
         )),
         408 | 429 | 500..=599 => Failure::transient(format!(
             "{place} has no key at the moment (HTTP {status}){}",
-            reply.wish()
+            reply.retry_after_suffix()
         )),
         _ => Failure::transient(format!(
             "{place} does not have a key that the playlist names (HTTP {status})"
@@ -419,7 +419,7 @@ fn read_key(reply: &Reply) -> Result<KeyBytes, Failure> {
     Err(failure.with_http_status(status))
 }
 
-fn media_type(reply: &Reply) -> String {
+fn media_type(reply: &HttpResponse) -> String {
     let known = reply.media_type.as_ref().filter(|name| {
         let is_sound = |byte: u8| byte.is_ascii_alphanumeric() || b"/+-.".contains(&byte);
         name.len() <= 64 && name.bytes().all(is_sound)
@@ -432,7 +432,7 @@ mod tests {
     use super::*;
 
     fn read(status: u16, body: &[u8]) -> Result<KeyBytes, Failure> {
-        let mut reply = Reply::new(status, body);
+        let mut reply = HttpResponse::new(status, body);
         reply.place = "keys:80".to_owned();
         reply.media_type = Some("text/html".to_owned());
         read_key(&reply)

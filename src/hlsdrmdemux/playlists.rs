@@ -12,7 +12,7 @@ use url::Url;
 use super::paths::Resource;
 use super::presentation::{Presentation, Refusal};
 use super::url_map::lists_playlists;
-use crate::failure::{Failure, Kind};
+use crate::error::{Failure, Kind};
 use crate::hls::{FirstKey, Rewritten, Survey};
 use crate::http::Downloaded;
 use crate::wait::lock;

@@ -14,9 +14,9 @@ use super::keys::{KeyBytes, KeyStore, MAX_KEYS};
 use super::turns::Turns;
 use super::url_map::PresentationMap;
 use crate::cenc::{ContentKey, PrivateKey};
-use crate::failure::Failure;
+use crate::error::Failure;
 use crate::hls::{ByteRange, Digest, InitLocation, decode_data_uri, is_data_uri};
-use crate::http::{Downloaded, Source, Wanted, download, refused};
+use crate::http::{Downloaded, FileRequest, Source, download, refused};
 use crate::wait::lock;
 
 /// Largest init segment. They have some kilobytes.
@@ -157,7 +157,7 @@ impl Presentation {
         if let Some(found) = prefetched {
             return Ok(found);
         }
-        let downloaded = download(Wanted {
+        let downloaded = download(FileRequest {
             url,
             source: &self.source,
             range: None,
@@ -194,7 +194,7 @@ impl Presentation {
             return part(data.into(), at.range, true);
         }
         let last = |range: ByteRange| range.end().unwrap_or(u64::MAX).saturating_sub(1);
-        let downloaded = download(Wanted {
+        let downloaded = download(FileRequest {
             url: &at.url,
             source: &self.source,
             range: at.range.map(|range| (range.offset, Some(last(range)))),

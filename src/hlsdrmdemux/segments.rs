@@ -14,9 +14,9 @@ use super::init_segments::init_segment;
 use super::paths::SegmentPath;
 use super::presentation::{Presentation, Refusal};
 use super::troubles::complain_of;
-use crate::failure::Failure;
+use crate::error::Failure;
 use crate::hls::{Aes128Decryptor, SegmentCipher, SegmentMethod, is_media};
-use crate::http::{Opened, Wanted, open, refused};
+use crate::http::{FileRequest, FileStream, open, refused};
 use crate::sample_aes::SegmentDecryptor;
 
 /// Pieces of a segment that are on their way. One has some kilobytes.
@@ -105,7 +105,7 @@ async fn decryption(
 
 /// The segment, or its part of a file, as its server sends it.
 struct Upstream {
-    opened: Opened,
+    opened: FileStream,
     /// Bytes before it, from a server that knows no ranges.
     before: u64,
     /// Bytes of it that are left, where it is a part of a file.
@@ -134,7 +134,7 @@ impl Upstream {
             None => (begin, None),
         };
         let is_part = offset > 0 || last.is_some();
-        let opened = open(Wanted {
+        let opened = open(FileRequest {
             url: &segment.url,
             source: &presentation.source,
             range: is_part.then_some((offset, last)),

@@ -31,7 +31,7 @@ use super::segments;
 use super::troubles::{Troubles, complain, end};
 use super::turns::Turns;
 use super::url_map::PresentationMap;
-use crate::failure::{Failure, Kind};
+use crate::error::{Failure, Kind};
 use crate::http::Source;
 use crate::runtime;
 

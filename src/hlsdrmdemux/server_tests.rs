@@ -16,7 +16,7 @@ use crate::hlsdrmdemux::connections::MAX_CONNECTIONS;
 use crate::hlsdrmdemux::keys::KeyToken;
 use crate::hlsdrmdemux::paths::{InitPath, PathProtection, SegmentPath};
 use crate::hlsdrmdemux::settings::KeyRequestToken;
-use crate::http::{TokenHosts, Trust};
+use crate::http::{TlsConfig, TokenHosts};
 use crate::wait::lock;
 
 /// Longer than anything takes that happens at all.
@@ -72,7 +72,7 @@ impl Fixture {
             asked: Mutex::new(sender),
             goes_on: Mutex::new(goes_on),
         };
-        let source = Source::new(urls, Vec::new(), &[], Trust::default());
+        let source = Source::new(urls, Vec::new(), &[], TlsConfig::default());
         let server = Server::start(
             source,
             Inside::of("hlsdemux2", (1, 22, 0, 0)),

@@ -9,7 +9,7 @@ use once_cell::sync::Lazy;
 use url::Url;
 
 use crate::config::{Configured, text};
-use crate::failure::Failure;
+use crate::error::Failure;
 use crate::http::{TokenHosts, is_loopback};
 
 /// Which of GStreamer's demuxers is inside.

@@ -6,10 +6,10 @@ use gst::glib;
 use gst::prelude::*;
 use url::Url;
 
-use crate::failure::Failure;
-use crate::http::{Source, Trust, TrustSettings};
+use crate::error::Failure;
+use crate::hierarchy::upstream;
+use crate::http::{Source, TlsConfig, TlsSettings};
 use crate::secret::Secret;
-use crate::surroundings::upstream;
 
 /// Headers that are a matter of one request and one connection.
 const OF_THE_CONNECTION: [&str; 7] = [
@@ -84,8 +84,8 @@ impl SourceHeaders {
 
     /// The source of the presentation that was asked for at the first of `urls` and found at the
     /// second.
-    pub fn into_source(self, urls: [Url; 2], trust: Trust) -> Source {
-        Source::new(urls, self.headers, &self.set_cookies, trust)
+    pub fn into_source(self, urls: [Url; 2], tls: TlsConfig) -> Source {
+        Source::new(urls, self.headers, &self.set_cookies, tls)
     }
 }
 
@@ -114,17 +114,17 @@ fn texts(value: &glib::SendValue) -> Vec<String> {
 
 /// Whom the source before this demuxer trusts (souphttpsrc's `ssl-strict`, `ssl-ca-file` and,
 /// where it is a file of authorities, `tls-database`).
-pub fn trust(demuxer: &gst::Element) -> TrustSettings {
+pub fn tls(demuxer: &gst::Element) -> TlsSettings {
     let source = upstream(demuxer).find(|one| one.find_property("ssl-strict").is_some());
     let Some(source) = source else {
-        return TrustSettings::default();
+        return TlsSettings::default();
     };
     let database = object(&source, "tls-database");
     let anchors = database.and_then(|database| text(&database, "anchors"));
-    TrustSettings {
+    TlsSettings {
         strict: value(&source, "ssl-strict").unwrap_or(true),
         ca_file: text(source.upcast_ref(), "ssl-ca-file").or(anchors),
-        ..TrustSettings::default()
+        ..TlsSettings::default()
     }
 }
 

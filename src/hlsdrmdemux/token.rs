@@ -9,7 +9,7 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use gst::prelude::*;
 
 use super::keys::{KeyToken, TokenSource};
-use crate::failure::Failure;
+use crate::error::Failure;
 use crate::sessiontoken::{SessionToken, TokenForKey};
 use crate::wait::lock;
 

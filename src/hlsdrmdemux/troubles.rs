@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::paths::Resource;
 use super::presentation::{Presentation, Verdict};
-use crate::failure::Failure;
+use crate::error::Failure;
 use crate::hls::Digest;
 use crate::wait::lock;
 

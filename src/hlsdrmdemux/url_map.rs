@@ -12,7 +12,7 @@ use url::Url;
 
 use super::box_table::{BoxTable, Full};
 use super::paths::{InitPath, Paths, Resource, SegmentPath};
-use crate::failure::Failure;
+use crate::error::Failure;
 use crate::hls::{
     self, Context, Digest, FirstKey, InitLocation, InitProtection, InitSegment, KeyBoxes,
     Rewritten, Scheme, Segment, SharedBox, UrlMap, Variables, rewrite,

@@ -46,9 +46,9 @@ use state::{Mode, Slot, State};
 use watch::Watch;
 
 use crate::flight::Wake;
+use crate::hierarchy::{ancestors, swallows_errors};
 use crate::messages::post_stream_error;
 use crate::runtime::try_thread;
-use crate::surroundings::{ancestors, swallows_errors};
 use crate::wait::{Guarded, Woken, lock};
 
 /// Default of the property `max-held-bytes`: five seconds of a 25 Mbit/s stream, which is as long
@@ -162,7 +162,7 @@ impl Hold {
 
     /// A serialized item on the streaming thread.
     fn pass<E: Holding>(&self, element: &E, item: Item) -> Flow {
-        element.arrives(&item);
+        element.item_arrived(&item);
         self.pass_on(element, item)
     }
 
@@ -244,7 +244,7 @@ impl Hold {
                     // is held all the same.
                     Mode::Waiting => {
                         state.held_bytes == 0
-                            || element.wants_more()
+                            || element.needs_more_input()
                             || state.held_bytes.saturating_add(cost) <= state.max_held_bytes
                     }
                 }
@@ -269,7 +269,7 @@ impl Hold {
     /// ends its tracks (`gst_adaptive_demux2_stream_push_event`).
     fn pass_eos<E: Holding>(&self, element: &E, event: gst::Event) -> Flow {
         let eos = Item::Event(event);
-        element.arrives(&eos);
+        element.item_arrived(&eos);
         let (state, woken) = self.wait(self.lock(), |state| {
             state.is_over() || state.mode == Mode::Direct
         });

@@ -17,10 +17,10 @@ where
     fn srcpad(&self) -> &gst::Pad;
 
     /// An item comes, on the streaming thread and before everything else; it may be held behind others before it is prepared.
-    fn arrives(&self, _item: &Item) {}
+    fn item_arrived(&self, _item: &Item) {}
 
     /// Whether more has to come before anything that is held can go, so that nothing waits for room.
-    fn wants_more(&self) -> bool {
+    fn needs_more_input(&self) -> bool {
         false
     }
 
@@ -32,12 +32,12 @@ where
     fn events_were_flushed(&self) {}
 
     /// Whether the element answers this query from downstream.
-    fn answers(&self, _query: &mut gst::QueryRef) -> bool {
+    fn src_query(&self, _query: &mut gst::QueryRef) -> bool {
         false
     }
 
     /// Whether the element keeps this event from downstream to itself.
-    fn takes(&self, _event: &gst::Event) -> bool {
+    fn src_event(&self, _event: &gst::Event) -> bool {
         false
     }
 }
@@ -96,7 +96,7 @@ where
                 parent,
                 || false,
                 |element| {
-                    element.answers(query)
+                    element.src_query(query)
                         || gst::Pad::query_default(pad, Some(&*element.obj()), query)
                 },
             )
@@ -106,7 +106,7 @@ where
                 parent,
                 || false,
                 |element| {
-                    element.takes(&event)
+                    element.src_event(&event)
                         || gst::Pad::event_default(pad, Some(&*element.obj()), event)
                 },
             )

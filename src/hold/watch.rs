@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use gst::glib;
 use gst::prelude::*;
 
-use crate::surroundings::{ancestors, is_adaptive_demuxer, target_state};
+use crate::hierarchy::{ancestors, is_adaptive_demuxer, target_state};
 use crate::wait::lock;
 
 /// How long a seek that was seen counts as under way. The demuxer waits for its scheduler from the moment it has the

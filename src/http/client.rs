@@ -8,11 +8,11 @@ use std::time::Duration;
 use reqwest::{Client, ClientBuilder, redirect};
 use rustls::ClientConfig;
 
-use crate::failure::Failure;
+use crate::error::Failure;
 use crate::wait::lock;
 
-use super::tls::Trust;
-use super::{Endpoint, Patience};
+use super::tls::TlsConfig;
+use super::{Deadline, Endpoint};
 
 /// Clients that are kept. A player has up to six: the auth service's, the license server's, one for
 /// each timeout, and those for playlists and for keys, with TLS and without.
@@ -26,7 +26,7 @@ const IDLE: Duration = Duration::from_secs(20);
 #[derive(Clone, PartialEq, Eq)]
 struct Kind {
     /// None where there is no TLS.
-    trust: Option<Trust>,
+    tls: Option<TlsConfig>,
     is_loopback: bool,
     connect: Duration,
     purpose: Purpose,
@@ -47,14 +47,14 @@ static CLIENTS: Mutex<Vec<(Kind, Client)>> = Mutex::new(Vec::new());
 /// The client for that server. `is_file` says whether it is asked for what a playlist names.
 pub async fn client(
     url: &Endpoint,
-    trust: &Trust,
-    patience: &Patience,
+    tls: &TlsConfig,
+    deadline: &Deadline,
     is_file: bool,
 ) -> Result<Client, Failure> {
     kept(Kind {
-        trust: url.is_tls().then(|| trust.clone()),
+        tls: url.is_tls().then(|| tls.clone()),
         is_loopback: url.is_loopback(),
-        connect: patience.connect(),
+        connect: deadline.connect(),
         purpose: match is_file {
             true => Purpose::Files,
             false => Purpose::Secrets,
@@ -86,9 +86,9 @@ async fn kept(kind: Kind) -> Result<Client, Failure> {
 }
 
 fn build(kind: &Kind) -> Result<Client, Failure> {
-    let config = match &kind.trust {
-        Some(trust) => trust.config()?,
-        None => Trust::nobody()?,
+    let config = match &kind.tls {
+        Some(tls) => tls.config()?,
+        None => TlsConfig::nobody()?,
     };
     let builder = builder(config, kind.is_loopback).connect_timeout(kind.connect);
     let builder = match kind.purpose {

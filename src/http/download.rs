@@ -8,17 +8,17 @@ use std::time::Duration;
 use hyper::body::Bytes;
 use url::Url;
 
-use crate::failure::Failure;
+use crate::error::Failure;
 
-use super::broken::Broken;
 use super::engine::{self, Answer, BodyError, Within};
-use super::{Endpoint, Patience, Request, Source};
+use super::request_error::RequestError;
+use super::{Deadline, Endpoint, Request, Source};
 
 /// For the whole of a file, or the next piece of one that comes in pieces. Demuxers ask again.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What is wanted.
-pub struct Wanted<'a> {
+pub struct FileRequest<'a> {
     pub url: &'a Url,
     pub source: &'a Source,
     /// First and last byte, or all from one on.
@@ -27,7 +27,7 @@ pub struct Wanted<'a> {
     pub max: usize,
 }
 
-impl Wanted<'_> {
+impl FileRequest<'_> {
     fn request(&self) -> Result<Request, Failure> {
         let mut request = Request::for_file(self.url, self.source)?;
         request.range = self.range;
@@ -75,20 +75,20 @@ pub fn refused<T>(url: &Url, status: u16) -> Result<T, Failure> {
 /// `Transient` and `TimedOut` where nothing came, `Malformed` for what is too large or leads
 /// nowhere, `Misconfigured` for a URL that is none for this. They name the server and no more of
 /// the URL.
-pub async fn download(wanted: Wanted<'_>) -> Result<Downloaded, Failure> {
+pub async fn download(wanted: FileRequest<'_>) -> Result<Downloaded, Failure> {
     let request = wanted.request()?;
-    let patience = Patience::fixed(TIMEOUT);
-    let sent = engine::send(&request, &patience, Within::Whole).await;
-    let mut answer = sent.map_err(|broken| broken.failure)?;
+    let deadline = Deadline::fixed(TIMEOUT);
+    let sent = engine::send(&request, &deadline, Within::Whole).await;
+    let mut answer = sent.map_err(|error| error.failure)?;
     let mut body = Vec::new();
     let read = engine::read_body(&mut answer.response, request.max, &mut body).await;
     read.map_err(|error| match error {
         BodyError::TooLarge => Failure::malformed(format!(
             "{} sent a file of more than {} bytes",
-            answer.url.place(),
+            answer.url.authority(),
             request.max
         )),
-        BodyError::Broken(error) => Broken::by(&answer.url, &patience, &error, None).failure,
+        BodyError::Broken(error) => RequestError::by(&answer.url, &deadline, &error, None).failure,
     })?;
     Ok(Downloaded {
         status: answer.response.status().as_u16(),
@@ -98,26 +98,26 @@ pub async fn download(wanted: Wanted<'_>) -> Result<Downloaded, Failure> {
 }
 
 /// A file that comes in pieces.
-pub struct Opened {
+pub struct FileStream {
     pub status: u16,
     /// As the server says, which may be any number.
     pub length: Option<u64>,
     answer: Answer,
 }
 
-impl Opened {
+impl FileStream {
     /// The next piece, or `None` at the end.
     ///
     /// # Errors
     ///
     /// `Transient` and `TimedOut` where no more comes.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, Failure> {
-        let patience = Patience::fixed(TIMEOUT);
+        let deadline = Deadline::fixed(TIMEOUT);
         let url = &self.answer.url;
         tokio::time::timeout(TIMEOUT, self.answer.response.chunk())
             .await
-            .map_err(|_| Broken::late(url, &patience).failure)?
-            .map_err(|error| Broken::by(url, &patience, &error, None).failure)
+            .map_err(|_| RequestError::late(url, &deadline).failure)?
+            .map_err(|error| RequestError::by(url, &deadline, &error, None).failure)
     }
 }
 
@@ -126,12 +126,12 @@ impl Opened {
 /// # Errors
 ///
 /// As for [`download`].
-pub async fn open(wanted: Wanted<'_>) -> Result<Opened, Failure> {
+pub async fn open(wanted: FileRequest<'_>) -> Result<FileStream, Failure> {
     let request = wanted.request()?;
-    let patience = Patience::fixed(TIMEOUT);
-    let sent = engine::send(&request, &patience, Within::Head).await;
-    let answer = sent.map_err(|broken| broken.failure)?;
-    Ok(Opened {
+    let deadline = Deadline::fixed(TIMEOUT);
+    let sent = engine::send(&request, &deadline, Within::Head).await;
+    let answer = sent.map_err(|error| error.failure)?;
+    Ok(FileStream {
         status: answer.response.status().as_u16(),
         length: answer.response.content_length(),
         answer,

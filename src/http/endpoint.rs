@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use url::{Host, Url};
 
-use crate::failure::Failure;
+use crate::error::Failure;
 use crate::secret::Secret;
 
 /// A server that may be asked: an `https` URL, or an `http` one where that is safe or allowed.
@@ -53,7 +53,7 @@ impl Endpoint {
             "http" => {
                 return Err(Failure::misconfigured(format!(
                     "`{setting}` would send a secret in the clear to {}: use https, or set `allow-cleartext` if that network is trusted",
-                    endpoint.place()
+                    endpoint.authority()
                 )));
             }
             // Not named: where `http://` was forgotten it may be a user's name.
@@ -75,7 +75,7 @@ impl Endpoint {
     }
 
     /// Host and port, which are safe to show.
-    pub fn place(&self) -> String {
+    pub fn authority(&self) -> String {
         let host = self.0.host_str().unwrap_or_default();
         match self.0.port_or_known_default() {
             Some(port) => format!("{host}:{port}"),
@@ -84,7 +84,7 @@ impl Endpoint {
     }
 
     /// Scheme, host, port and path, without userinfo and query.
-    pub fn whole_place(&self) -> String {
+    pub fn with_path(&self) -> String {
         let path = self.0.path();
         let (path, cut) = match path.get(..MAX_PATH) {
             Some(start) if path.len() > MAX_PATH => (start, "…"),
@@ -95,7 +95,7 @@ impl Endpoint {
 
     /// Scheme, host and port.
     fn origin(&self) -> String {
-        format!("{}://{}", self.0.scheme(), self.place())
+        format!("{}://{}", self.0.scheme(), self.authority())
     }
 
     /// As `token-hosts` would name the server: without the port where that goes without saying.
@@ -108,7 +108,7 @@ impl Endpoint {
     }
 
     /// What a property may read back: without userinfo, query and fragment.
-    pub fn shown(text: &str) -> String {
+    pub fn redacted(text: &str) -> String {
         match Url::parse(text) {
             Ok(mut url) if matches!(url.scheme(), "http" | "https") && url.has_host() => {
                 // Both fail only for URLs that cannot have them.
@@ -124,7 +124,7 @@ impl Endpoint {
     }
 
     /// The same server's other path, beside this one: `…/a/b` and `c` give `…/a/c`. Without userinfo and query, which belong to this path.
-    pub fn beside(&self, name: &str) -> Self {
+    pub fn sibling(&self, name: &str) -> Self {
         let mut url = self.0.clone();
         let mut path = self.0.path().trim_end_matches('/').to_owned();
         path.truncate(path.rfind('/').unwrap_or(0));
@@ -163,8 +163,8 @@ impl Endpoint {
         shows_path: bool,
     ) -> Result<Self, Failure> {
         let place = match shows_path {
-            true => self.whole_place(),
-            false => self.place(),
+            true => self.with_path(),
+            false => self.authority(),
         };
         let url = self.0.join(target).map_err(|_| {
             Failure::malformed(format!(
@@ -198,7 +198,7 @@ impl Endpoint {
         let target = Self(self.0.join(target).ok()?);
         target.0.host()?;
         Some(match shows_path {
-            true => target.whole_place(),
+            true => target.with_path(),
             false => target.origin(),
         })
     }

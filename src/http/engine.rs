@@ -6,12 +6,12 @@
 use reqwest::header::{CONTENT_TYPE, LOCATION, RANGE};
 use reqwest::{Method, Response, StatusCode};
 
-use crate::failure::Failure;
+use crate::error::Failure;
 use crate::secret::Secret;
 
-use super::broken::Broken;
 use super::request::Withheld;
-use super::{Endpoint, Patience, Redirects, Request, client, header_map, text};
+use super::request_error::RequestError;
+use super::{Deadline, Endpoint, Redirects, Request, client, header_map, text};
 
 /// What the time is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,13 +42,13 @@ pub enum BodyError {
 /// Sends the request once, and follows its redirects.
 pub async fn send(
     request: &Request,
-    patience: &Patience,
+    deadline: &Deadline,
     within: Within,
-) -> Result<Answer, Broken> {
+) -> Result<Answer, RequestError> {
     let mut url = request.first_url();
     let mut secrets = Vec::new();
     for _ in 0..=request.max_redirects {
-        let response = send_once(request, &url, patience, within).await?;
+        let response = send_once(request, &url, deadline, within).await?;
         let status = response.status();
         let follows = is_followed(status, request.body.is_some());
         let target = text(response.headers(), LOCATION).filter(|_| follows);
@@ -63,10 +63,12 @@ pub async fn send(
         };
         url = url
             .follow(target, allow_cleartext, request.shows_path)
-            .map_err(|failure| Broken::sent(failure.with_http_status(status.as_u16()), false))?;
+            .map_err(|failure| {
+                RequestError::sent(failure.with_http_status(status.as_u16()), false)
+            })?;
         secrets.extend(url.secrets());
     }
-    Err(Broken::sent(
+    Err(RequestError::sent(
         Failure::malformed(format!(
             "{} answered with more than {} redirects in a row",
             request.place_of(&request.url),
@@ -90,16 +92,16 @@ fn is_followed(status: StatusCode, has_body: bool) -> bool {
 async fn send_once(
     request: &Request,
     url: &Endpoint,
-    patience: &Patience,
+    deadline: &Deadline,
     within: Within,
-) -> Result<Response, Broken> {
+) -> Result<Response, RequestError> {
     let own_headers = request.own_headers(url)?;
     let token_headers = match request.token_withheld(url) {
         None => header_map(&request.token_headers)?,
         Some(_) => header_map(&[])?,
     };
-    let client = client::client(url, &request.trust, patience, request.source.is_some());
-    let client = tokio::time::timeout(patience.left(), client)
+    let client = client::client(url, &request.tls, deadline, request.source.is_some());
+    let client = tokio::time::timeout(deadline.left(), client)
         .await
         .map_err(|_| Failure::timed_out("the HTTP client was not set up in time"))??;
     let mut builder = match &request.body {
@@ -120,12 +122,12 @@ async fn send_once(
     // These take the place of those above where they have the same name.
     builder = builder.headers(own_headers).headers(token_headers);
     let sent = match within {
-        Within::Whole => builder.timeout(patience.left()).send().await,
-        Within::Head => tokio::time::timeout(patience.left(), builder.send())
+        Within::Whole => builder.timeout(deadline.left()).send().await,
+        Within::Head => tokio::time::timeout(deadline.left(), builder.send())
             .await
-            .map_err(|_| Broken::late(url, patience))?,
+            .map_err(|_| RequestError::late(url, deadline))?,
     };
-    let response = sent.map_err(|error| Broken::by(url, patience, &error, None))?;
+    let response = sent.map_err(|error| RequestError::by(url, deadline, &error, None))?;
     if let Some(source) = &request.source {
         source.store_cookies(url.url(), response.headers());
     }

@@ -5,14 +5,14 @@
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, LOCATION};
 use zeroize::Zeroizing;
 
-use crate::chance::chance;
-use crate::failure::Failure;
-use crate::problem::{self, Problem};
+use crate::backoff::chance;
+use crate::error::Failure;
+use crate::problem_details::{self, ProblemDetails};
 
-use super::broken::Broken;
 use super::engine::{self, Answer, BodyError, Within};
 use super::request::Withheld;
-use super::{Patience, Reply, Request, retry, retry_after, text};
+use super::request_error::RequestError;
+use super::{Deadline, HttpResponse, Request, retry, retry_after, text};
 
 /// Asks until there is an answer that `read` can make something of, or no point in asking again.
 /// Says how many requests were made.
@@ -24,37 +24,37 @@ use super::{Patience, Reply, Request, retry, retry_after, text};
 /// large or no HTTP, `Misconfigured` for what cannot be sent. `attempts` is set.
 pub async fn exchange<T>(
     request: &Request,
-    patience: &Patience,
-    read: impl Fn(&Reply) -> Result<T, Failure>,
+    deadline: &Deadline,
+    read: impl Fn(&HttpResponse) -> Result<T, Failure>,
 ) -> Result<(T, u32), Failure> {
     let mut attempts = 0;
     loop {
-        let broken = match send(request, patience).await {
+        let error = match send(request, deadline).await {
             Ok(reply) => match read(&reply) {
                 Ok(answer) => return Ok((answer, attempts + 1)),
                 Err(failure) => {
                     let mut failure = explained(failure, request, &reply);
                     failure.retry_after = reply.retry_after;
                     let again = retry::is_worth_a_retry(reply.status);
-                    Broken::sent(failure, again)
+                    RequestError::sent(failure, again)
                 }
             },
-            Err(broken) => broken,
+            Err(error) => error,
         };
-        attempts += u32::from(broken.was_sent);
-        let (left, wish) = (patience.left(), broken.failure.retry_after);
-        let pause = retry::pause(attempts, patience.retries, wish, left, chance());
-        match pause.filter(|_| broken.again) {
+        attempts += u32::from(error.was_sent);
+        let (left, retry_after) = (deadline.left(), error.failure.retry_after);
+        let pause = retry::pause(attempts, deadline.retries, retry_after, left, chance());
+        match pause.filter(|_| error.again) {
             Some(pause) => tokio::time::sleep(pause).await,
-            None => return Err(broken.failure.after_attempts(attempts)),
+            None => return Err(error.failure.after_attempts(attempts)),
         }
     }
 }
 
 /// The failure with what the server says of it.
-fn explained(failure: Failure, request: &Request, reply: &Reply) -> Failure {
-    let failure = if reply.media_type.as_deref() == Some(problem::MEDIA_TYPE) {
-        failure.with_problem(Problem::read(&reply.body))
+fn explained(failure: Failure, request: &Request, reply: &HttpResponse) -> Failure {
+    let failure = if reply.media_type.as_deref() == Some(problem_details::MEDIA_TYPE) {
+        failure.with_problem(ProblemDetails::read(&reply.body))
     } else {
         failure
     };
@@ -64,17 +64,17 @@ fn explained(failure: Failure, request: &Request, reply: &Reply) -> Failure {
 }
 
 /// The reply at the end of all redirects that are followed.
-async fn send(request: &Request, patience: &Patience) -> Result<Reply, Broken> {
-    let mut answer = engine::send(request, patience, Within::Whole).await?;
-    let body = match body(&mut answer, request, patience).await {
+async fn send(request: &Request, deadline: &Deadline) -> Result<HttpResponse, RequestError> {
+    let mut answer = engine::send(request, deadline, Within::Whole).await?;
+    let body = match body(&mut answer, request, deadline).await {
         Ok(body) => body,
-        Err(broken) if answer.response.status().is_success() => return Err(broken),
+        Err(error) if answer.response.status().is_success() => return Err(error),
         // The status has said it: a refusal is one without its explanation too.
         Err(_) => Zeroizing::default(),
     };
     let headers = answer.response.headers();
     let url = &answer.url;
-    Ok(Reply {
+    Ok(HttpResponse {
         status: answer.response.status().as_u16(),
         place: request.place_of(url),
         url: Some(url.url().clone()),
@@ -95,13 +95,13 @@ async fn send(request: &Request, patience: &Patience) -> Result<Reply, Broken> {
 async fn body(
     answer: &mut Answer,
     request: &Request,
-    patience: &Patience,
-) -> Result<Zeroizing<Vec<u8>>, Broken> {
+    deadline: &Deadline,
+) -> Result<Zeroizing<Vec<u8>>, RequestError> {
     let place = request.place_of(&answer.url);
     let response = &mut answer.response;
     let status = response.status().as_u16();
     let malformed =
-        |what: String| Broken::sent(Failure::malformed(what).with_http_status(status), false);
+        |what: String| RequestError::sent(Failure::malformed(what).with_http_status(status), false);
     let encoding = text(response.headers(), CONTENT_ENCODING);
     // None was asked for but what the client has undone already.
     if encoding.is_some_and(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
@@ -118,9 +118,12 @@ async fn body(
             "{place} answered with more than {} bytes: check that the URL names the right service",
             request.max
         ))),
-        Err(BodyError::Broken(error)) => {
-            Err(Broken::by(&answer.url, patience, &error, Some(status)))
-        }
+        Err(BodyError::Broken(error)) => Err(RequestError::by(
+            &answer.url,
+            deadline,
+            &error,
+            Some(status),
+        )),
     }
 }
 

@@ -2,7 +2,7 @@
 
 //! What may stand in a request's header (RFC 9110, 5).
 
-use crate::failure::Failure;
+use crate::error::Failure;
 use crate::secret::Secret;
 
 /// Headers that an operator may add. Common servers refuse requests with more than a hundred.

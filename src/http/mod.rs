@@ -4,17 +4,17 @@
 //!
 //! No error text from below is passed on as it is: it could hold a URL with credentials.
 
-mod broken;
 mod client;
 mod cookies;
+mod deadline;
 mod download;
 mod endpoint;
 mod engine;
 mod exchange;
 pub mod headers;
-mod patience;
-mod reply;
 mod request;
+mod request_error;
+mod response;
 mod retry;
 mod source;
 mod tls;
@@ -25,18 +25,18 @@ use std::time::{Duration, SystemTime};
 
 use reqwest::header::{DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 
-pub use download::{Downloaded, Opened, Wanted, download, open, refused};
+pub use deadline::Deadline;
+pub use download::{Downloaded, FileRequest, FileStream, download, open, refused};
 pub use endpoint::{Endpoint, is_loopback};
 pub use exchange::exchange;
-pub use patience::Patience;
-pub use reply::{REFUSALS, Reply};
 pub use request::{Redirects, Request};
+pub use response::{HttpResponse, REFUSALS};
 pub use source::Source;
-pub use tls::{Trust, TrustSettings};
+pub use tls::{TlsConfig, TlsSettings};
 pub use token_hosts::TokenHosts;
 pub use websocket::Opening;
 
-use crate::failure::Failure;
+use crate::error::Failure;
 use crate::secret::Secret;
 
 /// Largest reply that is read. A token is at most 16 KiB and a license a few hundred bytes a key,

@@ -6,10 +6,10 @@ use reqwest::header::HeaderMap;
 use url::Url;
 use zeroize::Zeroizing;
 
-use crate::failure::Failure;
+use crate::error::Failure;
 use crate::secret::Secret;
 
-use super::{Endpoint, MAX_REPLY, Source, TokenHosts, Trust, header_map};
+use super::{Endpoint, MAX_REPLY, Source, TlsConfig, TokenHosts, header_map};
 
 /// Redirects that are followed in a row. A sign-on in between takes two or three.
 const MAX_REDIRECTS: u32 = 5;
@@ -33,7 +33,7 @@ pub struct Request {
     pub source: Option<Source>,
     /// Content type and bytes.
     pub body: Option<(&'static str, Zeroizing<Vec<u8>>)>,
-    pub trust: Trust,
+    pub tls: TlsConfig,
     pub redirects: Redirects,
     /// What the request holds that the server must not be quoted with, besides what stands in the
     /// URL and in `token_headers`.
@@ -69,7 +69,7 @@ pub(super) enum Withheld {
 
 impl Request {
     /// A GET without headers that follows no redirect.
-    pub fn new(url: Endpoint, trust: Trust) -> Self {
+    pub fn new(url: Endpoint, tls: TlsConfig) -> Self {
         Self {
             url,
             parameter: None,
@@ -79,7 +79,7 @@ impl Request {
             token_in_cleartext: false,
             source: None,
             body: None,
-            trust,
+            tls,
             redirects: Redirects::Refused,
             secrets: Vec::new(),
             max: MAX_REPLY,
@@ -95,7 +95,7 @@ impl Request {
     ///
     /// `Misconfigured` for a URL of another scheme than http and https.
     pub fn for_file(url: &Url, source: &Source) -> Result<Self, Failure> {
-        let mut request = Self::new(Endpoint::of_file(url)?, source.trust.clone());
+        let mut request = Self::new(Endpoint::of_file(url)?, source.tls.clone());
         request.source = Some(source.clone());
         request.redirects = Redirects::Followed {
             allow_cleartext: true,
@@ -115,8 +115,8 @@ impl Request {
     /// The name of a server in errors.
     pub(super) fn place_of(&self, url: &Endpoint) -> String {
         match self.shows_path {
-            true => url.whole_place(),
-            false => url.place(),
+            true => url.with_path(),
+            false => url.authority(),
         }
     }
 
@@ -173,7 +173,7 @@ mod tests {
 
     fn request(hosts: &str, in_cleartext: bool) -> Request {
         let url = Endpoint::parse("https://keys.example/k", "license-url", false).expect("valid");
-        let mut request = Request::new(url, Trust::default());
+        let mut request = Request::new(url, TlsConfig::default());
         request.token_headers = vec![("Authorization".to_owned(), Secret::from("Bearer SECRET"))];
         request.token_hosts = TokenHosts::parse(hosts).expect(hosts);
         request.token_in_cleartext = in_cleartext;

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::chance::growing_pause;
+use crate::backoff::growing_pause;
 
 /// First pause. A service that was just being restarted is back after about that long, and a viewer hardly
 /// notices it.

@@ -12,7 +12,7 @@ use crate::secret::Secret;
 use crate::wait::lock;
 
 use super::cookies::CookieJar;
-use super::{Trust, header_map};
+use super::{TlsConfig, header_map};
 
 /// A shorter value of a cookie is a setting and no secret.
 const SHORTEST_SECRET: usize = 8;
@@ -29,7 +29,7 @@ pub struct Source {
     /// Where it asked for the presentation, and where that was in the end.
     urls: [Url; 2],
     headers: Arc<[(String, Secret)]>,
-    pub trust: Trust,
+    pub tls: TlsConfig,
     cookies: Arc<Mutex<CookieJar>>,
 }
 
@@ -41,7 +41,7 @@ impl Source {
         urls: [Url; 2],
         headers: Vec<(String, Secret)>,
         set_cookies: &[Secret],
-        trust: Trust,
+        tls: TlsConfig,
     ) -> Self {
         let mut cookies = CookieJar::default();
         let now = SystemTime::now();
@@ -51,7 +51,7 @@ impl Source {
         Self {
             urls,
             headers: headers.into(),
-            trust,
+            tls,
             cookies: Arc::new(Mutex::new(cookies)),
         }
     }
@@ -191,7 +191,7 @@ mod tests {
             [url(from), url(to)],
             headers.iter().map(secret).collect(),
             &lines,
-            Trust::default(),
+            TlsConfig::default(),
         )
     }
 

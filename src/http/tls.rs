@@ -12,7 +12,7 @@ use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme
 use rustls_platform_verifier::BuilderVerifierExt;
 
 use crate::descriptors;
-use crate::failure::Failure;
+use crate::error::Failure;
 use crate::files;
 use crate::secret::Secret;
 
@@ -24,7 +24,7 @@ const MAX_KEY: usize = 64 * 1024;
 
 /// Whom a connection trusts, and as whom it presents itself. Two are the same if their files held the same.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Trust {
+pub struct TlsConfig {
     strict: bool,
     /// Instead of the system's roots.
     roots: Option<Arc<Vec<CertificateDer<'static>>>>,
@@ -38,7 +38,7 @@ struct ClientIdentity {
     key: Secret,
 }
 
-impl Default for Trust {
+impl Default for TlsConfig {
     fn default() -> Self {
         Self {
             strict: true,
@@ -48,16 +48,16 @@ impl Default for Trust {
     }
 }
 
-/// The properties by which the user says whom to trust. Files are PEM.
+/// The properties by which the user says whom to tls. Files are PEM.
 #[derive(Clone, Debug)]
-pub struct TrustSettings {
+pub struct TlsSettings {
     pub strict: bool,
     pub ca_file: Option<String>,
     pub client_cert: Option<String>,
     pub client_key: Option<String>,
 }
 
-impl Default for TrustSettings {
+impl Default for TlsSettings {
     fn default() -> Self {
         Self {
             strict: true,
@@ -68,13 +68,13 @@ impl Default for TrustSettings {
     }
 }
 
-impl TrustSettings {
+impl TlsSettings {
     /// Reads the files.
     ///
     /// # Errors
     ///
     /// `Misconfigured`, with the property's name, for what cannot be read or used.
-    pub fn load(&self) -> Result<Trust, Failure> {
+    pub fn load(&self) -> Result<TlsConfig, Failure> {
         let roots = self
             .ca_file
             .as_ref()
@@ -96,14 +96,14 @@ impl TrustSettings {
             }
             (None, None) => None,
         };
-        let trust = Trust {
+        let tls = TlsConfig {
             strict: self.strict,
             roots: roots.map(Arc::new),
             client,
         };
         // So that what cannot be used is known now. The system's roots are looked up later, beside other work.
-        trust.own_parts()?;
-        Ok(trust)
+        tls.own_parts()?;
+        Ok(tls)
     }
 
     /// What the user should know and what stops nothing.
@@ -156,7 +156,7 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }
 
-impl Trust {
+impl TlsConfig {
     /// The configuration for a connection. Reads the system's roots where those are trusted, which takes a while.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use std::borrow::Borrow;
 
 use url::{Host, Origin, Url};
 
-use crate::failure::Failure;
+use crate::error::Failure;
 
 /// A device talks to a handful of key and license servers.
 const MAX_ENTRIES: usize = 64;

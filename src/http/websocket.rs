@@ -15,11 +15,13 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
 
-use crate::failure::Failure;
+use crate::error::Failure;
 use crate::secret::Secret;
 
-use super::broken::Broken;
-use super::{Endpoint, MAX_REPLY, Patience, Trust, client, header_map, retry, retry_after, text};
+use super::request_error::RequestError;
+use super::{
+    Deadline, Endpoint, MAX_REPLY, TlsConfig, client, header_map, retry, retry_after, text,
+};
 
 /// Our messages are two hundred bytes long, and what comes is hardly longer.
 const BUFFER: usize = 4 * 1024;
@@ -40,25 +42,25 @@ pub struct Opening {
     /// What stands in the URL's query besides, in the place of what has that name there.
     pub parameter: Option<(&'static str, Secret)>,
     pub headers: Vec<(String, Secret)>,
-    pub trust: Trust,
+    pub tls: TlsConfig,
     /// What is spoken on it.
     pub protocol: &'static str,
 }
 
 impl Opening {
-    /// Connects and agrees on a WebSocket, as long as there is patience.
+    /// Connects and agrees on a WebSocket, as long as there is deadline.
     ///
     /// # Errors
     ///
     /// `Transient` and `TimedOut` where the next attempt may succeed, `Denied` where the server has no WebSocket to give,
     /// `Malformed` for what is no answer to the request, `Misconfigured` for what cannot be sent.
-    pub async fn open(&self, patience: &Patience) -> Result<WebSocket, Failure> {
-        let opened = tokio::time::timeout(patience.left(), self.upgrade(patience));
+    pub async fn open(&self, deadline: &Deadline) -> Result<WebSocket, Failure> {
+        let opened = tokio::time::timeout(deadline.left(), self.upgrade(deadline));
         let upgraded = opened.await.map_err(|_| {
             Failure::timed_out(format!(
                 "{} did not agree on a WebSocket within {} ms",
-                self.url.place(),
-                patience.timeout.as_millis()
+                self.url.authority(),
+                deadline.timeout.as_millis()
             ))
         })??;
         let config = WebSocketConfig::default()
@@ -70,16 +72,17 @@ impl Opening {
         let stream = WebSocketStream::from_raw_socket(upgraded, Role::Client, Some(config)).await;
         Ok(WebSocket {
             stream,
-            place: self.url.place(),
+            place: self.url.authority(),
         })
     }
 
-    async fn upgrade(&self, patience: &Patience) -> Result<Upgraded, Failure> {
-        let broken = |error: &reqwest::Error| Broken::by(&self.url, patience, error, None).failure;
+    async fn upgrade(&self, deadline: &Deadline) -> Result<Upgraded, Failure> {
+        let broken =
+            |error: &reqwest::Error| RequestError::by(&self.url, deadline, error, None).failure;
         let key = generate_key();
         let mut headers = header_map(&self.headers)?;
         headers.extend(self.handshake(&key)?);
-        let client = client::client(&self.url, &self.trust, patience, false).await?;
+        let client = client::client(&self.url, &self.tls, deadline, false).await?;
         let url = match &self.parameter {
             Some((name, value)) => self.url.with_parameter(name, &encoded(value.expose())),
             None => self.url.clone(),
@@ -108,7 +111,7 @@ impl Opening {
 
     /// What the server has to say to that (the same place).
     fn check(&self, status: StatusCode, headers: &HeaderMap, key: &str) -> Result<(), Failure> {
-        let place = self.url.place();
+        let place = self.url.authority();
         if status != StatusCode::SWITCHING_PROTOCOLS {
             let status = status.as_u16();
             let what = format!("{place} gives no WebSocket (HTTP {status})");
@@ -152,9 +155,9 @@ impl WebSocket {
     /// # Errors
     ///
     /// `Transient` where the connection is lost, `TimedOut`.
-    pub async fn send(&mut self, text: String, patience: &Patience) -> Result<(), Failure> {
+    pub async fn send(&mut self, text: String, deadline: &Deadline) -> Result<(), Failure> {
         let sent = self.stream.send(Message::text(text));
-        match tokio::time::timeout(patience.left(), sent).await {
+        match tokio::time::timeout(deadline.left(), sent).await {
             Ok(sent) => sent.map_err(|error| self.broken(&error)),
             Err(_) => Err(Failure::timed_out(format!(
                 "{} does not read what it is sent",
@@ -188,10 +191,10 @@ impl WebSocket {
     /// # Errors
     ///
     /// As there, and `TimedOut`.
-    pub async fn next_within(&mut self, patience: &Patience) -> Result<Bytes, Failure> {
-        let next = tokio::time::timeout(patience.left(), self.next()).await;
+    pub async fn next_within(&mut self, deadline: &Deadline) -> Result<Bytes, Failure> {
+        let next = tokio::time::timeout(deadline.left(), self.next()).await;
         next.unwrap_or_else(|_| {
-            let timeout = patience.timeout.as_millis();
+            let timeout = deadline.timeout.as_millis();
             Err(Failure::timed_out(format!(
                 "{} did not answer on its WebSocket within {timeout} ms",
                 self.place
@@ -225,7 +228,7 @@ mod tests {
     use reqwest::header::RETRY_AFTER;
 
     use super::*;
-    use crate::failure::Kind;
+    use crate::error::Kind;
 
     /// The example of RFC 6455, 1.3.
     const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
@@ -236,7 +239,7 @@ mod tests {
             url: Endpoint::parse("http://localhost/jsonrpc", "location", false).expect("valid"),
             parameter: None,
             headers: Vec::new(),
-            trust: Trust::default(),
+            tls: TlsConfig::default(),
             protocol: "notification",
         }
     }

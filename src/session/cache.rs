@@ -75,7 +75,7 @@ impl Sessions {
 mod tests {
     use super::*;
     use crate::auth_service::Service;
-    use crate::http::Trust;
+    use crate::http::TlsConfig;
     use crate::secret::Secret;
     use crate::session::{Brought, Grant};
 
@@ -84,7 +84,7 @@ mod tests {
             service: Service::Rdk,
             locations: vec![Secret::from(location)],
             extra_headers: Vec::new(),
-            trust: Trust::default(),
+            tls: TlsConfig::default(),
         }
     }
 
@@ -144,12 +144,12 @@ mod tests {
         let mut other = plain.clone();
         other.extra_headers = vec![("X-Account".to_owned(), Secret::from("two"))];
         assert!(!Arc::ptr_eq(&one, &session(other)));
-        let unchecked = crate::http::TrustSettings {
+        let unchecked = crate::http::TlsSettings {
             strict: false,
             ..Default::default()
         };
         let mut other = plain;
-        other.trust = unchecked.load().expect("no files to read");
+        other.tls = unchecked.load().expect("no files to read");
         assert!(!Arc::ptr_eq(&one, &session(other)));
     }
 }

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::chance::{growing_pause, spread};
+use crate::backoff::{growing_pause, spread};
 
 /// A tenth of a token's lifetime is left for fetching the next one: early enough for retries, late enough not to ask more
 /// often than needed.

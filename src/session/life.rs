@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::chance::chance;
+use crate::backoff::chance;
 
 use super::freshness;
 use super::uptime::uptime;

@@ -24,10 +24,10 @@ pub use life::{Life, Moment};
 pub use token::{Grant, MAX_TOKEN_LEN, Token, Way, checked};
 
 use crate::auth_service::Service;
-use crate::chance::chance;
-use crate::failure::Failure;
+use crate::backoff::chance;
+use crate::error::Failure;
 use crate::flight::{Flight, Landing};
-use crate::http::Trust;
+use crate::http::TlsConfig;
 use crate::secret::Secret;
 use crate::wait::lock;
 
@@ -61,7 +61,7 @@ pub struct Identity {
     pub locations: Vec<Secret>,
     pub extra_headers: Vec<(String, Secret)>,
     /// Who is taken for the service: a token that came over an unchecked connection is not given to those who check.
-    pub trust: Trust,
+    pub tls: TlsConfig,
 }
 
 /// How a request ended.
@@ -624,7 +624,7 @@ mod tests {
         drop(begun);
         let outcome = flight.peek();
         assert!(
-            matches!(&outcome, Some(Outcome::Failed(failure)) if failure.kind == crate::failure::Kind::Transient),
+            matches!(&outcome, Some(Outcome::Failed(failure)) if failure.kind == crate::error::Kind::Transient),
             "{outcome:?}"
         );
     }
@@ -785,7 +785,7 @@ mod tests {
         assert!(session.token(now).is_none());
         let answer = session.ask(now, must_not_launch);
         assert!(
-            matches!(answer, Answer::Failed(failure) if failure.kind == crate::failure::Kind::Denied)
+            matches!(answer, Answer::Failed(failure) if failure.kind == crate::error::Kind::Denied)
         );
     }
 

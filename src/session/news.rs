@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::chance::growing_pause;
+use crate::backoff::growing_pause;
 
 /// After a token was read because of news, before news have it read again. A service that tells of each step of a change
 /// (the old token is gone, the new one is here) does so within a second.

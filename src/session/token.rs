@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::failure::Failure;
+use crate::error::Failure;
 use crate::secret::Secret;
 
 use super::claims::claims;
@@ -98,7 +98,7 @@ impl Token {
 ///
 /// # Errors
 ///
-/// [`Kind::Malformed`](crate::failure::Kind) where it is not 1 to 16384 visible ASCII characters: it will stand in a header,
+/// [`Kind::Malformed`](crate::error::Kind) where it is not 1 to 16384 visible ASCII characters: it will stand in a header,
 /// where a space or a line break would end it or begin another header (RFC 9110, 5.5).
 pub fn checked(text: Secret, source: &str) -> Result<Secret, Failure> {
     let len = text.expose().len();

@@ -6,9 +6,9 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use crate::auth_service::{Call, Service};
-use crate::chance::chance;
-use crate::failure::{Failure, Kind};
-use crate::http::{self, Endpoint, Patience, Redirects, Request, Trust};
+use crate::backoff::chance;
+use crate::error::{Failure, Kind};
+use crate::http::{self, Deadline, Endpoint, Redirects, Request, TlsConfig};
 use crate::runtime;
 use crate::secret::Secret;
 use crate::session::{
@@ -34,7 +34,7 @@ pub struct Acquisition {
 #[derive(Clone)]
 pub struct Means {
     pub extra_headers: Vec<(String, Secret)>,
-    pub trust: Trust,
+    pub tls: TlsConfig,
     pub allow_cleartext: bool,
     pub timeout: Duration,
     pub retries: u32,
@@ -122,7 +122,7 @@ impl Acquisition {
                 service: service.clone(),
                 locations: locations.collect(),
                 extra_headers: means.extra_headers.clone(),
-                trust: means.trust.clone(),
+                tls: means.tls.clone(),
             }),
             service,
             endpoints,
@@ -160,7 +160,7 @@ impl Acquisition {
     /// What to say when the answer has not come in time.
     pub fn overdue(&self) -> Failure {
         let timeout = self.means.timeout;
-        let places: Vec<_> = self.endpoints.iter().map(Endpoint::place).collect();
+        let places: Vec<_> = self.endpoints.iter().map(Endpoint::authority).collect();
         let mut failure = Failure::timed_out(format!(
             "no session token from {} within {} ms: check that it runs, or raise `timeout`",
             places.join(" or "),
@@ -207,7 +207,7 @@ impl Acquisition {
     }
 
     async fn fly(&self, takeoff: &Takeoff) -> Result<Brought, Failure> {
-        let patience = Patience::new(self.means.timeout, self.means.retries);
+        let deadline = Deadline::new(self.means.timeout, self.means.retries);
         let correlation_id = correlation_id_or_new(self.means.correlation_id.as_deref());
         let first = match self.are_equal {
             // Each gets its share of a city's boxes.
@@ -221,7 +221,7 @@ impl Acquisition {
         let mut failures = Vec::new();
         for (left, place) in (1..=many).rev().zip(order) {
             let endpoint = &self.endpoints[place];
-            let share = patience.share(many, left);
+            let share = deadline.share(many, left);
             let result = self
                 .ask_at(endpoint, &correlation_id, &share, takeoff)
                 .await;
@@ -244,7 +244,7 @@ impl Acquisition {
                     gst::warning!(
                         CAT,
                         "no session token from {}, the next service is asked",
-                        endpoint.place()
+                        endpoint.authority()
                     );
                 }
             }
@@ -257,14 +257,14 @@ impl Acquisition {
         &self,
         endpoint: &Endpoint,
         correlation_id: &Arc<str>,
-        patience: &Patience,
+        deadline: &Deadline,
         takeoff: &Takeoff,
     ) -> Result<Brought, Failure> {
         let place = name(endpoint);
         let (discovered, asked) = match self.session.discovered(&place) {
             Some(known) => (Some(known), 0),
             None => {
-                let found = self.discover(endpoint, correlation_id, patience).await?;
+                let found = self.discover(endpoint, correlation_id, deadline).await?;
                 let place = place.into();
                 takeoff.set_discovered(found.0.clone().map(|discovered| (place, discovered)));
                 found
@@ -274,12 +274,12 @@ impl Acquisition {
             .service
             .token_call(correlation_id, discovered.as_deref());
         let request = self.request(endpoint.clone(), &call, true);
-        let read = |reply: &http::Reply| self.service.read_token(&call, reply);
-        match http::exchange(&request, patience, read).await {
+        let read = |reply: &http::HttpResponse| self.service.read_token(&call, reply);
+        match http::exchange(&request, deadline, read).await {
             Ok((grant, attempts)) => Ok(Brought {
                 grant: grant.limited(self.means.token_lifetime),
                 correlation_id: correlation_id.clone(),
-                place: Some(endpoint.place().into()),
+                place: Some(endpoint.authority().into()),
                 attempts: asked + attempts,
             }),
             Err(failure) => {
@@ -298,19 +298,19 @@ impl Acquisition {
         &self,
         endpoint: &Endpoint,
         correlation_id: &str,
-        patience: &Patience,
+        deadline: &Deadline,
     ) -> Result<(Option<Arc<str>>, u32), Failure> {
         let Some(call) = self.service.discovery(correlation_id) else {
             return Ok((None, 0));
         };
-        let discovery = endpoint.beside(crate::auth_service::ags::DISCOVERY);
+        let discovery = endpoint.sibling(crate::auth_service::ags::DISCOVERY);
         let request = self.request(discovery, &call, false);
-        let read = |reply: &http::Reply| {
+        let read = |reply: &http::HttpResponse| {
             self.service
                 .read_discovery(reply, endpoint.name())
                 .map_err(|failure| failure.with_http_status(reply.status))
         };
-        let (discovered, attempts) = http::exchange(&request, patience, read).await?;
+        let (discovered, attempts) = http::exchange(&request, deadline, read).await?;
         Ok((discovered.map(Into::into), attempts))
     }
 
@@ -337,14 +337,14 @@ impl Acquisition {
             secrets,
             // An operator's paths may name accounts.
             shows_path: false,
-            ..Request::new(url, self.means.trust.clone())
+            ..Request::new(url, self.means.tls.clone())
         }
     }
 }
 
 /// What tells a place from others, without a secret.
 pub(super) fn name(endpoint: &Endpoint) -> String {
-    Endpoint::shown(endpoint.as_str())
+    Endpoint::redacted(endpoint.as_str())
 }
 
 /// Whether another place may have a token where this one had none. A no is one wherever it comes from.

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::failure::Failure;
+use crate::error::Failure;
 use crate::files;
 use crate::flight::Flight;
 use crate::secret::Secret;

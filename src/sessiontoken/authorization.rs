@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use crate::auth_service::dashif;
 use crate::cenc::{InitData, KeyId, is_clearkey};
-use crate::failure::Failure;
+use crate::error::Failure;
 
 use super::acquisition::Acquisition;
 use super::policy::Authorizer;

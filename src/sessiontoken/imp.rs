@@ -45,12 +45,12 @@ use super::store::Store;
 use super::tune::Tune;
 use crate::cenc::PRIVATE_SYSTEM;
 use crate::config::Configurable;
-use crate::failure::Failure;
+use crate::error::Failure;
 use crate::flight::Wake;
+use crate::hierarchy::ancestors;
 use crate::hold::{Hold, Holding, Item, Prepared, build_pads};
 use crate::messages;
 use crate::session::{Moment, Session};
-use crate::surroundings::ancestors;
 use crate::wait::lock;
 
 pub(super) static CAT: Lazy<gst::DebugCategory> = Lazy::new(|| {
@@ -296,7 +296,7 @@ impl ElementImpl for SessionToken {
     }
 
     fn set_context(&self, context: &gst::Context) {
-        self.settings.offer(context);
+        self.settings.set_context(context);
         self.parent_set_context(context);
     }
 
@@ -306,7 +306,7 @@ impl ElementImpl for SessionToken {
     ) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
         match transition {
             gst::StateChange::NullToReady => {
-                self.settings.ask(self.obj().upcast_ref());
+                self.settings.request_context(self.obj().upcast_ref());
                 self.prepare_policy()?;
             }
             gst::StateChange::ReadyToPaused => {
@@ -344,11 +344,11 @@ impl Holding for SessionToken {
         &self.srcpad
     }
 
-    fn arrives(&self, item: &Item) {
+    fn item_arrived(&self, item: &Item) {
         self.sees(item);
     }
 
-    fn wants_more(&self) -> bool {
+    fn needs_more_input(&self) -> bool {
         self.gathering.load(Ordering::Relaxed)
     }
 
@@ -371,11 +371,11 @@ impl Holding for SessionToken {
         self.resend.store(true, Ordering::Release);
     }
 
-    fn answers(&self, query: &mut gst::QueryRef) -> bool {
+    fn src_query(&self, query: &mut gst::QueryRef) -> bool {
         self.offers_store(query)
     }
 
-    fn takes(&self, event: &gst::Event) -> bool {
+    fn src_event(&self, event: &gst::Event) -> bool {
         self.hears_of_refusal(event)
     }
 }

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use crate::auth_service::Changes;
 use crate::auth_service::changes::{PROTOCOL, Said};
-use crate::failure::{Failure, Kind};
-use crate::http::{Endpoint, Opening, Patience, Trust};
+use crate::error::{Failure, Kind};
+use crate::http::{Deadline, Endpoint, Opening, TlsConfig};
 use crate::runtime;
 use crate::secret::Secret;
 use crate::session::{Moment, Session, order, pause_after};
@@ -56,7 +56,7 @@ struct Listener {
     changes: Changes,
     places: Vec<Endpoint>,
     headers: Vec<(String, Secret)>,
-    trust: Trust,
+    tls: TlsConfig,
     timeout: Duration,
 }
 
@@ -77,7 +77,7 @@ impl Listener {
             changes,
             places: acquisition.endpoints.clone(),
             headers,
-            trust: means.trust.clone(),
+            tls: means.tls.clone(),
             timeout: means.timeout,
         }
     }
@@ -95,7 +95,7 @@ impl Listener {
         let mut was_listening = false;
         let mut failures = 0;
         while let Some(url) = self.place() {
-            let place = url.place();
+            let place = url.authority();
             let Ended { failure, listened } = self.listen(url, was_listening).await;
             was_listening |= listened.is_some();
             failures = match listened {
@@ -142,28 +142,28 @@ impl Listener {
         again: bool,
         since: &mut Option<Instant>,
     ) -> Result<std::convert::Infallible, Failure> {
-        let patience = Patience::new(self.timeout, 0);
+        let deadline = Deadline::new(self.timeout, 0);
         let opening = Opening {
             url: url.clone(),
             parameter: self.changes.parameter.clone(),
             headers: self.headers.clone(),
-            trust: self.trust.clone(),
+            tls: self.tls.clone(),
             protocol: PROTOCOL,
         };
-        let mut socket = opening.open(&patience).await?;
+        let mut socket = opening.open(&deadline).await?;
         let mut registrations = self.changes.registrations();
         for message in registrations.messages() {
-            socket.send(message, &patience).await?;
+            socket.send(message, &deadline).await?;
         }
         loop {
             let message = match registrations.is_done() {
                 true => socket.next().await?,
-                false => socket.next_within(&patience).await?,
+                false => socket.next_within(&deadline).await?,
             };
             match registrations.read(&message)? {
                 Said::Registered => {
                     *since = Some(Instant::now());
-                    let place = url.place();
+                    let place = url.authority();
                     gst::info!(CAT, "{place} tells of changes of the session token");
                     self.begins(again);
                 }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::auth_service::parameters::{MAX_FILE, checked, read_headers, read_parameters};
 use crate::auth_service::{Ags, DashIf, Service, Thunder, ags, dashif, rdk, thunder};
 use crate::cenc::KeyId;
-use crate::failure::Failure;
+use crate::error::Failure;
 use crate::files;
 use crate::http::{Endpoint, headers};
 use crate::packing::{DEFAULT_HEADER, HeaderTemplate};
@@ -114,7 +114,7 @@ impl Authorizer {
         clear_where(|identity| {
             matches!(identity.service, Service::DashIf(_))
                 && identity.extra_headers == self.means.extra_headers
-                && identity.trust == self.means.trust
+                && identity.tls == self.means.tls
         });
     }
 }
@@ -182,7 +182,7 @@ fn source(settings: &Settings) -> Result<Source, Failure> {
     let endpoints = settings.endpoints()?;
     let means = Means {
         extra_headers: extra_headers(settings, service.as_ref())?,
-        trust: settings.common.trust.load()?,
+        tls: settings.common.tls.load()?,
         allow_cleartext: settings.common.allow_cleartext,
         timeout: settings.common.timeout(),
         retries: settings.common.retries,
@@ -352,6 +352,6 @@ fn warnings(settings: &Settings) -> Vec<String> {
     ]
     .into_iter()
     .filter_map(|(setting, path)| files::warning(setting, path.as_deref()))
-    .chain(settings.common.trust.warnings())
+    .chain(settings.common.tls.warnings())
     .collect()
 }

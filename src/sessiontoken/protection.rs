@@ -11,9 +11,9 @@ use gst::prelude::*;
 use gst::subclass::prelude::*;
 
 use crate::cenc::{KeyId, PRIVATE_SYSTEM};
+use crate::hierarchy::upstream;
 use crate::hold::{Holding, Item, Prepared};
 use crate::session::{Moment, Token};
-use crate::surroundings::upstream;
 use crate::wait::lock;
 
 use super::authorization::{First, Said};

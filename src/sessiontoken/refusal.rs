@@ -10,7 +10,7 @@ use gst::glib;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 
-use crate::failure::Failure;
+use crate::error::Failure;
 use crate::flight::{Wake, deadline};
 use crate::secret::Secret;
 use crate::session::{Answer, Moment, Outcome, Token};

@@ -7,7 +7,7 @@ use gst::prelude::*;
 
 use crate::auth_service::{rdk, thunder};
 use crate::config::{Common, Configured, fields_of, string, text};
-use crate::failure::Failure;
+use crate::error::Failure;
 use crate::http::Endpoint;
 use crate::secret::Secret;
 
@@ -248,12 +248,12 @@ impl Settings {
     pub fn get(&self, name: &str) -> glib::Value {
         match name {
             "auth-service" => self.auth_service.to_value(),
-            "location" => self.location().map(Endpoint::shown).to_value(),
+            "location" => self.location().map(Endpoint::redacted).to_value(),
             "locations" => self
                 .locations
                 .as_ref()
                 .map(|locations| {
-                    let shown: Vec<_> = each(locations).map(Endpoint::shown).collect();
+                    let shown: Vec<_> = each(locations).map(Endpoint::redacted).collect();
                     shown.join(" ")
                 })
                 .to_value(),

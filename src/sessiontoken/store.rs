@@ -16,7 +16,7 @@ use gst::prelude::*;
 use gst::subclass::prelude::*;
 use once_cell::sync::Lazy;
 
-use crate::failure::Failure;
+use crate::error::Failure;
 use crate::flight::Wake;
 use crate::secret::Secret;
 use crate::session::{Moment, Token};

@@ -7,7 +7,7 @@ use std::time::Duration;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 
-use crate::failure::Failure;
+use crate::error::Failure;
 use crate::messages::{self, clock_time};
 use crate::session::Token;
 use crate::wait::lock;
@@ -62,7 +62,7 @@ impl SessionToken {
     }
 
     pub(super) fn post_state(&self, structure: gst::Structure) {
-        messages::tell(self.obj().upcast_ref(), structure);
+        messages::post_element_message(self.obj().upcast_ref(), structure);
     }
 
     /// The property `stats`.

@@ -5,7 +5,7 @@
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use crate::failure::Failure;
+use crate::error::Failure;
 use crate::flight::{Flight, Wake, deadline};
 use crate::session::{Answer, Moment, Outcome, Token};
 

@@ -46,11 +46,11 @@ fn a_url_that_cannot_be_asked_is_refused_by_the_name_of_its_setting_and_not_show
 #[test]
 fn what_a_property_reads_back_has_lost_credentials() {
     assert_eq!(
-        Endpoint::shown("https://user:pw@host:8443/path?key=SECRET#SECRET"),
+        Endpoint::redacted("https://user:pw@host:8443/path?key=SECRET#SECRET"),
         "https://host:8443/path"
     );
     for text in ["SECRET, no URL", "user:SECRET@host/path", "data:SECRET"] {
-        assert_eq!(Endpoint::shown(text), "");
+        assert_eq!(Endpoint::redacted(text), "");
     }
 }
 
@@ -71,7 +71,7 @@ fn the_discovery_stands_beside_the_service_and_knows_no_credentials() {
         ("https://h/x", "https://h/d", "x"),
     ] {
         let endpoint = Endpoint::parse(url, "location", false).expect(url);
-        assert_eq!(endpoint.beside("d").as_str(), beside, "{url}");
+        assert_eq!(endpoint.sibling("d").as_str(), beside, "{url}");
         assert_eq!(endpoint.name(), name, "{url}");
     }
 }
@@ -151,7 +151,7 @@ fn credentials_are_known_in_the_forms_in_which_they_travel() {
 fn redirect_names_whole_places_without_secrets() {
     let from = "https://u:SECRET@a.example/x?SECRET";
     let from = Endpoint::parse(from, "location", false).expect(from);
-    assert_eq!(from.whole_place(), "https://a.example:443/x");
+    assert_eq!(from.with_path(), "https://a.example:443/x");
     for (target, shows_path, says) in [
         (
             "http://u:SECRET@b.example:81/y?SECRET#SECRET",

@@ -10,9 +10,9 @@ use std::time::Duration;
 use url::Url;
 
 use super::*;
-use crate::failure::Kind;
+use crate::error::Kind;
 use crate::http::{
-    Endpoint, Redirects, Source, TokenHosts, Trust, Wanted, download, open, refused,
+    Endpoint, FileRequest, Redirects, Source, TlsConfig, TokenHosts, download, open, refused,
 };
 use crate::secret::Secret;
 
@@ -96,7 +96,7 @@ fn redirect(status: u16, to: &str) -> String {
 
 fn request(url: &str, token_hosts: &str) -> Request {
     let url = Endpoint::parse(url, "license-url", false).expect(url);
-    let mut request = Request::new(url, Trust::default());
+    let mut request = Request::new(url, TlsConfig::default());
     request.headers = vec![("X-Own".to_owned(), Secret::from("own"))];
     request.token_headers = vec![("X-Token".to_owned(), Secret::from("Bearer TOKEN"))];
     request.token_hosts = TokenHosts::parse(token_hosts).expect(token_hosts);
@@ -110,14 +110,14 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
     runtime.block_on(future)
 }
 
-fn sent(request: &Request) -> Result<Reply, Failure> {
-    let patience = Patience::new(Duration::from_secs(60), 0);
-    block_on(send(request, &patience)).map_err(|broken| broken.failure)
+fn sent(request: &Request) -> Result<HttpResponse, Failure> {
+    let deadline = Deadline::new(Duration::from_secs(60), 0);
+    block_on(send(request, &deadline)).map_err(|broken| broken.failure)
 }
 
 fn source(url: &str) -> Source {
     let url = Url::parse(url).expect(url);
-    Source::new([url.clone(), url], Vec::new(), &[], Trust::default())
+    Source::new([url.clone(), url], Vec::new(), &[], TlsConfig::default())
 }
 
 #[test]
@@ -236,7 +236,7 @@ fn download_follows_ten_redirects() {
         }
         let server = Server::start(replies);
         let url = Url::parse(&format!("http://{}/SECRET", server.host)).expect("valid");
-        let downloaded = block_on(download(Wanted {
+        let downloaded = block_on(download(FileRequest {
             url: &url,
             source: &source(url.as_str()),
             range: Some((3, None)),
@@ -270,7 +270,7 @@ fn length_that_no_file_has_does_no_harm() {
     let server = huge();
     let url = Url::parse(&format!("http://{}/f", server.host)).expect("valid");
     let source = source(url.as_str());
-    let wanted = |url| Wanted {
+    let wanted = |url| FileRequest {
         url,
         source: &source,
         range: None,

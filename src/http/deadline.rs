@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 /// How long a reply is waited for, and how often it is asked for.
 #[derive(Clone, Copy, Debug)]
-pub struct Patience {
+pub struct Deadline {
     pub(super) timeout: Duration,
     until: Instant,
     pub(super) retries: u32,
@@ -14,7 +14,7 @@ pub struct Patience {
     is_setting: bool,
 }
 
-impl Patience {
+impl Deadline {
     /// From now on, for `timeout` all in all. A property `timeout` says how long that is.
     pub fn new(timeout: Duration, retries: u32) -> Self {
         Self {

@@ -6,12 +6,12 @@ use std::error::Error as _;
 use std::io;
 
 use crate::descriptors;
-use crate::failure::Failure;
+use crate::error::Failure;
 
-use super::{Endpoint, Patience};
+use super::{Deadline, Endpoint};
 
 /// A request that ended without a reply that could be read.
-pub struct Broken {
+pub struct RequestError {
     pub failure: Failure,
     /// Whether the server has seen, or could have seen, something of it.
     pub was_sent: bool,
@@ -20,7 +20,7 @@ pub struct Broken {
 }
 
 /// What stands in the way before anything is sent.
-impl From<Failure> for Broken {
+impl From<Failure> for RequestError {
     fn from(failure: Failure) -> Self {
         Self {
             failure,
@@ -30,7 +30,7 @@ impl From<Failure> for Broken {
     }
 }
 
-impl Broken {
+impl RequestError {
     pub fn sent(failure: Failure, again: bool) -> Self {
         Self {
             failure,
@@ -42,11 +42,11 @@ impl Broken {
     /// Says what broke. reqwest's own text is left out, its cause's kind is enough. `status` is that of a reply whose body broke.
     pub fn by(
         url: &Endpoint,
-        patience: &Patience,
+        deadline: &Deadline,
         error: &reqwest::Error,
         status: Option<u16>,
     ) -> Self {
-        let mut broken = Self::why(url, patience, error);
+        let mut broken = Self::why(url, deadline, error);
         if let Some(status) = status {
             broken.failure = broken.failure.with_http_status(status);
         }
@@ -54,22 +54,22 @@ impl Broken {
     }
 
     /// No response came in time.
-    pub fn late(url: &Endpoint, patience: &Patience) -> Self {
-        Self::sent(Failure::timed_out(did_not_answer(url, patience)), false)
+    pub fn late(url: &Endpoint, deadline: &Deadline) -> Self {
+        Self::sent(Failure::timed_out(did_not_answer(url, deadline)), false)
     }
 
-    fn why(url: &Endpoint, patience: &Patience, error: &reqwest::Error) -> Self {
-        let place = url.place();
+    fn why(url: &Endpoint, deadline: &Deadline, error: &reqwest::Error) -> Self {
+        let place = url.authority();
         if error.is_timeout() {
             let what = if error.is_connect() {
                 format!(
                     "no connection to {place} within {} ms: check that the service runs there{}{}",
-                    patience.connect().as_millis(),
+                    deadline.connect().as_millis(),
                     proxy(url),
-                    patience.advice()
+                    deadline.advice()
                 )
             } else {
-                did_not_answer(url, patience)
+                did_not_answer(url, deadline)
             };
             // Where all the time is over, and not only that for the connection, there is none for another attempt.
             return Self::sent(Failure::timed_out(what), error.is_connect());
@@ -146,12 +146,12 @@ impl Broken {
     }
 }
 
-fn did_not_answer(url: &Endpoint, patience: &Patience) -> String {
+fn did_not_answer(url: &Endpoint, deadline: &Deadline) -> String {
     format!(
         "{} did not answer within {} ms: check that it runs{}",
-        url.place(),
-        patience.timeout.as_millis(),
-        patience.advice()
+        url.authority(),
+        deadline.timeout.as_millis(),
+        deadline.advice()
     )
 }
 

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use crate::problem::Problem;
+use crate::problem_details::ProblemDetails;
 use crate::secret::Secret;
 
 /// What a failure means for the one who asked, and so which GStreamer error it becomes.
@@ -52,7 +52,7 @@ pub struct Failure {
     /// The server that refused was not sent the session token, so the token is not to blame.
     pub is_without_token: bool,
     /// What the server says in its own words, cleaned.
-    pub problem: Box<Problem>,
+    pub problem: Box<ProblemDetails>,
     /// How long the server wants to be left alone.
     pub retry_after: Option<Duration>,
     /// Requests made.
@@ -118,7 +118,7 @@ impl Failure {
         self
     }
 
-    pub fn with_problem(mut self, problem: Problem) -> Self {
+    pub fn with_problem(mut self, problem: ProblemDetails) -> Self {
         self.problem = Box::new(problem);
         self
     }

@@ -6,18 +6,18 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::cenc::KeyId;
-use crate::failure::Failure;
+use crate::error::Failure;
 use crate::flight::{Flight, deadline};
 use crate::http::REFUSALS;
 
 use super::key_request::KeyRequest;
-use super::keys::Means;
-use super::licenses::{Deadlines, Granted, Order, Outcome, order};
+use super::license_session::PollContext;
+use super::licenses::{Deadlines, Granted, LicenseRequest, LicenseResult, request_license};
 use super::settings::Policy;
 use super::token_store::Renewal;
 
 /// What is under way.
-pub struct Pending {
+pub struct LicenseAcquisition {
     /// The keys that it is for.
     key_ids: Vec<KeyId>,
     until: Instant,
@@ -26,7 +26,7 @@ pub struct Pending {
 
 enum What {
     License {
-        flight: Arc<Flight<Outcome>>,
+        flight: Arc<Flight<LicenseResult>>,
         is_shared: bool,
     },
     /// The token was refused.
@@ -38,14 +38,14 @@ enum What {
 
 /// What comes next.
 pub enum Step {
-    Wait(Pending),
+    Wait(LicenseAcquisition),
     /// The license server said no, and another token is under way.
-    Refused(Pending),
+    Refused(LicenseAcquisition),
     /// There is another token: ask again for these keys.
     AnotherToken(Vec<KeyId>),
     Granted {
         granted: Arc<Granted>,
-        flight: Arc<Flight<Outcome>>,
+        flight: Arc<Flight<LicenseResult>>,
         key_ids: Vec<KeyId>,
         /// Another decryptor had asked for it.
         is_shared: bool,
@@ -53,16 +53,20 @@ pub enum Step {
     Failed(Failure),
 }
 
-impl Pending {
+impl LicenseAcquisition {
     /// A license that is ordered now, and is not one of those that the stream has already.
-    pub fn license(of: Order, not: &[Arc<Flight<Outcome>>], means: &Means) -> Self {
-        let policy = means.policy;
+    pub fn license(
+        of: LicenseRequest,
+        not: &[Arc<Flight<LicenseResult>>],
+        context: &PollContext,
+    ) -> Self {
+        let policy = context.policy;
         let key_ids = of.key_ids.clone();
         let deadlines = Deadlines::new(policy.timeout, policy.retries);
-        let (flight, is_shared) = order(of, not, deadlines, means.now);
+        let (flight, is_shared) = request_license(of, not, deadlines, context.now);
         Self {
             key_ids,
-            until: deadline(policy.timeout, means.now.steady),
+            until: deadline(policy.timeout, context.now.steady),
             what: What::License { flight, is_shared },
         }
     }
@@ -79,14 +83,14 @@ impl Pending {
 
     /// Looks whether there is an answer, or has the waiter woken when there is. `request` is that of the stream, and gets the other token
     /// where there is one.
-    pub fn step(self, request: &mut KeyRequest, stopping: bool, means: &Means) -> Step {
+    pub fn step(self, request: &mut KeyRequest, stopping: bool, context: &PollContext) -> Step {
         let Self {
             key_ids,
             until,
             what,
         } = self;
         let what = match what {
-            What::License { flight, is_shared } => match flight.poll(means.waiter) {
+            What::License { flight, is_shared } => match flight.poll(context.waiter) {
                 Some(Ok(granted)) => {
                     return Step::Granted {
                         granted,
@@ -95,10 +99,10 @@ impl Pending {
                         is_shared,
                     };
                 }
-                Some(Err(refusal)) => return after_refusal(refusal, key_ids, request, means),
+                Some(Err(refusal)) => return after_refusal(refusal, key_ids, request, context),
                 None => What::License { flight, is_shared },
             },
-            What::Token { flight, refusal } => match flight.poll(means.waiter) {
+            What::Token { flight, refusal } => match flight.poll(context.waiter) {
                 Some(Some((token, generation))) => {
                     request.renew(token, generation);
                     return Step::AnotherToken(key_ids);
@@ -110,8 +114,8 @@ impl Pending {
                 _ => What::Token { flight, refusal },
             },
         };
-        if means.now.steady >= until {
-            return Step::Failed(overdue(&what, means.policy));
+        if context.now.steady >= until {
+            return Step::Failed(overdue(&what, context.policy));
         }
         Step::Wait(Self {
             key_ids,
@@ -126,7 +130,7 @@ fn after_refusal(
     refusal: Failure,
     key_ids: Vec<KeyId>,
     request: &KeyRequest,
-    means: &Means,
+    context: &PollContext,
 ) -> Step {
     // Whoever was not sent the token has not refused it.
     let is_of_token = |status: &u16| REFUSALS.contains(status) && !refusal.is_without_token;
@@ -135,9 +139,9 @@ fn after_refusal(
         return Step::Failed(refusal);
     };
     match store.reject(request.generation(), status) {
-        Some(flight) => Step::Refused(Pending {
+        Some(flight) => Step::Refused(LicenseAcquisition {
             key_ids,
-            until: deadline(means.policy.timeout, means.now.steady),
+            until: deadline(context.policy.timeout, context.now.steady),
             what: What::Token { flight, refusal },
         }),
         None => Step::Failed(refusal),

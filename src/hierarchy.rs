@@ -29,12 +29,12 @@ pub fn swallows_errors(element: &gst::Element) -> bool {
 }
 
 /// How many elements upstream are looked at. A player has some ten between its demuxer and a decryptor.
-const FAR: usize = 64;
+const MAX_ELEMENTS: usize = 64;
 
 /// The elements upstream of `element` and the bins around each of them, the nearest first: what a stream has come through.
 pub fn upstream(element: &gst::Element) -> impl Iterator<Item = gst::Element> {
     std::iter::successors(Some(element.clone()), before)
-        .take(FAR)
+        .take(MAX_ELEMENTS)
         .flat_map(|element| {
             let around: Vec<_> = ancestors(&element).collect();
             std::iter::once(element).chain(around)

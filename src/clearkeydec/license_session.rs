@@ -7,16 +7,16 @@ use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use crate::cenc::{ContentKey, InitData, KeyId};
-use crate::failure::Failure;
+use crate::error::Failure;
 use crate::flight::{Flight, Wake};
 use crate::session::{Moment, pause_after};
 
+use super::bus_messages::LicenseNotice;
 use super::key_request::KeyRequest;
+use super::license_acquisition::{LicenseAcquisition, Step};
 use super::license_servers::ManifestServers;
-use super::licenses::{Granted, Order, Outcome, forget_unused};
-use super::pending::{Pending, Step};
+use super::licenses::{Granted, LicenseRequest, LicenseResult, forget_unused};
 use super::settings::Policy;
-use super::telling::News;
 use super::token_store::TokenStore;
 
 /// Key ids that a stream may name before it is taken for an attack; a license request for all of
@@ -51,7 +51,7 @@ pub enum Missing {
 }
 
 /// What it takes to get a key.
-pub struct Means<'a> {
+pub struct PollContext<'a> {
     pub policy: &'a Policy,
     /// Woken when there is something new.
     pub waiter: &'a Weak<dyn Wake>,
@@ -59,7 +59,7 @@ pub struct Means<'a> {
 }
 
 #[derive(Default)]
-pub struct Keys {
+pub struct LicenseSession {
     /// Key ids that the init data names and that have not been asked for, the newest last.
     named: Vec<KeyId>,
     /// All that the newest init data names: that between which no data came.
@@ -71,54 +71,54 @@ pub struct Keys {
     /// Init data names the id that means none otherwise.
     zero_is_an_id: bool,
     servers: ManifestServers,
-    /// Keys that a demuxer of this process has handed over, which no license is asked for.
+    /// LicenseSession that a demuxer of this process has handed over, which no license is asked for.
     private: HashMap<KeyId, ContentKey>,
     request: KeyRequest,
     /// Data has come since that was brought.
     request_is_past: bool,
     /// The newest last.
-    held: Vec<Held>,
+    held: Vec<HeldLicense>,
     /// What the stream waits for.
-    pending: Option<Pending>,
-    /// What comes beside the stream.
-    beside: Option<Beside>,
+    pending: Option<LicenseAcquisition>,
+    /// What comes background the stream.
+    background: Option<BackgroundRequest>,
     failed_renewals: u32,
     /// Until then no license is asked for ahead of another one's end.
     pause: Option<Instant>,
-    news: Vec<News>,
+    notices: Vec<LicenseNotice>,
     stopping: bool,
 }
 
 /// A license that the stream does not wait for.
-struct Beside {
-    pending: Pending,
+struct BackgroundRequest {
+    pending: LicenseAcquisition,
     /// It is to take the place of one at hand. Otherwise it was waited for before a seek.
     is_renewal: bool,
 }
 
 /// A license that has come.
-struct Held {
+struct HeldLicense {
     granted: Arc<Granted>,
     /// All that were asked for with it, whether it has them or not.
     key_ids: Vec<KeyId>,
     /// As long as we have that, other decryptors share the license.
-    flight: Arc<Flight<Outcome>>,
+    flight: Arc<Flight<LicenseResult>>,
 }
 
-impl Held {
+impl HeldLicense {
     fn has(&self, key_id: &KeyId) -> bool {
         self.granted.license.keys.contains_key(key_id)
     }
 }
 
-impl Keys {
+impl LicenseSession {
     /// What the manifest says of license servers.
     pub fn servers_mut(&mut self) -> &mut ManifestServers {
         &mut self.servers
     }
 
     /// Takes in what a protection event of that origin says.
-    pub fn learn(&mut self, init_data: InitData, origin: Option<&str>) {
+    pub fn add_init_data(&mut self, init_data: InitData, origin: Option<&str>) {
         if init_data.key_ids.is_empty() {
             return;
         }
@@ -136,7 +136,7 @@ impl Keys {
                 Some(FRAGMENT) => remember(&mut self.of_fragment, key_id),
                 _ => self.zero_is_an_id |= key_id == NO_KEY_ID,
             }
-            let is_pending = |pending: &Pending| pending.is_for(&key_id);
+            let is_pending = |pending: &LicenseAcquisition| pending.is_for(&key_id);
             if self.held_for(&key_id).is_none() && !self.pending.as_ref().is_some_and(is_pending) {
                 remember(&mut self.named, key_id);
             }
@@ -164,7 +164,7 @@ impl Keys {
 
     /// What `sessiontoken` wants on license requests from now on, as an event of that origin says. Where the events that come after data bring nothing of
     /// that kind, what those before it brought is for other content.
-    pub fn hear(&mut self, request: Option<KeyRequest>, origin: Option<&str>) {
+    pub fn set_key_request(&mut self, request: Option<KeyRequest>, origin: Option<&str>) {
         match request {
             Some(request) => {
                 self.request = request;
@@ -184,12 +184,12 @@ impl Keys {
     }
 
     /// What the application has not been told yet.
-    pub fn take_news(&mut self) -> Vec<News> {
-        std::mem::take(&mut self.news)
+    pub fn take_notices(&mut self) -> Vec<LicenseNotice> {
+        std::mem::take(&mut self.notices)
     }
 
     /// The id of the key that a sample of this key id needs.
-    fn meant(&self, key_id: KeyId) -> Option<KeyId> {
+    fn resolve_key_id(&self, key_id: KeyId) -> Option<KeyId> {
         match (key_id, &self.of_fragment[..]) {
             (NO_KEY_ID, [only]) => Some(*only),
             (NO_KEY_ID, _) if !self.zero_is_an_id => None,
@@ -197,7 +197,7 @@ impl Keys {
         }
     }
 
-    fn held_for(&self, key_id: &KeyId) -> Option<&Held> {
+    fn held_for(&self, key_id: &KeyId) -> Option<&HeldLicense> {
         self.held.iter().rev().find(|held| held.has(key_id))
     }
 
@@ -206,7 +206,7 @@ impl Keys {
         if let Some(key) = self.private.get(&key_id) {
             return Some(key);
         }
-        let key_id = self.meant(key_id)?;
+        let key_id = self.resolve_key_id(key_id)?;
         let held = self.held_for(&key_id)?;
         held.granted.license.keys.get(&key_id)
     }
@@ -218,20 +218,20 @@ impl Keys {
         if self.private.contains_key(&key_id) {
             return true;
         }
-        self.meant(key_id)
+        self.resolve_key_id(key_id)
             .and_then(|key_id| self.held_for(&key_id))
             .is_some_and(|held| held.granted.life.is_endless())
     }
 
     /// Gets a key here that is missing or whose license has ended. Asks for all keys that were named and not asked for. A license that is
-    /// close to its end is asked for anew beside the stream, which goes on.
-    pub fn obtain(&mut self, key_id: KeyId, means: &Means) -> Result<(), Missing> {
-        let key_id = self.meant(key_id).ok_or(Missing::Unnamed)?;
+    /// close to its end is asked for anew background the stream, which goes on.
+    pub fn obtain(&mut self, key_id: KeyId, context: &PollContext) -> Result<(), Missing> {
+        let key_id = self.resolve_key_id(key_id).ok_or(Missing::Unnamed)?;
         let Some(held) = self.held_for(&key_id) else {
-            return self.fetch(key_id, &[key_id], means);
+            return self.fetch(key_id, &[key_id], context);
         };
         let life = held.granted.life;
-        if life.is_valid(means.now) && !life.is_stale(means.now) {
+        if life.is_valid(context.now) && !life.is_stale(context.now) {
             return Ok(());
         }
         // With those that came with it and are in use too, but for keys that are no longer.
@@ -241,34 +241,41 @@ impl Keys {
             // It came without having been asked for.
             again.push(key_id);
         }
-        if life.is_valid(means.now) {
-            self.renew(key_id, &again, means);
+        if life.is_valid(context.now) {
+            self.renew(key_id, &again, context);
             return Ok(());
         }
         self.held
-            .retain(|held| held.granted.life.is_valid(means.now));
-        self.fetch(key_id, &again, means)
+            .retain(|held| held.granted.life.is_valid(context.now));
+        self.fetch(key_id, &again, context)
     }
 
     /// Gets a key here that the stream waits for, and these with it.
-    fn fetch(&mut self, key_id: KeyId, with: &[KeyId], means: &Means) -> Result<(), Missing> {
-        let is_for_it = |pending: &mut Pending| pending.is_for(&key_id);
+    fn fetch(
+        &mut self,
+        key_id: KeyId,
+        with: &[KeyId],
+        context: &PollContext,
+    ) -> Result<(), Missing> {
+        let is_for_it = |pending: &mut LicenseAcquisition| pending.is_for(&key_id);
         let waited_for = self.pending.take_if(is_for_it).or_else(|| {
-            let beside = self.beside.take_if(|beside| beside.pending.is_for(&key_id));
-            beside.map(|beside| beside.pending)
+            let background = self
+                .background
+                .take_if(|background| background.pending.is_for(&key_id));
+            background.map(|background| background.pending)
         });
         if let Some(pending) = self.pending.take() {
             // Somebody may seek back to it.
-            self.beside.get_or_insert(Beside {
+            self.background.get_or_insert(BackgroundRequest {
                 pending,
                 is_renewal: false,
             });
         }
         let pending = match waited_for {
             Some(pending) => pending,
-            None => self.begin(with, means).map_err(Missing::Failed)?,
+            None => self.begin(with, context).map_err(Missing::Failed)?,
         };
-        match self.drive(pending, false, means) {
+        match self.drive(pending, false, context) {
             Driven::Waits(pending) => {
                 let until = pending.until();
                 self.pending = Some(pending);
@@ -288,35 +295,35 @@ impl Keys {
     }
 
     /// Does what can be done now for another license. Whatever comes of it, the one at hand is still good.
-    fn renew(&mut self, key_id: KeyId, again: &[KeyId], means: &Means) {
-        let Beside {
+    fn renew(&mut self, key_id: KeyId, again: &[KeyId], context: &PollContext) {
+        let BackgroundRequest {
             pending,
             is_renewal,
-        } = match self.beside.take() {
+        } = match self.background.take() {
             Some(beside) => beside,
-            None if self.pause.is_some_and(|until| means.now.steady < until) => return,
-            None => match self.begin(again, means) {
-                Ok(pending) => Beside {
+            None if self.pause.is_some_and(|until| context.now.steady < until) => return,
+            None => match self.begin(again, context) {
+                Ok(pending) => BackgroundRequest {
                     pending,
                     is_renewal: true,
                 },
-                Err(failure) => return self.renewal_failed(failure, means),
+                Err(failure) => return self.renewal_failed(failure, context),
             },
         };
         let is_for_it = pending.is_for(&key_id);
-        match self.drive(pending, is_renewal, means) {
+        match self.drive(pending, is_renewal, context) {
             Driven::Waits(pending) => {
-                self.beside = Some(Beside {
+                self.background = Some(BackgroundRequest {
                     pending,
                     is_renewal,
                 });
             }
-            Driven::Failed(failure) if is_renewal => self.renewal_failed(failure, means),
+            Driven::Failed(failure) if is_renewal => self.renewal_failed(failure, context),
             Driven::Granted if is_for_it => {
-                let is_stale = |held: &Held| held.granted.life.is_stale(means.now);
+                let is_stale = |held: &HeldLicense| held.granted.life.is_stale(context.now);
                 if self.held_for(&key_id).is_some_and(is_stale) {
                     let left_out = format!("the license server left out the key id {key_id}");
-                    self.renewal_failed(Failure::denied(left_out), means);
+                    self.renewal_failed(Failure::denied(left_out), context);
                 } else {
                     self.renewals_may_go_on();
                 }
@@ -330,21 +337,26 @@ impl Keys {
         self.pause = None;
     }
 
-    fn renewal_failed(&mut self, failure: Failure, means: &Means) {
+    fn renewal_failed(&mut self, failure: Failure, context: &PollContext) {
         self.failed_renewals = self.failed_renewals.saturating_add(1);
         let pause = pause_after(&failure, self.failed_renewals);
-        self.pause = means.now.steady.checked_add(pause);
-        self.news.push(News::RenewalFailed(failure));
+        self.pause = context.now.steady.checked_add(pause);
+        self.notices.push(LicenseNotice::RenewalFailed(failure));
     }
 
     /// Takes what is under way as far as it goes.
-    fn drive(&mut self, mut pending: Pending, is_renewal: bool, means: &Means) -> Driven {
+    fn drive(
+        &mut self,
+        mut pending: LicenseAcquisition,
+        is_renewal: bool,
+        context: &PollContext,
+    ) -> Driven {
         // Each turn is an answer of the license server's or of the store's, and the store gives up after some.
         loop {
-            pending = match pending.step(&mut self.request, self.stopping, means) {
+            pending = match pending.step(&mut self.request, self.stopping, context) {
                 Step::Wait(pending) => return Driven::Waits(pending),
                 Step::Refused(pending) => pending,
-                Step::AnotherToken(key_ids) => match self.begin(&key_ids, means) {
+                Step::AnotherToken(key_ids) => match self.begin(&key_ids, context) {
                     Ok(pending) => pending,
                     Err(failure) => return Driven::Failed(failure),
                 },
@@ -355,7 +367,7 @@ impl Keys {
                     is_shared,
                 } => {
                     self.take(granted, flight, key_ids);
-                    self.tell_of_grant(is_shared, is_renewal);
+                    self.note_grant(is_shared, is_renewal);
                     return Driven::Granted;
                 }
                 Step::Failed(failure) => return Driven::Failed(failure),
@@ -363,13 +375,18 @@ impl Keys {
         }
     }
 
-    fn take(&mut self, granted: Arc<Granted>, flight: Arc<Flight<Outcome>>, key_ids: Vec<KeyId>) {
-        let new = Held {
+    fn take(
+        &mut self,
+        granted: Arc<Granted>,
+        flight: Arc<Flight<LicenseResult>>,
+        key_ids: Vec<KeyId>,
+    ) {
+        let new = HeldLicense {
             granted,
             key_ids,
             flight,
         };
-        let is_replaced = |old: &Held| {
+        let is_replaced = |old: &HeldLicense| {
             let mut keys = old.granted.license.keys.keys();
             keys.all(|key_id| new.has(key_id))
         };
@@ -380,12 +397,12 @@ impl Keys {
         self.held.push(new);
     }
 
-    fn tell_of_grant(&mut self, is_shared: bool, is_renewal: bool) {
+    fn note_grant(&mut self, is_shared: bool, is_renewal: bool) {
         if let Some(held) = self.held.last()
             // One without a key is told of as what it is: a failed renewal, or an error.
             && !held.granted.license.keys.is_empty()
         {
-            self.news.push(News::Granted {
+            self.notices.push(LicenseNotice::Granted {
                 granted: held.granted.clone(),
                 is_shared,
                 is_renewal,
@@ -394,8 +411,12 @@ impl Keys {
     }
 
     /// Asks for all keys that were named and not asked for, and for these `again`.
-    fn begin(&mut self, again: &[KeyId], means: &Means) -> Result<Pending, Failure> {
-        let policy = means.policy;
+    fn begin(
+        &mut self,
+        again: &[KeyId],
+        context: &PollContext,
+    ) -> Result<LicenseAcquisition, Failure> {
+        let policy = context.policy;
         let urls = self.servers.endpoints(policy)?;
         let (request, of_fragment) = (&self.request, &self.of_fragment);
         let is_covered = |key_id: &KeyId| request.covers(key_id) || of_fragment.contains(key_id);
@@ -404,20 +425,20 @@ impl Keys {
         let mut key_ids: Vec<_> = named.chain(again.iter().copied()).collect();
         key_ids.sort_unstable();
         key_ids.dedup();
-        self.request.catch_up();
+        self.request.use_newest_token();
         let ours: Vec<_> = self.held.iter().map(|held| held.flight.clone()).collect();
-        Ok(Pending::license(
-            Order {
+        Ok(LicenseAcquisition::license(
+            LicenseRequest {
                 key_ids,
                 headers: self.request.headers().to_vec(),
                 token_hosts: policy.token_hosts(&urls),
                 allow_cleartext: policy.allow_cleartext,
                 token: self.request.token().cloned(),
-                trust: policy.trust.clone(),
+                tls: policy.tls.clone(),
                 urls,
             },
             &ours,
-            means,
+            context,
         ))
     }
 }
@@ -433,16 +454,16 @@ fn remember(key_ids: &mut Vec<KeyId>, key_id: KeyId) {
 
 /// How far it went.
 enum Driven {
-    Waits(Pending),
+    Waits(LicenseAcquisition),
     Granted,
     Failed(Failure),
 }
 
-impl Drop for Keys {
+impl Drop for LicenseSession {
     fn drop(&mut self) {
         self.held.clear();
         self.pending = None;
-        self.beside = None;
+        self.background = None;
         forget_unused();
     }
 }

@@ -14,7 +14,7 @@ use crate::secret::Secret;
 pub const REFUSALS: [u16; 3] = [401, 403, 412];
 
 /// A reply with whatever status. It may hold a token or keys, so it is wiped when it is dropped.
-pub struct Reply {
+pub struct HttpResponse {
     pub status: u16,
     /// The media type, in lower case and without parameters.
     pub media_type: Option<String>,
@@ -37,7 +37,7 @@ pub struct Reply {
     pub body: Zeroizing<Vec<u8>>,
 }
 
-impl Reply {
+impl HttpResponse {
     /// A reply of which nothing is known but this.
     #[cfg(any(test, fuzzing))]
     pub fn new(status: u16, body: &[u8]) -> Self {
@@ -56,7 +56,7 @@ impl Reply {
     }
 
     /// For the sentence about a redirect: " to https://host:443/path", or nothing.
-    pub fn whereto(&self) -> String {
+    pub fn redirect_suffix(&self) -> String {
         self.redirect
             .as_ref()
             .map_or_else(String::new, |place| format!(" to {place}"))
@@ -78,7 +78,7 @@ impl Reply {
     }
 
     /// For the sentence about a server that has no time: what it wishes, or nothing.
-    pub fn wish(&self) -> String {
+    pub fn retry_after_suffix(&self) -> String {
         /// Beyond it nobody counts seconds.
         const LONG: u64 = 24 * 3600;
         match self.retry_after.map(|pause| pause.as_secs()) {

@@ -7,14 +7,14 @@ use std::sync::Arc;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 
-use crate::failure::Failure;
+use crate::error::Failure;
 use crate::messages::{self, clock_time, describe};
 
 use super::imp::{CAT, ClearKeyDec};
 use super::licenses::Granted;
 
 /// Something that happened to a stream's licenses.
-pub enum News {
+pub enum LicenseNotice {
     Granted {
         granted: Arc<Granted>,
         /// Another decryptor had asked for it.
@@ -27,10 +27,10 @@ pub enum News {
 }
 
 impl ClearKeyDec {
-    pub(super) fn tell(&self, news: &News) {
+    pub(super) fn post_notice(&self, news: &LicenseNotice) {
         let message = gst::Structure::builder("clearkey-license");
         let message = match news {
-            News::Granted {
+            LicenseNotice::Granted {
                 granted,
                 is_shared,
                 is_renewal,
@@ -40,11 +40,11 @@ impl ClearKeyDec {
                 .field("cached", *is_shared)
                 .field("attempts", granted.attempts)
                 .field("latency", clock_time(granted.latency)),
-            News::RenewalFailed(failure) => {
+            LicenseNotice::RenewalFailed(failure) => {
                 gst::warning!(CAT, imp = self, "license not renewed: {}", failure.what);
                 describe(message.field("state", "failed"), failure)
             }
         };
-        messages::tell(self.obj().upcast_ref(), message.build());
+        messages::post_element_message(self.obj().upcast_ref(), message.build());
     }
 }

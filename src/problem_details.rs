@@ -26,21 +26,21 @@ const MAX_WORD: usize = 32;
 /// A server's own words, cleaned. They are kept whole until they are shown, so that a secret is found in them that would be
 /// cut in two.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Problem {
+pub struct ProblemDetails {
     title: Option<String>,
     detail: Option<String>,
 }
 
-impl fmt::Debug for Problem {
+impl fmt::Debug for ProblemDetails {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Problem")
+        f.debug_struct("ProblemDetails")
             .field("title", &self.title())
             .field("detail", &self.detail())
             .finish()
     }
 }
 
-impl Problem {
+impl ProblemDetails {
     /// Reads a problem document. What is none, or says nothing, gives nothing: the HTTP status has said the rest.
     pub fn read(body: &[u8]) -> Self {
         #[derive(Deserialize)]
@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn title_and_detail_of_a_problem_document_are_shown() {
-        let problem = Problem::read(
+        let problem = ProblemDetails::read(
             br#"{"type":"about:blank","title":"No subscription","status":403,"detail":"This box is not\nprovisioned for channel 7."}"#,
         );
         assert_eq!(problem.title().as_deref(), Some("No subscription"));
@@ -163,7 +163,11 @@ mod tests {
             r#"{"title":"a","title":"b"}"#,
             r#"{"title":" \u0000 "}"#,
         ] {
-            assert_eq!(Problem::read(body.as_bytes()), Problem::default(), "{body}");
+            assert_eq!(
+                ProblemDetails::read(body.as_bytes()),
+                ProblemDetails::default(),
+                "{body}"
+            );
         }
     }
 
@@ -177,15 +181,16 @@ mod tests {
         );
         assert_eq!(cleaned("one two three", 8), "one two…");
         assert_eq!(cleaned(&"é".repeat(1000), 50), "…");
-        let long =
-            Problem::read(format!(r#"{{"detail":"{}"}}"#, "word ".repeat(10_000)).as_bytes());
+        let long = ProblemDetails::read(
+            format!(r#"{{"detail":"{}"}}"#, "word ".repeat(10_000)).as_bytes(),
+        );
         let shown = long.detail().expect("a detail").chars().count();
         assert!(shown <= MAX_DETAIL + 1, "{shown}");
     }
 
     #[test]
     fn a_server_that_repeats_a_secret_is_not_quoted() {
-        let problem = Problem {
+        let problem = ProblemDetails {
             title: Some("No account for me@example".to_owned()),
             detail: Some("Ask your operator.".to_owned()),
         };
@@ -195,10 +200,11 @@ mod tests {
         assert_eq!(told.title, None);
         assert_eq!(told.detail, problem.detail);
         let passphrase = Secret::from("correct horse battery staple");
-        let cut = Problem::titled(&format!("{}correct horse battery staple", "x ".repeat(55)));
+        let cut =
+            ProblemDetails::titled(&format!("{}correct horse battery staple", "x ".repeat(55)));
         assert!(cut.title().expect("a title").ends_with("correct…"));
         assert_eq!(cut.without(&[passphrase]).title(), None);
-        let spaced = Problem::titled("no  such user: John\t Smith");
+        let spaced = ProblemDetails::titled("no  such user: John\t Smith");
         assert_eq!(spaced.without(&[Secret::from("John  Smith")]).title, None);
     }
 }
