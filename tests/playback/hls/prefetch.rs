@@ -2,6 +2,8 @@
 
 //! A box that is told so asks for the token before a playlist names a key.
 
+use std::time::Duration;
+
 use gst::prelude::*;
 use headend::Auth;
 
@@ -18,6 +20,8 @@ const CLEAR: &str = "/hls/clear/master.m3u8";
 #[track_caller]
 fn assert_clear_film_plays(operator: &Operator, player: Player, prefetch: Option<bool>) {
     raise();
+    // hlsdemux2 fails where so short a film has come before the player has taken its pads.
+    operator.set_media_delay(Duration::from_millis(25));
     let mut setup = Setup::new(player, operator).uri(operator.url(CLEAR));
     if let Some(prefetch) = prefetch {
         setup = setup.config("prefetch", prefetch);
