@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use crate::problem_details::ProblemDetails;
-use crate::secret::Secret;
+use crate::token::Secret;
 
 /// What a failure means for the one who asked, and so which GStreamer error it becomes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

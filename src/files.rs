@@ -8,7 +8,7 @@ use std::io::Read;
 use zeroize::Zeroizing;
 
 use crate::error::Failure;
-use crate::secret::Secret;
+use crate::token::Secret;
 
 /// More than the standard library probes with before it reads into what it is given (`default_read_to_end`, 32 bytes).
 const LEAST_ROOM: usize = 64;

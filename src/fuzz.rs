@@ -21,8 +21,8 @@ use crate::hls::{
 use crate::http::HttpResponse;
 use crate::problem_details::ProblemDetails;
 use crate::sample_aes::{SampleAesError, SegmentDecryptor};
-use crate::secret::Secret;
-use crate::session::{Grant, MAX_TOKEN_LEN};
+use crate::token::Secret;
+use crate::token::{Grant, MAX_TOKEN_LEN};
 
 /// Every class of status that a parser tells from the others.
 const STATUSES: [u16; 10] = [200, 202, 204, 206, 302, 400, 401, 404, 429, 503];

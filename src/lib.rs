@@ -12,7 +12,6 @@ mod config;
 mod descriptors;
 mod error;
 mod files;
-mod flight;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod hierarchy;
@@ -21,14 +20,16 @@ mod hlsdrmdemux;
 mod hold;
 mod http;
 mod json;
+mod key_request;
 mod messages;
-mod packing;
 mod problem_details;
 mod runtime;
 mod sample_aes;
-mod secret;
 mod session;
 mod sessiontoken;
+mod shared_result;
+mod token;
+mod tune;
 mod wait;
 
 use gst::glib;

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::json;
 use crate::json::Scalar;
-use crate::secret::Secret;
+use crate::token::Secret;
 
 /// Media type of a problem document.
 pub const MEDIA_TYPE: &str = "application/problem+json";

@@ -56,3 +56,13 @@ pub fn try_thread(stack: usize) -> io::Result<()> {
     let _ = spawned.join();
     Ok(())
 }
+
+/// Has this done on the runtime, to its end.
+///
+/// # Errors
+///
+/// As [`get`].
+pub fn spawn(work: std::pin::Pin<Box<dyn Future<Output = ()> + Send>>) -> Result<(), Failure> {
+    drop(get()?.spawn(work));
+    Ok(())
+}

@@ -397,9 +397,10 @@ impl Player {
                 let new = thread::scope(|scope| {
                     let waits = scope.spawn(|| reject(&store(&pad), generation));
                     order("wait for token request");
-                    store(&pad).emit_by_name::<()>("cancel", &[]);
+                    store(&pad).emit_by_name::<()>("set-flushing", &[&true]);
                     waits.join().expect("an answer")
                 });
+                store(&pad).emit_by_name::<()>("set-flushing", &[&false]);
                 assert_eq!(new, None);
                 chain.push(picture());
                 chain.ends_after(2);
@@ -439,7 +440,8 @@ fn store(pad: &gst::Pad) -> glib::Object {
 }
 
 fn reject(store: &glib::Object, generation: u32) -> Option<String> {
-    store.emit_by_name("reject", &[&generation, &403_u32])
+    let request = store.emit_by_name::<Option<gst::Structure>>("reject", &[&generation, &403_u32]);
+    request.map(|request| request.get("session-token").expect("a token"))
 }
 
 /// A pipeline, and the pad of a demuxer before it.

@@ -16,7 +16,9 @@ mod cenc {
     pub mod cbcs;
     pub mod ctr;
     pub mod key;
+    pub mod pattern;
     pub mod sample;
+    mod sample_error;
 
     pub use key::ContentKey;
 }

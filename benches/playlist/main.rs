@@ -51,8 +51,11 @@ mod paths;
 #[path = "../../src/problem_details.rs"]
 mod problem_details;
 #[allow(dead_code, unused_imports)]
-#[path = "../../src/secret.rs"]
+#[path = "../../src/token/secret.rs"]
 mod secret;
+mod token {
+    pub use crate::secret::Secret;
+}
 #[allow(dead_code, unused_imports)]
 #[path = "../../src/hlsdrmdemux/url_map.rs"]
 mod url_map;

@@ -52,7 +52,6 @@ typedef struct
   GstBaseTransform parent;
 
   gboolean reject_first;
-
   /* Guards what follows, and is held for nothing that calls anybody. */
   GMutex lock;
   GCond changed;
@@ -64,6 +63,8 @@ typedef struct
   gboolean failed;
   gboolean stopping;
   gboolean flushing;
+  /* That of the first event's token, 0 before that. */
+  guint first_generation;
 } GstSkeletonDecryptor;
 
 typedef struct
@@ -108,24 +109,28 @@ set_header (const gchar * name, const gchar * value, gpointer user_data)
  * Has the CDM make its challenge, sends it to the license server, and gives the answer to the CDM.
  *
  * On a thread of our own, without a lock: this may block, as long as it has a time limit and cancel_acquisition() ends it.
- * `token` is newer than what stands in `request`, or NULL. Returns the HTTP status, 0 where there was no answer.
+ * Returns the HTTP status, 0 where there was no answer.
  */
 static guint
 acquire_key (GstSkeletonDecryptor * self, GstEvent * event,
-    const GstStructure * request, const gchar * token, guint generation)
+    const GstStructure * request)
 {
-  gchar *custom_data =
-      gst_session_token_key_request_dup_custom_data (request, token);
+  guint generation = gst_session_token_key_request_get_generation (request);
+  const gchar *custom_data =
+      gst_session_token_key_request_get_custom_data (request);
   GstBuffer *init_data = NULL;
+  guint first_generation;
 
   /* 1. The challenge, from `init_data` and, where the CDM packs it, the custom data (opencdm_construct_session's CDMData). */
   gst_event_parse_protection (event, NULL, &init_data, NULL);
-  gst_session_token_free (custom_data);
+  (void) custom_data;
   /* 2. The request, with these headers. */
-  gst_session_token_key_request_foreach_header (request, token, set_header,
-      NULL);
+  gst_session_token_key_request_foreach_header (request, set_header, NULL);
   /* 3. The answer to the CDM (opencdm_session_update), if it is one. */
-  if (self->reject_first && generation == 1)
+  g_mutex_lock (&self->lock);
+  first_generation = self->first_generation;
+  g_mutex_unlock (&self->lock);
+  if (self->reject_first && generation == first_generation)
     return HTTP_UNAUTHORIZED;
   return HTTP_OK;
 }
@@ -200,8 +205,7 @@ tell_of_request (GstSkeletonDecryptor * self, GstEvent * event,
   gst_event_parse_protection (event, &system_id, NULL, &origin);
   if (request != NULL) {
     generation = gst_session_token_key_request_get_generation (request);
-    gst_session_token_key_request_foreach_header (request, NULL, add_name,
-        headers);
+    gst_session_token_key_request_foreach_header (request, add_name, headers);
   }
   gst_structure_set (told, "system-id", G_TYPE_STRING, system_id,
       "origin", G_TYPE_STRING, origin, "fields", G_TYPE_STRING, fields,
@@ -272,50 +276,45 @@ is_stopping (GstSkeletonDecryptor * self)
   return stopping;
 }
 
-/* The newest token, if that of the event has been replaced since: ahead of its end, or because another stream's was refused. */
-static gchar *
-newer_token (const Job * job, guint * generation)
+/* The key request with the newest token, if that of the event has been replaced since: ahead of its end, or because another stream's was
+ * refused. */
+static GstStructure *
+newest_request (const Job * job, const GstStructure * request)
 {
-  guint newest_generation = 0;
-  gchar *newest = NULL;
+  guint generation = gst_session_token_key_request_get_generation (request);
+  GstStructure *newest = NULL;
 
   if (job->store != NULL)
-    newest = gst_session_token_store_dup_newest (job->store, *generation,
-        &newest_generation);
-  if (newest == NULL || newest_generation <= *generation) {
-    gst_session_token_free (newest);
-    return NULL;
-  }
-  *generation = newest_generation;
+    newest = gst_session_token_store_newest (job->store, generation);
+  if (newest != NULL
+      && gst_session_token_key_request_get_generation (newest) <= generation)
+    g_clear_pointer (&newest, gst_structure_free);
   return newest;
 }
 
-/* Another token instead of the one that was refused. This waits. */
-static gchar *
-token_instead (GstSkeletonDecryptor * self, const Job * job, guint * generation,
+/* A key request with another token instead of the one that was refused. This waits. */
+static GstStructure *
+request_instead (GstSkeletonDecryptor * self, const Job * job, guint generation,
     guint http_status)
 {
+  GstStructure *instead = NULL;
   guint new_generation = 0;
-  gchar *token = NULL;
 
   if (job->store != NULL && !is_stopping (self))
-    token = gst_session_token_store_reject (job->store, *generation,
-        http_status, &new_generation);
-  tell_of_refusal (self, *generation, http_status, new_generation);
-  if (token != NULL)
-    *generation = new_generation;
-  return token;
+    instead =
+        gst_session_token_store_reject (job->store, generation, http_status);
+  if (instead != NULL)
+    new_generation = gst_session_token_key_request_get_generation (instead);
+  tell_of_refusal (self, generation, http_status, new_generation);
+  return instead;
 }
 
 static guint
-ask_for_key (GstSkeletonDecryptor * self, const Job * job, const gchar * token,
-    guint generation)
+ask_for_key (GstSkeletonDecryptor * self, const Job * job,
+    const GstStructure * request)
 {
-  const GstStructure *request =
-      gst_session_token_event_get_key_request (job->event);
-
-  tell_of_asking (self, generation);
-  return acquire_key (self, job->event, request, token, generation);
+  tell_of_asking (self, gst_session_token_key_request_get_generation (request));
+  return acquire_key (self, job->event, request);
 }
 
 /* Whether the key is here now. */
@@ -324,18 +323,26 @@ serve (GstSkeletonDecryptor * self, const Job * job)
 {
   const GstStructure *request =
       gst_session_token_event_get_key_request (job->event);
-  guint generation = gst_session_token_key_request_get_generation (request);
-  gchar *token = newer_token (job, &generation);
-  guint http_status = ask_for_key (self, job, token, generation);
+  GstStructure *newer = newest_request (job, request);
+  guint generation, http_status;
 
+  if (newer != NULL)
+    request = newer;
+  http_status = ask_for_key (self, job, request);
+  generation = gst_session_token_key_request_get_generation (request);
   /* One more token and one more request: where that is refused too, something else is wrong. */
   if (gst_session_token_status_is_refusal (http_status)) {
-    gst_session_token_free (token);
-    token = token_instead (self, job, &generation, http_status);
-    if (token != NULL)
-      http_status = ask_for_key (self, job, token, generation);
+    GstStructure *instead =
+        request_instead (self, job, generation, http_status);
+
+    if (instead != NULL) {
+      g_clear_pointer (&newer, gst_structure_free);
+      newer = instead;
+      http_status = ask_for_key (self, job, instead);
+      generation = gst_session_token_key_request_get_generation (instead);
+    }
   }
-  gst_session_token_free (token);
+  g_clear_pointer (&newer, gst_structure_free);
   tell_of_key (self, http_status == HTTP_OK, generation, http_status);
   return http_status == HTTP_OK;
 }
@@ -375,24 +382,30 @@ want_license (GstSkeletonDecryptor * self, GstEvent * event, GObject * store)
   Job *job = job_new (event, store);
 
   g_mutex_lock (&self->lock);
+  if (self->first_generation == 0)
+    self->first_generation =
+        gst_session_token_key_request_get_generation
+        (gst_session_token_event_get_key_request (event));
   g_queue_push_tail (&self->wanted, job);
   g_cond_broadcast (&self->changed);
   g_mutex_unlock (&self->lock);
 }
 
-/* Ends what the license thread waits for, if it does. */
+/* Ends what the license thread waits for, and whatever it would wait for from now on. */
 static void
 cancel_license (GstSkeletonDecryptor * self)
 {
   GObject *store = NULL;
 
   g_mutex_lock (&self->lock);
+  self->stopping = TRUE;
+  g_cond_broadcast (&self->changed);
   if (self->current != NULL && self->current->store != NULL)
     store = g_object_ref (self->current->store);
   g_mutex_unlock (&self->lock);
   cancel_acquisition (self);
   if (store != NULL) {
-    gst_session_token_store_cancel (store);
+    gst_session_token_store_set_flushing (store, TRUE);
     g_object_unref (store);
   }
 }
@@ -406,6 +419,7 @@ gst_skeleton_decryptor_start (GstBaseTransform * base)
   self->stopping = FALSE;
   self->flushing = FALSE;
   self->failed = FALSE;
+  self->first_generation = 0;
   self->thread = g_thread_try_new ("licenses", license_thread, self, &error);
   if (self->thread == NULL) {
     GST_ELEMENT_ERROR (self, RESOURCE, FAILED, ("No thread for licenses."),
@@ -422,19 +436,7 @@ gst_skeleton_decryptor_stop (GstBaseTransform * base)
 {
   GstSkeletonDecryptor *self = (GstSkeletonDecryptor *) base;
 
-  g_mutex_lock (&self->lock);
-  self->stopping = TRUE;
-  g_cond_broadcast (&self->changed);
-  /* Again and again, because what is cancelled may not have begun to wait. */
-  while (self->current != NULL) {
-    g_mutex_unlock (&self->lock);
-    cancel_license (self);
-    g_mutex_lock (&self->lock);
-    if (self->current != NULL)
-      g_cond_wait_until (&self->changed, &self->lock,
-          g_get_monotonic_time () + LOOK_AROUND);
-  }
-  g_mutex_unlock (&self->lock);
+  cancel_license (self);
   g_thread_join (self->thread);
   self->thread = NULL;
   g_queue_clear_full (&self->wanted, (GDestroyNotify) job_free);
@@ -453,6 +455,9 @@ take_protection (GstSkeletonDecryptor * self, GstEvent * event)
   gst_event_parse_protection (event, &system_id, NULL, NULL);
   if (request != NULL)
     store = gst_session_token_query_store (GST_BASE_TRANSFORM_SINK_PAD (self));
+  /* It may be as the last tune left it. */
+  if (store != NULL)
+    gst_session_token_store_set_flushing (store, FALSE);
   tell_of_request (self, event, request, store != NULL);
   /* A real one goes on without a token too, and compares init data with those whose keys it has: events come again after a seek, and
    * after a token was refused. */
@@ -623,10 +628,6 @@ gst_skeleton_decryptor_change_state (GstElement * element,
 
   /* Before the parent class, which waits for the streaming thread: that may wait for a key, and that for a token. */
   if (transition == GST_STATE_CHANGE_PAUSED_TO_READY) {
-    g_mutex_lock (&self->lock);
-    self->stopping = TRUE;
-    g_cond_broadcast (&self->changed);
-    g_mutex_unlock (&self->lock);
     cancel_license (self);
   }
   return GST_ELEMENT_CLASS (parent_class)->change_state (element, transition);
@@ -681,7 +682,7 @@ gst_skeleton_decryptor_class_init (GstSkeletonDecryptorClass * klass)
   object_class->finalize = gst_skeleton_decryptor_finalize;
   g_object_class_install_property (object_class, PROP_REJECT_FIRST,
       g_param_spec_boolean ("reject-first", "Reject the first token",
-          "Behave as if the license server refused tokens of generation 1 with HTTP status 401",
+          "Behave as if the license server refused the first token with HTTP status 401",
           FALSE, G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS));
 
   element_class->change_state = gst_skeleton_decryptor_change_state;

@@ -8,8 +8,8 @@ use serde::Deserialize;
 use crate::error::Failure;
 use crate::http::{HttpResponse, headers};
 use crate::json::{self, Scalar};
-use crate::secret::Secret;
-use crate::session::Grant;
+use crate::token::Grant;
+use crate::token::Secret;
 
 use super::discovery::Offer;
 use super::{A_TOKEN, Call, status, success, token, unreadable};

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use crate::error::Failure;
 use crate::json::{self, Object, Scalar};
-use crate::secret::Secret;
+use crate::token::Secret;
 
 use super::thunder::{RpcError, Thunder, is_version_2, next_id};
 

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use crate::cenc::KeyId;
 use crate::error::Failure;
 use crate::http::HttpResponse;
-use crate::session::{Grant, checked, claims};
+use crate::token::{Grant, checked, claims};
 
 use super::{A_TOKEN, status};
 
@@ -98,7 +98,7 @@ pub fn read_reply(reply: &HttpResponse) -> Result<Grant, Failure> {
 mod tests {
     use super::*;
     use crate::error::Kind;
-    use crate::secret::Secret;
+    use crate::token::Secret;
 
     /// The token of the guidelines' example.
     const TOKEN: &str = "eyJhbGciOiJIUzI1NiIsImV4cCI6IjE1MTYyMzkwMjIifQ.eyJhdXRob3JpemVkX2tpZHMiOlsiMTYxMWYwYzgtNDg3Yy00NGQ0LTliMTktODJlNWE2ZDU1MDg0IiwiZGIyZGFlOTctNmI0MS00ZTk5LTgyMTAtNDkzNTAzZDU2ODFiIl19.tBvW6XVPHBRp1JEwItsVnbHwIqoqnQAVQfTV9PGMkIU";

@@ -16,8 +16,8 @@ use zeroize::Zeroizing;
 use crate::error::Failure;
 use crate::http::HttpResponse;
 use crate::json::Scalar;
-use crate::secret::Secret;
-use crate::session::{Grant, checked};
+use crate::token::Secret;
+use crate::token::{Grant, checked};
 
 pub use ags::Ags;
 pub use changes::Changes;

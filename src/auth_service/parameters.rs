@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::error::Failure;
 use crate::json::{self, Object, Pairs};
-use crate::secret::Secret;
+use crate::token::Secret;
 
 /// Longest file of parameters or headers: about four of the longest tokens.
 pub const MAX_FILE: usize = 64 * 1024;

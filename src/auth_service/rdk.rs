@@ -13,7 +13,7 @@ use crate::error::Failure;
 use crate::http::HttpResponse;
 use crate::json::{self, Scalar};
 use crate::problem_details::ProblemDetails;
-use crate::session::Grant;
+use crate::token::Grant;
 
 use super::{A_TOKEN, status, success, token, unreadable};
 

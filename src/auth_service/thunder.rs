@@ -13,8 +13,8 @@ use crate::error::Failure;
 use crate::http::{HttpResponse, headers};
 use crate::json::{self, Object, Scalar};
 use crate::problem_details::ProblemDetails;
-use crate::secret::Secret;
-use crate::session::{Grant, checked};
+use crate::token::Secret;
+use crate::token::{Grant, checked};
 
 use super::{A_TOKEN, Call, rdk, status, unreadable};
 

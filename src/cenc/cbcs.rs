@@ -5,17 +5,11 @@
 use cipher::array::Array;
 use cipher::{BlockModeDecrypt, InnerIvInit};
 
-use super::ContentKey;
-use super::sample::SampleError;
+use super::key::ContentKey;
+use super::pattern::Pattern;
+use super::sample_error::SampleError;
 
 const BLOCK: usize = 16;
-
-/// So many blocks are encrypted, then so many are not, and so on (9.6). Without any in the clear, all are encrypted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Pattern {
-    pub crypt: u32,
-    pub skip: u32,
-}
 
 impl Pattern {
     /// Sizes of the encrypted part and of the whole, in bytes.

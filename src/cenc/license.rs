@@ -16,7 +16,7 @@ use super::{ContentKey, KeyId};
 use crate::error::Failure;
 use crate::http::{HttpResponse as HttpReply, REFUSALS};
 use crate::json::{self, Element, Scalar};
-use crate::secret::Secret;
+use crate::token::Secret;
 
 /// What base64 becomes before it is decoded. EME prescribes base64url without padding; servers send
 /// the standard alphabet, padding and line breaks, and bits beyond the last byte.
@@ -44,6 +44,18 @@ impl License {
     pub fn end(&self, key_ids: &[KeyId], wall: SystemTime) -> Option<SystemTime> {
         let ends = key_ids.iter().filter_map(|key_id| self.ends.get(key_id));
         ends.copied().filter(|end| *end > wall).min()
+    }
+
+    /// When keys end that nobody asked for: each by itself.
+    pub fn ends_of_others(
+        &self,
+        key_ids: &[KeyId],
+        wall: SystemTime,
+    ) -> impl Iterator<Item = (KeyId, SystemTime)> {
+        let others = self.ends.iter();
+        others
+            .filter(move |(key_id, end)| !key_ids.contains(key_id) && **end > wall)
+            .map(|(key_id, end)| (*key_id, *end))
     }
 }
 

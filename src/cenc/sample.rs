@@ -2,55 +2,11 @@
 
 //! Decrypting one sample in place, whatever its scheme (ISO/IEC 23001-7).
 
-use std::fmt;
-
-use super::cbcs::{self, Pattern};
-use super::{ContentKey, ctr};
-
-/// Bytes of one entry of the subsample table: 16 bits of clear size, 32 bits of protected size.
-const SUBSAMPLE_ENTRY: usize = 6;
-
-/// Why a sample cannot be decrypted. Each is the stream's fault.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SampleError {
-    /// The initialization vector has this many bytes instead of 8 or 16.
-    IvSize(usize),
-    /// The subsample table's size is no multiple of an entry's.
-    SubsampleTable(usize),
-    /// The subsamples cover this many bytes of a sample that has fewer.
-    SubsamplesBeyondSample { covered: u64, sample: usize },
-    /// A pattern that protects nothing, or that no file can have.
-    Pattern(Pattern),
-    /// More data than one counter can encrypt.
-    CounterExhausted,
-}
-
-impl fmt::Display for SampleError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            SampleError::IvSize(size) => {
-                write!(
-                    f,
-                    "the initialization vector has {size} bytes instead of 8 or 16"
-                )
-            }
-            SampleError::SubsampleTable(size) => write!(
-                f,
-                "the subsample table has {size} bytes, which is no multiple of {SUBSAMPLE_ENTRY}"
-            ),
-            SampleError::SubsamplesBeyondSample { covered, sample } => write!(
-                f,
-                "the subsamples cover {covered} bytes of a sample that has {sample}"
-            ),
-            SampleError::Pattern(Pattern { crypt, skip }) => write!(
-                f,
-                "the encryption pattern is {crypt} blocks of {}, which cannot be",
-                u64::from(*crypt) + u64::from(*skip)
-            ),
-            SampleError::CounterExhausted => f.write_str("the sample is longer than its counter"),
-        }
-    }
-}
+use super::cbcs;
+use super::ctr;
+use super::key::ContentKey;
+use super::pattern::Pattern;
+use super::sample_error::{SUBSAMPLE_ENTRY, SampleError};
 
 /// How protected bytes are encrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,15 +70,25 @@ impl<'a> Iterator for Ranges<'a> {
     }
 }
 
+/// Bytes of a sample of that size that its subsamples say nothing of, though they must add up to the
+/// whole sample (ISO/IEC 23001-7, 7.2). They are left as they are.
+pub fn uncovered(subsamples: &[u8], sample: usize) -> u64 {
+    (sample as u64).saturating_sub(covered(subsamples))
+}
+
+fn covered(subsamples: &[u8]) -> u64 {
+    subsamples
+        .chunks_exact(SUBSAMPLE_ENTRY)
+        .map(sizes)
+        .map(|(clear, protected)| clear as u64 + protected as u64)
+        .sum()
+}
+
 fn check(subsamples: &[u8], sample: usize) -> Result<(), SampleError> {
     if !subsamples.len().is_multiple_of(SUBSAMPLE_ENTRY) {
         return Err(SampleError::SubsampleTable(subsamples.len()));
     }
-    let covered = subsamples
-        .chunks_exact(SUBSAMPLE_ENTRY)
-        .map(sizes)
-        .map(|(clear, protected)| clear as u64 + protected as u64)
-        .sum::<u64>();
+    let covered = covered(subsamples);
     if covered > sample as u64 {
         return Err(SampleError::SubsamplesBeyondSample { covered, sample });
     }
@@ -189,6 +155,8 @@ mod tests {
         assert_eq!(&sample[32..35], b"abc");
         assert_eq!(sample[35..40], plaintext[27..]);
         assert_eq!(&sample[40..], b"yz");
+        assert_eq!(uncovered(&table, sample.len()), 2);
+        assert_eq!(uncovered(&table, sample.len() - 2), 0);
     }
 
     #[test]

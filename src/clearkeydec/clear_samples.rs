@@ -9,18 +9,17 @@
 //! sound (Opus) is decrypted, which makes noise of what is clear. So there is a warning, once a presentation, where
 //! its pictures have clear parts. A presentation that is protected throughout gives none.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use gst::prelude::*;
-use gst::subclass::prelude::*;
 
-use crate::cenc::{ClearRuns, SoundFormat};
+use crate::cenc::{self, ClearRuns, SoundFormat};
 use crate::error::Failure;
 use crate::hierarchy::ancestors;
 use crate::messages;
 use crate::wait::lock;
 
-use super::imp::{CAT, ClearKeyDec};
+use super::debug::CAT;
 use super::presentation::Presentation;
 use super::protection_meta::ClearBy;
 
@@ -45,6 +44,8 @@ pub struct Samples {
     unmarked_sound: Option<SoundFormat>,
     runs: ClearRuns,
     presentation: Option<Arc<Presentation>>,
+    /// The application has been told of subsamples that say nothing of a sample's end.
+    has_told_of_uncovered: bool,
 }
 
 impl Samples {
@@ -64,86 +65,99 @@ impl Samples {
     }
 }
 
-impl ClearKeyDec {
-    /// Records what the caps behind the decryptor say of samples.
-    pub(super) fn set_media_type(&self, caps: &gst::CapsRef) {
-        let Some(structure) = caps.structure(0) else {
-            return;
-        };
-        let media_type = structure.name().as_str();
-        let obj = self.obj();
-        let element = obj.upcast_ref();
-        let is_hidden = gst::version() < TELLS_CLEAR_SAMPLES && media_type.starts_with("audio/");
-        let mpeg_version = structure.get("mpegversion").ok();
-        let format = is_hidden.then(|| SoundFormat::of(media_type, mpeg_version));
-        let pipeline = ancestors(element).last().map(|one| one.as_ptr() as usize);
-        let presentation = pipeline.map(Presentation::of);
-        let mut samples = lock(&self.samples);
-        samples.has_subsamples = WITH_SUBSAMPLES.contains(&media_type);
-        samples.unmarked_sound = format;
-        samples.presentation = presentation;
-    }
+/// Records what the caps behind the decryptor say of samples.
+pub fn set_media_type(element: &gst::Element, samples: &Mutex<Samples>, caps: &gst::CapsRef) {
+    let Some(structure) = caps.structure(0) else {
+        return;
+    };
+    let media_type = structure.name().as_str();
+    let is_hidden = gst::version() < TELLS_CLEAR_SAMPLES && media_type.starts_with("audio/");
+    let mpeg_version = structure.get("mpegversion").ok();
+    let format = is_hidden.then(|| SoundFormat::of(media_type, mpeg_version));
+    let pipeline = ancestors(element).last().map(|one| one.as_ptr() as usize);
+    let presentation = pipeline.map(Presentation::of);
+    let mut state = lock(samples);
+    state.has_subsamples = WITH_SUBSAMPLES.contains(&media_type);
+    state.unmarked_sound = format;
+    state.presentation = presentation;
+}
 
-    /// Counts a sample that is handed on as it is.
-    pub(super) fn on_clear_sample(&self, by: ClearBy) {
-        lock(&self.keys).on_clear_sample();
-        let mut samples = lock(&self.samples);
-        samples.clear = samples.clear.saturating_add(1);
-        let is_first = samples.clear == 1;
-        let presentation = match by {
-            ClearBy::NoSubsamples => samples.presentation.clone(),
-            ClearBy::Metadata | ClearBy::NoMetadata | ClearBy::Syntax => None,
-        };
-        drop(samples);
-        if is_first {
-            gst::info!(CAT, imp = self, "{} are handed on as clear", by.which());
-        }
-        if let Some(presentation) = presentation {
-            presentation.set_clear_pictures();
-            self.warn_if_in_doubt(&presentation);
-        }
+/// Counts a sample that is handed on as it is.
+pub fn on_clear_sample(element: &gst::Element, samples: &Mutex<Samples>, by: ClearBy) {
+    let mut state = lock(samples);
+    state.clear = state.clear.saturating_add(1);
+    let is_first = state.clear == 1;
+    let presentation = match by {
+        ClearBy::NoSubsamples => state.presentation.clone(),
+        ClearBy::Metadata | ClearBy::NoMetadata | ClearBy::Syntax => None,
+    };
+    drop(state);
+    if is_first {
+        gst::info!(CAT, obj = element, "{} are handed on as clear", by.which());
     }
+    if let Some(presentation) = presentation {
+        presentation.set_clear_pictures();
+        warn_if_in_doubt(element, &presentation);
+    }
+}
 
-    /// Counts a sample that was decrypted.
-    pub(super) fn on_decrypted_sample(&self) {
-        let mut samples = lock(&self.samples);
-        samples.decrypted = samples.decrypted.saturating_add(1);
-        let is_sound = samples.unmarked_sound.is_some();
-        let presentation = samples.presentation.clone().filter(|_| is_sound);
-        drop(samples);
-        if let Some(presentation) = presentation {
-            self.warn_if_in_doubt(&presentation);
-        }
+/// Counts a sample that was decrypted.
+pub fn on_decrypted_sample(element: &gst::Element, samples: &Mutex<Samples>) {
+    let mut state = lock(samples);
+    state.decrypted = state.decrypted.saturating_add(1);
+    let is_sound = state.unmarked_sound.is_some();
+    let presentation = state.presentation.clone().filter(|_| is_sound);
+    drop(state);
+    if let Some(presentation) = presentation {
+        warn_if_in_doubt(element, &presentation);
     }
+}
 
-    /// Whether a sample of sound that nobody says of is clear, by whether it is plausible as it is and once decrypted.
-    pub(super) fn is_clear_sound(&self, as_it_is: bool, decrypted: bool) -> bool {
-        let mut samples = lock(&self.samples);
-        let is_clear = samples.runs.add(as_it_is, decrypted);
-        if let Some(presentation) = &samples.presentation {
-            presentation.set_unknown_sound(samples.runs.is_unknown());
-        }
-        is_clear
+/// Checks that the subsamples add up to the sample, and says once where they do not.
+pub fn on_subsamples(
+    element: &gst::Element,
+    samples: &Mutex<Samples>,
+    table: &[u8],
+    sample: usize,
+) {
+    let uncovered = cenc::uncovered(table, sample);
+    if uncovered == 0 || std::mem::replace(&mut lock(samples).has_told_of_uncovered, true) {
+        return;
     }
+    let warning = Failure::malformed(format!(
+        "the subsamples say nothing of {uncovered} bytes of a sample of {sample}, which are taken for clear: check the packager, their sizes must add up to the sample's"
+    ));
+    gst::warning!(CAT, obj = element, "{}", warning.what);
+    messages::post_warning(element, &warning);
+}
 
-    fn warn_if_in_doubt(&self, presentation: &Presentation) {
-        if !presentation.is_in_doubt() || !presentation.take_warning() {
-            return;
-        }
-        let warning = Failure::malformed(format!(
-            "some pictures of this presentation are clear, and {} does not say whether its sound is (cbcs): where it is, it comes out as noise: update GStreamer to 1.22.6 or newer, or package the sound as cenc or without clear parts",
-            gst::version_string()
-        ));
-        gst::warning!(CAT, imp = self, "{}", warning.what);
-        messages::post_warning(self.obj().upcast_ref(), &warning);
+/// Whether a sample of sound that nobody says of is clear, by whether it is plausible as it is and once decrypted.
+pub fn is_clear_sound(samples: &Mutex<Samples>, as_it_is: bool, decrypted: bool) -> bool {
+    let mut state = lock(samples);
+    let is_clear = state.runs.add(as_it_is, decrypted);
+    if let Some(presentation) = &state.presentation {
+        presentation.set_unknown_sound(state.runs.is_unknown());
     }
+    is_clear
+}
 
-    /// The property `stats`.
-    pub(super) fn stats(&self) -> gst::Structure {
-        let samples = lock(&self.samples);
-        gst::Structure::builder("clearkey-stats")
-            .field("clear-samples", samples.clear)
-            .field("decrypted-samples", samples.decrypted)
-            .build()
+fn warn_if_in_doubt(element: &gst::Element, presentation: &Presentation) {
+    if !presentation.is_in_doubt() || !presentation.take_warning() {
+        return;
     }
+    let warning = Failure::malformed(format!(
+        "some pictures of this presentation are clear, and {} does not say whether its sound is (cbcs): where it is, it comes out as noise: update GStreamer to 1.22.6 or newer, or package the sound as cenc or without clear parts",
+        gst::version_string()
+    ));
+    gst::warning!(CAT, obj = element, "{}", warning.what);
+    messages::post_warning(element, &warning);
+}
+
+/// The property `stats`.
+pub fn stats(samples: &Mutex<Samples>) -> gst::Structure {
+    let state = lock(samples);
+    gst::Structure::builder("clearkey-stats")
+        .field("clear-samples", state.clear)
+        .field("decrypted-samples", state.decrypted)
+        .build()
 }

@@ -38,10 +38,13 @@ use gst::prelude::*;
 use gst::subclass::prelude::*;
 use once_cell::sync::Lazy;
 
-use super::clear_samples::Samples;
+use super::bus_messages::post_notice;
+use super::clear_samples::{self, Samples};
+use super::debug::CAT;
 use super::key_request::KeyRequest;
 use super::license_servers::is_relative;
-use super::license_session::{LicenseSession, Missing, PollContext};
+use super::license_session::{LicenseSession, Missing};
+use super::poll_context::PollContext;
 use super::protection_meta::{self, ClearBy, Protection};
 use super::settings::{Policy, Settings};
 use crate::cenc::{
@@ -53,16 +56,8 @@ use crate::error::Failure;
 use crate::hierarchy::manifest_url;
 use crate::hold::{Hold, Holding, Item, Prepared, build_pads};
 use crate::messages;
-use crate::session::Moment;
+use crate::token::ClockReading;
 use crate::wait::lock;
-
-pub(super) static CAT: Lazy<gst::DebugCategory> = Lazy::new(|| {
-    gst::DebugCategory::new(
-        "clearkeydec",
-        gst::DebugColorFlags::empty(),
-        Some("ClearKey decryptor"),
-    )
-});
 
 /// What describes the encryption in the caps, and has no place behind it.
 const ENCRYPTION_FIELDS: [&str; 3] = ["protection-system", "original-media-type", "cipher-mode"];
@@ -157,7 +152,7 @@ impl ClearKeyDec {
     fn caps(&self, event: &gst::event::Caps) -> Prepared {
         match self.decrypted_caps(event.caps()) {
             Ok(caps) => {
-                self.set_media_type(&caps);
+                clear_samples::set_media_type(self.obj().upcast_ref(), &self.samples, &caps);
                 Prepared::Push(Item::Event(
                     gst::event::Caps::builder(&caps)
                         .seqnum(event.seqnum())
@@ -197,20 +192,39 @@ impl ClearKeyDec {
                     match sound.filter(|_| may_be_clear) {
                         None => decrypt_buffer(buffer, decrypt).map(|()| false),
                         Some(format) => {
-                            let is_clear = |one, other| self.is_clear_sound(one, other);
+                            let is_clear = |one, other| {
+                                clear_samples::is_clear_sound(&self.samples, one, other)
+                            };
                             decrypt_unless_clear(buffer, format, decrypt, is_clear)
                         }
                     }
                     .map_err(Obstacle::broken)?
                 };
+                if let Some(table) =
+                    subsamples.and_then(|table| table.into_mapped_buffer_readable().ok())
+                {
+                    clear_samples::on_subsamples(
+                        self.obj().upcast_ref(),
+                        &self.samples,
+                        &table,
+                        buffer.size(),
+                    );
+                }
                 match is_clear {
                     true => self.on_clear_sample(ClearBy::Syntax),
-                    false => self.on_decrypted_sample(),
+                    false => {
+                        clear_samples::on_decrypted_sample(self.obj().upcast_ref(), &self.samples)
+                    }
                 }
             }
         }
         protection_meta::remove(buffer);
         Ok(())
+    }
+
+    fn on_clear_sample(&self, by: ClearBy) {
+        lock(&self.keys).on_clear_sample();
+        clear_samples::on_clear_sample(self.obj().upcast_ref(), &self.samples, by);
     }
 
     fn protection_of(&self, buffer: &gst::BufferRef) -> Result<Protection, Obstacle> {
@@ -249,7 +263,7 @@ impl ClearKeyDec {
     fn ensure_key(
         &self,
         protection: &Protection,
-        now: &mut Option<Moment>,
+        now: &mut Option<ClockReading>,
     ) -> Result<(), Obstacle> {
         let Protection::Protected { key_id, .. } = protection else {
             return Ok(());
@@ -258,11 +272,12 @@ impl ClearKeyDec {
         if keys.is_settled(*key_id) {
             return Ok(());
         }
-        let now = *now.get_or_insert_with(Moment::now);
+        let now = *now.get_or_insert_with(ClockReading::now);
         let result = self.obtain(&mut keys, *key_id, now);
         let news = keys.take_notices();
         drop(keys);
-        news.iter().for_each(|news| self.post_notice(news));
+        news.iter()
+            .for_each(|news| post_notice(self.obj().upcast_ref(), news));
         result
     }
 
@@ -270,14 +285,14 @@ impl ClearKeyDec {
         &self,
         keys: &mut LicenseSession,
         key_id: KeyId,
-        now: Moment,
+        now: ClockReading,
     ) -> Result<(), Obstacle> {
         let Some(policy) = lock(&self.policy).clone() else {
             return Err(Obstacle::broken("the element is not ready"));
         };
         let context = PollContext {
             policy: &policy,
-            waiter: &self.hold.waker(),
+            waker: self.hold.waker(),
             now,
         };
         keys.obtain(key_id, &context).map_err(|missing| match missing {
@@ -446,7 +461,7 @@ impl ObjectImpl for ClearKeyDec {
 
     fn property(&self, _id: usize, pspec: &glib::ParamSpec) -> glib::Value {
         match pspec.name() {
-            "stats" => self.stats().to_value(),
+            "stats" => clear_samples::stats(&self.samples).to_value(),
             name => self.settings.own().get(name),
         }
     }
@@ -534,7 +549,7 @@ impl ElementImpl for ClearKeyDec {
         if transition == gst::StateChange::PausedToReady {
             let store = lock(&self.keys).stop();
             if let Some(store) = store {
-                store.cancel();
+                store.set_flushing(true);
             }
         }
         let success = self.parent_change_state(transition);

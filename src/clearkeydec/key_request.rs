@@ -5,17 +5,14 @@
 use std::collections::BTreeSet;
 
 use crate::cenc::KeyId;
-use crate::secret::Secret;
-use crate::sessiontoken::key_request;
+use crate::sessiontoken::key_request_meta::{self, KeyRequestFields};
+use crate::token::Secret;
 
 use super::token_store::TokenStore;
 
 #[derive(Default)]
 pub struct KeyRequest {
-    headers: Vec<(String, Secret)>,
-    /// The session token that stands in them.
-    token: Option<Secret>,
-    generation: u32,
+    fields: KeyRequestFields,
     /// Those that the token is for, where the others may need another one.
     key_ids: Option<BTreeSet<KeyId>>,
     /// Where there are newer ones.
@@ -25,26 +22,29 @@ pub struct KeyRequest {
 impl KeyRequest {
     /// The one on a protection event, if there is one. To be called without a lock held.
     pub fn of(event: &gst::event::Protection, sinkpad: &gst::Pad) -> Option<Self> {
-        let request = key_request::find(event)?;
+        let request = key_request_meta::find(event)?;
+        let store = TokenStore::find(sinkpad);
+        if let Some(store) = &store {
+            // It is as the last tune left it.
+            store.set_flushing(false);
+        }
         Some(Self {
-            headers: key_request::headers(&request),
-            token: key_request::token(&request),
-            generation: request.get("generation").unwrap_or(0),
-            key_ids: key_request::key_ids(&request),
-            store: TokenStore::find(sinkpad),
+            fields: KeyRequestFields::read(&request),
+            key_ids: key_request_meta::key_ids(&request),
+            store,
         })
     }
 
     pub fn headers(&self) -> &[(String, Secret)] {
-        &self.headers
+        &self.fields.headers
     }
 
     pub fn token(&self) -> Option<&Secret> {
-        self.token.as_ref()
+        self.fields.token.as_ref()
     }
 
     pub fn generation(&self) -> u32 {
-        self.generation
+        self.fields.generation
     }
 
     /// Whether a license for that key may be asked for with this token, and together with others.
@@ -57,23 +57,24 @@ impl KeyRequest {
         self.store.as_ref()
     }
 
-    /// Puts another token in the place of the old one.
-    pub fn renew(&mut self, token: Secret, generation: u32) {
-        if let Some(old) = self.token.replace(token.clone()) {
-            for (_, value) in &mut self.headers {
-                *value = Secret::new(value.expose().replace(old.expose(), token.expose()));
-            }
-        }
-        self.generation = generation;
+    /// Goes on with another token.
+    pub fn renew(&mut self, fields: KeyRequestFields) {
+        self.fields = fields;
     }
 
-    /// Takes the newest token: the one of the last event may have been replaced since, ahead of its end.
-    pub fn use_newest_token(&mut self) {
-        let newest = |store: &TokenStore| store.newest_of(self.generation);
-        if let Some((token, generation)) = self.store.as_ref().and_then(newest)
-            && generation > self.generation
-        {
-            self.renew(token, generation);
+    /// Takes the newest token: the one of the last event may have been replaced since, ahead of its
+    /// end. `false` where that is not valid any more, and there is no other: it has ended, or
+    /// somebody has logged out.
+    pub fn use_newest_token(&mut self) -> bool {
+        let Some(store) = self.store.as_ref().filter(|_| self.fields.token.is_some()) else {
+            return true;
+        };
+        match store.newest_of(self.fields.generation) {
+            Some(newest) => {
+                self.renew(newest);
+                true
+            }
+            None => false,
         }
     }
 }

@@ -3,16 +3,17 @@
 //! What a stream waits for: a license, or another token to ask for it with. One leads to the other until there is an answer.
 
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Instant;
 
 use crate::cenc::KeyId;
 use crate::error::Failure;
-use crate::flight::{Flight, deadline};
 use crate::http::REFUSALS;
+use crate::shared_result::{SharedResult, deadline};
 
 use super::key_request::KeyRequest;
-use super::license_session::PollContext;
 use super::licenses::{Deadlines, Granted, LicenseRequest, LicenseResult, request_license};
+use super::poll_context::PollContext;
 use super::settings::Policy;
 use super::token_store::Renewal;
 
@@ -26,12 +27,12 @@ pub struct LicenseAcquisition {
 
 enum What {
     License {
-        flight: Arc<Flight<LicenseResult>>,
+        result: Arc<SharedResult<LicenseResult>>,
         is_shared: bool,
     },
     /// The token was refused.
     Token {
-        flight: Arc<Flight<Renewal>>,
+        result: Arc<SharedResult<Renewal>>,
         refusal: Failure,
     },
 }
@@ -45,7 +46,7 @@ pub enum Step {
     AnotherToken(Vec<KeyId>),
     Granted {
         granted: Arc<Granted>,
-        flight: Arc<Flight<LicenseResult>>,
+        result: Arc<SharedResult<LicenseResult>>,
         key_ids: Vec<KeyId>,
         /// Another decryptor had asked for it.
         is_shared: bool,
@@ -57,18 +58,30 @@ impl LicenseAcquisition {
     /// A license that is ordered now, and is not one of those that the stream has already.
     pub fn license(
         of: LicenseRequest,
-        not: &[Arc<Flight<LicenseResult>>],
+        not: &[Arc<SharedResult<LicenseResult>>],
         context: &PollContext,
     ) -> Self {
         let policy = context.policy;
         let key_ids = of.key_ids.clone();
         let deadlines = Deadlines::new(policy.timeout, policy.retries);
-        let (flight, is_shared) = request_license(of, not, deadlines, context.now);
+        let (result, is_shared) = request_license(of, not, deadlines, context.now);
         Self {
             key_ids,
             until: deadline(policy.timeout, context.now.steady),
-            what: What::License { flight, is_shared },
+            what: What::License { result, is_shared },
         }
+    }
+
+    /// Another token for a license for these keys, where that at hand is not valid any more. `None`
+    /// where nobody can be asked for one.
+    pub fn token(key_ids: &[KeyId], request: &KeyRequest, context: &PollContext) -> Option<Self> {
+        let refusal = Failure::denied("the session token is not valid any more");
+        let result = request.store()?.reject(request.generation(), 0)?;
+        Some(Self {
+            key_ids: key_ids.to_vec(),
+            until: deadline(context.policy.timeout, context.now.steady),
+            what: What::Token { result, refusal },
+        })
     }
 
     /// Whether it brings this key, if it brings anything.
@@ -90,28 +103,30 @@ impl LicenseAcquisition {
             what,
         } = self;
         let what = match what {
-            What::License { flight, is_shared } => match flight.poll(context.waiter) {
-                Some(Ok(granted)) => {
+            What::License { result, is_shared } => match result.poll(context.waker) {
+                Poll::Ready(Ok(granted)) => {
                     return Step::Granted {
                         granted,
-                        flight,
+                        result,
                         key_ids,
                         is_shared,
                     };
                 }
-                Some(Err(refusal)) => return after_refusal(refusal, key_ids, request, context),
-                None => What::License { flight, is_shared },
+                Poll::Ready(Err(refusal)) => {
+                    return after_refusal(refusal, key_ids, request, context);
+                }
+                Poll::Pending => What::License { result, is_shared },
             },
-            What::Token { flight, refusal } => match flight.poll(context.waiter) {
-                Some(Some((token, generation))) => {
-                    request.renew(token, generation);
+            What::Token { result, refusal } => match result.poll(context.waker) {
+                Poll::Ready(Some(fields)) => {
+                    request.renew(fields);
                     return Step::AnotherToken(key_ids);
                 }
                 // The element is about to stop, and nobody is to hear of what it gave up.
-                Some(None) if !stopping => {
+                Poll::Ready(None) if !stopping => {
                     return Step::Failed(without_another_token(refusal));
                 }
-                _ => What::Token { flight, refusal },
+                _ => What::Token { result, refusal },
             },
         };
         if context.now.steady >= until {
@@ -139,10 +154,10 @@ fn after_refusal(
         return Step::Failed(refusal);
     };
     match store.reject(request.generation(), status) {
-        Some(flight) => Step::Refused(LicenseAcquisition {
+        Some(result) => Step::Refused(LicenseAcquisition {
             key_ids,
             until: deadline(context.policy.timeout, context.now.steady),
-            what: What::Token { flight, refusal },
+            what: What::Token { result, refusal },
         }),
         None => Step::Failed(refusal),
     }

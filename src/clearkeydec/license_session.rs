@@ -3,20 +3,20 @@
 //! The keys of one stream: which ones its init data names, which licenses are here, and when there has to be another one.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::cenc::{ContentKey, InitData, KeyId};
 use crate::error::Failure;
-use crate::flight::{Flight, Wake};
-use crate::session::{Moment, pause_after};
+use crate::session::pause_after;
+use crate::shared_result::SharedResult;
 
-use super::bus_messages::LicenseNotice;
 use super::key_request::KeyRequest;
 use super::license_acquisition::{LicenseAcquisition, Step};
+use super::license_notice::LicenseNotice;
 use super::license_servers::ManifestServers;
 use super::licenses::{Granted, LicenseRequest, LicenseResult, forget_unused};
-use super::settings::Policy;
+use super::poll_context::PollContext;
 use super::token_store::TokenStore;
 
 /// Key ids that a stream may name before it is taken for an attack; a license request for all of
@@ -48,14 +48,6 @@ pub enum Missing {
     },
     /// The sample names no key, and its fragment not exactly one.
     Unnamed,
-}
-
-/// What it takes to get a key.
-pub struct PollContext<'a> {
-    pub policy: &'a Policy,
-    /// Woken when there is something new.
-    pub waiter: &'a Weak<dyn Wake>,
-    pub now: Moment,
 }
 
 #[derive(Default)]
@@ -101,13 +93,15 @@ struct HeldLicense {
     granted: Arc<Granted>,
     /// All that were asked for with it, whether it has them or not.
     key_ids: Vec<KeyId>,
+    /// Keys that nobody asked for and that have ended since.
+    ended: Vec<KeyId>,
     /// As long as we have that, other decryptors share the license.
-    flight: Arc<Flight<LicenseResult>>,
+    result: Arc<SharedResult<LicenseResult>>,
 }
 
 impl HeldLicense {
     fn has(&self, key_id: &KeyId) -> bool {
-        self.granted.license.keys.contains_key(key_id)
+        self.granted.license.keys.contains_key(key_id) && !self.ended.contains(key_id)
     }
 }
 
@@ -219,8 +213,8 @@ impl LicenseSession {
             return true;
         }
         self.resolve_key_id(key_id)
-            .and_then(|key_id| self.held_for(&key_id))
-            .is_some_and(|held| held.granted.life.is_endless())
+            .and_then(|key_id| Some((key_id, self.held_for(&key_id)?)))
+            .is_some_and(|(key_id, held)| held.granted.validity_of(&key_id).is_endless())
     }
 
     /// Gets a key here that is missing or whose license has ended. Asks for all keys that were named and not asked for. A license that is
@@ -230,8 +224,8 @@ impl LicenseSession {
         let Some(held) = self.held_for(&key_id) else {
             return self.fetch(key_id, &[key_id], context);
         };
-        let life = held.granted.life;
-        if life.is_valid(context.now) && !life.is_stale(context.now) {
+        let validity = *held.granted.validity_of(&key_id);
+        if validity.is_valid(context.now) && !validity.is_stale(context.now) {
             return Ok(());
         }
         // With those that came with it and are in use too, but for keys that are no longer.
@@ -241,12 +235,18 @@ impl LicenseSession {
             // It came without having been asked for.
             again.push(key_id);
         }
-        if life.is_valid(context.now) {
+        if validity.is_valid(context.now) {
             self.renew(key_id, &again, context);
             return Ok(());
         }
         self.held
-            .retain(|held| held.granted.life.is_valid(context.now));
+            .retain(|held| held.granted.validity().is_valid(context.now));
+        for held in &mut self.held {
+            let has_ended = !held.granted.validity_of(&key_id).is_valid(context.now);
+            if has_ended && held.has(&key_id) {
+                held.ended.push(key_id);
+            }
+        }
         self.fetch(key_id, &again, context)
     }
 
@@ -320,7 +320,8 @@ impl LicenseSession {
             }
             Driven::Failed(failure) if is_renewal => self.renewal_failed(failure, context),
             Driven::Granted if is_for_it => {
-                let is_stale = |held: &HeldLicense| held.granted.life.is_stale(context.now);
+                let is_stale =
+                    |held: &HeldLicense| held.granted.validity_of(&key_id).is_stale(context.now);
                 if self.held_for(&key_id).is_some_and(is_stale) {
                     let left_out = format!("the license server left out the key id {key_id}");
                     self.renewal_failed(Failure::denied(left_out), context);
@@ -362,11 +363,11 @@ impl LicenseSession {
                 },
                 Step::Granted {
                     granted,
-                    flight,
+                    result,
                     key_ids,
                     is_shared,
                 } => {
-                    self.take(granted, flight, key_ids);
+                    self.take(granted, result, key_ids);
                     self.note_grant(is_shared, is_renewal);
                     return Driven::Granted;
                 }
@@ -378,13 +379,14 @@ impl LicenseSession {
     fn take(
         &mut self,
         granted: Arc<Granted>,
-        flight: Arc<Flight<LicenseResult>>,
+        result: Arc<SharedResult<LicenseResult>>,
         key_ids: Vec<KeyId>,
     ) {
         let new = HeldLicense {
             granted,
             key_ids,
-            flight,
+            ended: Vec::new(),
+            result,
         };
         let is_replaced = |old: &HeldLicense| {
             let mut keys = old.granted.license.keys.keys();
@@ -425,8 +427,12 @@ impl LicenseSession {
         let mut key_ids: Vec<_> = named.chain(again.iter().copied()).collect();
         key_ids.sort_unstable();
         key_ids.dedup();
-        self.request.use_newest_token();
-        let ours: Vec<_> = self.held.iter().map(|held| held.flight.clone()).collect();
+        if !self.request.use_newest_token()
+            && let Some(pending) = LicenseAcquisition::token(&key_ids, &self.request, context)
+        {
+            return Ok(pending);
+        }
+        let ours: Vec<_> = self.held.iter().map(|held| held.result.clone()).collect();
         Ok(LicenseAcquisition::license(
             LicenseRequest {
                 key_ids,

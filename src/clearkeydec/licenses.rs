@@ -5,18 +5,19 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, Weak};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use once_cell::sync::Lazy;
 use zeroize::Zeroizing;
 
 use crate::cenc::{KeyId, License, read_license, request_body};
 use crate::error::{Failure, Kind};
-use crate::flight::Flight;
 use crate::http::{self, Deadline, Endpoint, Redirects, Request, TlsConfig, TokenHosts};
 use crate::runtime;
-use crate::secret::Secret;
-use crate::session::{Life, Moment, order as failover};
+use crate::session::failover;
+use crate::shared_result::SharedResult;
+use crate::token::Secret;
+use crate::token::{ClockReading, Validity};
 use crate::wait::lock;
 
 /// What is asked for.
@@ -39,57 +40,74 @@ pub struct LicenseRequest {
 /// What came of it, and how.
 pub struct Granted {
     pub license: License,
-    pub life: Life,
+    /// Of the keys that were asked for, together.
+    validity: Validity,
+    /// Of others, each by itself, where they have an end.
+    others: HashMap<KeyId, Validity>,
     /// How long the request took.
     pub latency: Duration,
     /// Requests made for it.
     pub attempts: u32,
 }
 
+impl Granted {
+    /// How long that key is good for.
+    pub fn validity_of(&self, key_id: &KeyId) -> &Validity {
+        self.others.get(key_id).unwrap_or(&self.validity)
+    }
+
+    /// How long the keys are good for that were asked for.
+    pub fn validity(&self) -> &Validity {
+        &self.validity
+    }
+}
+
 pub type LicenseResult = Result<Arc<Granted>, Failure>;
 
-type Requests = HashMap<LicenseRequest, Weak<Flight<LicenseResult>>>;
+type Requests = HashMap<LicenseRequest, Weak<SharedResult<LicenseResult>>>;
 
 static REQUESTS: Lazy<Mutex<Requests>> = Lazy::new(Mutex::default);
 
 /// LicenseSession are used for a second at the least, whatever the license says: a server whose licenses end as they come would else be asked without a pause.
 const SHORTEST_LIFE: Duration = Duration::from_secs(1);
 
-/// The flight of that order: one that others began (and then true), or a new one. None of these in `not`.
+/// The result of that order: one that others began (and then true), or a new one. None of these in `not`.
 pub fn request_license(
     order: LicenseRequest,
-    not: &[Arc<Flight<LicenseResult>>],
+    not: &[Arc<SharedResult<LicenseResult>>],
     deadlines: Deadlines,
-    now: Moment,
-) -> (Arc<Flight<LicenseResult>>, bool) {
-    let (flight, landing) = {
+    now: ClockReading,
+) -> (Arc<SharedResult<LicenseResult>>, bool) {
+    let (result, completer) = {
         let mut orders = lock(&REQUESTS);
-        if let Some(flight) = orders.get(&order).and_then(Weak::upgrade)
-            && !not.iter().any(|one| Arc::ptr_eq(one, &flight))
+        if let Some(result) = orders.get(&order).and_then(Weak::upgrade)
+            && !not.iter().any(|one| Arc::ptr_eq(one, &result))
         {
-            let is_good = match flight.peek() {
+            let is_good = match result.peek() {
                 None => true,
                 // Who asks now, ahead of its end, wants the next one.
-                Some(Ok(granted)) => granted.life.is_valid(now) && !granted.life.is_stale(now),
+                Some(Ok(granted)) => {
+                    granted.validity().is_valid(now) && !granted.validity().is_stale(now)
+                }
                 // Who asks now may be another tune.
                 Some(Err(_)) => false,
             };
             if is_good {
-                return (flight, true);
+                return (result, true);
             }
         }
-        let (flight, landing) = Flight::start(Err(Failure::transient(
+        let (result, completer) = SharedResult::pending(Err(Failure::transient(
             "the license request was given up before it had an answer",
         )));
         forget_unused_of(&mut orders);
-        orders.insert(order.clone(), Arc::downgrade(&flight));
-        (flight, landing)
+        orders.insert(order.clone(), Arc::downgrade(&result));
+        (result, completer)
     };
     let runtime = match runtime::get() {
         Ok(runtime) => runtime,
         Err(failure) => {
-            landing.land(Err(failure));
-            return (flight, false);
+            completer.complete(Err(failure));
+            return (result, false);
         }
     };
     let started = now.steady;
@@ -97,14 +115,20 @@ pub fn request_license(
     drop(runtime.spawn(async move {
         let result = fetch(order, &deadlines).await;
         let latency = started.elapsed();
-        landing.land(match result {
+        completer.complete(match result {
             Ok((license, attempts)) => {
-                let now = Moment::now();
+                let now = ClockReading::now();
                 let end = license.end(&key_ids, now.wall);
-                let end = end.map(|end| end.max(now.wall + SHORTEST_LIFE));
+                let validity = |end: Option<SystemTime>| {
+                    let end = end.map(|end| end.max(now.wall + SHORTEST_LIFE));
+                    Validity::new(None, end, now)
+                };
+                let others = license.ends_of_others(&key_ids, now.wall);
+                let others = others.map(|(key_id, end)| (key_id, validity(Some(end))));
                 Ok(Arc::new(Granted {
+                    others: others.collect(),
                     license,
-                    life: Life::new(None, end, now),
+                    validity: validity(end),
                     latency,
                     attempts,
                 }))
@@ -115,7 +139,7 @@ pub fn request_license(
             }
         });
     }));
-    (flight, false)
+    (result, false)
 }
 
 /// Forgets the orders whose answer nobody has any more: their headers hold tokens.
@@ -124,7 +148,7 @@ pub fn forget_unused() {
 }
 
 fn forget_unused_of(orders: &mut Requests) {
-    orders.retain(|_, flight| flight.strong_count() > 0);
+    orders.retain(|_, result| result.strong_count() > 0);
 }
 
 /// How long a license is waited for.

@@ -7,12 +7,15 @@ use gst::prelude::*;
 
 mod bus_messages;
 mod clear_samples;
+mod debug;
 mod imp;
 mod key_request;
 mod license_acquisition;
+mod license_notice;
 mod license_servers;
 mod license_session;
 mod licenses;
+mod poll_context;
 mod presentation;
 mod protection_meta;
 mod settings;

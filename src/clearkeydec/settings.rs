@@ -10,7 +10,7 @@ use gst::prelude::*;
 use crate::config::{Common, Configured, text};
 use crate::error::Failure;
 use crate::http::{Endpoint, TlsConfig, TokenHosts};
-use crate::secret::Secret;
+use crate::token::Secret;
 
 /// The properties as they were set.
 #[derive(Clone, Default)]

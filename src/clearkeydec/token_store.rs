@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The store of tokens that `sessiontoken` has for decryptors, as any decryptor finds and uses it: by a context query,
-//! and by the names of its signals.
+//! The store of tokens that `sessiontoken` has for decryptors, as any decryptor finds and uses it:
+//! by a context query, and by the names of its signals.
 
 use std::sync::Arc;
 
 use gst::prelude::*;
 
-use crate::flight::Flight;
-use crate::secret::Secret;
 use crate::sessiontoken::Store;
+use crate::sessiontoken::key_request_meta::KeyRequestFields;
+use crate::shared_result::SharedResult;
 
-/// Another token and its generation, or none.
-pub type Renewal = Option<(Secret, u32)>;
+/// What another token brings, or nothing.
+pub type Renewal = Option<KeyRequestFields>;
 
 /// The store of the element upstream.
 #[derive(Clone)]
@@ -29,40 +29,30 @@ impl TokenStore {
         context.structure().get("store").ok().map(Self)
     }
 
-    /// Says that the token of that generation was refused, and waits for another one on a thread of its own; `None` where the
-    /// system has no thread left.
-    pub fn reject(&self, generation: u32, http_status: u16) -> Option<Arc<Flight<Renewal>>> {
-        let (flight, landing) = Flight::start(None);
+    /// Reports that the token of that generation was rejected, and waits for another one on a thread
+    /// of its own; `None` where the system has no thread left.
+    pub fn reject(&self, generation: u32, http_status: u16) -> Option<Arc<SharedResult<Renewal>>> {
+        let (result, completer) = SharedResult::pending(None);
         let store = self.0.clone();
         let thread = std::thread::Builder::new().name("token-rejected".to_owned());
         let started = thread.spawn(move || {
             let arguments: [&dyn ToValue; 2] = [&generation, &u32::from(http_status)];
-            let token = store.emit_by_name::<Option<String>>("reject", &arguments);
-            let renewal = token.map(|token| {
-                let (token, newer) = Self(store).numbered(Secret::new(token));
-                // One that has just ended has no number any more.
-                (token, newer.max(generation.saturating_add(1)))
-            });
-            landing.land(renewal);
+            let request = store.emit_by_name::<Option<gst::Structure>>("reject", &arguments);
+            completer.complete(request.as_deref().map(KeyRequestFields::read));
         });
-        started.ok().map(|_| flight)
+        started.ok().map(|_| result)
     }
 
-    /// The newest valid token of the service that gave the one of that generation, and its own, if there is one.
+    /// What the newest valid token of the service that issued the one of that generation brings.
     pub fn newest_of(&self, generation: u32) -> Renewal {
-        let token = self
+        let request = self
             .0
-            .emit_by_name::<Option<String>>("newest", &[&generation])?;
-        Some(self.numbered(Secret::new(token))).filter(|(_, newest)| *newest > 0)
+            .emit_by_name::<Option<gst::Structure>>("newest", &[&generation]);
+        request.as_deref().map(KeyRequestFields::read)
     }
 
-    fn numbered(&self, token: Secret) -> (Secret, u32) {
-        let generation = self.0.emit_by_name("generation-of", &[&token.expose()]);
-        (token, generation)
-    }
-
-    /// Ends all waits in the store.
-    pub fn cancel(&self) {
-        self.0.emit_by_name::<()>("cancel", &[]);
+    /// While it is set nobody waits in the store.
+    pub fn set_flushing(&self, is_flushing: bool) {
+        self.0.emit_by_name::<()>("set-flushing", &[&is_flushing]);
     }
 }

@@ -17,7 +17,7 @@ pub use common::{Common, string, text};
 pub use configurable::{Configurable, Configured};
 
 use crate::error::Failure;
-use crate::secret::Secret;
+use crate::token::Secret;
 use crate::wait::lock;
 
 /// Type of the context, name of its structure, and name of the structure in the environment.

@@ -5,7 +5,7 @@
 //!
 //! `name, field=value, field=(type)value, field=(string)"quoted \"text\"";`
 
-use crate::secret::Secret;
+use crate::token::Secret;
 
 /// Reads a structure of the given name.
 ///

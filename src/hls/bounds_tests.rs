@@ -4,9 +4,10 @@
 
 use url::Url;
 
+use super::playlist::rewrite;
 use super::recording_map::RecordingMap;
 use super::resource::{InitSegment, Segment};
-use super::rewrite::{Context, Rewritten, UrlMap, rewrite};
+use super::rewrite::{Context, Rewritten, UrlMap};
 use super::survey::survey;
 use super::uris::Objection;
 use super::variables::Variables;

@@ -17,6 +17,7 @@ mod key_tag;
 mod media;
 mod mp4;
 mod multivariant;
+mod playlist;
 #[cfg(any(test, fuzzing))]
 pub mod recording_map;
 mod resource;
@@ -37,10 +38,11 @@ pub use clear_init::{Scheme, as_clear, is_protected, key_ids_of, scheme_of};
 pub use data_uri::{decode as decode_data_uri, is_data_uri};
 pub use digest::Digest;
 pub use init_segment::{is_clear, is_media, is_mp4, moved, pssh_boxes, splice, systems, with_only};
+pub use playlist::rewrite;
 pub use resource::{
     ByteRange, FirstKey, InitCipher, InitProtection, InitSegment, Segment, SegmentCipher,
     SegmentMethod,
 };
-pub use rewrite::{Context, Rewritten, UrlMap, lists_playlists, rewrite};
+pub use rewrite::{Context, Rewritten, UrlMap, lists_playlists};
 pub use survey::{InitLocation, Survey, survey};
 pub use variables::Variables;

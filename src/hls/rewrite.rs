@@ -7,8 +7,6 @@ use std::sync::Arc;
 
 use url::Url;
 
-use super::media;
-use super::multivariant;
 use super::resource::{FirstKey, InitSegment, Segment};
 use super::tags::is_multivariant;
 use super::uris::{Base, Objection};
@@ -138,23 +136,6 @@ pub fn checked(playlist: &str) -> Result<&str, Objection> {
 /// What it is, to go on after "the playlist".
 pub fn lists_playlists(playlist: &str) -> Result<bool, Objection> {
     checked(playlist).map(is_multivariant)
-}
-
-/// Rewrites a playlist.
-///
-/// # Errors
-///
-/// What is wrong with it, to go on after "the playlist".
-pub fn rewrite(
-    playlist: &str,
-    context: &Context,
-    map: &mut impl UrlMap,
-) -> Result<Rewritten, Objection> {
-    let playlist = checked(playlist)?;
-    match is_multivariant(playlist) {
-        true => multivariant::rewrite(playlist, context, map),
-        false => media::rewrite(playlist, context, map),
-    }
 }
 
 /// The lines that are read and written, bounded.

@@ -29,6 +29,7 @@
  * Since: 0.1.0
  */
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use gst::glib;
 use gst::prelude::*;
@@ -47,7 +48,7 @@ use crate::config::Configurable;
 use crate::error::Failure;
 use crate::hierarchy::ancestors;
 use crate::messages;
-use crate::wait::lock;
+use crate::wait::{Guarded, lock};
 
 static CAT: Lazy<gst::DebugCategory> = Lazy::new(|| {
     gst::DebugCategory::new(
@@ -74,7 +75,13 @@ pub struct HlsDrmDemux {
     sinkpad: gst::GhostPad,
     settings: Configurable<Settings>,
     state: Mutex<State>,
+    /// The demuxer is at work on the first playlist, in the source's thread.
+    is_starting: Guarded<bool>,
 }
+
+/// How long a stop waits for the demuxer to be done with the first playlist. Whatever it waits for
+/// there is answered by then.
+const MAX_START: Duration = Duration::from_millis(500);
 
 impl HlsDrmDemux {
     fn sink_chain(&self, buffer: gst::Buffer) -> Result<gst::FlowSuccess, gst::FlowError> {
@@ -114,7 +121,26 @@ impl HlsDrmDemux {
             gst::EventView::FlushStop(_) => lock(&self.state).manifest.clear(),
             _ => {}
         }
-        gst::Pad::event_default(pad, Some(&*obj), event)
+        let is_eos = event.type_() == gst::EventType::Eos;
+        if is_eos {
+            self.is_starting.change(|starting| *starting = true);
+        }
+        let is_taken = gst::Pad::event_default(pad, Some(&*obj), event);
+        if is_eos {
+            self.is_starting.change(|starting| *starting = false);
+        }
+        is_taken
+    }
+
+    /// hlsdemux2 frees the playlist's URI when it is stopped, also where it has just read the
+    /// playlist and is about to tell of that URI (`handle_incoming_manifest` in gstadaptivedemux.c, up to
+    /// 1.28). So it is stopped after that.
+    fn wait_for_start(&self) {
+        let deadline = Some(Instant::now() + MAX_START);
+        let starting = self.is_starting.lock();
+        let _ = self
+            .is_starting
+            .wait(starting, deadline, None, |starting| !*starting);
     }
 
     /// The first playlist is whole: the demuxer gets another one.
@@ -418,6 +444,7 @@ impl ObjectSubclass for HlsDrmDemux {
             sinkpad,
             settings: Configurable::default(),
             state: Mutex::default(),
+            is_starting: Guarded::default(),
         }
     }
 }
@@ -506,6 +533,7 @@ impl ElementImpl for HlsDrmDemux {
         let is_end = transition == gst::StateChange::PausedToReady;
         if is_end {
             self.close();
+            self.wait_for_start();
         }
         let success = self.parent_change_state(transition);
         if is_end || (transition == gst::StateChange::ReadyToPaused && success.is_err()) {

@@ -16,7 +16,7 @@ use crate::cenc::ContentKey;
 use crate::error::{Failure, Kind};
 use crate::hls::{Digest, decode_data_uri, is_data_uri};
 use crate::http::{Deadline, HttpResponse, REFUSALS, Request, Source, TokenHosts, exchange};
-use crate::secret::Secret;
+use crate::token::Secret;
 use crate::wait::lock;
 
 /// Bytes of a key.

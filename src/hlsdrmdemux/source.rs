@@ -9,7 +9,7 @@ use url::Url;
 use crate::error::Failure;
 use crate::hierarchy::upstream;
 use crate::http::{Source, TlsConfig, TlsSettings};
-use crate::secret::Secret;
+use crate::token::Secret;
 
 /// Headers that are a matter of one request and one connection.
 const OF_THE_CONNECTION: [&str; 7] = [

@@ -129,7 +129,7 @@ fn start(bin: &gst::Bin) -> Result<SessionToken, Failure> {
 }
 
 fn retire(element: &SessionToken, bin: Option<&gst::Bin>) {
-    element.token_store().cancel();
+    element.token_store().set_flushing(true);
     let _ = element.set_state(gst::State::Null);
     if let Some(bin) = bin {
         let _ = bin.remove(element);

@@ -4,7 +4,8 @@
 
 use gst::prelude::*;
 
-use super::Flow;
+/// What comes of a push.
+pub type Flow = Result<gst::FlowSuccess, gst::FlowError>;
 
 /// What an item costs besides its bytes, so that a stream of nothing but events is bounded too.
 /// About what an event with its structure takes.
@@ -25,7 +26,7 @@ impl Item {
             + match self {
                 Item::Buffer(buffer) => buffer.size(),
                 Item::List(list) => list.calculate_size(),
-                Item::Event(_) => 0,
+                Item::Event(event) => event.structure().map_or(0, size_of_fields),
             }
     }
 
@@ -52,5 +53,42 @@ impl Item {
                 }
             }
         }
+    }
+}
+
+/// About how many bytes a structure holds besides itself: init data, a tag's picture, texts.
+fn size_of_fields(structure: &gst::StructureRef) -> usize {
+    structure
+        .iter()
+        .map(|(_, value)| size_of_value(value, MAX_DEPTH))
+        .fold(0, usize::saturating_add)
+}
+
+/// Structures in structures that are looked into.
+const MAX_DEPTH: u32 = 4;
+
+fn size_of_value(value: &gst::glib::Value, depth: u32) -> usize {
+    let Some(depth) = depth.checked_sub(1) else {
+        return 0;
+    };
+    let sum = |sizes: &mut dyn Iterator<Item = usize>| sizes.fold(0, usize::saturating_add);
+    if let Ok(buffer) = value.get::<&gst::BufferRef>() {
+        buffer.size()
+    } else if let Ok(sample) = value.get::<gst::Sample>() {
+        sample.buffer().map_or(0, gst::BufferRef::size)
+    } else if let Ok(text) = value.get::<&gst::glib::GStr>() {
+        text.len()
+    } else if let Ok(tags) = value.get::<gst::TagList>() {
+        let values = tags.iter_generic().flat_map(|(_, values)| values);
+        sum(&mut values.map(|value| size_of_value(value, depth)))
+    } else if let Ok(caps) = value.get::<gst::Caps>() {
+        let fields = caps.iter().flat_map(|structure| structure.iter());
+        sum(&mut fields.map(|(_, value)| size_of_value(value, depth)))
+    } else if let Ok(structure) = value.get::<&gst::StructureRef>() {
+        sum(&mut structure
+            .iter()
+            .map(|(_, value)| size_of_value(value, depth)))
+    } else {
+        0
     }
 }

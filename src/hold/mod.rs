@@ -33,6 +33,7 @@ mod watch;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
+use std::task::{Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -40,12 +41,12 @@ use gst::glib;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 
+use item::Flow;
 pub use item::Item;
 pub use pads::{Holding, build_pads};
 use state::{Mode, Slot, State};
 use watch::Watch;
 
-use crate::flight::Wake;
 use crate::hierarchy::{ancestors, swallows_errors};
 use crate::messages::post_stream_error;
 use crate::runtime::try_thread;
@@ -76,11 +77,10 @@ const TASK_STACK: usize = 8 << 20;
 /// Until a pad that flushes has said why.
 const A_MOMENT: Duration = Duration::from_millis(20);
 
-type Flow = Result<gst::FlowSuccess, gst::FlowError>;
-
 /// One stream's hold, between a sink pad and a source pad.
 pub struct Hold {
     shared: Arc<Shared>,
+    waker: Waker,
     watch: Mutex<Option<Watch>>,
 }
 
@@ -93,9 +93,18 @@ struct Shared {
     guarded: Guarded<State>,
 }
 
-impl Wake for Shared {
-    fn wake(&self) {
-        self.guarded.change(|state| state.calls += 1);
+/// Wakes the hold to look again. It keeps nothing alive.
+struct HoldWaker(Weak<Shared>);
+
+impl Wake for HoldWaker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if let Some(shared) = self.0.upgrade() {
+            shared.guarded.change(|state| state.calls += 1);
+        }
     }
 }
 
@@ -108,12 +117,14 @@ pub struct Figures {
 
 impl Default for Hold {
     fn default() -> Self {
+        let shared = Arc::new(Shared {
+            direct: AtomicBool::new(false),
+            has_task: AtomicBool::new(false),
+            guarded: Guarded::new(State::default()),
+        });
         Self {
-            shared: Arc::new(Shared {
-                direct: AtomicBool::new(false),
-                has_task: AtomicBool::new(false),
-                guarded: Guarded::new(State::default()),
-            }),
+            waker: Arc::new(HoldWaker(Arc::downgrade(&shared))).into(),
+            shared,
             watch: Mutex::default(),
         }
     }
@@ -121,9 +132,8 @@ impl Default for Hold {
 
 impl Hold {
     /// To be registered with whatever an element waits for.
-    pub fn waker(&self) -> Weak<dyn Wake> {
-        let weak: Weak<Shared> = Arc::downgrade(&self.shared);
-        weak
+    pub fn waker(&self) -> &Waker {
+        &self.waker
     }
 
     /// Whether items are held, so that nothing may overtake them.

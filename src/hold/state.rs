@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::thread::ThreadId;
 
-use super::Item;
+use super::item::Item;
 use crate::wait::Woken;
 
 /// Where items go, see [`super`].

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use url::{Host, Url};
 
-use crate::secret::Secret;
+use crate::token::Secret;
 
 /// Cookies in all. Beyond it no other is taken, so that one host cannot push out all others'.
 const MAX_COOKIES: usize = 256;

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use url::{Host, Url};
 
 use crate::error::Failure;
-use crate::secret::Secret;
+use crate::token::Secret;
 
 /// A server that may be asked: an `https` URL, or an `http` one where that is safe or allowed.
 #[derive(Clone, PartialEq, Eq, Hash)]

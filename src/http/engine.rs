@@ -7,7 +7,7 @@ use reqwest::header::{CONTENT_TYPE, LOCATION, RANGE};
 use reqwest::{Method, Response, StatusCode};
 
 use crate::error::Failure;
-use crate::secret::Secret;
+use crate::token::Secret;
 
 use super::request::Withheld;
 use super::request_error::RequestError;

@@ -3,7 +3,7 @@
 //! What may stand in a request's header (RFC 9110, 5).
 
 use crate::error::Failure;
-use crate::secret::Secret;
+use crate::token::Secret;
 
 /// Headers that an operator may add. Common servers refuse requests with more than a hundred.
 const MAX_HEADERS: usize = 64;

@@ -37,7 +37,7 @@ pub use token_hosts::TokenHosts;
 pub use websocket::Opening;
 
 use crate::error::Failure;
-use crate::secret::Secret;
+use crate::token::Secret;
 
 /// Largest reply that is read. A token is at most 16 KiB and a license a few hundred bytes a key,
 /// so more is a mistake or an attack.

@@ -7,7 +7,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use crate::error::Failure;
-use crate::secret::Secret;
+use crate::token::Secret;
 
 use super::{Endpoint, MAX_REPLY, Source, TlsConfig, TokenHosts, header_map};
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use url::Url;
 use zeroize::Zeroizing;
 
-use crate::secret::Secret;
+use crate::token::Secret;
 
 /// Statuses by which key and license servers refuse a token (AAMP takes 412 for one, DASH-IF's model
 /// 401 and 403).

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use reqwest::header::{HeaderMap, SET_COOKIE};
 use url::Url;
 
-use crate::secret::Secret;
+use crate::token::Secret;
 use crate::wait::lock;
 
 use super::cookies::CookieJar;

@@ -14,7 +14,7 @@ use rustls_platform_verifier::BuilderVerifierExt;
 use crate::descriptors;
 use crate::error::Failure;
 use crate::files;
-use crate::secret::Secret;
+use crate::token::Secret;
 
 /// Largest file of certificates; all of a system's roots together are a quarter of it.
 const MAX_CERTIFICATES: usize = 1024 * 1024;

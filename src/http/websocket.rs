@@ -16,7 +16,7 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
 
 use crate::error::Failure;
-use crate::secret::Secret;
+use crate::token::Secret;
 
 use super::request_error::RequestError;
 use super::{

@@ -3,69 +3,136 @@
 //! The sessions of this process.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::hash::{Hash, Hasher};
+use std::sync::Mutex;
+use std::time::Duration;
 
 use once_cell::sync::Lazy;
+use ring::digest::{Context, SHA256};
 
-use super::{Identity, Moment, Session};
+use super::handle::Session;
+use super::shared::Environment;
+use crate::auth_service::Service;
+use crate::http::TlsConfig;
+use crate::token::Secret;
 use crate::wait::lock;
 
-/// From this many sessions on, those that nobody uses are let go: the ones without a valid token, then the one that was used longest ago.
-/// A player has one or two; the bound is for one that makes up a location for each channel.
-const MANY: usize = 64;
+/// From this many sessions on, those that nobody uses are let go: the ones without a valid token,
+/// then the one that was used longest ago. A player has one or two; the bound is for one that makes
+/// up a location for each channel.
+const MAX_SESSIONS: usize = 64;
 
 static SESSIONS: Lazy<Mutex<Sessions>> = Lazy::new(Mutex::default);
 
+/// What makes two elements share a token: everything that the service's answer depends on.
+#[derive(Hash)]
+pub struct Identity {
+    pub service: Service,
+    /// The whole URLs that are asked. They may hold credentials.
+    pub locations: Vec<Secret>,
+    pub account: Account,
+    /// After so long a token counts as expired, whatever the service says.
+    pub token_lifetime: Option<Duration>,
+}
+
+/// As whom an element asks.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Account {
+    pub extra_headers: Vec<(String, Secret)>,
+    /// Who is taken for the service: a token that came over an unchecked connection is not given to
+    /// those who check.
+    pub tls: TlsConfig,
+}
+
 /// The one session of that identity.
-pub fn session(identity: Identity) -> Arc<Session> {
+pub fn session(identity: &Identity) -> Session {
     lock(&SESSIONS).get(identity)
 }
 
-/// Clears the sessions of these identities.
-pub fn clear_where(is_wanted: impl Fn(&Identity) -> bool) {
+/// Clears the sessions that ask DASH-IF's services as that account.
+pub fn clear_account(account: &Account) {
+    let account = Some(Digest::of(account));
     let wanted: Vec<_> = {
         let sessions = lock(&SESSIONS);
-        let wanted = sessions
-            .0
-            .iter()
-            .filter(|(identity, _)| is_wanted(identity));
-        wanted.map(|(_, (session, _))| session.clone()).collect()
+        let entries = sessions.0.values();
+        let wanted = entries.filter(|entry| entry.dashif_account == account);
+        wanted.map(|entry| entry.session.clone()).collect()
     };
-    wanted.iter().for_each(|session| session.clear());
+    wanted.iter().for_each(Session::clear);
 }
 
-/// Each with the number of its last use.
+/// What stands for an identity or an account, so that the cache holds no credentials of theirs.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Digest([u8; 32]);
+
+impl Digest {
+    fn of(value: &impl Hash) -> Self {
+        let mut hasher = DigestHasher(Context::new(&SHA256));
+        value.hash(&mut hasher);
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(hasher.0.finish().as_ref());
+        Self(bytes)
+    }
+}
+
+struct DigestHasher(Context);
+
+impl Hasher for DigestHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// Not asked for.
+    fn finish(&self) -> u64 {
+        0
+    }
+}
+
 #[derive(Default)]
-struct Sessions(HashMap<Identity, (Arc<Session>, u64)>);
+struct Sessions(HashMap<Digest, Entry>);
+
+struct Entry {
+    session: Session,
+    /// The number of its last use.
+    used: u64,
+    dashif_account: Option<Digest>,
+}
+
+impl Entry {
+    fn is_used(&self) -> bool {
+        self.session.is_shared()
+    }
+}
 
 impl Sessions {
-    fn get(&mut self, identity: Identity) -> Arc<Session> {
-        let use_ = 1 + self.0.values().map(|(_, used)| *used).max().unwrap_or(0);
-        if self.0.len() >= MANY && !self.0.contains_key(&identity) {
+    fn get(&mut self, identity: &Identity) -> Session {
+        let digest = Digest::of(identity);
+        let used = 1 + self.0.values().map(|entry| entry.used).max().unwrap_or(0);
+        if self.0.len() >= MAX_SESSIONS && !self.0.contains_key(&digest) {
             self.make_room();
         }
-        let (session, used) = self
-            .0
-            .entry(identity)
-            .or_insert_with(|| (Arc::new(Session::new()), 0));
-        *used = use_;
-        session.clone()
+        let entry = self.0.entry(digest).or_insert_with(|| Entry {
+            session: Session::new(Environment::default()),
+            used,
+            dashif_account: matches!(identity.service, Service::DashIf(_))
+                .then(|| Digest::of(&identity.account)),
+        });
+        entry.used = used;
+        entry.session.clone()
     }
 
     fn make_room(&mut self) {
-        let now = Moment::now();
         self.0
-            .retain(|_, (session, _)| Arc::strong_count(session) > 1 || !session.is_idle(now));
-        if self.0.len() < MANY {
+            .retain(|_, entry| entry.is_used() || !entry.session.is_idle());
+        if self.0.len() < MAX_SESSIONS {
             return;
         }
-        // All hold a token, or soon will; the one that nobody has used for longest can be asked for again.
-        let unused = self
-            .0
-            .iter()
-            .filter(|(_, (session, _))| Arc::strong_count(session) == 1 && !session.is_flying());
-        let oldest = unused.min_by_key(|(_, (_, used))| *used);
-        if let Some(oldest) = oldest.map(|(identity, _)| identity.clone()) {
+        // All hold a token, or soon will; the one that nobody has used for longest can be asked for
+        // again.
+        let unused =
+            (self.0.iter()).filter(|(_, entry)| !entry.is_used() && !entry.session.is_fetching());
+        let oldest = unused.min_by_key(|(_, entry)| entry.used);
+        if let Some(oldest) = oldest.map(|(digest, _)| *digest) {
             self.0.remove(&oldest);
         }
     }
@@ -73,83 +140,98 @@ impl Sessions {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use crate::auth_service::Service;
-    use crate::http::TlsConfig;
-    use crate::secret::Secret;
-    use crate::session::{Brought, Grant};
+    use crate::http::TlsSettings;
+    use crate::session::fetcher::TokenFetcher;
+    use crate::session::state::{Answer, Step};
+    use crate::session::testing::{NoFetcher, granted};
+
+    /// Gives the session a token that has no end.
+    fn grant_at_once(session: &Session) {
+        let fetcher: Arc<dyn TokenFetcher> = Arc::new(NoFetcher);
+        session.shared().change(|state, now| {
+            if let Answer::Pending { .. } = state.ask(&fetcher, now)
+                && let Step::Fetch(_, ticket, _) = state.next_step(now)
+            {
+                state.finish(&ticket, granted("token", None), now);
+            }
+        });
+    }
+
+    /// Without a reference, which would count as use.
+    fn address(session: &Session) -> *const () {
+        Arc::as_ptr(session.shared()).cast()
+    }
 
     fn identity(location: &str) -> Identity {
         Identity {
             service: Service::Rdk,
             locations: vec![Secret::from(location)],
-            extra_headers: Vec::new(),
-            tls: TlsConfig::default(),
-        }
-    }
-
-    fn for_ever() -> Brought {
-        Brought {
-            grant: Grant {
-                token: Secret::from("token"),
-                lifetime: None,
+            account: Account {
+                extra_headers: Vec::new(),
+                tls: TlsConfig::default(),
             },
-            correlation_id: "id".into(),
-            place: None,
-            attempts: 1,
+            token_lifetime: None,
         }
     }
 
     #[test]
-    fn two_elements_with_the_same_settings_share_a_session_and_others_do_not() {
-        let one = session(identity("http://a/"));
-        assert!(Arc::ptr_eq(&one, &session(identity("http://a/"))));
-        assert!(!Arc::ptr_eq(&one, &session(identity("http://b/"))));
+    fn same_settings_share_a_session() {
+        let one = session(&identity("http://a/"));
+        assert!(one.is_same(&session(&identity("http://a/"))));
+        assert!(!one.is_same(&session(&identity("http://b/"))));
     }
 
     #[test]
-    fn a_player_that_makes_up_locations_does_not_fill_the_memory_and_keeps_what_it_uses() {
-        let mut sessions = Sessions::default();
-        let used = sessions.get(identity("http://used/"));
-        for number in 0..10 * MANY {
-            let made_up = sessions.get(identity(&format!("http://made-up/{number}")));
-            let now = Moment::now();
-            made_up.ask(now, |takeoff| takeoff.land(Ok(for_ever()), now));
-            assert!(made_up.token(now).is_some());
-        }
-        let kept = sessions.0.len();
-        assert!(kept <= MANY + 1, "{kept} sessions kept");
-        assert!(Arc::ptr_eq(&used, &sessions.get(identity("http://used/"))));
-    }
-
-    #[test]
-    fn the_session_of_the_channel_before_stays_while_others_come_and_go() {
-        let mut sessions = Sessions::default();
-        let channel = identity("http://channel/");
-        let id = Arc::as_ptr(&sessions.get(channel.clone()));
-        for number in 0..2 * MANY {
-            let other = sessions.get(identity(&format!("http://other/{number}")));
-            let now = Moment::now();
-            other.ask(now, |takeoff| takeoff.land(Ok(for_ever()), now));
-            let known = sessions.get(channel.clone());
-            known.ask(now, |takeoff| takeoff.land(Ok(for_ever()), now));
-            assert_eq!(Arc::as_ptr(&known), id, "{number}");
-        }
-    }
-
-    #[test]
-    fn whoever_trusts_another_server_or_sends_other_headers_has_another_session() {
-        let plain = identity("http://c/");
-        let one = session(plain.clone());
-        let mut other = plain.clone();
-        other.extra_headers = vec![("X-Account".to_owned(), Secret::from("two"))];
-        assert!(!Arc::ptr_eq(&one, &session(other)));
-        let unchecked = crate::http::TlsSettings {
+    fn other_account_or_lifetime_has_another_session() {
+        let plain = session(&identity("http://c/"));
+        let mut other = identity("http://c/");
+        other.account.extra_headers = vec![("X-Account".to_owned(), Secret::from("two"))];
+        assert!(!plain.is_same(&session(&other)));
+        let unchecked = TlsSettings {
             strict: false,
             ..Default::default()
         };
-        let mut other = plain;
-        other.tls = unchecked.load().expect("no files to read");
-        assert!(!Arc::ptr_eq(&one, &session(other)));
+        let mut other = identity("http://c/");
+        other.account.tls = unchecked.load().expect("no files to read");
+        assert!(!plain.is_same(&session(&other)));
+        let mut other = identity("http://c/");
+        other.token_lifetime = Some(Duration::from_secs(60));
+        assert!(!plain.is_same(&session(&other)));
+    }
+
+    #[test]
+    fn texts_are_told_apart_by_where_they_end() {
+        let of = |texts: [&str; 2]| Digest::of(&texts.map(Secret::from)).0;
+        assert_ne!(of(["ab", "c"]), of(["a", "bc"]));
+    }
+
+    #[test]
+    fn sessions_are_bounded_and_used_ones_stay() {
+        let mut sessions = Sessions::default();
+        let used = sessions.get(&identity("http://used/"));
+        for number in 0..10 * MAX_SESSIONS {
+            let made_up = sessions.get(&identity(&format!("http://made-up/{number}")));
+            grant_at_once(&made_up);
+        }
+        let kept = sessions.0.len();
+        assert!(kept <= MAX_SESSIONS + 1, "{kept} sessions kept");
+        assert!(used.is_same(&sessions.get(&identity("http://used/"))));
+    }
+
+    #[test]
+    fn session_of_the_channel_before_stays_while_others_come_and_go() {
+        let mut sessions = Sessions::default();
+        let channel = identity("http://channel/");
+        let id = address(&sessions.get(&channel));
+        for number in 0..2 * MAX_SESSIONS {
+            let other = sessions.get(&identity(&format!("http://other/{number}")));
+            grant_at_once(&other);
+            let known = sessions.get(&channel);
+            grant_at_once(&known);
+            assert_eq!(address(&known), id, "{number}");
+        }
     }
 }

@@ -5,24 +5,19 @@
 use gst::glib;
 use gst::prelude::*;
 
-mod acquisition;
-mod app_token;
-mod application;
-mod authorization;
+mod bus_messages;
+mod change_subscription;
+mod debug;
+mod flags;
 mod imp;
-mod issued;
-mod kept;
-pub(crate) mod key_request;
-mod listening;
+pub(crate) mod key_request_meta;
 mod policy;
-mod presentation;
-mod protection;
-mod refusal;
 mod settings;
+mod signals;
 mod src;
 mod store;
-mod telling;
-mod tune;
+mod templates;
+mod token_fetcher;
 
 pub(crate) use store::{Store, TokenForKey};
 

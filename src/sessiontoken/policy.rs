@@ -3,7 +3,6 @@
 //! The settings, completed and checked: what the element does from READY on.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 use uuid::Uuid;
@@ -14,118 +13,50 @@ use crate::cenc::KeyId;
 use crate::error::Failure;
 use crate::files;
 use crate::http::{Endpoint, headers};
-use crate::packing::{DEFAULT_HEADER, HeaderTemplate};
-use crate::secret::Secret;
-use crate::session::{MAX_TOKEN_LEN, clear_where};
+use crate::key_request::{DEFAULT_HEADER, HeaderTemplate, Shape};
+use crate::session::{Account, SessionHandle, clear_account};
+use crate::token::{MAX_TOKEN_LEN, Secret};
+use crate::tune::{AuthzServices, Endpoints, Policy, Source};
 
-use super::acquisition::{Acquisition, Means};
-use super::settings::{AuthService, OnFailure, Packing, Pairs, Settings};
+use super::settings::{AuthService, OnFailure, Pairs, Settings};
+use super::token_fetcher::{RequestConfig, session_with};
 
-/// What the element does from READY on.
-pub struct Policy {
-    pub source: Source,
-    pub timeout: Duration,
-    pub on_failure: OnFailure,
-    pub prefetch: bool,
-    pub header: HeaderTemplate,
-    pub packing: Packing,
-    /// The DRM systems whose events get the token; all of them where none is named.
-    systems: Vec<Uuid>,
-    pub correlation_id: Option<String>,
-    pub max_held_bytes: u64,
-    /// What the user should know and what stops nothing.
-    pub warnings: Vec<String>,
-}
-
-impl Policy {
-    /// Whether that system's events get the token.
-    pub fn is_for(&self, system: &str) -> bool {
-        self.systems.is_empty()
-            || Uuid::try_parse(system).is_ok_and(|system| self.systems.contains(&system))
-    }
-}
-
-/// Where the token comes from, unless the application gives one itself.
-pub enum Source {
-    /// The path of `session-token-file`.
-    File(String),
-    Service(Arc<Acquisition>),
-    /// The stream says where the service is, and for which keys to ask.
-    DashIf(Authorizer),
-}
-
-/// Makes the requests to DASH-IF's authorization services.
-pub struct Authorizer {
-    /// The user's own, which take the place of what the stream says.
+/// Makes the sessions with DASH-IF's authorization services.
+struct DashIfServices {
+    /// The user's own, which replace what the stream says.
     endpoints: Vec<Endpoint>,
-    means: Means,
+    config: RequestConfig,
 }
 
-/// Where a token is asked for: at least one place.
-pub struct Places {
-    endpoints: Vec<Endpoint>,
-    are_equal: bool,
-}
-
-impl Places {
-    /// What tells them from others.
-    pub fn names(&self) -> BTreeSet<String> {
-        let names = self.endpoints.iter();
-        names.map(|endpoint| endpoint.as_str().to_owned()).collect()
-    }
-}
-
-impl Authorizer {
-    /// The user's own places, or else those that the stream names; `None` where neither names one.
-    ///
-    /// # Errors
-    ///
-    /// `Misconfigured` where none of them may be asked.
-    pub fn places(&self, urls: &BTreeSet<String>) -> Result<Option<Places>, Failure> {
+impl AuthzServices for DashIfServices {
+    fn endpoints(&self, urls: &BTreeSet<String>) -> Result<Option<Endpoints>, Failure> {
         if !self.endpoints.is_empty() {
-            return Ok(Some(Places {
-                endpoints: self.endpoints.clone(),
+            return Ok(Some(Endpoints {
+                list: self.endpoints.clone(),
                 are_equal: false,
             }));
         }
         let parse =
-            |url: &String| Endpoint::parse(url, "dashif:Authzurl", self.means.allow_cleartext);
+            |url: &String| Endpoint::parse(url, "dashif:Authzurl", self.config.allow_cleartext);
         let parsed: Vec<_> = urls.iter().map(parse).collect();
-        let endpoints: Vec<_> = parsed.iter().flatten().cloned().collect();
-        match (endpoints.is_empty(), parsed.into_iter().next()) {
+        let list: Vec<_> = parsed.iter().flatten().cloned().collect();
+        match (list.is_empty(), parsed.into_iter().next()) {
             (true, Some(Err(failure))) => Err(failure),
             (true, _) => Ok(None),
-            (false, _) => Ok(Some(Places {
-                endpoints,
+            (false, _) => Ok(Some(Endpoints {
+                list,
                 are_equal: true,
             })),
         }
     }
 
-    /// A token for these keys, from any of these places.
-    pub fn acquisition(&self, places: Places, key_ids: BTreeSet<KeyId>) -> Arc<Acquisition> {
+    fn session(&self, endpoints: Endpoints, key_ids: BTreeSet<KeyId>) -> SessionHandle {
         let service = Service::DashIf(DashIf::new(key_ids));
-        let means = self.means.clone();
-        Acquisition::new(service, places.endpoints, places.are_equal, means)
+        session_with(service, endpoints, self.config.clone())
     }
 
-    /// Forgets the tokens for all keys that were asked for by the same account.
-    pub fn clear(&self) {
-        clear_where(|identity| {
-            matches!(identity.service, Service::DashIf(_))
-                && identity.extra_headers == self.means.extra_headers
-                && identity.tls == self.means.tls
-        });
-    }
-}
-
-impl Source {
-    pub fn nick(&self) -> &'static str {
-        match self {
-            Source::File(_) => "file",
-            Source::Service(acquisition) => acquisition.service.nick(),
-            Source::DashIf(_) => dashif::NICK,
-        }
+    fn clear(&self) {
+        clear_account(&self.config.account);
     }
 }
 
@@ -153,10 +84,12 @@ pub fn policy(settings: &Settings) -> Result<Policy, Failure> {
     Ok(Policy {
         source,
         timeout: settings.common.timeout(),
-        on_failure: settings.on_failure,
+        is_anonymous_allowed: settings.on_failure == OnFailure::Anonymous,
         prefetch: settings.prefetch,
-        header,
-        packing: settings.packing,
+        shape: Shape {
+            header,
+            packing: settings.packing.into(),
+        },
         systems: systems(settings)?,
         correlation_id,
         max_held_bytes: settings.common.max_held_bytes,
@@ -180,9 +113,11 @@ fn systems(settings: &Settings) -> Result<Vec<Uuid>, Failure> {
 fn source(settings: &Settings) -> Result<Source, Failure> {
     let service = service(settings)?;
     let endpoints = settings.endpoints()?;
-    let means = Means {
-        extra_headers: extra_headers(settings, service.as_ref())?,
-        tls: settings.common.tls.load()?,
+    let config = RequestConfig {
+        account: Account {
+            extra_headers: extra_headers(settings, service.as_ref())?,
+            tls: settings.common.tls.load()?,
+        },
         allow_cleartext: settings.common.allow_cleartext,
         timeout: settings.common.timeout(),
         retries: settings.common.retries,
@@ -196,13 +131,20 @@ fn source(settings: &Settings) -> Result<Source, Failure> {
         Some(_) if endpoints.is_empty() => Err(Failure::misconfigured(
             "`location` is not set: set it to the URL of AGS's getSessionToken, there is no default",
         )),
-        Some(service) => Ok(Source::Service(Acquisition::new(
-            service, endpoints, false, means,
-        ))),
+        Some(service) => {
+            let endpoints = Endpoints {
+                list: endpoints,
+                are_equal: false,
+            };
+            Ok(Source::Service(session_with(service, endpoints, config)))
+        }
         None if settings.on_failure == OnFailure::Anonymous => Err(Failure::misconfigured(
             "`on-failure=anonymous` does not go with auth-service=dashif: where the MPD demands a token, no license may be asked for without one",
         )),
-        None => Ok(Source::DashIf(Authorizer { endpoints, means })),
+        None => Ok(Source::DashIf(Box::new(DashIfServices {
+            endpoints,
+            config,
+        }))),
     }
 }
 

@@ -9,7 +9,8 @@ use crate::auth_service::{rdk, thunder};
 use crate::config::{Common, Configured, fields_of, string, text};
 use crate::error::Failure;
 use crate::http::Endpoint;
-use crate::secret::Secret;
+use crate::key_request;
+use crate::token::Secret;
 
 /// Which service hands out the session tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
@@ -59,6 +60,17 @@ pub enum Packing {
         nick = "secclient"
     )]
     SecClient,
+}
+
+impl From<Packing> for key_request::Packing {
+    fn from(packing: Packing) -> Self {
+        match packing {
+            Packing::Auto => Self::Auto,
+            Packing::None => Self::None,
+            Packing::Ave => Self::Ave,
+            Packing::SecClient => Self::SecClient,
+        }
+    }
 }
 
 /// Each place gets its part of `timeout`, and with more of them that would be none.
@@ -349,4 +361,21 @@ impl Configured for Settings {
 fn pairs(value: &glib::Value, name: &str) -> Option<Pairs> {
     let structure = value.get::<Option<gst::Structure>>().ok().flatten()?;
     Some(fields_of(&structure, &format!("`{name}`")))
+}
+
+/// Properties that are no settings: what the element is told and tells beside them.
+pub fn beside_settings() -> [glib::ParamSpec; 2] {
+    [
+        glib::ParamSpecString::builder("session-token")
+            .nick("Session token")
+            .blurb("The application's own token, instead of asking a service; empty takes it back")
+            .mutable_playing()
+            .write_only()
+            .build(),
+        glib::ParamSpecBoxed::builder::<gst::Structure>("stats")
+            .nick("Statistics")
+            .blurb("What the element did since it went to PAUSED")
+            .read_only()
+            .build(),
+    ]
 }

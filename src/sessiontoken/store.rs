@@ -1,25 +1,32 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! `GstSessionTokenStore`: what a decryptor asks for tokens beyond the one on its protection event, and tells when one was refused.
+//! `GstSessionTokenStore`: where a decryptor gets tokens beyond the one on its protection event, and
+//! reports that one was rejected.
 //!
-//! Who waits for whom: `reject` blocks its caller, which may be the decryptor's streaming thread in its chain function (it holds
-//! the stream locks from our source pad down), a license thread, or several pads at once. It holds no lock of ours while it
-//! waits, and nothing that ends the wait takes one of those: an answer comes from the runtime, `cancel` from the thread
-//! that stops or flushes the decryptor, and a stop of this element from the thread that changes its state, before pads
-//! are deactivated. So neither a flush nor a stop waits for a request.
+//! Who waits for whom: `reject` blocks its caller, which may be the decryptor's streaming thread in
+//! its chain function (it holds the stream locks from our source pad down), a license thread, or
+//! several pads at once. It holds no lock of ours while it waits, and nothing that ends the wait
+//! takes one of those: an answer comes from the runtime, `set-flushing` from the thread that stops or
+//! flushes the decryptor, and a stop of this element from the thread that changes its state, before
+//! pads are deactivated. So neither a flush nor a stop waits for a request.
+
+// hotdoc reads those of signals.
+#![allow(unused_doc_comments)]
 
 use std::sync::{Arc, Weak};
+use std::task::{Poll, Wake, Waker};
 use std::time::Instant;
 
 use gst::glib;
+use gst::glib::subclass::Signal;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 use once_cell::sync::Lazy;
 
+use super::key_request_meta::date_time;
 use crate::error::Failure;
-use crate::flight::Wake;
-use crate::secret::Secret;
-use crate::session::{Moment, Token};
+use crate::token::{ClockReading, Secret, Token};
+use crate::tune::{Attachment, Newer};
 use crate::wait::Guarded;
 
 /// Type of the context query, and of the context that answers it.
@@ -30,16 +37,27 @@ glib::wrapper! {
     pub struct Store(ObjectSubclass<imp::Store>);
 }
 
-/// What there is for somebody whose token was refused.
-pub enum Newer {
-    Token(Token),
-    /// Under way; it is waited for until then at the latest.
-    Wait(Instant),
-    /// There will be none, for this reason.
-    Failed(Failure),
-    /// There will be none.
-    None,
+/// Where a store has its tokens from: an element, as long as there is one.
+pub trait Tokens: Send + Sync {
+    /// The newest valid token of whoever issued the one of that generation, 0 for none in
+    /// particular.
+    fn newest(&self, generation: u32) -> Option<Attachment>;
+
+    /// A newer token than the rejected one. The waker is woken when there is something new to say.
+    fn newer_than(&self, generation: u32, http_status: u32, waker: &Waker) -> Newer;
+
+    /// The first token of a tune.
+    fn first(&self, waker: &Waker) -> Newer;
+
+    /// Until when a wait that begins now lasts, at the latest.
+    fn wait_until(&self) -> Instant;
+
+    /// The key request of a token, as an event of the stream would have it.
+    fn key_request(&self, attachment: &Attachment) -> gst::Structure;
 }
+
+/// Gives the tokens, or `None` where the element is gone.
+pub type Source = Box<dyn Fn() -> Option<Arc<dyn Tokens>> + Send + Sync>;
 
 /// A token for a request that belongs to no protection event, and the header that carries it.
 pub struct TokenForKey {
@@ -48,38 +66,74 @@ pub struct TokenForKey {
     pub header: (String, Secret),
 }
 
+impl From<Attachment> for TokenForKey {
+    fn from(attachment: Attachment) -> Self {
+        let Attachment { token, policy, .. } = attachment;
+        let header = &policy.shape.header;
+        Self {
+            generation: token.generation(),
+            header: (header.name().to_owned(), header.value(token.text())),
+            token: token.text().clone(),
+        }
+    }
+}
+
 /// The waits of one store.
 #[derive(Default)]
 pub struct Waits {
-    cancels: u64,
+    /// The decryptor flushes: nobody waits.
+    is_flushing: bool,
+    /// Counts the times that there may be something new.
     calls: u64,
 }
 
-/// Wakes those who wait to look again.
-struct Bell(Arc<Guarded<Waits>>);
+/// Wakes those who wait to look again. It keeps no store alive.
+struct StoreWaker(Weak<Guarded<Waits>>);
 
-impl Wake for Bell {
-    fn wake(&self) {
-        self.0.change(|waits| waits.calls += 1);
+impl Wake for StoreWaker {
+    fn wake(self: Arc<Self>) {
+        if let Some(waits) = self.0.upgrade() {
+            waits.change(|waits| waits.calls += 1);
+        }
     }
 }
 
 impl Store {
-    pub fn new(element: &super::SessionToken) -> Self {
+    pub fn new(source: Source) -> Self {
         let store: Self = glib::Object::new();
-        store.imp().element.set(Some(element));
+        // It is set once.
+        let _ = store.imp().source.set(source);
         store
     }
 
-    /// Every `reject` that waits returns with nothing.
-    pub fn cancel(&self) {
-        self.imp().waits.change(|waits| waits.cancels += 1);
+    /// Who waits looks again: the element may be stopping.
+    pub fn wake(&self) {
+        self.imp().waits.change(|waits| waits.calls += 1);
     }
 
-    fn reject(&self, generation: u32, http_status: u32) -> Option<Token> {
+    /// While it is set every `reject` returns with nothing at once.
+    pub fn set_flushing(&self, is_flushing: bool) {
+        self.imp()
+            .waits
+            .change(|waits| waits.is_flushing = is_flushing);
+    }
+
+    fn tokens(&self) -> Option<Arc<dyn Tokens>> {
+        self.imp().source.get()?()
+    }
+
+    /// The newest valid token.
+    fn newest(&self, generation: u32) -> Option<gst::Structure> {
+        let tokens = self.tokens()?;
+        let attachment = tokens.newest(generation)?;
+        Some(tokens.key_request(&attachment))
+    }
+
+    fn reject(&self, generation: u32, http_status: u32) -> Option<gst::Structure> {
         let newer =
-            self.wait_for(|tokens, waiter| tokens.newer_than(generation, http_status, waiter));
-        newer.ok()
+            |tokens: &dyn Tokens, waker: &Waker| tokens.newer_than(generation, http_status, waker);
+        let attachment = self.wait_for(newer).ok()?;
+        Some(self.tokens()?.key_request(&attachment))
     }
 
     /// Waits for the first token of a tune, or gives the newest one.
@@ -88,66 +142,82 @@ impl Store {
     ///
     /// Why there is none.
     pub fn first_for_key(&self) -> Result<TokenForKey, Failure> {
-        let token = self.wait_for(|tokens, waiter| tokens.token_for_key(waiter));
-        let with_header = |token| self.with_header(&token);
-        let found = token.and_then(|token| with_header(token).ok_or(None));
-        found.map_err(|failure| {
+        let found = self.wait_for(|tokens, waker| tokens.first(waker));
+        found.map(TokenForKey::from).map_err(|failure| {
             failure.unwrap_or_else(|| Failure::timed_out("no session token came in time"))
         })
     }
 
-    /// The same after the token of that generation was refused with that status.
+    /// The same after the token of that generation was rejected with that status.
     pub fn another_for_key(&self, generation: u32, http_status: u16) -> Option<TokenForKey> {
-        self.with_header(&self.reject(generation, u32::from(http_status))?)
-    }
-
-    fn with_header(&self, token: &Token) -> Option<TokenForKey> {
-        let element = self.imp().element.upgrade()?;
-        Some(TokenForKey {
-            token: token.text().clone(),
-            generation: token.generation(),
-            header: element.imp().key_request_header(token)?,
-        })
+        let newer = |tokens: &dyn Tokens, waker: &Waker| {
+            tokens.newer_than(generation, u32::from(http_status), waker)
+        };
+        self.wait_for(newer).ok().map(TokenForKey::from)
     }
 
     /// Waits for what `poll` says. An error without a failure means that the wait was given up.
     fn wait_for(
         &self,
-        poll: impl Fn(&super::imp::SessionToken, &Weak<dyn Wake>) -> Newer,
-    ) -> Result<Token, Option<Failure>> {
+        poll: impl Fn(&dyn Tokens, &Waker) -> Newer,
+    ) -> Result<Attachment, Option<Failure>> {
         let waits = &self.imp().waits;
-        let bell: Arc<dyn Wake> = Arc::new(Bell(waits.clone()));
-        let cancels = waits.lock().cancels;
+        // One for all waits, so that whoever keeps wakers keeps one.
+        let waker = &self.imp().waker;
         let mut until = None;
         loop {
-            let calls = waits.lock().calls;
-            {
-                // Not while it waits: it must be able to go.
-                let element = self.imp().element.upgrade().ok_or(None)?;
-                match poll(element.imp(), &Arc::downgrade(&bell)) {
-                    Newer::Token(token) => return Ok(token),
-                    Newer::Failed(failure) => return Err(Some(failure)),
-                    Newer::None => return Err(None),
-                    Newer::Wait(latest) => until = until.or(Some(latest)),
+            let calls = {
+                let waits = waits.lock();
+                if waits.is_flushing {
+                    return Err(None);
                 }
+                waits.calls
+            };
+            {
+                // Not while it waits: the element must be able to go.
+                let tokens = self.tokens().ok_or(None)?;
+                if let Poll::Ready(newer) = poll(&*tokens, waker) {
+                    return newer;
+                }
+                until = until.or_else(|| Some(tokens.wait_until()));
             }
             let (now, _) = waits.wait(waits.lock(), until, None, |waits| {
-                waits.cancels != cancels || waits.calls != calls
+                waits.is_flushing || waits.calls != calls
             });
-            if now.cancels != cancels || now.calls == calls {
+            if now.is_flushing || now.calls == calls {
                 return Err(None);
             }
         }
     }
 }
 
+/// As what C's `gst_structure_get()` asks for: it wants the very type.
+pub fn as_object(store: Store) -> glib::SendValue {
+    let value = store.upcast::<glib::Object>().to_value();
+    // SAFETY: what is in the value may be sent.
+    unsafe { value.into_send_value() }
+}
+
 mod imp {
+    use once_cell::sync::OnceCell;
+
     use super::*;
 
-    #[derive(Default)]
     pub struct Store {
-        pub element: glib::WeakRef<crate::sessiontoken::SessionToken>,
+        pub source: OnceCell<Source>,
         pub waits: Arc<Guarded<Waits>>,
+        pub waker: Waker,
+    }
+
+    impl Default for Store {
+        fn default() -> Self {
+            let waits = Arc::<Guarded<Waits>>::default();
+            Self {
+                source: OnceCell::new(),
+                waker: Arc::new(StoreWaker(Arc::downgrade(&waits))).into(),
+                waits,
+            }
+        }
     }
 
     #[glib::object_subclass]
@@ -181,112 +251,88 @@ mod imp {
         }
 
         fn property(&self, _id: usize, pspec: &glib::ParamSpec) -> glib::Value {
-            let token = self
-                .element
-                .upgrade()
-                .and_then(|element| element.imp().newest());
-            let token = token.as_ref();
+            let tokens = self.obj().tokens();
+            let newest = tokens.and_then(|tokens| tokens.newest(0));
+            let token = newest.as_ref().map(|attachment| &attachment.token);
             match pspec.name() {
                 "session-token" => token.map(|token| token.text().expose()).to_value(),
                 "generation" => token.map_or(0, Token::generation).to_value(),
                 _ => token
-                    .and_then(|token| token.life().ends_at(Moment::now()))
-                    .and_then(crate::sessiontoken::key_request::date_time)
+                    .and_then(|token| token.validity().ends_at(ClockReading::now()))
+                    .and_then(date_time)
                     .to_value(),
             }
         }
 
-        fn signals() -> &'static [glib::subclass::Signal] {
-            static SIGNALS: Lazy<Vec<glib::subclass::Signal>> = Lazy::new(|| {
+        fn signals() -> &'static [Signal] {
+            static SIGNALS: Lazy<Vec<Signal>> = Lazy::new(|| {
                 vec![
-                    /*
+                    /**
                      * GstSessionTokenStore::reject:
                      * @store: the store
-                     * @generation: that of the token that was refused
+                     * @generation: that of the token that was rejected
                      * @http_status: with which status, 0 where there was none
                      *
-                     * Waits until there is a newer token, at the longest for the element's `timeout`. However many decryptors
-                     * complain of one token, one new one is fetched.
+                     * Waits until there is a newer token, at the longest for the element's
+                     * `timeout`. However many decryptors report one token, one new one is fetched.
                      *
-                     * Returns: (nullable) (transfer full): the newer token, or %NULL where there is none, and after `cancel`
+                     * Returns: (nullable) (transfer full): a `drm-key-request` with the newer token,
+                     *     or %NULL where there is none, and while `set-flushing` is set
                      *
                      * Since: 0.1.0
                      */
-                    glib::subclass::Signal::builder("reject")
+                    Signal::builder("reject")
                         .param_types([u32::static_type(), u32::static_type()])
-                        .return_type::<Option<String>>()
+                        .return_type::<Option<gst::Structure>>()
                         .run_last()
                         .action()
                         .class_handler(|args| {
                             let store = args[0].get::<super::Store>().ok()?;
                             let (generation, status) = (args[1].get().ok()?, args[2].get().ok()?);
-                            let token = store.reject(generation, status);
-                            let text = token.map(|token| token.text().expose().to_owned());
-                            Some(text.to_value())
+                            Some(store.reject(generation, status).to_value())
                         })
                         .build(),
-                    /*
+                    /**
                      * GstSessionTokenStore::newest:
                      * @store: the store
                      * @generation: that of the token at hand, 0 where there is none
                      *
-                     * Makes no request and waits for none. The property is the newest token of the service that is asked now; where a presentation has several
-                     * services (DASH-IF's model), what a decryptor has in hand may be of another one.
+                     * Makes no request and waits for none. Where a presentation has several services
+                     * (DASH-IF's model), the token is of the service that issued the one at hand.
                      *
-                     * Returns: (nullable) (transfer full): the newest valid token of the service that gave the one of that generation, or %NULL
+                     * Returns: (nullable) (transfer full): a `drm-key-request` with the newest valid
+                     *     token, or %NULL where there is none
                      *
                      * Since: 0.1.0
                      */
-                    glib::subclass::Signal::builder("newest")
+                    Signal::builder("newest")
                         .param_types([u32::static_type()])
-                        .return_type::<Option<String>>()
+                        .return_type::<Option<gst::Structure>>()
                         .run_last()
                         .action()
                         .class_handler(|args| {
                             let store = args[0].get::<super::Store>().ok()?;
-                            let element = store.imp().element.upgrade();
-                            let generation = args[1].get().ok()?;
-                            let token = element.and_then(|one| one.imp().newest_of(generation));
-                            let text = token.map(|token| token.text().expose().to_owned());
-                            Some(text.to_value())
+                            Some(store.newest(args[1].get().ok()?).to_value())
                         })
                         .build(),
-                    /*
-                     * GstSessionTokenStore::generation-of:
+                    /**
+                     * GstSessionTokenStore::set-flushing:
                      * @store: the store
-                     * @token: a token that the store has given
+                     * @flushing: whether the decryptor is stopped or flushed
                      *
-                     * Returns: its generation, 0 where it is not valid any more
+                     * While it is set every `reject` returns %NULL at once: those that wait, and
+                     * those that begin. To be called when the decryptor is stopped or flushed: bins
+                     * stop sinks first, and nobody else can wake a decryptor that waits here.
                      *
                      * Since: 0.1.0
                      */
-                    glib::subclass::Signal::builder("generation-of")
-                        .param_types([String::static_type()])
-                        .return_type::<u32>()
+                    Signal::builder("set-flushing")
+                        .param_types([bool::static_type()])
                         .run_last()
                         .action()
                         .class_handler(|args| {
                             let store = args[0].get::<super::Store>().ok()?;
-                            let text = Secret::new(args[1].get::<Option<String>>().ok()??);
-                            let element = store.imp().element.upgrade();
-                            let generation = element.map(|one| one.imp().generation_of(&text));
-                            Some(generation.unwrap_or(0).to_value())
-                        })
-                        .build(),
-                    /*
-                     * GstSessionTokenStore::cancel:
-                     * @store: the store
-                     *
-                     * Every `reject` that waits returns %NULL at once. To be called when the decryptor is stopped or flushed: bins stop
-                     * sinks first, and nobody else can wake a decryptor that waits here.
-                     *
-                     * Since: 0.1.0
-                     */
-                    glib::subclass::Signal::builder("cancel")
-                        .run_last()
-                        .action()
-                        .class_handler(|args| {
-                            args[0].get::<super::Store>().ok()?.cancel();
+                            store.set_flushing(args[1].get().ok()?);
                             None
                         })
                         .build(),

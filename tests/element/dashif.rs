@@ -216,7 +216,7 @@ fn what_the_manifest_said_holds_after_a_seek_and_until_it_says_something_else() 
         &[mpd(CLEARKEY_SYSTEM, &[&url]), keys(&[VIDEO_KEY_ID])],
         picture(),
     );
-    assert_eq!(first[0].get("generation"), Ok(1u32));
+    assert_eq!(rig.ordinal(&first[0]), 1);
     // qtdemux says again what the init segment says.
     let again = play(&[keys(&[VIDEO_KEY_ID])], picture());
     assert_eq!(
@@ -230,12 +230,11 @@ fn what_the_manifest_said_holds_after_a_seek_and_until_it_says_something_else() 
     );
     assert_eq!(next[0].get("key-ids"), Ok(AUDIO));
     assert_eq!(kids(&headend), [VIDEO, AUDIO]);
-    // A decryptor takes what has a higher generation for newer.
-    assert_eq!(next[0].get("generation"), Ok(2u32));
+    assert_eq!(rig.ordinal(&next[0]), 2);
     let free = play(&[mpd(CLEARKEY_SYSTEM, &[]), keys(&[AUDIO_KEY_ID])], sound());
     assert!(free.is_empty(), "{free:?}");
     assert_eq!(newest(&rig), None);
-    // The first one again, which is newer than the one between.
+    // The first one again: a token keeps its generation.
     let back = play(
         &[mpd(CLEARKEY_SYSTEM, &[&url]), keys(&[VIDEO_KEY_ID])],
         picture(),
@@ -244,7 +243,7 @@ fn what_the_manifest_said_holds_after_a_seek_and_until_it_says_something_else() 
         back[0].get::<String>("session-token"),
         first[0].get("session-token")
     );
-    assert_eq!(back[0].get("generation"), Ok(3u32));
+    assert_eq!(rig.ordinal(&back[0]), 1);
     assert_eq!(newest(&rig), back[0].get("session-token").ok());
     assert_eq!(headend.token_requests().len(), 2);
 }
@@ -271,19 +270,24 @@ fn a_refusal_is_the_affair_of_the_service_that_gave_the_token() {
     }
     assert_eq!(kids(&headend), [VIDEO, AUDIO]);
     headend.revoke();
-    let of_first = store(&rig).emit_by_name::<Option<String>>("reject", &[&1u32, &403u32]);
+    let request = |signal: &str, arguments: &[&dyn ToValue]| {
+        store(&rig).emit_by_name::<Option<gst::Structure>>(signal, arguments)
+    };
+    let token = |request: &gst::Structure| request.get::<String>("session-token").ok();
+    let (first, second) = (rig.generation(1), rig.generation(2));
+    let of_first = request("reject", &[&first, &403_u32]);
     let requests = headend.token_requests();
     assert_eq!(requests.len(), 3);
     assert!(requests[2].path.starts_with("/authz/r1?"), "{requests:?}");
     assert!(of_first.is_some());
     // What is newest depends on what is in hand.
-    let newest_of =
-        |generation: u32| store(&rig).emit_by_name::<Option<String>>("newest", &[&generation]);
-    assert_eq!(newest_of(1), of_first);
-    assert_eq!(newest_of(2), newest(&rig));
-    let generation_of = |token: &str| store(&rig).emit_by_name::<u32>("generation-of", &[&token]);
-    assert_eq!(generation_of(&of_first.expect("a token")), 3);
-    assert_eq!(generation_of("another"), 0);
+    let newest_of = |generation: u32| request("newest", &[&generation]);
+    let of_first = of_first.expect("a key request");
+    let again = newest_of(first).expect("a key request");
+    assert_eq!(token(&again), token(&of_first));
+    let of_second = newest_of(second).expect("a key request");
+    assert_eq!(token(&of_second), newest(&rig));
+    assert_eq!(rig.ordinal(&of_first), 3);
     // The other one's is still there.
     let second = key_request(&rig.log.protections()[1]);
     assert_eq!(newest(&rig), second.get("session-token").ok());
@@ -485,7 +489,7 @@ fn what_is_sent_again_at_a_boundary_brings_its_own_token() {
     play(&rig, &authz(&headend, "b1"), &sample);
     headend.revoke();
     let rejected = gst::Structure::builder("drm-session-token-rejected")
-        .field("generation", 1u32)
+        .field("generation", rig.generation(1))
         .build();
     assert!(
         rig.downstream
@@ -504,7 +508,7 @@ fn what_is_sent_again_at_a_boundary_brings_its_own_token() {
         .map(|event| {
             let request = key_request(event);
             let key_ids = request.get::<String>("key-ids").expect("key ids");
-            (request.get::<u32>("generation").expect("a number"), key_ids)
+            (rig.ordinal(&request), key_ids)
         })
         .collect();
     let expected = [(1, VIDEO), (2, VIDEO), (3, AUDIO)];
@@ -613,4 +617,27 @@ fn equal_services_get_equal_shares() {
     // That one of them gets none by chance happens once in 2^39 runs.
     assert_eq!(asked.len(), 2, "{asked:?}");
     assert_eq!(asked.values().sum::<usize>(), 40);
+}
+
+/// 20,000 gaps were held behind one event, past `max-held-bytes`.
+#[test]
+fn what_is_gathered_behind_an_event_is_bounded() {
+    let headend = headend(Auth::Grant);
+    let rig = started(dashif().property("max-held-bytes", 1u64));
+    let url = authz(&headend, "gaps");
+    let gap = || gst::event::Gap::builder(gst::ClockTime::ZERO).build();
+    rig.send(&[mpd(CLEARKEY_SYSTEM, &[&url]).into()]);
+    let refused = (0..20_000).position(|_| !rig.push_event(gap()));
+    assert!(refused.is_some_and(|count| count < 1000), "{refused:?}");
+    Complaint::of(&rig.message(gst::MessageType::Error)).says(&["not a single key"]);
+}
+
+/// A stream that names a service and brings nothing was waited for without an end.
+#[test]
+fn a_sample_that_does_not_come_is_waited_for_as_long_as_for_a_token() {
+    let headend = headend(Auth::Grant);
+    let rig = started(dashif().property("timeout", 100_u32));
+    rig.push_event(mpd(CLEARKEY_SYSTEM, &[&authz(&headend, "nothing")]));
+    Complaint::of(&rig.message(gst::MessageType::Error)).says(&["not a single key"]);
+    assert_eq!(headend.token_requests(), []);
 }

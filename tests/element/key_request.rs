@@ -114,7 +114,7 @@ fn a_decryptor_finds_the_token_and_all_that_goes_with_it() {
         ]
     );
     assert_eq!(text(&request, "session-token"), headend.token());
-    assert_eq!(request.get::<u32>("generation"), Ok(1));
+    assert_eq!(rig.ordinal(&request), 1);
     assert_eq!(text(&request, "flow"), "dash");
     assert_ne!(text(&request, "correlation-id"), "");
     let expires_at = request
@@ -376,7 +376,7 @@ fn a_player_with_a_token_of_its_own_asks_nobody_and_may_change_it_in_mid_stream(
         (&third, "mine-too", 2),
     ] {
         assert_eq!(text(request, "session-token"), token);
-        assert_eq!(request.get::<u32>("generation"), Ok(generation));
+        assert_eq!(rig.ordinal(request), generation);
         assert_eq!(
             text(&headers(request), "Authorization"),
             format!("Bearer {token}")
@@ -402,7 +402,7 @@ fn a_token_from_a_file_is_read_without_the_line_break_and_asks_nobody() {
     rig.send(&[stream_start().into(), caps_event().into()]);
     let request = request_for(&rig, Some("dash/mpd"));
     assert_eq!(text(&request, "session-token"), "from-a-file");
-    assert_eq!(request.get::<u32>("generation"), Ok(1));
+    assert_eq!(rig.ordinal(&request), 1);
     assert_eq!(headend.token_requests(), []);
 }
 

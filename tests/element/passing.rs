@@ -276,3 +276,23 @@ fn what_downstream_answers_reaches_the_demuxer() {
         assert_eq!(rig.push(buffer(1)), Ok(gst::FlowSuccess::Ok));
     }
 }
+
+/// Upstream elements make the id out of what is in the file.
+#[test]
+fn stream_id_that_is_no_text_passes() {
+    let headend = headend(Auth::Grant);
+    for service in ["rdk", "dashif"] {
+        let rig = Rig::new(sessiontoken(&headend).property_from_str("auth-service", service));
+        // SAFETY: the function takes any bytes with a zero behind them, and the event is ours.
+        let event: gst::Event = unsafe {
+            let id = b"\xff\xfe stream\0";
+            gst::glib::translate::from_glib_full(gst::ffi::gst_event_new_stream_start(
+                id.as_ptr().cast(),
+            ))
+        };
+        assert!(rig.push_event(event.clone()), "{service}");
+        let left = rig.downstream.sticky_event::<gst::event::StreamStart>(0);
+        assert_eq!(left.expect("it left").seqnum(), event.seqnum());
+        assert_eq!(rig.told().errors.len(), 0, "{service}");
+    }
+}

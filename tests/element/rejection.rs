@@ -32,8 +32,10 @@ fn one(rig: &Rig) {
     send(rig, &[protection(COMMON_SYSTEM, Some("dash/mpd"))]);
 }
 
+/// The token that the store gives back.
 fn reject(store: &glib::Object, generation: u32, status: u32) -> Option<String> {
-    store.emit_by_name("reject", &[&generation, &status])
+    let request = store.emit_by_name::<Option<gst::Structure>>("reject", &[&generation, &status]);
+    request.map(|request| request.get("session-token").expect("a token"))
 }
 
 /// Calls `reject` on a thread of its own, where it may block.
@@ -53,10 +55,10 @@ fn rejected_event(generation: u32) -> gst::Event {
     )
 }
 
-fn generations(events: &[gst::Event]) -> Vec<u32> {
+fn generations(rig: &Rig, events: &[gst::Event]) -> Vec<u32> {
     events
         .iter()
-        .map(|event| key_request(event).get("generation").expect("a number"))
+        .map(|event| rig.ordinal(&key_request(event)))
         .collect()
 }
 
@@ -68,16 +70,17 @@ fn a_decryptor_finds_the_store_past_queues_and_bins_and_nobody_else_gets_one() {
     let store = store(&rig);
     assert_eq!(store.type_().name(), "GstSessionTokenStore");
     assert_eq!(store.property::<String>("session-token"), headend.token());
-    assert_eq!(store.property::<u32>("generation"), 1);
+    assert_eq!(rig.ordinal_of(store.property("generation")), 1);
     let expires_at = store.property::<Option<gst::DateTime>>("expires-at");
     assert!(expires_at.is_some());
     let mut other = gst::query::Context::new("drm-other");
     assert!(!rig.downstream.peer_query(other.query_mut()));
+    let first = rig.generation(1);
     drop(rig);
     // Its element is gone, and it says so.
     assert_eq!(store.property::<Option<String>>("session-token"), None);
     assert_eq!(store.property::<u32>("generation"), 0);
-    assert_eq!(reject(&store, 1, 403), None);
+    assert_eq!(reject(&store, first, 403), None);
 
     let bin = gst::Bin::new();
     let element = sessiontoken(&headend).build().expect("an element");
@@ -100,6 +103,7 @@ fn many_decryptors_that_complain_of_one_token_get_the_same_new_one() {
     one(&rig);
     headend.revoke();
     let together = Barrier::new(DECRYPTORS);
+    let first = rig.generation(1);
     let tokens = thread::scope(|scope| {
         let complaints = (0..DECRYPTORS)
             .map(|_| {
@@ -107,7 +111,7 @@ fn many_decryptors_that_complain_of_one_token_get_the_same_new_one() {
                 scope.spawn(move || {
                     let store = store_from(pad);
                     together.wait();
-                    reject(&store, 1, 403)
+                    reject(&store, first, 403)
                 })
             })
             .collect::<Vec<_>>();
@@ -119,9 +123,9 @@ fn many_decryptors_that_complain_of_one_token_get_the_same_new_one() {
     assert_eq!(tokens, vec![Some(headend.token()); DECRYPTORS]);
     assert_eq!(headend.token_requests().len(), 2);
     // Once told, whoever is late has it at once, and the next event too.
-    assert_eq!(reject(&store(&rig), 1, 403), Some(headend.token()));
+    assert_eq!(reject(&store(&rig), first, 403), Some(headend.token()));
     one(&rig);
-    assert_eq!(generations(&rig.log.protections()), [1, 2]);
+    assert_eq!(generations(&rig, &rig.log.protections()), [1, 2]);
     assert_eq!(headend.token_requests().len(), 2);
     let states = rig.told().states;
     let states = states.iter().map(|state| state.get::<String>("state"));
@@ -134,14 +138,17 @@ fn a_decryptor_that_is_stopped_or_flushed_does_not_wait_for_the_service() {
     let headend = headend(Auth::Sequence(vec![Auth::Grant, Auth::Hang]));
     let rig = playing(sessiontoken(&headend));
     one(&rig);
-    let waits = rejecting(&rig, 1);
+    let waits = rejecting(&rig, rig.generation(1));
     assert!(headend.wait_for(PATIENCE, |record| record.token_requests().count() == 2));
     assert!(waits.try_recv().is_err());
-    store(&rig).emit_by_name::<()>("cancel", &[]);
+    store(&rig).emit_by_name::<()>("set-flushing", &[&true]);
     assert_eq!(waits.recv_timeout(PATIENCE), Ok(None));
+    // Nor does one that comes a moment later.
+    assert_eq!(reject(&store(&rig), rig.generation(1), 403), None);
+    store(&rig).emit_by_name::<()>("set-flushing", &[&false]);
 
     // The same where the element itself is stopped.
-    let waits = rejecting(&rig, 1);
+    let waits = rejecting(&rig, rig.generation(1));
     // It waits or is about to; in READY there is no store that waits.
     rig.set_state(gst::State::Ready);
     assert_eq!(waits.recv_timeout(PATIENCE), Ok(None));
@@ -162,9 +169,9 @@ fn all_protection_events_of_the_stream_come_again_in_order_before_the_next_buffe
     rig.send(&[segment().into(), buffer(1).into()]);
     headend.revoke();
     let before = rig.log.items().len();
-    assert!(rig.downstream.push_event(rejected_event(1)));
+    assert!(rig.downstream.push_event(rejected_event(rig.generation(1))));
     // A second complaint about the same token changes nothing.
-    assert!(rig.downstream.push_event(rejected_event(1)));
+    assert!(rig.downstream.push_event(rejected_event(rig.generation(1))));
     assert_eq!(rig.log.items().len(), before);
     let next = Input::from(buffer(2));
     rig.send(std::slice::from_ref(&next));
@@ -172,7 +179,7 @@ fn all_protection_events_of_the_stream_come_again_in_order_before_the_next_buffe
     let again: Vec<_> = events.iter().map(Item::from).chain([next.item()]).collect();
     assert_eq!(rig.log.items()[before..], again);
     let left = rig.log.protections();
-    assert_eq!(generations(&left), [1, 1, 1, 1, 2, 2, 2, 2]);
+    assert_eq!(generations(&rig, &left), [1, 1, 1, 1, 2, 2, 2, 2]);
     for (came, left) in events.iter().zip(&left[4..]) {
         assert_eq!(key_request(left).get("session-token"), Ok(headend.token()));
         let bytes = |event| init_data(event).map_readable().expect("bytes").to_vec();
@@ -200,9 +207,9 @@ fn only_what_still_describes_the_stream_comes_again() {
     rig.send(&[buffer(1).into()]);
     let expect = |expected: &[&gst::Event]| {
         let before = rig.log.items().len();
-        let generation = *generations(&rig.log.protections())
-            .last()
-            .expect("one left");
+        let events = rig.log.protections();
+        let last = key_request(events.last().expect("one left"));
+        let generation = last.get("generation").expect("a number");
         headend.revoke();
         assert!(rig.downstream.push_event(rejected_event(generation)));
         let next = Input::from(buffer(2));
@@ -229,7 +236,7 @@ fn a_complaint_about_a_token_that_nobody_gave_costs_nothing() {
     let rig = playing(sessiontoken(&headend));
     one(&rig);
     assert_eq!(reject(&store(&rig), u32::MAX, 403), None);
-    assert!(rig.downstream.push_event(rejected_event(7)));
+    assert!(rig.downstream.push_event(rejected_event(u32::MAX - 7)));
     rig.send(&[segment().into(), buffer(1).into()]);
     assert_eq!(reject(&store(&rig), 0, 403), Some(headend.token()));
     assert_eq!(headend.token_requests().len(), 1);
@@ -242,12 +249,12 @@ fn a_service_whose_tokens_are_always_refused_is_an_error_and_no_loop() {
     one(&rig);
     for generation in 1..3 {
         headend.revoke();
-        let token = reject(&store(&rig), generation, 403);
+        let token = reject(&store(&rig), rig.generation(generation), 403);
         assert_eq!(token, Some(headend.token()), "{generation}");
         one(&rig);
     }
     headend.revoke();
-    assert_eq!(reject(&store(&rig), 3, 403), None);
+    assert_eq!(reject(&store(&rig), rig.generation(3), 403), None);
     assert_eq!(headend.token_requests().len(), 3);
     rig.push_event(protection(COMMON_SYSTEM, Some("dash/mpd")));
     Complaint::of(&rig.message(gst::MessageType::Error))
@@ -261,9 +268,9 @@ fn a_service_that_gives_the_refused_token_again_is_an_error() {
     let headend = headend(Auth::Grant);
     let rig = playing(sessiontoken(&headend));
     one(&rig);
-    assert_eq!(reject(&store(&rig), 1, 403), None);
+    assert_eq!(reject(&store(&rig), rig.generation(1), 403), None);
     assert_eq!(headend.token_requests().len(), 2);
-    assert!(rig.downstream.push_event(rejected_event(1)));
+    assert!(rig.downstream.push_event(rejected_event(rig.generation(1))));
     // With the next item of the stream, whatever that is.
     rig.push_event(segment());
     Complaint::of(&rig.message(gst::MessageType::Error))
@@ -276,7 +283,7 @@ fn an_application_whose_own_token_is_refused_may_give_another_one() {
     let headend = headend(Auth::Grant);
     let rig = playing(sessiontoken(&headend).property("session-token", "one"));
     one(&rig);
-    let waits = rejecting(&rig, 1);
+    let waits = rejecting(&rig, rig.generation(1));
     // The application hears of it and acts.
     let told = rig.message(gst::MessageType::Element);
     let told = match told
@@ -290,12 +297,12 @@ fn an_application_whose_own_token_is_refused_may_give_another_one() {
     };
     let told = told.structure().expect("it says so");
     assert_eq!(told.get::<String>("state").as_deref(), Ok("rejected"));
-    assert_eq!(told.get::<u32>("generation"), Ok(1));
+    assert_eq!(rig.ordinal(told), 1);
     assert_eq!(told.get::<u32>("http-status"), Ok(403));
     rig.element.set_property("session-token", "two");
     assert_eq!(waits.recv_timeout(PATIENCE), Ok(Some("two".to_owned())));
     one(&rig);
-    assert_eq!(generations(&rig.log.protections()), [1, 2]);
+    assert_eq!(generations(&rig, &rig.log.protections()), [1, 2]);
     assert_eq!(headend.token_requests(), []);
 }
 
@@ -319,12 +326,12 @@ fn of_two_elements_in_one_chain_the_one_that_has_the_tokens_hears_of_a_refusal()
     rig.send(&[stream_start().into(), caps_event().into(), segment().into()]);
     one(&rig);
     let first = store(&rig);
-    assert_eq!(first.property::<u32>("generation"), 1);
+    assert_eq!(rig.ordinal_of(first.property("generation")), 1);
     headend.revoke();
-    assert!(rig.downstream.push_event(rejected_event(1)));
+    assert!(rig.downstream.push_event(rejected_event(rig.generation(1))));
     rig.send(&[buffer(1).into(), gst::event::Eos::new().into()]);
     // Once, from the first: the second has passed it on.
-    assert_eq!(generations(&rig.log.protections()), [1, 2]);
+    assert_eq!(generations(&rig, &rig.log.protections()), [1, 2]);
     let put = elements.map(|element| {
         let stats = element.property::<gst::Structure>("stats");
         stats.get::<u64>("events").expect("a number")
@@ -340,7 +347,7 @@ fn a_file_is_read_again_once_its_token_is_refused() {
     one(&rig);
     let store = store(&rig);
     // Without a wait: nobody would end it.
-    assert_eq!(reject(&store, 1, 403), None);
+    assert_eq!(reject(&store, rig.generation(1), 403), None);
     let told = rig.told();
     let failed = told
         .states
@@ -350,5 +357,71 @@ fn a_file_is_read_again_once_its_token_is_refused() {
     assert_eq!(failed.get("reason"), Ok("denied"));
     assert_eq!(failed.get("service"), Ok("file"));
     file.write("second");
-    assert_eq!(reject(&store, 1, 403).as_deref(), Some("second"));
+    assert_eq!(
+        reject(&store, rig.generation(1), 403).as_deref(),
+        Some("second")
+    );
+}
+
+/// The player would ask for licenses with it for ever, tune after tune.
+#[test]
+fn applications_refused_token_stays_refused_in_the_next_tune() {
+    let headend = headend(Auth::Grant);
+    let rig = playing(
+        sessiontoken(&headend)
+            .property("session-token", "one")
+            .property("timeout", 100_u32),
+    );
+    one(&rig);
+    let refused = rig.generation(1);
+    assert_eq!(reject(&store(&rig), refused, 403), None);
+    rig.restart(gst::State::Ready);
+    rig.send(&[stream_start().into(), caps_event().into()]);
+    rig.push_event(protection(COMMON_SYSTEM, Some("dash/mpd")));
+    Complaint::of(&rig.message(gst::MessageType::Error))
+        .is(gst::ResourceError::NotAuthorized)
+        .says(&["the application's session token"]);
+    // The same text is the same token.
+    rig.element.set_property("session-token", "one");
+    assert_eq!(
+        store(&rig).property::<Option<String>>("session-token"),
+        None
+    );
+    rig.element.set_property("session-token", "two");
+    assert_eq!(
+        store(&rig).property::<Option<String>>("session-token"),
+        Some("two".to_owned())
+    );
+}
+
+/// A header that is rebuilt by replacing the old token in it would say `Bnewarnewr new`.
+#[test]
+fn store_gives_key_requests_with_the_tokens_own_headers() {
+    let headend = headend(Auth::Grant);
+    let rig = playing(
+        sessiontoken(&headend)
+            .property("session-token", "e")
+            .property_from_str("packing", "secclient"),
+    );
+    one(&rig);
+    rig.element.set_property("session-token", "new");
+    let request = |signal: &str, arguments: &[&dyn ToValue]| {
+        let request = store(&rig).emit_by_name::<Option<gst::Structure>>(signal, arguments);
+        request.expect("a key request")
+    };
+    let first = rig.generation(1);
+    for request in [
+        request("reject", &[&first, &403_u32]),
+        request("newest", &[&first]),
+        request("newest", &[&0_u32]),
+    ] {
+        assert_eq!(request.name(), "drm-key-request");
+        assert_eq!(request.get("session-token"), Ok("new"));
+        let headers = request.get::<gst::Structure>("http-headers");
+        let headers = headers.expect("headers");
+        assert_eq!(headers.get("Authorization"), Ok("Bearer new"));
+        let packed = request.get::<String>("custom-data").expect("custom data");
+        assert!(packed.contains(r#""accessToken":"new""#), "{packed}");
+        assert!(!packed.contains("newnew"), "{packed}");
+    }
 }

@@ -303,9 +303,57 @@ pub struct Rig {
     pub upstream: gst::Pad,
     /// The pad behind it.
     pub downstream: gst::Pad,
+    /// Those that the test has seen, in their order.
+    generations: Mutex<Vec<u32>>,
 }
 
 impl Rig {
+    /// The generation of a key request or a message, counted from 1 on. In the process they only
+    /// rise, as other tests have tokens too.
+    #[track_caller]
+    pub fn ordinal(&self, told: &gst::StructureRef) -> u32 {
+        self.ordinal_of(told.get("generation").expect("a number"))
+    }
+
+    /// The same of a generation; 0 for none.
+    #[track_caller]
+    pub fn ordinal_of(&self, generation: u32) -> u32 {
+        self.note_events();
+        self.note(generation)
+    }
+
+    /// The generation that is the so manieth.
+    #[track_caller]
+    pub fn generation(&self, ordinal: u32) -> u32 {
+        self.note_events();
+        self.generations.lock().expect("no panic")[ordinal as usize - 1]
+    }
+
+    /// Counts the generations of the events that left.
+    fn note_events(&self) {
+        for event in self.log.protections() {
+            for request in key_requests(&event) {
+                self.note(request.get("generation").expect("a number"));
+            }
+        }
+    }
+
+    #[track_caller]
+    fn note(&self, generation: u32) -> u32 {
+        if generation == 0 {
+            return 0;
+        }
+        let mut seen = self.generations.lock().expect("no panic");
+        let known = seen.iter().position(|one| *one == generation);
+        let place = known.unwrap_or_else(|| {
+            let last = seen.last().copied().unwrap_or(0);
+            assert!(generation > last, "{generation} comes after {last}");
+            seen.push(generation);
+            seen.len() - 1
+        });
+        u32::try_from(place).expect("a few") + 1
+    }
+
     pub fn new(builder: ElementBuilder<'_>) -> Self {
         let (element, bus) = with_bus(builder);
         Self::around(element, bus)
@@ -338,6 +386,7 @@ impl Rig {
         Self {
             upstream: harness.srcpad().expect("the harness has both pads"),
             downstream,
+            generations: Mutex::default(),
             harness,
             element,
             bus,

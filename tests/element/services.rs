@@ -255,7 +255,7 @@ fn each_service_is_asked_as_it_wants_to_be_and_grants_its_token_over_http_and_ov
             let rig = Rig::new(builder);
             let key_request = tune(&rig);
             assert_eq!(text(&key_request, "session-token"), place.headend.token());
-            assert_eq!(key_request.get::<u32>("generation"), Ok(1));
+            assert_eq!(rig.ordinal(&key_request), 1);
             assert_eq!(text(&key_request, "correlation-id"), "correlation 1");
             let has_end = key_request.has_field("expires-at");
             assert_eq!(has_end, wire.service != "ags", "{}", wire.service);
@@ -265,7 +265,7 @@ fn each_service_is_asked_as_it_wants_to_be_and_grants_its_token_over_http_and_ov
             let state = told.state();
             assert_eq!(text(state, "state"), "acquired");
             assert_eq!(text(state, "service"), wire.service);
-            assert_eq!(state.get::<u32>("generation"), Ok(1));
+            assert_eq!(rig.ordinal(state), 1);
             assert_eq!(state.get::<u32>("attempts"), Ok(1));
 
             let request = the_request(&place.headend);
@@ -453,12 +453,12 @@ fn a_file_that_has_changed_counts_at_the_next_tune() {
             rig.restart(gst::State::Ready);
             let key_request = tune(&rig);
             assert_eq!(text(&key_request, "session-token"), place.headend.token());
-            assert_eq!(key_request.get::<u32>("generation"), Ok(1));
+            assert_eq!(rig.ordinal(&key_request), 1);
             assert_eq!(text(rig.told().state(), "state"), "acquired");
             // The same again is the same session.
             file.write(format!("{right}\n"));
             rig.restart(gst::State::Ready);
-            assert_eq!(tune(&rig).get::<u32>("generation"), Ok(1));
+            assert_eq!(rig.ordinal(&tune(&rig)), 1);
             assert_eq!(rig.told().state().get::<bool>("cached"), Ok(true));
             let requests = place.headend.token_requests();
             let answers: Vec<_> = requests.iter().map(|request| request.status).collect();
@@ -923,7 +923,7 @@ fn a_service_that_fails_once_is_asked_again_and_the_viewer_sees_the_picture() {
             let state = told.state();
             assert_eq!(text(state, "state"), "acquired");
             assert_eq!(state.get::<u32>("attempts"), Ok(2), "{first:?}");
-            assert_eq!(state.get::<u32>("generation"), Ok(1));
+            assert_eq!(rig.ordinal(state), 1);
             assert_eq!(headend.token_requests().len(), 2, "{first:?}");
         }
     }

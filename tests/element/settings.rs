@@ -3,6 +3,7 @@
 //! Settings: what cannot work is refused by name before anything is asked, and no secret is shown.
 
 use std::process::{Command, Output};
+use std::time::SystemTime;
 
 use gst::element_factory::ElementBuilder;
 use gst::glib;
@@ -247,7 +248,7 @@ fn an_application_may_wait_to_be_asked_for_the_context() {
 
 #[test]
 fn a_mistyped_field_of_a_context_is_refused_by_its_name() {
-    for (factory, name) in [("sessiontoken", "locaton"), ("clearkeydec", "license-url")] {
+    for (factory, name) in [("sessiontoken", "locaton"), ("clearkeydec", "licens-url")] {
         let context = context(|fields| fields.set(name, "http://127.0.0.1/SECRET"));
         refusal_with(factory, &context)
             .says(&[CONTEXT, &format!("`{name}`"), "no element"])
@@ -529,4 +530,41 @@ fn a_file_of_secrets_that_others_may_read_gets_a_warning_and_is_used_all_the_sam
         assert!(warnings[0].contains("`session-token-file`"), "{warnings:?}");
         assert!(!warnings[0].contains("SECRET"), "{warnings:?}");
     }
+}
+
+#[test]
+fn correlation_id_of_a_context_names_the_applications_token_too() {
+    let context = context(|fields| fields.set("correlation-id", "of the context"));
+    let rig = configured(
+        make("sessiontoken").property("session-token", "mine"),
+        &context,
+    );
+    rig.send(&[stream_start().into(), caps_event().into()]);
+    rig.send(&[protection(COMMON_SYSTEM, Some("dash/mpd")).into()]);
+    let event = rig.log.protections().pop().expect("it left");
+    assert_eq!(
+        key_request(&event).get("correlation-id"),
+        Ok("of the context")
+    );
+}
+
+#[test]
+fn token_lifetime_counts_for_an_element_that_joins_a_session() {
+    let headend = headend(Auth::Grant);
+    let first = Rig::new(sessiontoken(&headend));
+    let second = Rig::new(sessiontoken(&headend).property("token-lifetime", 1000_u32));
+    let ends = [first, second].map(|rig| {
+        rig.send(&[stream_start().into(), caps_event().into()]);
+        let event = Input::from(protection(COMMON_SYSTEM, Some("dash/mpd")));
+        rig.send(std::slice::from_ref(&event));
+        rig.log.wait_for(event.item());
+        let event = rig.log.protections().pop().expect("it left");
+        let ends = key_request(&event).get::<gst::DateTime>("expires-at");
+        ends.ok()
+            .and_then(|ends| Some(ends.to_g_date_time().ok()?.to_unix()))
+    });
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let now = i64::try_from(now.expect("after 1970").as_secs()).expect("before 2262");
+    assert!(ends[1].is_some_and(|end| end <= now + 1000), "{ends:?}");
+    assert!(ends[0] > ends[1], "{ends:?}");
 }

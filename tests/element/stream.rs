@@ -25,7 +25,7 @@ pub fn generation(rig: &Rig) -> u32 {
     assert_eq!(rig.log.items().last(), Some(&event.item()));
     let events = rig.log.protections();
     let request = key_request(events.last().expect("it left"));
-    request.get("generation").expect("a number")
+    rig.ordinal(&request)
 }
 
 /// Brings the first protection event, which may have to wait.

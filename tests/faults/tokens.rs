@@ -102,10 +102,10 @@ pub fn tuned_and_listening(headend: &Headend) -> Rig {
     rig
 }
 
-/// Complains of the token of that generation, as a decryptor does whose license server has refused it.
-pub fn reject(rig: &Rig, generation: u32) {
+/// Complains of the so manieth token, as a decryptor does whose license server has refused it.
+pub fn reject(rig: &Rig, ordinal: u32) {
     let complaint = gst::Structure::builder("drm-session-token-rejected")
-        .field("generation", generation)
+        .field("generation", rig.generation(ordinal))
         .field("http-status", 403_u32)
         .build();
     let complaint = gst::event::CustomUpstream::new(complaint);

@@ -44,8 +44,10 @@ fn assert_licenses(operator: &Operator, statuses: &[u16]) {
     }
 }
 
-/// The names of the elements that told of this state and generation, in order of their names.
-fn tellers<'a>(ended: &'a Ended, state: &str, generation: u32) -> Vec<&'a str> {
+/// The names of the elements that told of this state and of the so manieth generation of all that
+/// they told of, in order of their names.
+fn tellers<'a>(ended: &'a Ended, state: &str, ordinal: usize) -> Vec<&'a str> {
+    let generation = ended.generations()[ordinal - 1];
     let mut names: Vec<_> = ended
         .told
         .iter()

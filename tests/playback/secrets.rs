@@ -65,7 +65,7 @@ in_every_player! {
         assert_discreet("standard error", &output.stderr, &secrets);
         let text = read(&log);
         // It is the log of a tune, and nothing of ours was left out.
-        for said in ["put the token of generation 1 on a protection event", "<clearkeydec"] {
+        for said in ["token of generation 1 attached", "<clearkeydec"] {
             assert!(text.contains(said), "{said}");
         }
         assert_discreet("the log", &text, &secrets);

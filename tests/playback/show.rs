@@ -169,6 +169,15 @@ pub struct Ended {
 }
 
 impl Ended {
+    /// The generations that the elements told of, each once, ascending.
+    #[allow(dead_code, reason = "not every user of this room asks")]
+    pub fn generations(&self) -> Vec<u32> {
+        let told = self.told.iter();
+        let generations = told.filter_map(|told| told.get::<u32>("generation").ok());
+        let distinct: std::collections::BTreeSet<_> = generations.collect();
+        distinct.into_iter().collect()
+    }
+
     /// Asserts that it played to the end and nobody complained.
     #[track_caller]
     pub fn assert_well(&self) {
@@ -360,7 +369,7 @@ impl Show {
                 let (bus, errors) = (bus.clone(), errors.clone());
                 let cancelled = cancelled.clone();
                 // After the store's own handler, which ends the waits.
-                store_before(&element).connect("cancel", true, move |_| {
+                store_before(&element).connect("set-flushing", true, move |_| {
                     // Nobody listens any more after the test.
                     let _ = cancelled.send(());
                     let error = bus.timed_pop_filtered(A_MOMENT, &[gst::MessageType::Error]);

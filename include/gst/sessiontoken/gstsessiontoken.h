@@ -37,7 +37,7 @@ G_BEGIN_DECLS
 /**
  * GST_SESSION_TOKEN_FIELD_GENERATION:
  *
- * Field of the key request: 1 for a session's first token, one more with each new one (uint).
+ * Field of the key request: tells tokens apart (uint). Unique in the process, and higher for a newer token.
  */
 #define GST_SESSION_TOKEN_FIELD_GENERATION "generation"
 /**
@@ -127,27 +127,21 @@ G_BEGIN_DECLS
 /**
  * GST_SESSION_TOKEN_STORE_SIGNAL_REJECT:
  *
- * Action signal of the store: gchar * (guint generation, guint http_status). See gst_session_token_store_reject().
+ * Action signal of the store: GstStructure * (guint generation, guint http_status). See gst_session_token_store_reject().
  */
 #define GST_SESSION_TOKEN_STORE_SIGNAL_REJECT "reject"
 /**
  * GST_SESSION_TOKEN_STORE_SIGNAL_NEWEST:
  *
- * Action signal of the store: gchar * (guint generation). See gst_session_token_store_dup_newest().
+ * Action signal of the store: GstStructure * (guint generation). See gst_session_token_store_newest().
  */
 #define GST_SESSION_TOKEN_STORE_SIGNAL_NEWEST "newest"
 /**
- * GST_SESSION_TOKEN_STORE_SIGNAL_GENERATION_OF:
+ * GST_SESSION_TOKEN_STORE_SIGNAL_SET_FLUSHING:
  *
- * Action signal of the store: guint (const gchar * token), 0 for one that is not valid any more.
+ * Action signal of the store: void (gboolean flushing). See gst_session_token_store_set_flushing().
  */
-#define GST_SESSION_TOKEN_STORE_SIGNAL_GENERATION_OF "generation-of"
-/**
- * GST_SESSION_TOKEN_STORE_SIGNAL_CANCEL:
- *
- * Action signal of the store: void (void). See gst_session_token_store_cancel().
- */
-#define GST_SESSION_TOKEN_STORE_SIGNAL_CANCEL "cancel"
+#define GST_SESSION_TOKEN_STORE_SIGNAL_SET_FLUSHING "set-flushing"
 
 /* ---- The upstream event ---- */
 
@@ -195,46 +189,6 @@ G_BEGIN_DECLS
  * Name of the details structure of the plugin's errors and warnings (gst_message_parse_error_details()).
  */
 #define GST_SESSION_TOKEN_ERROR_DETAILS "session-token-error"
-
-/* ---- Secrets ---- */
-
-/**
- * gst_session_token_free:
- * @secret: (nullable) (transfer full): a string that one of these functions gave
- *
- * Overwrites the string and frees it. g_free() frees it as well, and leaves the token in the memory.
- *
- * Any thread. Does not block.
- *
- * Since: 0.1.0
- */
-static inline void
-gst_session_token_free (gchar * secret)
-{
-  volatile gchar *at = secret;
-
-  if (secret != NULL) {
-    while (*at != '\0')
-      *at++ = '\0';
-    g_free (secret);
-  }
-}
-
-/* Not part of the contract: `text` with another token in the place of the one that it holds. */
-static inline gchar *
-gst_session_token_private_renew (const gchar * text, const gchar * token,
-    const gchar * newer_token)
-{
-  gchar **around;
-  gchar *renewed;
-
-  if (token == NULL || *token == '\0')
-    return g_strdup (text);
-  around = g_strsplit (text, token, -1);
-  renewed = g_strjoinv (newer_token, around);
-  g_strfreev (around);
-  return renewed;
-}
 
 /* ---- Reading a key request ---- */
 
@@ -384,42 +338,6 @@ gst_session_token_key_request_get_custom_data (const GstStructure * request)
 }
 
 /**
- * gst_session_token_key_request_dup_custom_data:
- * @request: a key request
- * @newer_token: (nullable): a token that has come since, which takes the place of the one in the custom data; %NULL for the custom data as
- *     it is
- *
- * As gst_session_token_key_request_get_custom_data(), for license requests with a token that came by the store. All else stays as it
- * was, the id and the nonce of AVE's message too: where a server takes a nonce only once, have the events come again
- * (gst_session_token_send_rejected()), which bring others.
- *
- * Any thread. Does not block.
- *
- * Returns: (nullable) (transfer full): the custom data, to be freed by gst_session_token_free(); %NULL where there is nothing to pack.
- *
- * Since: 0.1.0
- */
-static inline gchar *
-gst_session_token_key_request_dup_custom_data (const GstStructure * request,
-    const gchar * newer_token)
-{
-  const gchar *custom_data =
-      gst_session_token_key_request_get_custom_data (request);
-  const gchar *token = gst_session_token_key_request_get_token (request);
-  gchar *before, *after, *renewed;
-
-  if (custom_data == NULL || newer_token == NULL || token == NULL)
-    return g_strdup (custom_data);
-  /* As they stand in JSON. Tokens are visible ASCII, where this means a backslash before quotation marks and backslashes. */
-  before = g_strescape (token, NULL);
-  after = g_strescape (newer_token, NULL);
-  renewed = gst_session_token_private_renew (custom_data, before, after);
-  gst_session_token_free (before);
-  gst_session_token_free (after);
-  return renewed;
-}
-
-/**
  * gst_session_token_key_request_get_correlation_id:
  * @request: a key request
  *
@@ -451,7 +369,6 @@ typedef gboolean (*GstSessionTokenHeaderFunc) (const gchar * name,
 /**
  * gst_session_token_key_request_foreach_header:
  * @request: a key request
- * @newer_token: (nullable): a token that has come since, which takes the place of the one in the values; %NULL for the values as they are
  * @func: (scope call): called for each header
  * @user_data: (closure): for @func
  *
@@ -465,10 +382,8 @@ typedef gboolean (*GstSessionTokenHeaderFunc) (const gchar * name,
  */
 static inline gboolean
 gst_session_token_key_request_foreach_header (const GstStructure * request,
-    const gchar * newer_token, GstSessionTokenHeaderFunc func,
-    gpointer user_data)
+    GstSessionTokenHeaderFunc func, gpointer user_data)
 {
-  const gchar *token = gst_session_token_key_request_get_token (request);
   const GValue *field =
       gst_structure_get_value (request, GST_SESSION_TOKEN_FIELD_HTTP_HEADERS);
   const GstStructure *headers;
@@ -483,16 +398,8 @@ gst_session_token_key_request_foreach_header (const GstStructure * request,
   for (at = 0; at < count; at++) {
     const gchar *name = gst_structure_nth_field_name (headers, at);
     const gchar *value = gst_structure_get_string (headers, name);
-    gchar *renewed = NULL;
-    gboolean go_on;
 
-    if (value == NULL)
-      continue;
-    if (newer_token != NULL)
-      renewed = gst_session_token_private_renew (value, token, newer_token);
-    go_on = func (name, renewed != NULL ? renewed : value, user_data);
-    gst_session_token_free (renewed);
-    if (!go_on)
+    if (value != NULL && !func (name, value, user_data))
       return FALSE;
   }
   return TRUE;
@@ -555,40 +462,28 @@ gst_session_token_query_store (GstPad * sinkpad)
 }
 
 /**
- * gst_session_token_store_dup_newest:
+ * gst_session_token_store_newest:
  * @store: the store
- * @of: the generation of the token at hand, 0 where there is none
- * @generation: (out) (optional): its generation, 0 where there is no token
+ * @generation: the generation of the token at hand, 0 where there is none
  *
- * The newest valid token of the service that gave the one at hand, which may be newer than that of the last event: tokens that are renewed ahead of
- * their end are not announced. To be called before each license request.
+ * The newest valid token of the service that issued the one at hand, which may be newer than that of the last event: tokens that are renewed
+ * ahead of their end are not announced. To be called before each license request.
  *
  * Any thread. Makes no request and waits for none.
  *
- * Returns: (nullable) (transfer full): the token, to be freed by gst_session_token_free(); %NULL where none is valid now.
+ * Returns: (nullable) (transfer full): a key request with the token, as an event of the stream would bring it, to be freed by
+ *     gst_structure_free(); %NULL where no token is valid now. Never print it: it holds the token. It has no key ids: those of the event hold.
  *
  * Since: 0.1.0
  */
-static inline gchar *
-gst_session_token_store_dup_newest (GObject * store, guint of,
-    guint * generation)
+static inline GstStructure *
+gst_session_token_store_newest (GObject * store, guint generation)
 {
-  gchar *token = NULL;
-  guint its_generation = 0;
+  GstStructure *request = NULL;
 
-  g_signal_emit_by_name (store, GST_SESSION_TOKEN_STORE_SIGNAL_NEWEST, of,
-      &token);
-  if (token != NULL)
-    g_signal_emit_by_name (store, GST_SESSION_TOKEN_STORE_SIGNAL_GENERATION_OF,
-        token, &its_generation);
-  if (its_generation == 0) {
-    /* It ended between the two. */
-    gst_session_token_free (token);
-    token = NULL;
-  }
-  if (generation != NULL)
-    *generation = its_generation;
-  return token;
+  g_signal_emit_by_name (store, GST_SESSION_TOKEN_STORE_SIGNAL_NEWEST,
+      generation, &request);
+  return request;
 }
 
 /**
@@ -616,60 +511,51 @@ gst_session_token_store_dup_expires_at (GObject * store)
  * @store: the store
  * @generation: that of the token that was refused
  * @http_status: with which HTTP status, 0 where there was none
- * @new_generation: (out) (optional): the generation of the token that is returned, 0 where there is none
  *
  * Says that a token was refused and waits for another one. However many decryptors refuse one generation, one new token is fetched, and all get
  * it. After three refused in a row there is no fourth.
  *
  * This is the one function here that BLOCKS: at the longest for the `timeout` of `sessiontoken`. Call it from a thread of your own
  * that makes license requests, without a lock of yours. In a pad function it holds the stream up, and in playbin3 that is the thread for
- * which a stop and a seek wait. gst_session_token_store_cancel() ends the wait.
+ * which a stop and a seek wait. gst_session_token_store_set_flushing() ends the wait.
  *
- * Returns: (nullable) (transfer full): the newer token, to be freed by gst_session_token_free(); %NULL where there is none, or the
- *     wait was cancelled, or the element upstream was stopped.
+ * Returns: (nullable) (transfer full): a key request with the newer token, to be freed by gst_structure_free(); %NULL where there is none, while
+ *     the store is flushing, and where the element upstream was stopped. Never print it: it holds the token.
  *
  * Since: 0.1.0
  */
-static inline gchar *
+static inline GstStructure *
 gst_session_token_store_reject (GObject * store, guint generation,
-    guint http_status, guint * new_generation)
+    guint http_status)
 {
-  gchar *token = NULL;
-  guint newer = 0;
+  GstStructure *request = NULL;
 
   g_signal_emit_by_name (store, GST_SESSION_TOKEN_STORE_SIGNAL_REJECT,
-      generation, http_status, &token);
-  if (token != NULL) {
-    g_signal_emit_by_name (store, GST_SESSION_TOKEN_STORE_SIGNAL_GENERATION_OF,
-        token, &newer);
-    /* One that has just ended has no number any more. */
-    if (newer <= generation)
-      newer = generation + 1;
-  }
-  if (new_generation != NULL)
-    *new_generation = newer;
-  return token;
+      generation, http_status, &request);
+  return request;
 }
 
 /**
- * gst_session_token_store_cancel:
+ * gst_session_token_store_set_flushing:
  * @store: the store
+ * @flushing: whether nobody may wait
  *
- * Every gst_session_token_store_reject() that waits in this store now returns %NULL at once. One that begins later waits again.
+ * While it is set, as with gst_poll_set_flushing(), every gst_session_token_store_reject() of this store returns %NULL at once: those that wait, and
+ * those that begin a moment later.
  *
- * To be called when the decryptor is stopped: from its change_state function at PAUSED to READY, before the parent class's. (In the `stop` of
+ * To be set when the decryptor is stopped: from its change_state function at PAUSED to READY, before the parent class's. (In the `stop` of
  * GstBaseTransform it is too late: that comes when the streaming thread has left.) Where the streaming thread itself waits
- * in the store, at FLUSH_START as well. Whoever then joins the thread that waits calls it again until that
- * thread is back, because it may have been on its way into the wait.
+ * in the store, at FLUSH_START as well. To be unset at FLUSH_STOP, and when the decryptor finds the store in its next tune.
  *
  * Any thread. Does not block.
  *
  * Since: 0.1.0
  */
 static inline void
-gst_session_token_store_cancel (GObject * store)
+gst_session_token_store_set_flushing (GObject * store, gboolean flushing)
 {
-  g_signal_emit_by_name (store, GST_SESSION_TOKEN_STORE_SIGNAL_CANCEL);
+  g_signal_emit_by_name (store, GST_SESSION_TOKEN_STORE_SIGNAL_SET_FLUSHING,
+      flushing);
 }
 
 /* ---- The upstream event: feedback without waiting ---- */

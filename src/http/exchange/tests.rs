@@ -14,7 +14,7 @@ use crate::error::Kind;
 use crate::http::{
     Endpoint, FileRequest, Redirects, Source, TlsConfig, TokenHosts, download, open, refused,
 };
-use crate::secret::Secret;
+use crate::token::Secret;
 
 const ALLOWED: Redirects = Redirects::Followed {
     allow_cleartext: false,

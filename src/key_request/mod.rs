@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! What a key request carries: the token in a header, and packed for the DRM library.
+
+mod ave;
+mod header;
+mod secclient;
+
+use serde::Serialize;
+
+pub use header::{DEFAULT_HEADER, HeaderTemplate};
+
+use crate::token::{Secret, Token};
+
+/// What kind of presentation a protection event is from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Flow {
+    Dash,
+    Hls,
+    SmoothStreaming,
+    #[default]
+    Unknown,
+}
+
+impl Flow {
+    /// By the event's origin, which qtdemux's (`isobmff/…`) does not tell.
+    pub fn of_origin(origin: Option<&str>) -> Self {
+        match origin {
+            Some("dash/mpd") => Flow::Dash,
+            Some("hls/m3u8") => Flow::Hls,
+            Some("smooth-streaming") => Flow::SmoothStreaming,
+            _ => Flow::Unknown,
+        }
+    }
+
+    /// By the name of the demuxer that the stream has come through.
+    pub fn of_demuxer(factory: &str) -> Self {
+        match factory {
+            "dashdemux" | "dashdemux2" => Flow::Dash,
+            "hlsdemux" | "hlsdemux2" | "hlsdrmdemux" => Flow::Hls,
+            "mssdemux" | "mssdemux2" => Flow::SmoothStreaming,
+            _ => Flow::Unknown,
+        }
+    }
+
+    /// The field's value.
+    pub fn nick(self) -> &'static str {
+        match self {
+            Flow::Dash => "dash",
+            Flow::Hls => "hls",
+            Flow::SmoothStreaming => "smooth-streaming",
+            Flow::Unknown => "unknown",
+        }
+    }
+}
+
+/// For which DRM library the token is packed, beside the HTTP header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Packing {
+    /// AVE for HLS, SecClient otherwise.
+    Auto,
+    None,
+    Ave,
+    SecClient,
+}
+
+/// How key requests are shaped.
+#[derive(Clone, Debug)]
+pub struct Shape {
+    pub header: HeaderTemplate,
+    pub packing: Packing,
+}
+
+impl Shape {
+    /// What to pack into the key request for the init data of that protection system, if anything.
+    pub fn custom_data(
+        &self,
+        token: &Token,
+        flow: Flow,
+        system: &str,
+        init_data: &[u8],
+    ) -> Option<Secret> {
+        match (self.packing, flow) {
+            (Packing::None, _) => None,
+            (Packing::Ave, _) | (Packing::Auto, Flow::Hls) => {
+                Some(ave::client_access(token.text()))
+            }
+            (Packing::SecClient | Packing::Auto, _) => {
+                Some(secclient::key_request(token.text(), system, init_data))
+            }
+        }
+    }
+}
+
+/// What is built of texts alone always becomes JSON.
+fn json(message: &impl Serialize) -> Secret {
+    Secret::new(serde_json::to_string(message).unwrap_or_default())
+}

@@ -1,0 +1,451 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! What becomes of a session: every rule about its token, without clocks or a runtime.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::backoff::chance;
+use crate::error::Failure;
+use crate::shared_result::{Completer, SharedResult};
+use crate::token::{ClockReading, Secret, Token, TokenOrigin};
+
+use super::change_notices::ChangeNotices;
+use super::fetcher::{Brought, Discovered, Fetched, TokenFetcher};
+use super::refresh_policy::pause_after;
+
+/// Tokens rejected one after the other, after which there is something else wrong than the token.
+const MAX_REJECTIONS: usize = 3;
+
+/// A token that is rejected within this time of its arrival was never good. One that is rejected
+/// later was, and a service that takes sessions away now and then is not one that takes none.
+const REJECT_WINDOW: Duration = Duration::from_secs(60);
+
+/// A token that came longer ago than this while nobody listened for changes is read again once
+/// somebody does. One that came for the tune that just begins is not; where it has changed since,
+/// the license server rejects it.
+const STALE_WITHOUT_EVENTS: Duration = Duration::from_secs(60);
+
+/// Generations of one text that are remembered. A license request with an older one has long ended.
+const MAX_SAME_TEXT: usize = 8;
+
+/// How a request ended.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    Token(Token),
+    Failed(Failure),
+    /// The session was cleared meanwhile: whoever still wants a token asks again.
+    Cleared,
+}
+
+/// What a session says to who asks for its token.
+pub enum Answer {
+    /// Hand it out.
+    Token(Token),
+    /// Everybody gets this failure now.
+    Failed(Failure),
+    /// A request is pending.
+    Pending {
+        result: Arc<SharedResult<Outcome>>,
+        /// It began with this call.
+        began: bool,
+    },
+}
+
+/// One session's state.
+#[derive(Default)]
+pub struct State {
+    /// Counts what the task has to know of.
+    version: u64,
+    /// There is a task.
+    has_task: bool,
+    token: Option<Token>,
+    /// Generations that the same text had before, the newest last.
+    same_text: Vec<u32>,
+    /// When that came.
+    fetched_at: Option<ClockReading>,
+    /// A token has been granted, since when there may be changes to listen for.
+    was_granted: bool,
+    pending: Option<Pending>,
+    failures: Option<Failures>,
+    /// Tokens that the license side has rejected in a row, the newest last.
+    rejected: Vec<Secret>,
+    discovered: Option<Discovered>,
+    notices: ChangeNotices,
+    users: Vec<(u64, Arc<dyn TokenFetcher>)>,
+    last_user: u64,
+    /// Counts the times that the last user went.
+    rounds: u64,
+}
+
+/// A request.
+pub struct Pending {
+    result: Arc<SharedResult<Outcome>>,
+    /// Until the task has it.
+    start: Option<(Arc<dyn TokenFetcher>, Ticket)>,
+}
+
+impl Pending {
+    /// Tells who waits. The ticket, which would tell of a request that was abandoned, goes after
+    /// that.
+    pub fn complete(self, outcome: Outcome) {
+        self.result.complete(outcome);
+    }
+}
+
+/// The failures since the last token.
+struct Failures {
+    last: Failure,
+    in_a_row: u32,
+    /// Until then the failure is everybody's answer.
+    until: ClockReading,
+}
+
+/// The duty to finish a request.
+pub struct Ticket {
+    completer: Completer<Outcome>,
+    started: Instant,
+    /// What [`ChangeNotices::requested`] gave.
+    notices: u64,
+}
+
+/// Who may listen for changes.
+pub struct Listener {
+    pub fetcher: Arc<dyn TokenFetcher>,
+    /// Listening ends with the last user. In another round others listen, by a connection of their
+    /// own.
+    pub round: u64,
+}
+
+/// What the task does next.
+pub enum Step {
+    /// Make this request.
+    Fetch(Arc<dyn TokenFetcher>, Ticket, Option<Discovered>),
+    /// Wait for a change, at the latest until then. Meanwhile listen, where somebody may.
+    Wait {
+        until: Option<Instant>,
+        listener: Option<Listener>,
+    },
+    /// End: there is nothing to do.
+    Stop,
+}
+
+impl State {
+    fn valid_token(&self, now: ClockReading) -> Option<&Token> {
+        self.token
+            .as_ref()
+            .filter(|token| token.validity().is_valid(now))
+    }
+
+    /// The failure that is everybody's answer now.
+    fn failure(&self, now: ClockReading) -> Option<&Failure> {
+        let failures = self.failures.as_ref()?;
+        (!failures.until.has_come(now)).then_some(&failures.last)
+    }
+
+    fn fail(&mut self, failure: Failure, now: ClockReading) {
+        let in_a_row = self.failures.as_ref().map_or(0, |before| before.in_a_row) + 1;
+        let pause = pause_after(&failure, in_a_row);
+        self.failures = Some(Failures {
+            last: failure,
+            in_a_row,
+            until: now.after(pause).unwrap_or(now),
+        });
+    }
+
+    /// Whether the last token came so long ago.
+    fn is_older_than(&self, age: Duration, now: ClockReading) -> bool {
+        let then = self.fetched_at.and_then(|since| since.after(age));
+        then.is_some_and(|then| then.has_come(now))
+    }
+
+    /// Whether a new token is to be fetched though there is a valid one.
+    fn needs_refresh(&self, now: ClockReading) -> bool {
+        self.pending.is_none()
+            && self.failure(now).is_none()
+            && self.valid_token(now).is_some_and(|token| {
+                let changed = self.notices.due(now.steady);
+                token.validity().is_stale(now) || changed.is_some_and(|due| due <= now.steady)
+            })
+    }
+
+    /// Begins a request.
+    fn begin(
+        &mut self,
+        fetcher: &Arc<dyn TokenFetcher>,
+        now: ClockReading,
+    ) -> Arc<SharedResult<Outcome>> {
+        let (result, completer) = SharedResult::pending(Outcome::Failed(abandoned()));
+        let ticket = Ticket {
+            completer,
+            started: now.steady,
+            notices: self.notices.requested(now.steady, chance()),
+        };
+        self.pending = Some(Pending {
+            result: result.clone(),
+            start: Some((fetcher.clone(), ticket)),
+        });
+        self.version += 1;
+        result
+    }
+
+    /// See `SessionHandle::ask`.
+    pub fn ask(&mut self, fetcher: &Arc<dyn TokenFetcher>, now: ClockReading) -> Answer {
+        if let Some(token) = self.newest(fetcher, now) {
+            return Answer::Token(token);
+        }
+        if let Some(pending) = &self.pending {
+            return Answer::Pending {
+                result: pending.result.clone(),
+                began: false,
+            };
+        }
+        if let Some(failure) = self.failure(now) {
+            return Answer::Failed(failure.clone());
+        }
+        Answer::Pending {
+            result: self.begin(fetcher, now),
+            began: true,
+        }
+    }
+
+    /// See `SessionHandle::newest`.
+    pub fn newest(&mut self, fetcher: &Arc<dyn TokenFetcher>, now: ClockReading) -> Option<Token> {
+        let token = self.valid_token(now)?.clone();
+        if self.needs_refresh(now) {
+            self.begin(fetcher, now);
+        }
+        Some(token)
+    }
+
+    /// See `SessionHandle::refresh`.
+    pub fn refresh(&mut self, fetcher: &Arc<dyn TokenFetcher>, now: ClockReading) {
+        if self.pending.is_none() {
+            self.begin(fetcher, now);
+        }
+    }
+
+    /// The license side has rejected the token of that generation.
+    pub fn reject(&mut self, generation: u32, now: ClockReading) {
+        let had_its_text = self.same_text.contains(&generation);
+        let is_it = |token: &mut Token| token.generation() == generation || had_its_text;
+        let Some(token) = self.token.take_if(is_it) else {
+            return;
+        };
+        token.reject();
+        if self.is_older_than(REJECT_WINDOW, now) {
+            self.rejected.clear();
+        }
+        self.rejected.push(token.text().clone());
+        if self.rejected.len() >= MAX_REJECTIONS {
+            self.rejected.remove(0);
+            self.fail(all_rejected(), now);
+        }
+    }
+
+    /// The service says that there is another token. The one at hand is used until that is here.
+    pub fn mark_changed(&mut self) {
+        self.notices.add();
+        self.version += 1;
+    }
+
+    /// Somebody listens for changes from now on. Nobody knows what the service said before.
+    pub fn subscription_started(&mut self, now: ClockReading) {
+        if self.is_older_than(STALE_WITHOUT_EVENTS, now) {
+            self.mark_changed();
+        }
+    }
+
+    /// Forgets all but who uses the session. Gives the request that was pending.
+    pub fn clear(&mut self) -> Option<Pending> {
+        self.token = None;
+        self.fetched_at = None;
+        self.failures = None;
+        self.rejected.clear();
+        self.discovered = None;
+        self.notices.forget();
+        self.version += 1;
+        self.pending.take()
+    }
+
+    /// Somebody uses the session from now on. Gives their number.
+    pub fn add_user(&mut self, fetcher: Arc<dyn TokenFetcher>) -> u64 {
+        self.last_user += 1;
+        self.users.push((self.last_user, fetcher));
+        self.version += 1;
+        self.last_user
+    }
+
+    pub fn remove_user(&mut self, number: u64) {
+        self.users.retain(|(user, _)| *user != number);
+        self.rounds += u64::from(self.users.is_empty());
+        self.version += 1;
+    }
+
+    /// Whether the session is worth nothing to anybody.
+    pub fn is_idle(&self, now: ClockReading) -> bool {
+        self.pending.is_none() && self.valid_token(now).is_none()
+    }
+
+    pub fn is_fetching(&self) -> bool {
+        self.pending.is_some()
+    }
+
+    /// Changes with each thing that the task has to know of.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Whether there is something to do and no task yet. There is one from now on.
+    pub fn starts_task(&mut self) -> bool {
+        let starts = !self.has_task && self.has_work();
+        self.has_task |= starts;
+        starts
+    }
+
+    /// A request to make, or a token to keep fresh.
+    fn has_work(&self) -> bool {
+        self.pending.is_some() || (self.was_granted && !self.users.is_empty())
+    }
+
+    /// There is no task any more, for that reason. Gives the request that nobody makes now.
+    pub fn task_ended(&mut self, failure: &Failure, now: ClockReading) -> Option<Pending> {
+        self.has_task = false;
+        let pending = self.pending.take()?;
+        self.fail(failure.clone(), now);
+        Some(pending)
+    }
+
+    /// What the task does next, which is not making a request.
+    pub fn next_step(&mut self, now: ClockReading) -> Step {
+        if self.needs_refresh(now)
+            && let Some((_, user)) = self.users.first()
+        {
+            let user = user.clone();
+            self.begin(&user, now);
+        }
+        let start = self.pending.as_mut().and_then(|one| one.start.take());
+        if let Some((fetcher, ticket)) = start {
+            return Step::Fetch(fetcher, ticket, self.discovered.clone());
+        }
+        if !self.has_work() {
+            self.has_task = false;
+            return Step::Stop;
+        }
+        Step::Wait {
+            until: self.next_refresh(now),
+            listener: self.listener(),
+        }
+    }
+
+    /// Next refresh check. `None` where a request is pending, nobody uses the session, or the token
+    /// never expires.
+    fn next_refresh(&self, now: ClockReading) -> Option<Instant> {
+        if self.pending.is_some() || self.users.is_empty() {
+            return None;
+        }
+        let stale_at = self.valid_token(now)?.validity().stale_at(now);
+        let changed = self.notices.due(now.steady);
+        let due = stale_at.into_iter().chain(changed).min()?;
+        let pause = self.failures.as_ref().map(|failures| failures.until.steady);
+        Some(due.max(pause.unwrap_or(due)).max(now.steady))
+    }
+
+    fn listener(&self) -> Option<Listener> {
+        let (_, user) = self.users.first().filter(|_| self.was_granted)?;
+        Some(Listener {
+            fetcher: user.clone(),
+            round: self.rounds,
+        })
+    }
+
+    /// Whether that request is still wanted.
+    pub fn is_current(&self, ticket: &Ticket) -> bool {
+        let pending = self.pending.as_ref();
+        pending.is_some_and(|pending| ticket.completer.is_for(&pending.result))
+    }
+
+    /// Takes in what came of a request. Gives what to tell who waits for it.
+    pub fn finish(&mut self, ticket: &Ticket, fetched: Fetched, now: ClockReading) -> Outcome {
+        if !self.is_current(ticket) {
+            return Outcome::Cleared;
+        }
+        self.pending = None;
+        self.discovered = fetched.discovered;
+        let latency = now.steady.saturating_duration_since(ticket.started);
+        let result =
+            fetched.result.and_then(
+                |brought| match self.rejected.contains(&brought.grant.token) {
+                    true => Err(rejected_again().after_attempts(brought.attempts)),
+                    false => Ok(Self::token_of(brought, ticket.started, latency, now)),
+                },
+            );
+        match result {
+            Ok(token) => {
+                let before = self.token.replace(token.clone());
+                self.note_same_text(before);
+                self.fetched_at = Some(now);
+                self.was_granted = true;
+                self.notices.answered(ticket.notices);
+                self.failures = None;
+                Outcome::Token(token)
+            }
+            Err(mut failure) => {
+                failure.elapsed = latency;
+                self.fail(failure.clone(), now);
+                Outcome::Failed(failure)
+            }
+        }
+    }
+
+    /// A service may give the same text again, which is rejected with any of its generations.
+    fn note_same_text(&mut self, before: Option<Token>) {
+        match (before, &self.token) {
+            (Some(before), Some(token)) if before.text() == token.text() => {
+                if self.same_text.len() == MAX_SAME_TEXT {
+                    self.same_text.remove(0);
+                }
+                self.same_text.push(before.generation());
+            }
+            _ => self.same_text.clear(),
+        }
+    }
+
+    fn token_of(brought: Brought, started: Instant, latency: Duration, now: ClockReading) -> Token {
+        let origin = TokenOrigin {
+            correlation_id: brought.correlation_id,
+            location: brought.location,
+            started,
+            latency,
+            attempts: brought.attempts,
+        };
+        Token::new(brought.grant, origin, now)
+    }
+}
+
+impl Ticket {
+    /// Tells who waits.
+    pub fn complete(self, outcome: Outcome) {
+        self.completer.complete(outcome);
+    }
+}
+
+pub fn abandoned() -> Failure {
+    Failure::transient("the request for a session token was given up before it had an answer")
+}
+
+fn all_rejected() -> Failure {
+    Failure::denied(format!(
+        "the license server refused {MAX_REJECTIONS} session tokens in a row: check that auth service and license server belong together, and that this account may watch"
+    ))
+}
+
+fn rejected_again() -> Failure {
+    Failure::denied(
+        "the auth service hands out the token that the license server has refused: check that they belong together, and their clocks",
+    )
+}
+
+#[cfg(test)]
+#[path = "state_tests.rs"]
+mod tests;

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! A session's one task: makes its requests, refreshes its token ahead of its end, and listens for
+//! changes of it. It ends when there is nothing to do, and with the session.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Weak;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use super::fetcher::{Fetched, Work};
+use super::shared::Shared;
+use super::state::{Listener, State, Step, Ticket, abandoned};
+use crate::token::ClockReading;
+
+/// After so long it is checked again whether the token is stale: the wall clock may have been set
+/// meanwhile, or the box suspended, which no timer notices.
+const MAX_SLEEP: Duration = Duration::from_secs(300);
+
+/// Somebody listens for changes.
+struct Listening {
+    round: u64,
+    /// `None` where the service tells of none.
+    work: Option<Work<()>>,
+}
+
+/// Something has happened.
+enum Event {
+    Fetched(Fetched),
+    /// The state has changed, or it is time to look at it.
+    Look,
+    /// The session is gone.
+    Gone,
+}
+
+/// Runs until there is nothing to do.
+pub async fn run(session: Weak<Shared>, mut changes: watch::Receiver<State>) {
+    let _guard = Guard(session.clone());
+    let mut fetching: Option<(Ticket, Work<Fetched>)> = None;
+    let mut listening = None;
+    loop {
+        changes.mark_unchanged();
+        let Some((step, now)) = next_step(&session, &mut fetching) else {
+            return;
+        };
+        let latest = now.steady + MAX_SLEEP;
+        let until = match step {
+            Step::Stop => return,
+            Step::Fetch(fetcher, ticket, discovered) => {
+                fetching = Some((ticket, fetcher.fetch(discovered)));
+                continue;
+            }
+            Step::Wait { until, listener } => {
+                keep_listening(&mut listening, listener, &session);
+                until.map(|until| until.min(latest))
+            }
+        };
+        match next_event(&mut changes, &mut fetching, &mut listening, until).await {
+            Event::Look => {}
+            Event::Gone => return,
+            Event::Fetched(fetched) => finish(&session, fetching.take(), fetched),
+        }
+    }
+}
+
+/// What to do now, and when that is; `None` where the session is gone. A request that nobody wants
+/// any more ends.
+fn next_step(
+    session: &Weak<Shared>,
+    fetching: &mut Option<(Ticket, Work<Fetched>)>,
+) -> Option<(Step, ClockReading)> {
+    let session = session.upgrade()?;
+    let now = (session.environment.now)();
+    let (mut step, mut is_over) = (None, false);
+    session.state.send_if_modified(|state| {
+        let fetching = fetching.as_ref();
+        is_over = fetching.is_some_and(|(ticket, _)| !state.is_current(ticket));
+        step = Some(state.next_step(now));
+        // Nobody else has to know.
+        false
+    });
+    if is_over {
+        *fetching = None;
+    }
+    Some((step?, now))
+}
+
+/// Listens as long as there is somebody who may, whoever began it.
+fn keep_listening(
+    listening: &mut Option<Listening>,
+    listener: Option<Listener>,
+    session: &Weak<Shared>,
+) {
+    let Some(Listener { fetcher, round }) = listener else {
+        *listening = None;
+        return;
+    };
+    if listening
+        .as_ref()
+        .is_none_or(|before| before.round != round)
+    {
+        let session = session.clone();
+        let work = fetcher.listen(Box::new(move |notice| {
+            if let Some(session) = session.upgrade() {
+                session.notice(notice);
+            }
+        }));
+        *listening = Some(Listening { round, work });
+    }
+}
+
+async fn next_event(
+    changes: &mut watch::Receiver<State>,
+    fetching: &mut Option<(Ticket, Work<Fetched>)>,
+    listening: &mut Option<Listening>,
+    until: Option<Instant>,
+) -> Event {
+    let mut timer = pin!(async {
+        match until {
+            Some(until) => tokio::time::sleep_until(until.into()).await,
+            None => std::future::pending().await,
+        }
+    });
+    let mut changed = pin!(changes.changed());
+    poll_fn(|cx| {
+        if let Some((_, work)) = fetching
+            && let Poll::Ready(fetched) = work.as_mut().poll(cx)
+        {
+            return Poll::Ready(Event::Fetched(fetched));
+        }
+        if let Some(Listening {
+            work: Some(work), ..
+        }) = listening
+        {
+            // It has no end.
+            let _ = work.as_mut().poll(cx);
+        }
+        match changed.as_mut().poll(cx) {
+            Poll::Ready(Ok(())) => return Poll::Ready(Event::Look),
+            Poll::Ready(Err(_)) => return Poll::Ready(Event::Gone),
+            Poll::Pending => {}
+        }
+        timer.as_mut().poll(cx).map(|()| Event::Look)
+    })
+    .await
+}
+
+fn finish(session: &Weak<Shared>, fetching: Option<(Ticket, Work<Fetched>)>, fetched: Fetched) {
+    let (Some(session), Some((ticket, _))) = (session.upgrade(), fetching) else {
+        return;
+    };
+    let now = (session.environment.now)();
+    let mut outcome = None;
+    session.state.send_if_modified(|state| {
+        outcome = Some(state.finish(&ticket, fetched, now));
+        false
+    });
+    // First the state, so that who asks next has it; then who waits.
+    if let Some(outcome) = outcome {
+        ticket.complete(outcome);
+    }
+}
+
+/// Says when the task ends before its time: a panic must not leave a session without a task.
+struct Guard(Weak<Shared>);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if std::thread::panicking()
+            && let Some(session) = self.0.upgrade()
+        {
+            session.task_failed(abandoned());
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "task_tests.rs"]
+mod tests;

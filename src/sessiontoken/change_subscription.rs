@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Hears from the auth service that there is another token, where it says so.
+
+use std::time::{Duration, Instant};
+
+use super::debug::CAT;
+use crate::auth_service::Changes;
+use crate::auth_service::changes::{PROTOCOL, Said};
+use crate::error::{Failure, Kind};
+use crate::http::{Deadline, Endpoint, Opening, TlsConfig};
+use crate::session::{Account, ChangeNotice, NoticeSink, failover, pause_after};
+use crate::token::Secret;
+
+/// A connection that has held so long was a good one: the pauses begin anew after it.
+const STEADY: Duration = Duration::from_secs(60);
+
+/// After a service has said that it has nothing to tell. It may be another one by then, and an
+/// element may play for days.
+const RARELY: Duration = Duration::from_secs(10 * 60);
+
+/// A subscription to changes of a session's token, on the runtime.
+pub struct ChangeSubscription {
+    changes: Changes,
+    endpoints: Vec<Endpoint>,
+    headers: Vec<(String, Secret)>,
+    tls: TlsConfig,
+    timeout: Duration,
+    sink: NoticeSink,
+}
+
+/// How an attempt to listen ended.
+struct Ended {
+    failure: Failure,
+    /// For how long there was something to hear.
+    listened: Option<Duration>,
+}
+
+impl ChangeSubscription {
+    pub fn new(
+        mut changes: Changes,
+        endpoints: Vec<Endpoint>,
+        account: &Account,
+        timeout: Duration,
+        sink: NoticeSink,
+    ) -> Self {
+        let mut headers = std::mem::take(&mut changes.headers);
+        headers.extend(account.extra_headers.iter().cloned());
+        Self {
+            changes,
+            endpoints,
+            headers,
+            tls: account.tls.clone(),
+            timeout,
+            sink,
+        }
+    }
+
+    /// Where the next token would be asked for first, which is where the one at hand is from, unless
+    /// that endpoint has failed since. `None` where there is none.
+    fn endpoint(&self) -> Option<&Endpoint> {
+        let endpoints = self.endpoints.iter();
+        let names: Vec<_> = endpoints
+            .map(|endpoint| Endpoint::redacted(endpoint.as_str()))
+            .collect();
+        let order = failover::order(&names, 0, Instant::now());
+        self.endpoints.get(*order.first()?)
+    }
+
+    /// Listens, and again after each loss of the connection.
+    pub async fn run(self) {
+        let mut was_listening = false;
+        let mut failures = 0;
+        while let Some(url) = self.endpoint() {
+            let authority = url.authority();
+            let Ended { failure, listened } = self.listen(url, was_listening).await;
+            was_listening |= listened.is_some();
+            failures = match listened {
+                Some(time) if time >= STEADY => 1,
+                _ => failures + 1,
+            };
+            let may_pass = matches!(failure.kind, Kind::Transient | Kind::TimedOut);
+            let pause = match may_pass || listened.is_some() {
+                true => pause_after(&failure, failures),
+                false => RARELY,
+            };
+            // A service that stays away is news once.
+            let level = match failures {
+                1 => gst::DebugLevel::Info,
+                _ => gst::DebugLevel::Debug,
+            };
+            gst::log_with_level!(
+                CAT,
+                level,
+                "{authority} does not tell of changes of the session token: {}; next attempt in {} ms",
+                failure.what,
+                pause.as_millis()
+            );
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    async fn listen(&self, url: &Endpoint, again: bool) -> Ended {
+        let mut since = None;
+        let failure = match self.receive(url, again, &mut since).await {
+            Ok(never) => match never {},
+            Err(failure) => failure,
+        };
+        Ended {
+            failure,
+            listened: since.map(|since: Instant| since.elapsed()),
+        }
+    }
+
+    /// `since` is set once changes are told.
+    async fn receive(
+        &self,
+        url: &Endpoint,
+        again: bool,
+        since: &mut Option<Instant>,
+    ) -> Result<std::convert::Infallible, Failure> {
+        let deadline = Deadline::new(self.timeout, 0);
+        let opening = Opening {
+            url: url.clone(),
+            parameter: self.changes.parameter.clone(),
+            headers: self.headers.clone(),
+            tls: self.tls.clone(),
+            protocol: PROTOCOL,
+        };
+        let mut socket = opening.open(&deadline).await?;
+        let mut registrations = self.changes.registrations();
+        for message in registrations.messages() {
+            socket.send(message, &deadline).await?;
+        }
+        loop {
+            let message = match registrations.is_done() {
+                true => socket.next().await?,
+                false => socket.next_within(&deadline).await?,
+            };
+            match registrations.read(&message)? {
+                Said::Registered => {
+                    *since = Some(Instant::now());
+                    let authority = url.authority();
+                    gst::info!(CAT, "{authority} tells of changes of the session token");
+                    self.on_start(again);
+                }
+                Said::Changed => {
+                    // Not at INFO: the service decides how many there are.
+                    gst::debug!(CAT, "the auth service has another session token");
+                    (self.sink)(ChangeNotice::Changed);
+                }
+                Said::Nothing => {}
+            }
+        }
+    }
+
+    /// From now on changes are told. What there was `again` to be heard while nobody listened, nobody
+    /// knows.
+    fn on_start(&self, again: bool) {
+        (self.sink)(match again {
+            true => ChangeNotice::Changed,
+            false => ChangeNotice::SubscriptionStarted,
+        });
+    }
+}

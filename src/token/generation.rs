@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Generations: numbers that tell tokens apart, whoever they are from, and which of them the license
+//! side has rejected. One counter and one set for the process, so that no decryptor ever sees two
+//! tokens of one generation.
+
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::wait::lock;
+
+/// Rejected generations that are remembered. A player that is handed a rejected token every minute
+/// has the last three days; older ones are of tokens that nobody has any more.
+const MAX_REJECTED: usize = 4096;
+
+static LAST: AtomicU32 = AtomicU32::new(0);
+
+static REJECTED: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
+
+/// The generation of a new token, from 1 on.
+pub fn next() -> u32 {
+    LAST.fetch_add(1, Ordering::Relaxed).wrapping_add(1)
+}
+
+/// Records that this generation was rejected. `true` on the first report.
+pub fn reject(generation: u32) -> bool {
+    let mut rejected = lock(&REJECTED);
+    let is_news = rejected.insert(generation);
+    if rejected.len() > MAX_REJECTED {
+        rejected.pop_first();
+    }
+    is_news
+}
+
+pub fn is_rejected(generation: u32) -> bool {
+    lock(&REJECTED).contains(&generation)
+}
