@@ -5,7 +5,7 @@
 use std::hint::black_box;
 
 use crate::cenc::ContentKey;
-use crate::cenc::cbcs::Pattern;
+use crate::cenc::pattern::Pattern;
 use crate::cenc::sample::{Scheme, decrypt};
 use crate::openssl::{self, Cipher};
 use crate::table::{Figures, head, row};

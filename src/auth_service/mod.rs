@@ -122,7 +122,7 @@ impl Service {
     /// # Errors
     ///
     /// `Denied` where the service said no, `Transient` where it may say yes later, `Malformed` for everything else
-    /// that holds no token. No error holds text from the reply, but for what [`crate::problem`] has cleaned.
+    /// that holds no token. No error holds text from the reply, but for what [`crate::problem_details`] has cleaned.
     pub fn read_token(&self, call: &Call, reply: &HttpResponse) -> Result<Grant, Failure> {
         match self {
             Service::Rdk => rdk::read_reply(reply),

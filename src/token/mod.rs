@@ -40,7 +40,10 @@ impl Grant {
 
 /// A token that can be handed out. Clones are the same token.
 #[derive(Clone, Debug)]
-pub struct Token {
+pub struct Token(Arc<Fields>);
+
+#[derive(Clone, Debug)]
+struct Fields {
     text: Secret,
     generation: u32,
     validity: Validity,
@@ -72,8 +75,8 @@ impl Token {
     /// The token that replaces this one. One of the same text is the same token, whose validity
     /// begins anew.
     pub fn replaced(&self, grant: Grant, origin: TokenOrigin, now: ClockReading) -> Self {
-        match grant.token == self.text {
-            true => Self::of_generation(self.generation, grant, origin, now),
+        match grant.token == self.0.text {
+            true => Self::of_generation(self.0.generation, grant, origin, now),
             false => Self::new(grant, origin, now),
         }
     }
@@ -86,43 +89,43 @@ impl Token {
     ) -> Self {
         let Grant { token, lifetime } = grant;
         let exp = claims(&token).and_then(|claims| claims.ends);
-        Self {
+        Self(Arc::new(Fields {
             validity: Validity::new(lifetime, exp, now),
             text: token,
             generation,
             origin,
-        }
+        }))
     }
 
     pub fn text(&self) -> &Secret {
-        &self.text
+        &self.0.text
     }
 
     /// Unique in the process, and higher for a newer token.
     pub fn generation(&self) -> u32 {
-        self.generation
+        self.0.generation
     }
 
     pub fn validity(&self) -> &Validity {
-        &self.validity
+        &self.0.validity
     }
 
     pub fn origin(&self) -> &TokenOrigin {
-        &self.origin
+        &self.0.origin
     }
 
     /// Names it in the services' logs from now on.
     pub fn set_correlation_id(&mut self, correlation_id: Arc<str>) {
-        self.origin.correlation_id = correlation_id;
+        Arc::make_mut(&mut self.0).origin.correlation_id = correlation_id;
     }
 
     /// Records that the license side rejected the token. `true` on the first report.
     pub fn reject(&self) -> bool {
-        generation::reject(self.generation)
+        generation::reject(self.0.generation)
     }
 
     pub fn is_rejected(&self) -> bool {
-        generation::is_rejected(self.generation)
+        generation::is_rejected(self.0.generation)
     }
 }
 

@@ -48,7 +48,7 @@ impl AppTokens {
     }
 
     /// Takes what `session-token-file` holds.
-    pub fn from_file(
+    pub fn take_file(
         &mut self,
         text: Result<Secret, Failure>,
         correlation_id: Option<&str>,
@@ -57,7 +57,7 @@ impl AppTokens {
     }
 
     /// Takes what the signal gave back.
-    pub fn from_signal(&mut self, text: Secret, correlation_id: Option<&str>) -> AppToken {
+    pub fn take_signal(&mut self, text: Secret, correlation_id: Option<&str>) -> AppToken {
         self.take(text, "the signal `request-token`", correlation_id)
     }
 
@@ -132,7 +132,7 @@ mod tests {
     fn file_that_has_not_changed_is_the_same_token() {
         let mut tokens = AppTokens::default();
         let mut read = |text: &str| {
-            let read = tokens.from_file(Ok(Secret::from(text)), None);
+            let read = tokens.take_file(Ok(Secret::from(text)), None);
             generation(Some(&read))
         };
         let first = read("a");

@@ -119,7 +119,7 @@ impl<E: Clone> TokenProvider<E> {
         if let Some(id) = &policy.correlation_id {
             self.app.set_correlation_id(id);
         }
-        let file = file.map(|text| self.app.from_file(text, policy.correlation_id.as_deref()));
+        let file = file.map(|text| self.app.take_file(text, policy.correlation_id.as_deref()));
         let prefetches = policy.prefetch && may_prefetch && self.app.property().is_none();
         let tune = self.tune.insert(Tune::new(policy, file, stream));
         if let Some(session) = tune.session() {
@@ -317,7 +317,7 @@ impl<E: Clone> TokenProvider<E> {
             return Rejected::Nobody;
         };
         let correlation_id = tune.policy().correlation_id.clone();
-        let file = file.map(|text| self.app.from_file(text, correlation_id.as_deref()));
+        let file = file.map(|text| self.app.take_file(text, correlation_id.as_deref()));
         let unreadable = file.clone().map(Result::err);
         let service = tune.source_nick(&self.app);
         tune.reject_own(generation, file, &self.app);
@@ -581,7 +581,7 @@ fn read_file<E: Clone>(
     file: Option<Result<Secret, Failure>>,
 ) -> Option<AppToken> {
     let correlation_id = tune.policy().correlation_id.as_deref();
-    file.map(|text| app.from_file(text, correlation_id))
+    file.map(|text| app.take_file(text, correlation_id))
 }
 
 /// For an event of the tune's present description.

@@ -295,7 +295,7 @@ impl<E: Clone> Tune<E> {
             return;
         };
         let correlation_id = self.policy.correlation_id.as_deref();
-        let answer = answer.map(|text| app.from_signal(text, correlation_id));
+        let answer = answer.map(|text| app.take_signal(text, correlation_id));
         let before = self.last.take_if(|_| self.is_refreshing);
         self.is_refreshing = false;
         self.application = match (answer, before) {
