@@ -30,6 +30,7 @@ mod sessiontoken;
 mod shared_result;
 mod token;
 mod tune;
+mod value;
 mod wait;
 
 use gst::glib;

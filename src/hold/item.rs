@@ -4,6 +4,8 @@
 
 use gst::prelude::*;
 
+use crate::value::c_text;
+
 /// What comes of a push.
 pub type Flow = Result<gst::FlowSuccess, gst::FlowError>;
 
@@ -76,8 +78,8 @@ fn size_of_value(value: &gst::glib::Value, depth: u32) -> usize {
         buffer.size()
     } else if let Ok(sample) = value.get::<gst::Sample>() {
         sample.buffer().map_or(0, gst::BufferRef::size)
-    } else if let Ok(text) = value.get::<&gst::glib::GStr>() {
-        text.len()
+    } else if let Some(text) = c_text(value) {
+        text.to_bytes().len()
     } else if let Ok(tags) = value.get::<gst::TagList>() {
         let values = tags.iter_generic().flat_map(|(_, values)| values);
         sum(&mut values.map(|value| size_of_value(value, depth)))

@@ -145,7 +145,7 @@ mod tests {
     use super::*;
     use crate::http::TlsSettings;
     use crate::session::fetcher::TokenFetcher;
-    use crate::session::state::{Answer, Step};
+    use crate::session::request::{Answer, Step};
     use crate::session::testing::{NoFetcher, granted};
 
     /// Gives the session a token that has no end.

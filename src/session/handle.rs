@@ -5,8 +5,9 @@
 use std::sync::Arc;
 
 use super::fetcher::TokenFetcher;
+use super::request::{Answer, Outcome};
 use super::shared::{Environment, Shared};
-use super::state::{Answer, Outcome, State};
+use super::state::State;
 use super::task;
 use crate::error::Failure;
 use crate::token::{ClockReading, Token};

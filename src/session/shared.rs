@@ -5,7 +5,8 @@
 use tokio::sync::watch;
 
 use super::fetcher::{ChangeNotice, Work};
-use super::state::{Outcome, State};
+use super::request::Outcome;
+use super::state::State;
 use crate::error::Failure;
 use crate::token::ClockReading;
 

@@ -7,15 +7,16 @@ use std::time::{Duration, Instant};
 
 use crate::backoff::chance;
 use crate::error::Failure;
-use crate::shared_result::{Completer, SharedResult};
+use crate::shared_result::SharedResult;
 use crate::token::{ClockReading, Secret, Token, TokenOrigin};
 
 use super::change_notices::ChangeNotices;
 use super::fetcher::{Brought, Discovered, Fetched, TokenFetcher};
 use super::refresh_policy::pause_after;
-
-/// Tokens rejected one after the other, after which there is something else wrong than the token.
-const MAX_REJECTIONS: usize = 3;
+use super::request::{
+    Answer, Failures, Listener, MAX_REJECTIONS, Outcome, Pending, Step, Ticket, abandoned,
+    all_rejected, rejected_again,
+};
 
 /// A token that is rejected within this time of its arrival was never good. One that is rejected
 /// later was, and a service that takes sessions away now and then is not one that takes none.
@@ -28,29 +29,6 @@ const STALE_WITHOUT_EVENTS: Duration = Duration::from_secs(60);
 
 /// Generations of one text that are remembered. A license request with an older one has long ended.
 const MAX_SAME_TEXT: usize = 8;
-
-/// How a request ended.
-#[derive(Clone, Debug)]
-pub enum Outcome {
-    Token(Token),
-    Failed(Failure),
-    /// The session was cleared meanwhile: whoever still wants a token asks again.
-    Cleared,
-}
-
-/// What a session says to who asks for its token.
-pub enum Answer {
-    /// Hand it out.
-    Token(Token),
-    /// Everybody gets this failure now.
-    Failed(Failure),
-    /// A request is pending.
-    Pending {
-        result: Arc<SharedResult<Outcome>>,
-        /// It began with this call.
-        began: bool,
-    },
-}
 
 /// One session's state.
 #[derive(Default)]
@@ -76,58 +54,6 @@ pub struct State {
     last_user: u64,
     /// Counts the times that the last user went.
     rounds: u64,
-}
-
-/// A request.
-pub struct Pending {
-    result: Arc<SharedResult<Outcome>>,
-    /// Until the task has it.
-    start: Option<(Arc<dyn TokenFetcher>, Ticket)>,
-}
-
-impl Pending {
-    /// Tells who waits. The ticket, which would tell of a request that was abandoned, goes after
-    /// that.
-    pub fn complete(self, outcome: Outcome) {
-        self.result.complete(outcome);
-    }
-}
-
-/// The failures since the last token.
-struct Failures {
-    last: Failure,
-    in_a_row: u32,
-    /// Until then the failure is everybody's answer.
-    until: ClockReading,
-}
-
-/// The duty to finish a request.
-pub struct Ticket {
-    completer: Completer<Outcome>,
-    started: Instant,
-    /// What [`ChangeNotices::requested`] gave.
-    notices: u64,
-}
-
-/// Who may listen for changes.
-pub struct Listener {
-    pub fetcher: Arc<dyn TokenFetcher>,
-    /// Listening ends with the last user. In another round others listen, by a connection of their
-    /// own.
-    pub round: u64,
-}
-
-/// What the task does next.
-pub enum Step {
-    /// Make this request.
-    Fetch(Arc<dyn TokenFetcher>, Ticket, Option<Discovered>),
-    /// Wait for a change, at the latest until then. Meanwhile listen, where somebody may.
-    Wait {
-        until: Option<Instant>,
-        listener: Option<Listener>,
-    },
-    /// End: there is nothing to do.
-    Stop,
 }
 
 impl State {
@@ -421,29 +347,6 @@ impl State {
         };
         Token::new(brought.grant, origin, now)
     }
-}
-
-impl Ticket {
-    /// Tells who waits.
-    pub fn complete(self, outcome: Outcome) {
-        self.completer.complete(outcome);
-    }
-}
-
-pub fn abandoned() -> Failure {
-    Failure::transient("the request for a session token was given up before it had an answer")
-}
-
-fn all_rejected() -> Failure {
-    Failure::denied(format!(
-        "the license server refused {MAX_REJECTIONS} session tokens in a row: check that auth service and license server belong together, and that this account may watch"
-    ))
-}
-
-fn rejected_again() -> Failure {
-    Failure::denied(
-        "the auth service hands out the token that the license server has refused: check that they belong together, and their clocks",
-    )
 }
 
 #[cfg(test)]

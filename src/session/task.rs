@@ -12,8 +12,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::fetcher::{Fetched, Work};
+use super::request::{Listener, Step, Ticket, abandoned};
 use super::shared::Shared;
-use super::state::{Listener, State, Step, Ticket, abandoned};
+use super::state::State;
 use crate::token::ClockReading;
 
 /// After so long it is checked again whether the token is stale: the wall clock may have been set

@@ -10,8 +10,8 @@ use tokio::time::sleep;
 
 use super::super::fetcher::{ChangeNotice, Discovered, NoticeSink, TokenFetcher};
 use super::super::handle::{Session, SessionHandle};
+use super::super::request::{Answer, Outcome};
 use super::super::shared::Environment;
-use super::super::state::{Answer, Outcome};
 use super::super::testing::{
     SECOND, Script, for_seconds, granted, now, on_paused_clock, scripted, spawn,
 };

@@ -29,50 +29,42 @@
  *
  * Since: 0.1.0
  */
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::task::Waker;
-use std::time::Instant;
 
 use gst::glib;
-use gst::meta::ProtectionMeta;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 use once_cell::sync::Lazy;
 
 use super::bus_messages;
 use super::debug::CAT;
+use super::effects;
 use super::flags::Flags;
-use super::key_request_meta::{self, attach_key_request};
 use super::policy::policy;
 use super::settings::{self, Settings};
 use super::signals::{self, Actions};
-use super::store::{self, Store, Tokens};
-use crate::cenc::{KeyId, PRIVATE_SYSTEM};
+use super::store::Store;
+use super::stream_facts::system_of;
+use crate::cenc::PRIVATE_SYSTEM;
 use crate::config::Configurable;
 use crate::error::Failure;
 use crate::files;
-use crate::hierarchy::{ancestors, upstream};
-use crate::hold::{Hold, Holding, Item, Prepared, build_pads};
-use crate::key_request::Flow;
+use crate::hierarchy::ancestors;
+use crate::hold::{Hold, build_pads};
 use crate::messages;
 use crate::token::{ClockReading, MAX_TOKEN_LEN, Secret};
-use crate::tune::{
-    Action, Attachment, Call, Effect, FollowingItem, Newer, Policy, Protection, ProtectionNotice,
-    Source, Stream, TokenProvider,
-};
+use crate::tune::{Call, Effect, Policy, Source, Stream, TokenProvider};
 use crate::wait::lock;
 
-/// Name of the structure in the event by which a decryptor says that a token was rejected.
-const REJECTED: &str = "drm-session-token-rejected";
-
 pub struct SessionToken {
-    sinkpad: gst::Pad,
-    srcpad: gst::Pad,
-    hold: Hold,
+    pub(super) sinkpad: gst::Pad,
+    pub(super) srcpad: gst::Pad,
+    pub(super) hold: Hold,
     settings: Configurable<Settings>,
     provider: Mutex<TokenProvider<gst::Event>>,
     /// What the data path has to know of the provider, without its lock.
-    flags: Flags,
+    pub(super) flags: Flags,
     /// What decryptors ask for tokens, once one has looked for it.
     store: OnceLock<Store>,
 }
@@ -82,11 +74,15 @@ impl SessionToken {
         policy(&self.settings.completed(self.obj().upcast_ref())?)
     }
 
+    pub(super) fn provider(&self) -> MutexGuard<'_, TokenProvider<gst::Event>> {
+        lock(&self.provider)
+    }
+
     /// NULL→READY and again READY→PAUSED, because properties and files may change in between: the
     /// settings become one policy, or the state change fails.
     fn prepare_policy(&self) -> Result<Policy, gst::StateChangeError> {
         let policy = self.policy();
-        let checked = lock(&self.provider).check_property();
+        let checked = self.provider().check_property();
         policy
             .and_then(|policy| checked.map(|()| policy))
             .map_err(|failure| {
@@ -97,71 +93,59 @@ impl SessionToken {
     }
 
     /// Lets the provider act, and then does what it wants done, without its lock.
-    fn with<R>(&self, act: impl FnOnce(&mut TokenProvider<gst::Event>, &mut Call) -> R) -> R {
+    pub(super) fn with<R>(
+        &self,
+        act: impl FnOnce(&mut TokenProvider<gst::Event>, &mut Call) -> R,
+    ) -> R {
         self.with_waker(self.hold.waker(), act)
     }
 
-    fn with_waker<R>(
+    pub(super) fn with_waker<R>(
         &self,
         waker: &Waker,
         act: impl FnOnce(&mut TokenProvider<gst::Event>, &mut Call) -> R,
     ) -> R {
-        let mut effects = Vec::new();
+        let mut wanted = Vec::new();
         let result = {
-            let mut provider = lock(&self.provider);
+            let mut provider = self.provider();
             let mut call = Call {
                 waker,
                 has_handler: &|| signals::has_handler(&self.obj()),
                 now: ClockReading::now(),
-                effects: &mut effects,
+                effects: &mut wanted,
             };
             let result = act(&mut provider, &mut call);
             self.flags.set(Flags::RESENDS, provider.resends());
             result
         };
-        effects.into_iter().for_each(|effect| self.perform(effect));
+        self.perform(wanted);
         result
     }
 
-    fn perform(&self, effect: Effect) {
-        let obj = self.obj();
-        let element = obj.upcast_ref();
-        match effect {
-            Effect::AskApplication(completer) => {
-                signals::ask_application(&obj, completer, |element| {
-                    let imp = element.imp();
-                    imp.wake();
-                    imp.with(|provider, call| provider.on_app_answer(call));
-                });
-            }
-            Effect::Acquired {
-                service,
-                token,
-                report,
-            } => bus_messages::post_acquired(element, service, &token, &report),
-            Effect::Rejected {
-                service,
-                generation,
-                http_status,
-            } => bus_messages::post_rejected(element, service, generation, http_status),
-            Effect::Failed {
-                service,
-                failure,
-                severity,
-            } => bus_messages::post_failed(element, service, &failure, severity),
+    fn perform(&self, wanted: Vec<Effect>) {
+        for effect in wanted {
+            effects::perform(&self.obj(), effect, |element| {
+                element.imp().on_app_answer();
+            });
         }
     }
 
+    /// The application has given a token of its own, or none.
+    fn on_app_answer(&self) {
+        self.wake();
+        self.with(|provider, call| provider.on_app_answer(call));
+    }
+
     /// Has the events that are held looked at again, and decryptors that wait for another token.
-    fn wake(&self) {
-        let wakers = lock(&self.provider).take_wakers();
+    pub(super) fn wake(&self) {
+        let wakers = self.provider().take_wakers();
         wakers.into_iter().for_each(Waker::wake);
         self.hold.waker().wake_by_ref();
     }
 
     /// What `session-token-file` holds now, where that is the source. Read without a lock.
-    fn read_token_file(&self) -> Option<Result<Secret, Failure>> {
-        let policy = lock(&self.provider).policy().cloned()?;
+    pub(super) fn read_token_file(&self) -> Option<Result<Secret, Failure>> {
+        let policy = self.provider().policy().cloned()?;
         read_token_file(&policy)
     }
 
@@ -201,139 +185,8 @@ impl SessionToken {
     }
 
     /// The DRM system that the demuxer has chosen.
-    fn system(&self) -> Option<String> {
+    pub(super) fn system(&self) -> Option<String> {
         system_of(self.sinkpad.current_caps()?.as_ref())
-    }
-
-    /// An item has come, and may be held. Where the stream says whom to ask for a token, this is
-    /// what it says.
-    fn notice(&self, item: &Item) {
-        if let Item::Event(event) = item {
-            match event.view() {
-                gst::EventView::Protection(protection) => {
-                    let (system, data, origin) = protection.get();
-                    let data = data.map_readable();
-                    let wants_more = lock(&self.provider).notice_protection(&ProtectionNotice {
-                        event: event.as_ptr() as usize,
-                        system,
-                        origin,
-                        data: data.as_deref().unwrap_or_default(),
-                    });
-                    return self.set_gathering(wants_more.unwrap_or(false));
-                }
-                gst::EventView::StreamStart(start) => {
-                    let (id, system) = (stream_id(start), self.system());
-                    if lock(&self.provider).notice_stream_start(&id, system) {
-                        self.set_gathering(false);
-                    }
-                }
-                _ => {}
-            }
-        }
-        if self.flags.has(Flags::GATHERING) {
-            let (following, system) = (following_item(item), self.system());
-            let is_enough = lock(&self.provider).notice_following(following, system);
-            self.set_gathering(!is_enough);
-        }
-    }
-
-    /// Whether the next item is wanted too. Once it is not, what waits for it may go.
-    fn set_gathering(&self, gathers: bool) {
-        if self.flags.set(Flags::GATHERING, gathers) && !gathers {
-            self.wake();
-        }
-    }
-
-    fn protection(&self, event: gst::Event) -> Prepared {
-        let gst::EventView::Protection(protection) = event.view() else {
-            return Prepared::Push(Item::Event(event));
-        };
-        // Once: each time GStreamer looks the fields up by their names.
-        let (system, data, origin) = protection.get();
-        if system.eq_ignore_ascii_case(PRIVATE_SYSTEM) {
-            // No server is asked for its keys.
-            return Prepared::Push(Item::Event(event));
-        }
-        let has_key_request = key_request_meta::is_on(data);
-        let action = self.with(|provider, call| {
-            let protection = Protection {
-                event: &event,
-                id: event.as_ptr() as usize,
-                system,
-                origin,
-                flow_of_elements: &|| self.flow_of_elements(),
-                after_data: self.flags.has(Flags::DATA_PASSED),
-            };
-            provider.on_protection(&protection, has_key_request, call)
-        });
-        if let Action::Attach(attachment) = &action {
-            self.flags.set(Flags::DATA_PASSED, false);
-            let generation = attachment.token.generation();
-            gst::debug!(CAT, imp = self, "token of generation {generation} attached");
-            let with_token = attach_key_request(&event, attachment);
-            return Prepared::Push(Item::Event(with_token));
-        }
-        self.prepared(action, Item::Event(event))
-    }
-
-    /// By the demuxer among the elements that the stream has come through.
-    fn flow_of_elements(&self) -> Flow {
-        upstream(self.obj().upcast_ref())
-            .filter_map(|element| element.factory())
-            .map(|factory| Flow::of_demuxer(&factory.name()))
-            .find(|flow| *flow != Flow::Unknown)
-            .unwrap_or_default()
-    }
-
-    fn prepared(&self, action: Action<gst::Event>, item: Item) -> Prepared {
-        match action {
-            Action::Pass | Action::Attach(_) => Prepared::Push(item),
-            Action::Hold(until) => Prepared::NotYet(item, until),
-            Action::Fail => Prepared::Fail(gst::FlowError::Error),
-            Action::Replay(events, attachment) => {
-                gst::debug!(
-                    CAT,
-                    imp = self,
-                    "{} protection events again, with the token of generation {}",
-                    events.len(),
-                    attachment.token.generation()
-                );
-                let events = events.iter();
-                let again = events.map(|event| attach_key_request(event, &attachment));
-                Prepared::After(again.collect(), item)
-            }
-        }
-    }
-
-    /// Answers a decryptor that looks for the store.
-    fn answer_context(&self, query: &mut gst::QueryRef) -> bool {
-        let gst::QueryViewMut::Context(query) = query.view_mut() else {
-            return false;
-        };
-        // The other one has the tokens that this decryptor sees.
-        if query.context_type() != store::CONTEXT_TYPE || lock(&self.provider).is_anothers() {
-            return false;
-        }
-        // Not persistent and never posted: a bin keeps one of a type, and two sessions would replace
-        // each other.
-        let mut context = gst::Context::new(store::CONTEXT_TYPE, false);
-        context
-            .make_mut()
-            .structure_mut()
-            .set_value("store", store::as_object(self.store()));
-        query.set_context(&context);
-        true
-    }
-
-    /// Takes a decryptor's event that a token was rejected.
-    fn on_rejected(&self, rejected: &gst::StructureRef) -> bool {
-        let generation = rejected.get::<u32>("generation").ok();
-        if generation.is_none() {
-            gst::warning!(CAT, imp = self, "{REJECTED} names no generation");
-        }
-        let http_status = rejected.get::<u32>("http-status").unwrap_or(0);
-        let file = self.read_token_file();
-        self.with(|provider, call| provider.on_rejected_event(generation, http_status, file, call))
     }
 
     pub(crate) fn store(&self) -> Store {
@@ -347,7 +200,7 @@ impl SessionToken {
     fn refresh_token(&self) {
         gst::debug!(CAT, imp = self, "refresh-token");
         let file = self.read_token_file();
-        let has_tune = lock(&self.provider).policy().is_some();
+        let has_tune = self.provider().policy().is_some();
         let idle = (!has_tune).then(|| self.policy()).and_then(Result::ok);
         self.with(|provider, call| provider.refresh(file, idle.as_ref(), call));
         self.wake();
@@ -356,51 +209,10 @@ impl SessionToken {
     fn clear_token(&self) {
         gst::debug!(CAT, imp = self, "clear-token");
         let file = self.read_token_file();
-        let has_tune = lock(&self.provider).policy().is_some();
+        let has_tune = self.provider().policy().is_some();
         let idle = (!has_tune).then(|| self.policy()).and_then(Result::ok);
         self.with(|provider, call| provider.clear(file, idle.as_ref(), call.now));
         self.wake();
-    }
-}
-
-/// For the store, which keeps no element alive while somebody waits in there.
-impl Tokens for super::SessionToken {
-    fn newest(&self, generation: u32) -> Option<Attachment> {
-        let imp = self.imp();
-        imp.with(|provider, call| provider.newest(generation, call))
-    }
-
-    fn newer_than(&self, generation: u32, http_status: u32, waker: &Waker) -> Newer {
-        let imp = self.imp();
-        let file = imp.read_token_file();
-        imp.with_waker(waker, |provider, call| {
-            provider.newer_than(generation, http_status, file, call)
-        })
-    }
-
-    fn first(&self, waker: &Waker) -> Newer {
-        let imp = self.imp();
-        imp.with_waker(waker, |provider, call| provider.first_for_key(call))
-    }
-
-    fn wait_until(&self) -> Instant {
-        lock(&self.imp().provider).wait_until(Instant::now())
-    }
-
-    fn key_request(&self, attachment: &Attachment) -> gst::Structure {
-        let imp = self.imp();
-        let system = imp.system();
-        let is_of_system = |event: &gst::Event| match event.view() {
-            gst::EventView::Protection(protection) => {
-                let (of_event, _, _) = protection.get();
-                system
-                    .as_deref()
-                    .is_some_and(|system| system.eq_ignore_ascii_case(of_event))
-            }
-            _ => false,
-        };
-        let event = lock(&imp.provider).last_event(is_of_system);
-        key_request_meta::key_request(attachment, event.as_ref())
     }
 }
 
@@ -411,39 +223,6 @@ fn read_token_file(policy: &Policy) -> Option<Result<Secret, Failure>> {
     // A little more than the longest token, so that one that is too long is seen to be.
     let limit = 2 * MAX_TOKEN_LEN;
     Some(files::read_text(path, "session-token-file", limit))
-}
-
-fn system_of(caps: &gst::CapsRef) -> Option<String> {
-    caps.structure(0)?.get("protection-system").ok()
-}
-
-/// The id as text, whatever its bytes are: other elements may write what is no UTF-8.
-fn stream_id(start: &gst::event::StreamStart) -> String {
-    let id = start
-        .structure()
-        .and_then(|structure| structure.value("stream-id").ok());
-    id.and_then(|id| id.get::<&glib::GStr>().ok().map(|id| id.to_string()))
-        .unwrap_or_default()
-}
-
-fn following_item(item: &Item) -> FollowingItem {
-    match item {
-        Item::Event(event) => match event.type_() {
-            gst::EventType::Gap => FollowingItem::Gap,
-            gst::EventType::Eos => FollowingItem::End,
-            _ => FollowingItem::Other,
-        },
-        Item::Buffer(buffer) => FollowingItem::Data(key_id(buffer)),
-        Item::List(list) => FollowingItem::Data(list.iter().find_map(key_id)),
-    }
-}
-
-/// The key that a sample needs, as the demuxer says.
-fn key_id(sample: &gst::BufferRef) -> Option<KeyId> {
-    let meta = sample.meta::<ProtectionMeta>()?;
-    let key_id = meta.info().get::<gst::Buffer>("kid").ok()?;
-    let key_id = key_id.map_readable().ok()?;
-    KeyId::from_slice(&key_id)
 }
 
 #[glib::object_subclass]
@@ -505,7 +284,7 @@ impl ObjectImpl for SessionToken {
         if pspec.name() == "session-token" {
             let text = crate::config::text(value).map(Secret::new);
             let own = self.settings.own().correlation_id.clone();
-            lock(&self.provider).set_property(text, own.as_deref());
+            self.provider().set_property(text, own.as_deref());
             self.wake();
         } else {
             self.settings.set(pspec.name(), value);
@@ -515,7 +294,7 @@ impl ObjectImpl for SessionToken {
     fn property(&self, _id: usize, pspec: &glib::ParamSpec) -> glib::Value {
         match pspec.name() {
             "stats" => {
-                let stats = lock(&self.provider).stats();
+                let stats = self.provider().stats();
                 bus_messages::stats(&stats, self.hold.figures()).to_value()
             }
             name => self.settings.own().get(name),
@@ -575,7 +354,7 @@ impl ElementImpl for SessionToken {
             gst::StateChange::PausedToReady => {
                 // A decryptor that waits in the store may have our streaming thread, for which the
                 // parent waits. From here on none begins to wait, and those that do are woken.
-                lock(&self.provider).stop();
+                self.provider().stop();
                 if let Some(store) = self.store.get() {
                     store.wake();
                 }
@@ -588,72 +367,8 @@ impl ElementImpl for SessionToken {
         {
             self.hold.end(&self.srcpad);
             self.flags.clear();
-            lock(&self.provider).end();
+            self.provider().end();
         }
         success
-    }
-}
-
-impl Holding for SessionToken {
-    fn hold(&self) -> &Hold {
-        &self.hold
-    }
-
-    fn srcpad(&self) -> &gst::Pad {
-        &self.srcpad
-    }
-
-    fn item_arrived(&self, item: &Item) {
-        if self.flags.has(Flags::BY_STREAM) {
-            self.notice(item);
-        }
-    }
-
-    fn needs_more_input(&self) -> bool {
-        self.flags.has(Flags::GATHERING)
-    }
-
-    fn prepare(&self, item: Item) -> Prepared {
-        let type_ = match &item {
-            Item::Event(event) => Some(event.type_()),
-            _ => None,
-        };
-        if self.flags.has(Flags::RESENDS) && type_ != Some(gst::EventType::StreamStart) {
-            let action = self.with(TokenProvider::on_resend);
-            if !matches!(action, Action::Pass) {
-                return self.prepared(action, item);
-            }
-        }
-        match (item, type_) {
-            (Item::Event(event), Some(gst::EventType::Protection)) => self.protection(event),
-            (item, Some(gst::EventType::StreamStart)) => {
-                self.with(|provider, _| provider.on_stream_start());
-                Prepared::Push(item)
-            }
-            // A seek may have taken the data away that stood between one fragment and another.
-            (item, None | Some(gst::EventType::Segment)) => {
-                self.flags.set(Flags::DATA_PASSED, true);
-                Prepared::Push(item)
-            }
-            (item, _) => Prepared::Push(item),
-        }
-    }
-
-    fn events_were_flushed(&self) {
-        self.with(|provider, _| provider.on_events_flushed());
-    }
-
-    fn src_query(&self, query: &mut gst::QueryRef) -> bool {
-        self.answer_context(query)
-    }
-
-    fn src_event(&self, event: &gst::Event) -> bool {
-        let structure = event.structure();
-        match (event.type_(), structure) {
-            (gst::EventType::CustomUpstream, Some(rejected)) if rejected.name() == REJECTED => {
-                self.on_rejected(rejected)
-            }
-            _ => false,
-        }
     }
 }

@@ -8,7 +8,9 @@ use gst::prelude::*;
 mod bus_messages;
 mod change_subscription;
 mod debug;
+mod effects;
 mod flags;
+mod holding;
 mod imp;
 pub(crate) mod key_request_meta;
 mod policy;
@@ -16,6 +18,8 @@ mod settings;
 mod signals;
 mod src;
 mod store;
+mod store_tokens;
+mod stream_facts;
 mod templates;
 mod token_fetcher;
 

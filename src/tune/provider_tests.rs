@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
+use super::super::action::Newer;
 use super::super::dashif_authz::{AuthzServices, Endpoints};
+use super::super::policy::Source;
 use super::*;
 use crate::cenc::{COMMON_SYSTEM, KeyId};
 use crate::error::Kind;

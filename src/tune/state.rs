@@ -3,13 +3,15 @@
 //! One tune, from READY→PAUSED to PAUSED→READY: which token it has, how long it waits, how it fails.
 
 use std::sync::Arc;
-use std::task::{Poll, Waker};
+use std::task::Poll;
 use std::time::Instant;
 
 use super::app_token::{AppToken, AppTokens, PendingAppToken};
+use super::call::Call;
 use super::dashif_authz::{AuthzDecision, DashIfAuthz};
 use super::effect::{Effect, Report};
 use super::event_replay::EventReplay;
+use super::failures::{app_token_rejected, file_rejected, overdue};
 use super::issuers::Issuers;
 use super::policy::{Policy, Source};
 use super::stream_registry::Stream;
@@ -18,27 +20,13 @@ use crate::error::Failure;
 use crate::key_request::Flow;
 use crate::session::{Answer, Outcome, SessionGuard, SessionHandle};
 use crate::shared_result::SharedResult;
-use crate::token::{ClockReading, Token, is_rejected};
+use crate::token::{ClockReading, Token};
 
 /// The application itself, beside the services' nicks.
-const APPLICATION: &str = "application";
-
-/// Rejected generations that are remembered: after three in a row there is no other token.
-const MAX_REJECTED: usize = 16;
-
-/// Who asks, and when.
-pub struct Call<'a> {
-    /// Woken when there is something new.
-    pub waker: &'a Waker,
-    /// Whether the application listens to `request-token`.
-    pub has_handler: &'a dyn Fn() -> bool,
-    pub now: ClockReading,
-    /// What is to be done besides.
-    pub effects: &'a mut Vec<Effect>,
-}
+pub(super) const APPLICATION: &str = "application";
 
 /// What the application says when it is asked for a token of its own.
-enum Application {
+pub(super) enum Application {
     NotAsked,
     Pending(Arc<PendingAppToken>),
     Gave(AppToken),
@@ -51,35 +39,35 @@ pub type Decision = Poll<Result<Option<Token>, Failure>>;
 
 /// One tune. `E` is a protection event.
 pub struct Tune<E> {
-    policy: Arc<Policy>,
+    pub(super) policy: Arc<Policy>,
     /// Where the stream says whom to ask.
     pub authz: Option<DashIfAuthz>,
     /// The service that is asked, once that is known. Its token is kept fresh.
-    service: Option<SessionGuard>,
-    issuers: Issuers,
-    file: Option<AppToken>,
-    application: Application,
+    pub(super) service: Option<SessionGuard>,
+    pub(super) issuers: Issuers,
+    pub(super) file: Option<AppToken>,
+    pub(super) application: Application,
     /// What went out last, and from where. During a refresh it goes on.
-    last: Option<(Token, &'static str)>,
-    is_refreshing: bool,
+    pub(super) last: Option<(Token, &'static str)>,
+    pub(super) is_refreshing: bool,
     /// The application was asked, which took part of the time.
-    asked_application: bool,
+    pub(super) asked_application: bool,
     /// The service's answer.
-    pending: Option<Arc<SharedResult<Outcome>>>,
+    pub(super) pending: Option<Arc<SharedResult<Outcome>>>,
     /// A request was made for this tune.
-    began_request: bool,
-    wait: WaitTime,
+    pub(super) began_request: bool,
+    pub(super) wait: WaitTime,
     /// Until when the last decision is waited for.
-    until: Option<Instant>,
-    failed: Option<Failure>,
+    pub(super) until: Option<Instant>,
+    pub(super) failed: Option<Failure>,
     /// The application has been told of the failure, and of why a decryptor got no other token.
     pub has_reported_failure: bool,
     pub has_reported_no_other: bool,
     /// Whose token of which generation the application knows of, and what it was told of that.
-    announced: Option<(&'static str, u32)>,
-    report: Option<Report>,
+    pub(super) announced: Option<(&'static str, u32)>,
+    pub(super) report: Option<Report>,
     /// Rejected generations that the application has been told of, the newest last.
-    rejected: Vec<u32>,
+    pub(super) rejected: Vec<u32>,
     /// The generation that went out last.
     pub sent: u32,
     pub replay: EventReplay<E>,
@@ -287,7 +275,7 @@ impl<E: Clone> Tune<E> {
     }
 
     /// Takes in what the application answered, if it has.
-    fn take_answer(&mut self, app: &mut AppTokens) {
+    pub(super) fn take_answer(&mut self, app: &mut AppTokens) {
         let Application::Pending(pending) = &self.application else {
             return;
         };
@@ -350,7 +338,7 @@ impl<E: Clone> Tune<E> {
     }
 
     /// Remembers who issued the token, where there may be several.
-    fn note_issuer(&mut self, token: &Token) {
+    pub(super) fn note_issuer(&mut self, token: &Token) {
         if self.authz.is_some()
             && let Some(session) = self.service.as_ref().map(SessionGuard::handle)
         {
@@ -374,126 +362,9 @@ impl<E: Clone> Tune<E> {
         self.is_refreshing = false;
     }
 
-    /// The newest valid token that is here.
-    pub fn newest(&mut self, app: &mut AppTokens, now: ClockReading) -> Option<Token> {
-        self.take_answer(app);
-        let given = match (app.property().or(self.file.as_ref()), &self.application) {
-            (Some(given), _) | (None, Application::Gave(given)) => given,
-            (None, _) => {
-                let token = self.session()?.newest()?;
-                self.note_issuer(&token);
-                return Some(token);
-            }
-        };
-        let token = given.as_ref().ok()?;
-        (!token.is_rejected() && token.validity().is_valid(now)).then(|| token.clone())
-    }
-
-    /// The newest valid token of whoever issued the one of that generation.
-    pub fn newest_of(
-        &mut self,
-        generation: u32,
-        app: &mut AppTokens,
-        call: &Call,
-    ) -> Option<Token> {
-        if generation == 0 || self.is_applications(app, (call.has_handler)()) {
-            return self.newest(app, call.now);
-        }
-        match self.issuer(generation).cloned() {
-            Some(session) => {
-                let token = session.newest()?;
-                self.issuers.add(token.generation(), &session);
-                Some(token)
-            }
-            None => self.newest(app, call.now),
-        }
-    }
-
-    /// Who issued the token of that generation, if a service of this tune did.
-    pub fn issuer(&self, generation: u32) -> Option<&SessionHandle> {
-        match self.authz {
-            Some(_) => self.issuers.find(generation),
-            None => self.session(),
-        }
-    }
-
-    /// The license side has rejected the token of that generation, which is the application's own.
-    /// `file` is what the file holds now.
-    pub fn reject_own(&mut self, generation: u32, file: Option<AppToken>, app: &AppTokens) {
-        let given = match &self.application {
-            Application::Gave(given) => Some(given),
-            _ => None,
-        };
-        let own = [app.property(), self.file.as_ref(), given];
-        for token in own.into_iter().flatten().flatten() {
-            if token.generation() == generation {
-                token.reject();
-            }
-        }
-        if matches!(given, Some(Ok(token)) if token.is_rejected()) {
-            // It is asked for another one.
-            self.application = Application::NotAsked;
-        }
-        if matches!(file, Some(Ok(_))) {
-            self.file = file;
-        }
-    }
-
-    /// Whether the token of that generation is rejected, and the application has not been told.
-    pub fn is_new_rejection(&mut self, generation: u32) -> bool {
-        self.last.take_if(|(token, _)| token.is_rejected());
-        let is_new = is_rejected(generation) && !self.rejected.contains(&generation);
-        if is_new {
-            if self.rejected.len() == MAX_REJECTED {
-                self.rejected.remove(0);
-            }
-            self.rejected.push(generation);
-        }
-        is_new
-    }
-
     /// Remembers whether a request began for this tune.
     pub fn note_request(&mut self, answer: &Answer) {
         self.began_request |= matches!(answer, Answer::Pending { began: true, .. });
-    }
-
-    /// Remembers that the newest token of that session is one of this tune's.
-    pub fn note_token_of(&mut self, session: &SessionHandle, token: &Token) {
-        if self.authz.is_some() {
-            self.issuers.add(token.generation(), session);
-        }
-    }
-
-    /// Has the next event ask anew, with what is at hand going on until there is something else.
-    /// `file` is what the file holds now.
-    pub fn refresh(&mut self, file: Option<AppToken>, app: &mut AppTokens, now: ClockReading) {
-        if matches!(file, Some(Ok(_))) || !matches!(self.file, Some(Ok(_))) {
-            self.file = file;
-        }
-        self.take_answer(app);
-        // Whoever is being asked is not asked twice.
-        if !matches!(self.application, Application::Pending(_)) {
-            self.application = Application::NotAsked;
-            self.is_refreshing = self.last.is_some();
-        }
-        self.begin_anew(now);
-    }
-
-    /// Forgets all tokens, and has the next event ask anew.
-    pub fn clear(&mut self, file: Option<AppToken>, now: ClockReading) {
-        self.file = file;
-        self.application = Application::NotAsked;
-        self.last = None;
-        self.is_refreshing = false;
-        self.pending = None;
-        self.begin_anew(now);
-    }
-
-    fn begin_anew(&mut self, now: ClockReading) {
-        self.failed = None;
-        self.has_reported_failure = false;
-        self.has_reported_no_other = false;
-        self.wait.end(now.steady);
     }
 
     /// Whether the application gives the tokens itself. `has_handler` says whether it listens to
@@ -514,67 +385,4 @@ impl<E: Clone> Tune<E> {
             false => self.policy.source.nick(),
         }
     }
-
-    /// Tells the application of this token, unless it knows.
-    pub fn announce(&mut self, token: &Token, app: &AppTokens, effects: &mut Vec<Effect>) {
-        let service = match &self.last {
-            Some((last, service)) if last.generation() == token.generation() => service,
-            _ => self.source_nick(app),
-        };
-        let now = (service, token.generation());
-        let before = self.announced.replace(now);
-        if before == Some(now) {
-            return;
-        }
-        let report = Report {
-            waited: self.wait.total(),
-            latency: token.origin().latency,
-            overlap: self.wait.take_overlap(token),
-            cached: !std::mem::take(&mut self.began_request),
-            refreshed: before.is_some(),
-        };
-        self.report = Some(report);
-        effects.push(Effect::Acquired {
-            service,
-            token: token.clone(),
-            report,
-        });
-    }
-
-    pub fn wait_time(&self) -> &WaitTime {
-        &self.wait
-    }
-
-    /// What the application was told of the token that was handed out last.
-    pub fn report(&self) -> Option<&Report> {
-        self.report.as_ref()
-    }
-
-    /// The generation of the token that was handed out last.
-    pub fn generation(&self) -> Option<u32> {
-        self.announced.map(|(_, generation)| generation)
-    }
-}
-
-/// Nobody would tell when there is another one in the file, so nobody waits for that.
-pub fn file_rejected() -> Failure {
-    Failure::denied(
-        "the license server refused the token of `session-token-file`, and the file holds no other one",
-    )
-}
-
-fn app_token_rejected() -> Failure {
-    Failure::denied(
-        "the license server refused the application's session token, and the application gave no other one",
-    )
-}
-
-fn overdue(session: &SessionHandle, asked_application: bool) -> Failure {
-    let mut failure = session.overdue();
-    if asked_application {
-        failure
-            .what
-            .push_str("; part of that time the application's handler of `request-token` took");
-    }
-    failure
 }

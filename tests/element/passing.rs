@@ -280,6 +280,11 @@ fn what_downstream_answers_reaches_the_demuxer() {
 /// Upstream elements make the id out of what is in the file.
 #[test]
 fn stream_id_that_is_no_text_passes() {
+    init();
+    if gst::version() >= (1, 24, 0, 0) {
+        // From here on GStreamer itself takes none, with a warning that ends the tests.
+        return;
+    }
     let headend = headend(Auth::Grant);
     for service in ["rdk", "dashif"] {
         let rig = Rig::new(sessiontoken(&headend).property_from_str("auth-service", service));
