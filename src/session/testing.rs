@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
-use tokio::time::sleep;
+pub use tokio::time::sleep;
 
 use super::fetcher::{Brought, Discovered, Fetched, NoticeSink, TokenFetcher, Work};
 use super::handle::{Session, SessionHandle};

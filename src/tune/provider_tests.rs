@@ -8,8 +8,6 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::Wake;
 use std::time::Duration;
 
-use tokio::time::sleep;
-
 use super::super::action::Newer;
 use super::super::dashif_authz::{AuthzServices, Endpoints};
 use super::super::policy::Source;
@@ -19,7 +17,7 @@ use crate::error::Kind;
 use crate::http::Endpoint;
 use crate::key_request::{DEFAULT_HEADER, HeaderTemplate, Packing, Shape};
 use crate::session::testing::{
-    SECOND, Script, for_seconds, granted, now, on_paused_clock, scripted,
+    SECOND, Script, for_seconds, granted, now, on_paused_clock, scripted, sleep,
 };
 use crate::session::{Fetched, SessionHandle};
 use crate::shared_result::Completer;
