@@ -63,6 +63,14 @@ pub async fn client(
     .await
 }
 
+/// Forgets all clients, with their connections and client certificates: somebody has logged out.
+/// Requests that are pending go on.
+pub fn forget_clients() {
+    let before = std::mem::take(&mut *lock(&CLIENTS));
+    // Without the lock: connections are closed here.
+    drop(before);
+}
+
 async fn kept(kind: Kind) -> Result<Client, Failure> {
     let known = lock(&CLIENTS)
         .iter()

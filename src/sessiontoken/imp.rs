@@ -52,6 +52,7 @@ use crate::error::Failure;
 use crate::files;
 use crate::hierarchy::ancestors;
 use crate::hold::{Hold, build_pads};
+use crate::http;
 use crate::messages;
 use crate::token::{ClockReading, MAX_TOKEN_LEN, Secret};
 use crate::tune::{Call, Effect, Policy, Source, Stream, TokenProvider};
@@ -212,6 +213,7 @@ impl SessionToken {
         let has_tune = self.provider().policy().is_some();
         let idle = (!has_tune).then(|| self.policy()).and_then(Result::ok);
         self.with(|provider, call| provider.clear(file, idle.as_ref(), call.now));
+        http::forget_clients();
         self.wake();
     }
 }
