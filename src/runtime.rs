@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The one runtime on which requests fly.
+//! The one runtime on which requests run.
 //!
-//! It is started by the first flight: a process that only scans the plugin, or plays clear
+//! It is started by the first request: a process that only scans the plugin, or plays clear
 //! content, never has its threads.
 
 use std::io;

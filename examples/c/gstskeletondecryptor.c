@@ -456,7 +456,7 @@ take_protection (GstSkeletonDecryptor * self, GstEvent * event)
   if (request != NULL)
     store = gst_session_token_query_store (GST_BASE_TRANSFORM_SINK_PAD (self));
   /* It may be as the last tune left it. */
-  if (store != NULL)
+  if (store != NULL && !is_stopping (self))
     gst_session_token_store_set_flushing (store, FALSE);
   tell_of_request (self, event, request, store != NULL);
   /* A real one goes on without a token too, and compares init data with those whose keys it has: events come again after a seek, and

@@ -138,8 +138,9 @@ def find_store(pipeline: Gst.Bin) -> GObject.Object | None:
     """The tokens of the session, where a decryptor finds them.
 
     The properties of the store are those of the newest valid token:
-    `session-token`, `generation`, and `expires-at`. Its signals `reject` and
-    `cancel` are for decryptors whose token was refused.
+    `session-token`, `generation`, and `expires-at`. Its signals are for
+    decryptors: `newest` and `reject` give whole key requests, `set-flushing`
+    ends their waits.
     """
     for element in elements_in(pipeline):
         if "Decryptor" not in (element.get_metadata("klass") or ""):

@@ -63,7 +63,7 @@ pub struct LicenseSession {
     /// Init data names the id that means none otherwise.
     zero_is_an_id: bool,
     servers: ManifestServers,
-    /// LicenseSession that a demuxer of this process has handed over, which no license is asked for.
+    /// Keys that a demuxer of this process has handed over, which no license is asked for.
     private: HashMap<KeyId, ContentKey>,
     request: KeyRequest,
     /// Data has come since that was brought.
@@ -72,7 +72,7 @@ pub struct LicenseSession {
     held: Vec<HeldLicense>,
     /// What the stream waits for.
     pending: Option<LicenseAcquisition>,
-    /// What comes background the stream.
+    /// What comes beside the stream.
     background: Option<BackgroundRequest>,
     failed_renewals: u32,
     /// Until then no license is asked for ahead of another one's end.
@@ -218,7 +218,7 @@ impl LicenseSession {
     }
 
     /// Gets a key here that is missing or whose license has ended. Asks for all keys that were named and not asked for. A license that is
-    /// close to its end is asked for anew background the stream, which goes on.
+    /// close to its end is asked for anew beside the stream, which goes on.
     pub fn obtain(&mut self, key_id: KeyId, context: &PollContext) -> Result<(), Missing> {
         let key_id = self.resolve_key_id(key_id).ok_or(Missing::Unnamed)?;
         let Some(held) = self.held_for(&key_id) else {

@@ -68,7 +68,7 @@ type Requests = HashMap<LicenseRequest, Weak<SharedResult<LicenseResult>>>;
 
 static REQUESTS: Lazy<Mutex<Requests>> = Lazy::new(Mutex::default);
 
-/// LicenseSession are used for a second at the least, whatever the license says: a server whose licenses end as they come would else be asked without a pause.
+/// Keys are used for a second at the least, whatever the license says: a server whose licenses end as they come would else be asked without a pause.
 const SHORTEST_LIFE: Duration = Duration::from_secs(1);
 
 /// The result of that order: one that others began (and then true), or a new one. None of these in `not`.
@@ -212,7 +212,7 @@ async fn fetch(order: LicenseRequest, deadlines: &Deadlines) -> Result<(License,
 
 /// What tells a server from others, for the memory of those that failed. A path may be another service.
 fn server_name(url: &Endpoint) -> String {
-    format!("licenses of {}", url.as_str())
+    format!("licenses of {}", Endpoint::redacted(url.as_str()))
 }
 
 /// Whether another server may do better: this one is not there, has no time, or has no such thing.

@@ -48,7 +48,7 @@ impl Default for TlsConfig {
     }
 }
 
-/// The properties by which the user says whom to tls. Files are PEM.
+/// The properties by which the user says whom to trust. Files are PEM.
 #[derive(Clone, Debug)]
 pub struct TlsSettings {
     pub strict: bool,

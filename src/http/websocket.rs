@@ -48,7 +48,7 @@ pub struct Opening {
 }
 
 impl Opening {
-    /// Connects and agrees on a WebSocket, as long as there is deadline.
+    /// Connects and agrees on a WebSocket, as long as there is time.
     ///
     /// # Errors
     ///

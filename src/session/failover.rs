@@ -9,7 +9,7 @@ use super::refresh_policy::MAX_RETRY_AFTER;
 use crate::wait::lock;
 
 /// How long a place that failed is asked after the others: a service that is restarted is back by then, and one that is not costs
-/// each flight the wait for it once in that time.
+/// each request the wait for it once in that time.
 const REST: Duration = Duration::from_secs(30);
 
 /// Places that are remembered. There are as many as an operator has sites.

@@ -9,7 +9,7 @@
  * in the #GstProtectionMeta of the event's init data. Buffers pass untouched.
  *
  * The token comes from RDK's authservice over HTTP (`auth-service=rdk`), from Thunder's JSON-RPC (`thunder`), from OpenTV's
- * Authentication Gateway Service (`ags`), or from the application itself: by the property #GstSessionToken:session-token,
+ * Authentication Gateway Service (`ags`), from the service that the MPD names (`dashif`), or from the application itself: by the property #GstSessionToken:session-token,
  * the file `session-token-file`, or the signal #GstSessionToken::request-token. Credentials come from files, or by value from code: GStreamer
  * logs command lines and contexts.
  *

@@ -12,7 +12,7 @@ use super::boottime::boottime;
 /// often than needed.
 const SLACK_SHARE: f64 = 0.1;
 
-/// Two acquisitions with their default timeout fit in, one of which may fail.
+/// Two requests with their default timeout fit in, one of which may fail.
 const MIN_SLACK: Duration = Duration::from_secs(10);
 
 /// For tokens that live for hours or days: long enough to sit out a service's restart.
@@ -30,8 +30,8 @@ fn slack(lifetime: Duration, chance: f64) -> Duration {
 /// little faster or slower.
 const SET: Duration = Duration::from_secs(1);
 
-/// The clocks at one moment. None alone is enough: the steady one stands still while a box is suspended, the box's boottime does not
-/// know what o'clock it is, and the wall clock jumps when it is set.
+/// The clocks at one moment. None alone is enough: the steady one stands still while a box is suspended, the time since boot does not
+/// tell what o'clock it is, and the wall clock jumps when it is set.
 #[derive(Clone, Copy, Debug)]
 pub struct ClockReading {
     /// By which the runtime wakes us.

@@ -18,7 +18,7 @@ fn wait_until_nobody_listens(headend: &Headend) {
     });
 }
 
-/// A stream with the token of generation 1, whose element listens.
+/// A stream with its first token, whose element listens.
 fn listening(headend: &Headend) -> Rig {
     let rig = playing(asking("thunder", headend));
     begin(&rig);

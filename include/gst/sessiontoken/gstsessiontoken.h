@@ -7,7 +7,7 @@
  * and without the plugin. docs/decryptors.md explains when to use what, examples/c is a decryptor's skeleton that does.
  *
  * None of these functions logs anything, and none takes a lock of the caller's. No other header of GStreamer's is needed. C89 and newer
- * (with GLib's `inline`), C++98 and newer; GStreamer 1.12 and newer.
+ * (with GLib's `inline`), C++98 and newer; GStreamer 1.16 and newer.
  */
 
 #ifndef __GST_SESSION_TOKEN_H__
@@ -520,7 +520,8 @@ gst_session_token_store_dup_expires_at (GObject * store)
  * which a stop and a seek wait. gst_session_token_store_set_flushing() ends the wait.
  *
  * Returns: (nullable) (transfer full): a key request with the newer token, to be freed by gst_structure_free(); %NULL where there is none, while
- *     the store is flushing, and where the element upstream was stopped. Never print it: it holds the token.
+ *     the store is flushing, and where the element upstream was stopped. Never print it: it holds the token. It has no key ids: those of the
+ *     event hold.
  *
  * Since: 0.1.0
  */
