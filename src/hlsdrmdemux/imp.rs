@@ -40,6 +40,7 @@ use super::inside::Inside;
 use super::keys::KeyPolicy;
 use super::playlists::MAX_PLAYLIST;
 use super::presentation::{Host, Verdict};
+use super::retries::Retries;
 use super::server::Server;
 use super::settings::Settings;
 use super::source;
@@ -77,6 +78,7 @@ pub struct HlsDrmDemux {
     state: Mutex<State>,
     /// The demuxer is at work on the first playlist, in the source's thread.
     is_starting: Guarded<bool>,
+    retries: Retries,
 }
 
 /// How long a stop waits for the demuxer to be done with the first playlist. Whatever it waits for
@@ -240,6 +242,7 @@ impl HlsDrmDemux {
 
     /// Ends all that the demuxer inside may wait for, which would keep it from stopping.
     fn close(&self) {
+        self.end_retries();
         let mut state = lock(&self.state);
         state.is_closing = true;
         if let Some(server) = &state.server {
@@ -257,7 +260,15 @@ impl HlsDrmDemux {
         messages::post_warning(self.obj().upcast_ref(), failure);
     }
 
+    fn end_retries(&self) {
+        let inner = lock(&self.state).inner.clone();
+        if let Some(inner) = inner {
+            self.retries.end(&inner);
+        }
+    }
+
     fn fail(&self, failure: &Failure) {
+        self.end_retries();
         gst::error!(CAT, imp = self, "{}", failure.what);
         messages::post_error(self.obj().upcast_ref(), failure);
     }
@@ -296,6 +307,7 @@ impl HlsDrmDemux {
             let is_same = before.factory().is_some_and(|one| one.name() == factory);
             if is_same {
                 before.set_property("connection-speed", settings.connection_speed);
+                self.retries.restore(&before);
                 lock(&self.state).inner = Some(before);
                 return Ok(settings);
             }
@@ -445,6 +457,7 @@ impl ObjectSubclass for HlsDrmDemux {
             settings: Configurable::default(),
             state: Mutex::default(),
             is_starting: Guarded::default(),
+            retries: Retries::default(),
         }
     }
 }

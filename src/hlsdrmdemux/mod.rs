@@ -14,6 +14,7 @@ mod keys;
 mod paths;
 mod playlists;
 mod presentation;
+mod retries;
 mod segments;
 mod server;
 mod settings;
