@@ -104,15 +104,8 @@ impl HlsDrmDemux {
     }
 
     fn sink_event(&self, pad: &gst::GhostPad, event: gst::Event) -> bool {
-        let obj = self.obj();
         match event.view() {
-            gst::EventView::Eos(_) => {
-                if let Err(failure) = self.pass_manifest(pad)
-                    && !lock(&self.state).is_closing
-                {
-                    self.fail(&failure);
-                }
-            }
+            gst::EventView::Eos(_) => return self.start(pad, event),
             gst::EventView::CustomDownstreamSticky(custom) => {
                 if let Some(headers) = custom.structure()
                     && headers.name() == "http-headers"
@@ -123,14 +116,22 @@ impl HlsDrmDemux {
             gst::EventView::FlushStop(_) => lock(&self.state).manifest.clear(),
             _ => {}
         }
-        let is_eos = event.type_() == gst::EventType::Eos;
-        if is_eos {
-            self.is_starting.change(|starting| *starting = true);
+        gst::Pad::event_default(pad, Some(&*self.obj()), event)
+    }
+
+    /// The first playlist is whole: the demuxer begins with another one.
+    fn start(&self, pad: &gst::GhostPad, eos: gst::Event) -> bool {
+        // Before the look at `is_closing`, which a stop sets before it waits.
+        self.is_starting.change(|starting| *starting = true);
+        let passed = self.pass_manifest(pad);
+        let is_closing = lock(&self.state).is_closing;
+        if let Err(failure) = passed
+            && !is_closing
+        {
+            self.fail(&failure);
         }
-        let is_taken = gst::Pad::event_default(pad, Some(&*obj), event);
-        if is_eos {
-            self.is_starting.change(|starting| *starting = false);
-        }
+        let is_taken = !is_closing && gst::Pad::event_default(pad, Some(&*self.obj()), eos);
+        self.is_starting.change(|starting| *starting = false);
         is_taken
     }
 
