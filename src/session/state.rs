@@ -158,6 +158,13 @@ impl State {
         let Some(token) = self.token.take_if(is_it) else {
             return;
         };
+        if !token.validity().is_valid(now) {
+            // It has only ended. What comes next may have the same text.
+            return;
+        }
+        for generation in &self.same_text {
+            crate::token::reject(*generation);
+        }
         token.reject();
         if self.is_older_than(REJECT_WINDOW, now) {
             self.rejected.clear();

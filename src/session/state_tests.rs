@@ -417,3 +417,14 @@ fn task_that_ends_early_is_a_failure() {
     state.asked(later(now, 60));
     assert!(state.starts_task());
 }
+
+#[test]
+fn expired_token_that_is_reported_may_come_again() {
+    let (mut state, now) = (State::default(), ClockReading::now());
+    let first = state.granted(granted("same", Some(60 * SECOND)), now);
+    let now = later(now, 60);
+    state.reject(first.generation(), now);
+    assert!(!first.is_rejected());
+    let again = state.granted(granted("same", Some(60 * SECOND)), now);
+    assert_eq!(state.at_hand(now), Some(again.generation()));
+}

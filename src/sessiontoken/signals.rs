@@ -105,5 +105,6 @@ pub fn ask_application(
     // Where there is no thread the completer goes with the closure: the application has no token.
     if let Err(error) = thread.spawn(ask) {
         gst::warning!(CAT, obj = element, "request-token was not emitted: {error}");
+        answered(element);
     }
 }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::Failure;
 
-pub use generation::is_rejected;
+pub use generation::{is_rejected, reject};
 pub use jwt::claims;
 pub use secret::Secret;
 pub use validity::{ClockReading, Validity};

@@ -116,6 +116,8 @@ pub struct DashIfAuthz {
     stream_id: Option<String>,
     /// Items that have come behind the events of the newest one.
     gathered: usize,
+    /// The system that the demuxer had chosen when the last of them came.
+    system: Option<String>,
 }
 
 #[derive(Default)]
@@ -151,6 +153,7 @@ impl DashIfAuthz {
             is_new: false,
             stream_id: None,
             gathered: 0,
+            system: None,
         }
     }
 
@@ -201,6 +204,7 @@ impl DashIfAuthz {
             return true;
         }
         self.gathered += 1;
+        self.system.clone_from(&system);
         let says_nothing = match item {
             // Only data can say which key it is.
             FollowingItem::Gap => self.names_no_key(),
@@ -225,8 +229,9 @@ impl DashIfAuthz {
     }
 
     /// No more is waited for: what the events say has to do.
-    pub fn cut(&mut self, system: Option<String>) {
+    pub fn cut(&mut self) {
         if self.is_open {
+            let system = self.system.take();
             self.close(true, system);
         }
     }

@@ -1029,3 +1029,131 @@ fn dashif_other_stream_begins_a_new_description() {
         assert!(element.provider.notice_stream_start("two", None));
     });
 }
+
+// ---- What a second look found ----
+
+#[test]
+fn token_refused_during_a_refresh_is_not_sent_again() {
+    on_paused_clock(async {
+        let (mut element, _) = Element::at([]);
+        element.has_handler.store(true, Ordering::SeqCst);
+        element.begin();
+        let question = element.question().expect("it is asked");
+        question.complete(Some(Secret::from("mine")));
+        let first = element.event("first").attachment().token;
+        element.act(|provider, call| provider.refresh(None, None, call));
+        let question = element.question().expect("it is asked again");
+        // It goes on until the answer comes, unless it is refused.
+        assert!(matches!(element.event("second"), Action::Attach(_)));
+        assert!(element.rejects(first.generation()));
+        let action = element.act(TokenProvider::on_resend);
+        assert!(matches!(action, Action::Hold(_)));
+        question.complete(Some(Secret::from("another")));
+        let again = element.act(TokenProvider::on_resend).attachment().token;
+        assert_eq!(again.text().expose(), "another");
+    });
+}
+
+#[test]
+fn handler_that_repeats_the_refused_token_gets_nothing_sent() {
+    on_paused_clock(async {
+        let (mut element, _) = Element::at([]);
+        element.has_handler.store(true, Ordering::SeqCst);
+        element.begin();
+        let question = element.question().expect("it is asked");
+        question.complete(Some(Secret::from("mine")));
+        let first = element.event("first").attachment().token;
+        element.rejects(first.generation());
+        let question = element.question().expect("it is asked again");
+        question.complete(Some(Secret::from("mine")));
+        assert!(matches!(
+            element.act(TokenProvider::on_resend),
+            Action::Hold(_)
+        ));
+        sleep(6 * SECOND).await;
+        assert!(matches!(
+            element.act(TokenProvider::on_resend),
+            Action::Fail
+        ));
+    });
+}
+
+#[test]
+fn handler_is_asked_for_a_token_that_a_logout_forgot() {
+    on_paused_clock(async {
+        let (mut element, _) = Element::at([]);
+        element.has_handler.store(true, Ordering::SeqCst);
+        element.begin();
+        let question = element.question().expect("it is asked");
+        question.complete(Some(Secret::from("mine")));
+        let first = element.event("first").attachment().token;
+        element.act(|provider, call| provider.clear(None, None, call.now));
+        // A decryptor renews its license, and no event comes.
+        let newer =
+            element.act(|provider, call| provider.newer_than(first.generation(), 0, None, call));
+        assert!(newer.is_pending());
+        let question = element.question().expect("it is asked again");
+        question.complete(Some(Secret::from("another")));
+        let newer = element.newer_than(first.generation());
+        assert!(matches!(newer, Poll::Ready(Ok(_))));
+    });
+}
+
+#[test]
+fn handler_that_declines_after_a_refusal_leaves_it_to_the_service() {
+    on_paused_clock(async {
+        let (session, script) = scripted([granted("one", None)]);
+        let mut element = Element::with(Policy {
+            prefetch: false,
+            ..policy(Source::Service(session))
+        });
+        element.has_handler.store(true, Ordering::SeqCst);
+        element.begin();
+        assert!(matches!(element.event("first"), Action::Hold(_)));
+        let question = element.question().expect("it is asked");
+        question.complete(Some(Secret::from("mine")));
+        let first = element.event("first").attachment().token;
+        assert!(element.newer_than(first.generation()).is_pending());
+        let question = element.question().expect("it is asked again");
+        question.complete(None);
+        assert!(element.newer_than(first.generation()).is_pending());
+        sleep(2 * SECOND).await;
+        assert!(matches!(
+            element.newer_than(first.generation()),
+            Poll::Ready(Ok(_))
+        ));
+        assert_eq!(script.requests(), 1);
+    });
+}
+
+#[test]
+fn report_of_a_token_out_of_the_store_has_the_events_sent_again() {
+    on_paused_clock(async {
+        let replies = ["one", "two", "three"].map(|text| granted(text, None));
+        let (mut element, _) = Element::at(replies);
+        element.begin();
+        element.token("first").await;
+        element.act(|provider, call| provider.refresh(None, None, call));
+        sleep(2 * SECOND).await;
+        let newest = element.act(|provider, call| provider.newest(0, call));
+        let newest = newest.expect("a token").token;
+        assert_eq!(newest.text().expose(), "two");
+        assert!(element.rejects(newest.generation()));
+    });
+}
+
+#[test]
+fn dashif_token_has_its_own_time_after_the_sample() {
+    on_paused_clock(async {
+        let (mut element, _) = dashif();
+        element.arrives("a");
+        assert!(matches!(element.event("mpd"), Action::Hold(_)));
+        sleep(Duration::from_millis(4800)).await;
+        element.sample(Some(ONE));
+        element.next_id = 0;
+        match element.event("mpd") {
+            Action::Hold(until) => assert!(until > now().steady + 5 * SECOND),
+            _ => panic!("the token is asked for"),
+        }
+    });
+}

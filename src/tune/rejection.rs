@@ -14,7 +14,7 @@ use super::provider::TokenProvider;
 use crate::error::Failure;
 use crate::session::{Answer, Outcome, SessionHandle};
 use crate::shared_result::deadline;
-use crate::token::Secret;
+use crate::token::{Secret, is_rejected};
 
 impl<E: Clone> TokenProvider<E> {
     /// A decryptor says upstream that the token of that generation was rejected. Whether the event
@@ -33,7 +33,8 @@ impl<E: Clone> TokenProvider<E> {
             if let Some(tune) = &mut self.tune {
                 // Whoever reports late has had the newer events already, and what nobody was given
                 // is no reason to send anything.
-                tune.resend |= tune.sent <= generation && tune.generation() >= Some(generation);
+                let was_given = tune.generation() >= Some(generation) || is_rejected(generation);
+                tune.resend |= tune.sent <= generation && was_given;
             }
         }
         is_ours
@@ -55,7 +56,8 @@ impl<E: Clone> TokenProvider<E> {
         let file = file.map(|text| self.app.take_file(text, correlation_id.as_deref()));
         let unreadable = file.clone().map(Result::err);
         let service = tune.source_nick(&self.app);
-        tune.reject_own(generation, file, &self.app);
+        tune.take_answer(&mut self.app);
+        tune.reject_own(generation, http_status, file, &self.app, call.now);
         let has_property = self.app.property().is_some();
         let is_applications = tune.is_applications(&self.app, (call.has_handler)());
         let rejected = match (unreadable, tune.issuer(generation)) {
@@ -68,15 +70,17 @@ impl<E: Clone> TokenProvider<E> {
             }
             _ => Rejected::Nobody,
         };
-        if tune.is_new_rejection(generation) {
+        let is_new = tune.is_new_rejection(generation);
+        if is_new {
             call.effects.push(Effect::Rejected {
                 service,
                 generation,
                 http_status,
             });
-            if is_applications && !has_property {
-                tune.prefetch(&mut self.app, call);
-            }
+        }
+        // One that is not rejected any more was forgotten at a logout.
+        if is_applications && !has_property && (is_new || !is_rejected(generation)) {
+            tune.prefetch(&mut self.app, call);
         }
         rejected
     }

@@ -14,14 +14,26 @@ const MAX_REJECTED: usize = 16;
 impl<E: Clone> Tune<E> {
     /// The license side has rejected the token of that generation, which is the application's own.
     /// `file` is what the file holds now.
-    pub fn reject_own(&mut self, generation: u32, file: Option<AppToken>, app: &AppTokens) {
+    /// Nobody has refused one that has only ended (`http_status` 0).
+    pub fn reject_own(
+        &mut self,
+        generation: u32,
+        http_status: u32,
+        file: Option<AppToken>,
+        app: &AppTokens,
+        now: ClockReading,
+    ) {
         let given = match &self.application {
             Application::Gave(given) => Some(given),
             _ => None,
         };
         let own = [app.property(), self.file.as_ref(), given];
-        for token in own.into_iter().flatten().flatten() {
-            if token.generation() == generation {
+        let own = own.into_iter().flatten().flatten();
+        // What went out last may be the application's, while that is asked for another one.
+        let last = self.last.as_ref().map(|(token, _)| token);
+        for token in own.chain(last) {
+            let is_refused = http_status != 0 || token.validity().is_valid(now);
+            if token.generation() == generation && is_refused {
                 token.reject();
             }
         }

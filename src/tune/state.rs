@@ -57,6 +57,8 @@ pub struct Tune<E> {
     /// A request was made for this tune.
     pub(super) began_request: bool,
     pub(super) wait: WaitTime,
+    /// The wait is for a sample that says whom to ask.
+    is_gathering: bool,
     /// Until when the last decision is waited for.
     pub(super) until: Option<Instant>,
     pub(super) failed: Option<Failure>,
@@ -101,6 +103,7 @@ impl<E: Clone> Tune<E> {
             pending: None,
             began_request: false,
             wait: WaitTime::default(),
+            is_gathering: false,
             until: None,
             failed: None,
             has_reported_failure: false,
@@ -203,6 +206,7 @@ impl<E: Clone> Tune<E> {
             if self.is_refreshing
                 && let Some((token, _)) = &self.last
                 && token.validity().is_valid(call.now)
+                && !token.is_rejected()
             {
                 return Poll::Ready(Ok(Some(token.clone())));
             }
@@ -219,7 +223,11 @@ impl<E: Clone> Tune<E> {
             self.take_answer(app);
         }
         if let Application::Gave(given) = &self.application {
-            return self.hand_out(given.clone(), APPLICATION);
+            return match given {
+                // It has repeated itself. It may still set another one.
+                Ok(token) if token.is_rejected() => self.wait_or(call, app_token_rejected),
+                given => self.hand_out(given.clone(), APPLICATION),
+            };
         }
         self.ask_service(call)
     }
@@ -232,13 +240,17 @@ impl<E: Clone> Tune<E> {
         };
         let mut decided = self.authz.as_mut()?.decide(&**services);
         if let AuthzDecision::Gather = decided {
+            self.is_gathering = true;
             self.until = self.wait.wait(policy.timeout, call.now.steady);
             if self.until.is_some() {
                 return Some(Poll::Pending);
             }
             let authz = self.authz.as_mut()?;
-            authz.cut(None);
+            authz.cut();
             decided = authz.decide(&**services);
+        }
+        if std::mem::take(&mut self.is_gathering) {
+            // The token has its own time.
             self.wait.end(call.now.steady);
         }
         match decided {

@@ -13,10 +13,12 @@ use gst::glib;
 pub const RACE: &str = "Sticky event misordering, got 'caps' before 'stream-start'";
 
 /// What stock GStreamer warns of: all of these in one message.
-const STOCK: [&[&str]; 3] = [
+const STOCK: [&[&str]; 4] = [
     &[RACE, ":proxypad"],
     // hlsdemux2 of 1.26.2, where it is stopped while the playlist of another variant comes.
     &["string on structure field 'manifest-uri', but string is not valid UTF-8"],
+    // The same message's other field.
+    &["string on structure field 'uri', but string is not valid UTF-8"],
     // 1.26, of its own messages, where somebody has them as text.
     &["Could not serialize list/array value of type 'GstEvent'"],
 ];
