@@ -277,24 +277,16 @@ fn what_downstream_answers_reaches_the_demuxer() {
     }
 }
 
-/// Upstream elements make the id out of what is in the file.
+/// GStreamer leaves an id out that is no UTF-8, which upstream elements make out of what is in a
+/// file.
 #[test]
-fn stream_id_that_is_no_text_passes() {
-    init();
-    if gst::version() >= (1, 24, 0, 0) {
-        // From here on GStreamer itself takes none, with a warning that ends the tests.
-        return;
-    }
+fn stream_without_an_id_passes() {
     let headend = headend(Auth::Grant);
     for service in ["rdk", "dashif"] {
         let rig = Rig::new(sessiontoken(&headend).property_from_str("auth-service", service));
-        // SAFETY: the function takes any bytes with a zero behind them, and the event is ours.
-        let event: gst::Event = unsafe {
-            let id = b"\xff\xfe stream\0";
-            gst::glib::translate::from_glib_full(gst::ffi::gst_event_new_stream_start(
-                id.as_ptr().cast(),
-            ))
-        };
+        let mut event = stream_start();
+        let structure = event.make_mut().structure_mut();
+        structure.remove_field("stream-id");
         assert!(rig.push_event(event.clone()), "{service}");
         let left = rig.downstream.sticky_event::<gst::event::StreamStart>(0);
         assert_eq!(left.expect("it left").seqnum(), event.seqnum());
