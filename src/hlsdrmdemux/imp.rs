@@ -39,7 +39,7 @@ use once_cell::sync::Lazy;
 use super::inside::Inside;
 use super::keys::KeyPolicy;
 use super::playlists::MAX_PLAYLIST;
-use super::presentation::{Host, Verdict};
+use super::presentation::{Closing, Host, Verdict};
 use super::retries::Retries;
 use super::server::Server;
 use super::settings::Settings;
@@ -49,7 +49,7 @@ use crate::config::Configurable;
 use crate::error::Failure;
 use crate::hierarchy::ancestors;
 use crate::messages;
-use crate::wait::{Guarded, lock};
+use crate::wait::{Guarded, Woken, lock};
 
 static CAT: Lazy<gst::DebugCategory> = Lazy::new(|| {
     gst::DebugCategory::new(
@@ -141,9 +141,17 @@ impl HlsDrmDemux {
     fn wait_for_start(&self) {
         let deadline = Some(Instant::now() + MAX_START);
         let starting = self.is_starting.lock();
-        let _ = self
+        let (starting, woken) = self
             .is_starting
             .wait(starting, deadline, None, |starting| !*starting);
+        drop(starting);
+        if woken != Woken::Ready {
+            gst::warning!(
+                CAT,
+                imp = self,
+                "the demuxer still reads the first playlist"
+            );
+        }
     }
 
     /// The first playlist is whole: the demuxer gets another one.
@@ -246,8 +254,13 @@ impl HlsDrmDemux {
         self.end_retries();
         let mut state = lock(&self.state);
         state.is_closing = true;
+        // After that is set, which whoever starts looks at.
+        let needs_playlist = *self.is_starting.lock() && inside(&state).needs_playlist;
         if let Some(server) = &state.server {
-            server.close();
+            server.close(match needs_playlist {
+                true => Closing::APlaylist,
+                false => Closing::Nothing,
+            });
         }
         let tokens = state.tokens.clone();
         drop(state);
@@ -276,10 +289,7 @@ impl HlsDrmDemux {
 
     /// What there is to know of the demuxer inside.
     fn inside(&self) -> Inside {
-        let inner = lock(&self.state).inner.clone();
-        let factory = inner.and_then(|inner| inner.factory());
-        let name = factory.map(|factory| factory.name()).unwrap_or_default();
-        Inside::of(&name, gst::version())
+        inside(&lock(&self.state))
     }
 
     /// The demuxer for this place: the newer one where whoever is around takes streams.
@@ -415,6 +425,12 @@ impl Host for Element {
     fn warm_up(&self) {
         self.tokens.warm_up();
     }
+}
+
+fn inside(state: &State) -> Inside {
+    let factory = state.inner.as_ref().and_then(gst::Element::factory);
+    let name = factory.map(|factory| factory.name()).unwrap_or_default();
+    Inside::of(&name, gst::version())
 }
 
 /// Whether requests of others in this process go to a proxy.
@@ -587,10 +603,14 @@ impl ElementImpl for HlsDrmDemux {
 
 impl BinImpl for HlsDrmDemux {
     fn handle_message(&self, message: gst::Message) {
-        if message.type_() == gst::MessageType::Error
-            && let Some(reason) = self.reason()
-        {
-            self.fail(&reason);
+        if message.type_() == gst::MessageType::Error {
+            if lock(&self.state).is_closing {
+                // Of what the end of all answers broke.
+                return;
+            }
+            if let Some(reason) = self.reason() {
+                self.fail(&reason);
+            }
         }
         self.parent_handle_message(message);
     }

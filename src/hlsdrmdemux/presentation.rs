@@ -40,6 +40,15 @@ pub enum Verdict {
     Passing,
 }
 
+/// What is answered once the element is about to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closing {
+    /// That there is nothing.
+    Nothing,
+    /// The same, but for playlists: the demuxer wakes when it has one.
+    APlaylist,
+}
+
 /// What the server needs to know of the element, and tells it. Called on threads that may block.
 pub trait Host: Send + Sync {
     /// Tells the application what is wrong.
@@ -75,7 +84,7 @@ pub struct Presentation {
     pub host: Arc<dyn Host>,
     pub turns: Turns,
     /// Set when the element is about to stop.
-    closing: watch::Sender<bool>,
+    closing: watch::Sender<Option<Closing>>,
     /// The playlists that the multivariant playlist names.
     pub others: Mutex<Vec<Url>>,
     /// Whether these have been looked at.
@@ -99,7 +108,7 @@ impl Presentation {
             keys,
             host,
             turns,
-            closing: watch::Sender::new(false),
+            closing: watch::Sender::new(None),
             others: Mutex::default(),
             looked_around: OnceCell::new(),
             warmed_up: OnceCell::new(),
@@ -108,23 +117,24 @@ impl Presentation {
         }
     }
 
-    /// The element is about to stop: who waits for an answer gets none.
-    pub fn close(&self) {
-        self.closing.send_replace(true);
+    /// The element is about to stop: who waits for an answer gets this.
+    pub fn close(&self, answers: Closing) {
+        self.closing.send_replace(Some(answers));
     }
 
     pub fn is_closing(&self) -> bool {
-        *self.closing.borrow()
+        self.closing.borrow().is_some()
     }
 
-    /// Returns when the element is about to stop.
-    pub async fn closed(&self) {
+    /// Returns when the element is about to stop, with what there is to be answered.
+    pub async fn closed(&self) -> Closing {
+        let mut closing = self.closing.subscribe();
+        let closed = closing.wait_for(Option::is_some).await;
         // Fails only where the sender is gone, which is ours.
-        let _ = self
-            .closing
-            .subscribe()
-            .wait_for(|is_closing| *is_closing)
-            .await;
+        closed
+            .ok()
+            .and_then(|closed| *closed)
+            .unwrap_or(Closing::Nothing)
     }
 
     /// Has the session token fetched beside everything else, once.

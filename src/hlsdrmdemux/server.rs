@@ -26,7 +26,7 @@ use super::inside::Inside;
 use super::keys::{KeyPolicy, KeyStore, TokenSource};
 use super::paths::Resource;
 use super::playlists;
-use super::presentation::{Host, Presentation, Refusal, Verdict};
+use super::presentation::{Closing, Host, Presentation, Refusal, Verdict};
 use super::segments;
 use super::troubles::{Troubles, complain, end};
 use super::turns::Turns;
@@ -49,6 +49,10 @@ const PLAYLIST_TYPE: &str = "application/vnd.apple.mpegurl";
 const MEDIA_TYPE: &str = "video/mp4";
 const KEY_TYPE: &str = "application/octet-stream";
 
+/// Of a film of one segment that nobody will play.
+const LAST_PLAYLIST: &str =
+    "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nnothing\n#EXT-X-ENDLIST\n";
+
 type Body = Either<Full<Bytes>, Channel<Bytes, io::Error>>;
 
 /// A running server. It ends when this is dropped. Connections that are open then get no more from it;
@@ -61,7 +65,7 @@ pub struct Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.close();
+        self.close(Closing::Nothing);
         self.accepting.abort();
     }
 }
@@ -145,10 +149,10 @@ impl Server {
         self.shared.presentation.map.first_key().is_some()
     }
 
-    /// From here on every answer is that there is none, also for those who wait for one: the demuxer
-    /// waits for them when it is stopped.
-    pub fn close(&self) {
-        self.shared.presentation.close();
+    /// From here on every answer is this, also for those who wait for one: the demuxer waits for them
+    /// when it is stopped.
+    pub fn close(&self, answers: Closing) {
+        self.shared.presentation.close(answers);
     }
 
     /// What is wrong with what the demuxer was to get, if that has not been told yet.
@@ -225,7 +229,12 @@ async fn answer(
         let response = pin!(resource_response(&presentation, &resource, &request));
         // Whoever waits when the element is stopped would keep the demuxer from stopping.
         match select(closed, response).await {
-            Selected::Left(_) => Err(Refusal::Gone),
+            Selected::Left((closing, _)) => match (closing, &resource) {
+                (Closing::APlaylist, Resource::Playlist(_)) => {
+                    return whole(PLAYLIST_TYPE, LAST_PLAYLIST);
+                }
+                _ => Err(Refusal::Gone),
+            },
             Selected::Right((response, _)) => response,
         }
     };

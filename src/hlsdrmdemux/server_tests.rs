@@ -235,3 +235,30 @@ fn init_segment_is_treated_beside_other_requests() {
         assert!(answer.starts_with("HTTP/1.1 200"), "{:.200}", answer);
     });
 }
+
+/// hlsdemux2 reads on as long as it gets none (`gst_adaptive_demux2_stream_wait_prepared`).
+#[test]
+fn demuxer_that_is_stopped_gets_the_playlist_that_it_waits_for() {
+    let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    let url = format!("http://{}/file", silent.local_addr().expect("one"));
+    let url = Url::parse(&url).expect("a URL");
+    for (answers, expected) in [(Closing::APlaylist, "200"), (Closing::Nothing, "503")] {
+        let fixture = Fixture::start(&url);
+        let playlist = Resource::Playlist(url.clone());
+        let begins = format!("HTTP/1.1 {expected}");
+        thread::scope(|scope| {
+            let waiting = scope.spawn(|| fixture.get(&playlist));
+            // It waits for the origin.
+            let _origin = silent.accept().expect("a request");
+            fixture.server.close(answers);
+            let waiting = waiting.join().expect("an answer");
+            let later = fixture.get(&playlist);
+            for answer in [&waiting, &later] {
+                assert!(answer.starts_with(&begins), "{answers:?}: {answer}");
+                assert_eq!(answer.contains("#EXTINF"), answers == Closing::APlaylist);
+            }
+        });
+        let answer = fixture.get(&a_key());
+        assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+    }
+}
