@@ -63,7 +63,7 @@ pub struct Failures {
 pub struct Ticket {
     pub(super) completer: Completer<Outcome>,
     pub(super) started: Instant,
-    /// What [`ChangeNotices::requested`] gave.
+    /// What `ChangeNotices::requested` gave.
     pub(super) notices: u64,
 }
 
