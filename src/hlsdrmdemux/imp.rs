@@ -29,41 +29,32 @@
  * Since: 0.1.0
  */
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
 
 use gst::glib;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 use once_cell::sync::Lazy;
 
-use super::inside::Inside;
+use super::debug::CAT;
+use super::demuxer::StockDemuxer;
+use super::first_playlist::FirstPlaylist;
+use super::host::{self, ElementHost};
 use super::keys::KeyPolicy;
-use super::playlists::MAX_PLAYLIST;
-use super::presentation::{Closing, Host, Verdict};
-use super::retries::Retries;
+use super::presentation::Closing;
 use super::server::Server;
 use super::settings::Settings;
 use super::source;
+use super::starting::Starting;
+use super::templates::templates;
 use super::token::ChildTokens;
 use crate::config::Configurable;
 use crate::error::Failure;
 use crate::hierarchy::ancestors;
-use crate::messages;
-use crate::wait::{Guarded, Woken, lock};
-
-static CAT: Lazy<gst::DebugCategory> = Lazy::new(|| {
-    gst::DebugCategory::new(
-        "hlsdrmdemux",
-        gst::DebugColorFlags::empty(),
-        Some("HLS with DRM key tags"),
-    )
-});
+use crate::wait::lock;
 
 #[derive(Default)]
 struct State {
-    inner: Option<gst::Element>,
-    manifest: Vec<u8>,
-    headers: source::SourceHeaders,
+    first: FirstPlaylist,
     server: Option<Arc<Server>>,
     /// The element is about to stop, and nothing is to begin any more.
     is_closing: bool,
@@ -76,30 +67,20 @@ pub struct HlsDrmDemux {
     sinkpad: gst::GhostPad,
     settings: Configurable<Settings>,
     state: Mutex<State>,
-    /// The demuxer is at work on the first playlist, in the source's thread.
-    is_starting: Guarded<bool>,
-    retries: Retries,
+    starting: Starting,
+    demuxer: Arc<StockDemuxer>,
 }
-
-/// How long a stop waits for the demuxer to be done with the first playlist. Whatever it waits for
-/// there is answered by then.
-const MAX_START: Duration = Duration::from_millis(500);
 
 impl HlsDrmDemux {
     fn sink_chain(&self, buffer: gst::Buffer) -> Result<gst::FlowSuccess, gst::FlowError> {
         let Ok(bytes) = buffer.map_readable() else {
             return Err(gst::FlowError::Error);
         };
-        let mut state = lock(&self.state);
-        if state.manifest.len() + bytes.len() > MAX_PLAYLIST {
-            state.manifest.clear();
-            drop(state);
-            self.fail(&Failure::malformed(format!(
-                "the playlist has more than {MAX_PLAYLIST} bytes"
-            )));
-            return Err(gst::FlowError::Error);
-        }
-        state.manifest.extend_from_slice(&bytes);
+        let added = lock(&self.state).first.add(&bytes);
+        added.map_err(|failure| {
+            self.fail(&failure);
+            gst::FlowError::Error
+        })?;
         Ok(gst::FlowSuccess::Ok)
     }
 
@@ -110,10 +91,11 @@ impl HlsDrmDemux {
                 if let Some(headers) = custom.structure()
                     && headers.name() == "http-headers"
                 {
-                    lock(&self.state).headers = source::SourceHeaders::read(headers);
+                    let headers = source::SourceHeaders::read(headers);
+                    lock(&self.state).first.set_headers(headers);
                 }
             }
-            gst::EventView::FlushStop(_) => lock(&self.state).manifest.clear(),
+            gst::EventView::FlushStop(_) => lock(&self.state).first.clear(),
             _ => {}
         }
         gst::Pad::event_default(pad, Some(&*self.obj()), event)
@@ -122,7 +104,7 @@ impl HlsDrmDemux {
     /// The first playlist is whole: the demuxer begins with another one.
     fn start(&self, pad: &gst::GhostPad, eos: gst::Event) -> bool {
         // Before the look at `is_closing`, which a stop sets before it waits.
-        self.is_starting.change(|starting| *starting = true);
+        let _under_way = self.starting.begin();
         let passed = self.pass_manifest(pad);
         let is_closing = lock(&self.state).is_closing;
         if let Err(failure) = passed
@@ -130,36 +112,12 @@ impl HlsDrmDemux {
         {
             self.fail(&failure);
         }
-        let is_taken = !is_closing && gst::Pad::event_default(pad, Some(&*self.obj()), eos);
-        self.is_starting.change(|starting| *starting = false);
-        is_taken
-    }
-
-    /// hlsdemux2 frees the playlist's URI when it is stopped, also where it has just read the
-    /// playlist and is about to tell of that URI (`handle_incoming_manifest` in gstadaptivedemux.c, up to
-    /// 1.28). So it is stopped after that.
-    fn wait_for_start(&self) {
-        let deadline = Some(Instant::now() + MAX_START);
-        let starting = self.is_starting.lock();
-        let (starting, woken) = self
-            .is_starting
-            .wait(starting, deadline, None, |starting| !*starting);
-        drop(starting);
-        if woken != Woken::Ready {
-            gst::warning!(
-                CAT,
-                imp = self,
-                "the demuxer still reads the first playlist"
-            );
-        }
+        !is_closing && gst::Pad::event_default(pad, Some(&*self.obj()), eos)
     }
 
     /// The first playlist is whole: the demuxer gets another one.
     fn pass_manifest(&self, pad: &gst::GhostPad) -> Result<(), Failure> {
-        let (manifest, headers) = {
-            let mut state = lock(&self.state);
-            (std::mem::take(&mut state.manifest), state.headers.clone())
-        };
+        let (manifest, headers) = lock(&self.state).first.take();
         if manifest.is_empty() {
             // The source has said why, and the demuxer will say so.
             return Ok(());
@@ -186,11 +144,13 @@ impl HlsDrmDemux {
             allow_cleartext: settings.allow_cleartext,
         };
         let tokens = self.tokens();
-        let host = Arc::new(Element {
-            demuxer: self.obj().downgrade(),
+        let host = Arc::new(ElementHost {
+            element: self.obj().upcast_ref::<gst::Element>().downgrade(),
+            demuxer: self.demuxer.clone(),
             tokens: tokens.clone(),
         });
-        let server = Server::start(source, self.inside(), policy, tokens.clone(), host)?;
+        let inside = self.demuxer.inside();
+        let server = Server::start(source, inside, policy, tokens.clone(), host)?;
         let server = Arc::new(server);
         let first_url = server.first_url(&url)?;
         {
@@ -229,7 +189,7 @@ impl HlsDrmDemux {
             return false;
         };
         let first_url = lock(&self.state).first_url.clone();
-        let first_url = first_url.filter(|_| self.inside().reads_one_map);
+        let first_url = first_url.filter(|_| self.demuxer.inside().reads_one_map);
         if let Some(first_url) = &first_url {
             uri.set_uri(first_url.as_str());
         }
@@ -240,22 +200,17 @@ impl HlsDrmDemux {
     fn reason(&self) -> Option<Failure> {
         let state = lock(&self.state);
         let server = state.server.as_ref()?;
-        let past_us = || {
-            Failure::misconfigured(
-                "the demuxer's requests to 127.0.0.1 went to the proxy that the environment names: set `no_proxy=127.0.0.1`, or for hlsdemux, which knows no exception, no `http_proxy`",
-            )
-        };
         let complaint = server.complaint();
-        complaint.or_else(|| (!server.was_asked() && has_proxy()).then(past_us))
+        complaint.or_else(|| (!server.was_asked()).then(host::not_asked)?)
     }
 
     /// Ends all that the demuxer inside may wait for, which would keep it from stopping.
     fn close(&self) {
-        self.end_retries();
+        self.demuxer.end_retries();
         let mut state = lock(&self.state);
         state.is_closing = true;
         // After that is set, which whoever starts looks at.
-        let needs_playlist = *self.is_starting.lock() && inside(&state).needs_playlist;
+        let needs_playlist = self.starting.is_under_way() && self.demuxer.inside().needs_playlist;
         if let Some(server) = &state.server {
             server.close(match needs_playlist {
                 true => Closing::APlaylist,
@@ -269,27 +224,8 @@ impl HlsDrmDemux {
         }
     }
 
-    fn warn(&self, failure: &Failure) {
-        gst::warning!(CAT, imp = self, "{}", failure.what);
-        messages::post_warning(self.obj().upcast_ref(), failure);
-    }
-
-    fn end_retries(&self) {
-        let inner = lock(&self.state).inner.clone();
-        if let Some(inner) = inner {
-            self.retries.end(&inner);
-        }
-    }
-
     fn fail(&self, failure: &Failure) {
-        self.end_retries();
-        gst::error!(CAT, imp = self, "{}", failure.what);
-        messages::post_error(self.obj().upcast_ref(), failure);
-    }
-
-    /// What there is to know of the demuxer inside.
-    fn inside(&self) -> Inside {
-        inside(&lock(&self.state))
+        host::fail(self.obj().upcast_ref(), &self.demuxer, failure);
     }
 
     /// The demuxer for this place: the newer one where whoever is around takes streams.
@@ -302,63 +238,15 @@ impl HlsDrmDemux {
     }
 
     /// Makes the demuxer that the settings want, which come back, unless it is there.
-    fn build_inner(&self) -> Result<Settings, gst::StateChangeError> {
+    fn ensure_demuxer(&self) -> Result<Settings, Failure> {
         let obj = self.obj();
         self.settings.request_context(obj.upcast_ref());
-        let settings = self
-            .settings
-            .completed(obj.upcast_ref())
-            .map_err(|failure| {
-                self.fail(&failure);
-                gst::StateChangeError
-            })?;
+        let settings = self.settings.completed(obj.upcast_ref())?;
         let factory = self.factory(&settings);
-        let before = lock(&self.state).inner.take();
-        if let Some(before) = before {
-            let is_same = before.factory().is_some_and(|one| one.name() == factory);
-            if is_same {
-                before.set_property("connection-speed", settings.connection_speed);
-                self.retries.restore(&before);
-                lock(&self.state).inner = Some(before);
-                return Ok(settings);
-            }
-            // Fails only where it is not ours. The bin stops it.
-            let _ = before.set_state(gst::State::Null);
-            let _ = obj.remove(&before);
-        }
-        let inner = gst::ElementFactory::make(factory).build().map_err(|_| {
-            self.fail(&Failure::misconfigured(format!(
-                "GStreamer has no `{factory}`: install the plugin that it is in"
-            )));
-            gst::StateChangeError
-        })?;
-        inner.set_property("connection-speed", settings.connection_speed);
-        let weak = obj.downgrade();
-        inner.connect_pad_added(move |_, pad| {
-            if let Some(obj) = weak.upgrade() {
-                obj.imp().add_stream(pad);
-            }
-        });
-        let weak = obj.downgrade();
-        inner.connect_pad_removed(move |_, pad| {
-            if let Some(obj) = weak.upgrade() {
-                obj.imp().remove_stream(pad);
-            }
-        });
-        let weak = obj.downgrade();
-        inner.connect_no_more_pads(move |_| {
-            if let Some(obj) = weak.upgrade() {
-                obj.no_more_pads();
-            }
-        });
-        let linked = obj.add(&inner).and_then(|()| {
-            let sink = inner.static_pad("sink");
-            self.sinkpad.set_target(sink.as_ref())
-        });
-        if linked.is_err() {
-            return Err(gst::StateChangeError);
-        }
-        lock(&self.state).inner = Some(inner);
+        let demuxer = self
+            .demuxer
+            .ensure(factory, obj.upcast_ref(), &self.sinkpad)?;
+        demuxer.set_property("connection-speed", settings.connection_speed);
         Ok(settings)
     }
 
@@ -368,76 +256,6 @@ impl HlsDrmDemux {
         let new = || Arc::new(ChildTokens::new(obj.upcast_ref()));
         lock(&self.state).tokens.get_or_insert_with(new).clone()
     }
-
-    fn add_stream(&self, pad: &gst::Pad) {
-        if pad.direction() != gst::PadDirection::Src {
-            return;
-        }
-        let obj = self.obj();
-        let Some(template) = obj.pad_template("src_%u") else {
-            return;
-        };
-        let ghost = gst::GhostPad::builder_from_template_with_target(&template, pad);
-        let Ok(ghost) = ghost.map(|builder| builder.name(pad.name()).build()) else {
-            return;
-        };
-        // Fails only where it is there already.
-        let _ = ghost.set_active(true);
-        pad.sticky_events_foreach(|event| {
-            let _ = ghost.store_sticky_event(event);
-            std::ops::ControlFlow::Continue(gst::EventForeachAction::Keep)
-        });
-        let _ = obj.add_pad(&ghost);
-    }
-
-    fn remove_stream(&self, pad: &gst::Pad) {
-        let obj = self.obj();
-        // By its name: it has no target any more.
-        let ours = obj.static_pad(&pad.name());
-        if let Some(ghost) = ours.filter(|ghost| ghost.direction() == gst::PadDirection::Src) {
-            let _ = ghost.set_active(false);
-            let _ = obj.remove_pad(&ghost);
-        }
-    }
-}
-
-/// What the server knows of the element.
-struct Element {
-    demuxer: glib::WeakRef<super::HlsDrmDemux>,
-    tokens: Arc<ChildTokens>,
-}
-
-impl Host for Element {
-    fn complain(&self, failure: &Failure, verdict: Verdict) {
-        let Some(demuxer) = self.demuxer.upgrade() else {
-            return;
-        };
-        match verdict {
-            Verdict::Fatal => demuxer.imp().fail(failure),
-            Verdict::Passing => demuxer.imp().warn(failure),
-        }
-    }
-
-    fn can_decrypt(&self, systems: &[u128]) -> bool {
-        source::has_decryptor(systems)
-    }
-
-    fn warm_up(&self) {
-        self.tokens.warm_up();
-    }
-}
-
-fn inside(state: &State) -> Inside {
-    let factory = state.inner.as_ref().and_then(gst::Element::factory);
-    let name = factory.map(|factory| factory.name()).unwrap_or_default();
-    Inside::of(&name, gst::version())
-}
-
-/// Whether requests of others in this process go to a proxy.
-fn has_proxy() -> bool {
-    ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"]
-        .iter()
-        .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
 }
 
 #[glib::object_subclass]
@@ -473,8 +291,8 @@ impl ObjectSubclass for HlsDrmDemux {
             sinkpad,
             settings: Configurable::default(),
             state: Mutex::default(),
-            is_starting: Guarded::default(),
-            retries: Retries::default(),
+            starting: Starting::default(),
+            demuxer: Arc::default(),
         }
     }
 }
@@ -486,8 +304,11 @@ impl ObjectImpl for HlsDrmDemux {
 
     fn set_property(&self, _id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
         self.settings.set(pspec.name(), value);
-        let inner = lock(&self.state).inner.clone();
-        if let Some(inner) = inner.filter(|_| pspec.name() == "connection-speed") {
+        if let Some(inner) = self
+            .demuxer
+            .element()
+            .filter(|_| pspec.name() == "connection-speed")
+        {
             inner.set_property_from_value("connection-speed", value);
         }
     }
@@ -522,24 +343,7 @@ impl ElementImpl for HlsDrmDemux {
     }
 
     fn pad_templates() -> &'static [gst::PadTemplate] {
-        static TEMPLATES: Lazy<Vec<gst::PadTemplate>> = Lazy::new(|| {
-            vec![
-                gst::PadTemplate::new(
-                    "sink",
-                    gst::PadDirection::Sink,
-                    gst::PadPresence::Always,
-                    &gst::Caps::new_empty_simple("application/x-hls"),
-                )
-                .expect("a valid template"),
-                gst::PadTemplate::new(
-                    "src_%u",
-                    gst::PadDirection::Src,
-                    gst::PadPresence::Sometimes,
-                    &gst::Caps::new_any(),
-                )
-                .expect("a valid template"),
-            ]
-        });
+        static TEMPLATES: Lazy<Vec<gst::PadTemplate>> = Lazy::new(templates);
         TEMPLATES.as_ref()
     }
 
@@ -554,7 +358,10 @@ impl ElementImpl for HlsDrmDemux {
         .contains(&transition)
         {
             lock(&self.state).is_closing = false;
-            let settings = self.build_inner()?;
+            let settings = self.ensure_demuxer().map_err(|failure| {
+                self.fail(&failure);
+                gst::StateChangeError
+            })?;
             if settings.prefetch && transition == gst::StateChange::ReadyToPaused {
                 // Before there is a playlist.
                 self.tokens().begin();
@@ -563,22 +370,18 @@ impl ElementImpl for HlsDrmDemux {
         let is_end = transition == gst::StateChange::PausedToReady;
         if is_end {
             self.close();
-            self.wait_for_start();
+            if !self.starting.wait_for_end() {
+                gst::warning!(
+                    CAT,
+                    imp = self,
+                    "the demuxer still reads the first playlist"
+                );
+            }
         }
         let success = self.parent_change_state(transition);
         if is_end || (transition == gst::StateChange::ReadyToPaused && success.is_err()) {
             self.close();
-            let before = {
-                let mut state = lock(&self.state);
-                let inner = state.inner.take();
-                std::mem::replace(
-                    &mut *state,
-                    State {
-                        inner,
-                        ..State::default()
-                    },
-                )
-            };
+            let before = std::mem::take(&mut *lock(&self.state));
             drop(before);
         }
         success
@@ -590,8 +393,8 @@ impl ElementImpl for HlsDrmDemux {
     }
 
     fn query(&self, query: &mut gst::QueryRef) -> bool {
-        let inner = lock(&self.state).inner.clone();
-        let is_answered = inner.is_some_and(|inner| inner.query(query));
+        let demuxer = self.demuxer.element();
+        let is_answered = demuxer.is_some_and(|demuxer| demuxer.query(query));
         if !is_answered && let gst::QueryViewMut::Buffering(buffering) = query.view_mut() {
             // urisourcebin looks for a demuxer that buffers by itself before there is anything to play.
             buffering.set_percent(false, 100);
