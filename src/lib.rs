@@ -28,6 +28,7 @@ mod sample_aes;
 mod session;
 mod sessiontoken;
 mod shared_result;
+mod sync;
 mod token;
 mod tune;
 mod value;

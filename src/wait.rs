@@ -5,8 +5,10 @@
 //! Whatever ends a wait (an answer, a flush, a stop) changes the state under the same lock under
 //! which the waiter looks, so a wake-up cannot fall between the look and the sleep.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 use std::time::{Duration, Instant};
+
+use crate::sync::{Condvar, Mutex, MutexGuard};
 
 /// How often a wait looks at what cannot wake it (see [`Guarded::wait`]). Short enough that a
 /// viewer does not notice the delay, long enough to cost nothing.

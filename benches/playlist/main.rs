@@ -57,9 +57,11 @@ mod token {
     pub use crate::secret::Secret;
 }
 #[allow(dead_code, unused_imports)]
+#[path = "../../src/sync.rs"]
+mod sync;
+#[allow(dead_code, unused_imports)]
 #[path = "../../src/hlsdrmdemux/url_map.rs"]
 mod url_map;
-#[allow(dead_code, unused_imports)]
 #[path = "../../src/wait.rs"]
 mod wait;
 

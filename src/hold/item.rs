@@ -4,6 +4,7 @@
 
 use gst::prelude::*;
 
+use super::stream::HeldItem;
 use crate::value::c_text;
 
 /// What comes of a push.
@@ -21,9 +22,8 @@ pub enum Item {
     Event(gst::Event),
 }
 
-impl Item {
-    /// What it counts for against the bound on held data, in bytes.
-    pub(super) fn cost(&self) -> usize {
+impl HeldItem for Item {
+    fn cost(&self) -> usize {
         OVERHEAD
             + match self {
                 Item::Buffer(buffer) => buffer.size(),
@@ -32,7 +32,11 @@ impl Item {
             }
     }
 
-    pub(super) fn survives_flush(&self) -> bool {
+    fn is_event(&self) -> bool {
+        matches!(self, Item::Event(_))
+    }
+
+    fn survives_flush(&self) -> bool {
         match self {
             Item::Buffer(_) | Item::List(_) => false,
             Item::Event(event) => {
@@ -41,7 +45,9 @@ impl Item {
             }
         }
     }
+}
 
+impl Item {
     /// An event that nobody took counts as an error.
     pub(super) fn push(self, srcpad: &gst::Pad) -> Flow {
         match self {

@@ -3,9 +3,9 @@
 //! What a hold knows: what is held, what the task does, what downstream said.
 
 use std::collections::VecDeque;
-use std::thread::ThreadId;
 
-use super::item::Item;
+use super::stream::HeldItem;
+use crate::sync::thread::ThreadId;
 use crate::wait::Woken;
 
 /// Where items go, see [`super`].
@@ -21,24 +21,17 @@ pub enum Mode {
 }
 
 /// A place in the queue.
-pub struct Slot {
-    /// `None` at the front is a buffer that the task has in its hands. An event stays while it is pushed.
-    pub item: Option<Item>,
+pub struct Slot<I> {
+    /// `None` at the front is data that the task has in its hands. An event stays while it is pushed.
+    pub item: Option<I>,
     /// What the item counts for, also while it is in the task's hands.
     pub cost: usize,
 }
 
-impl Slot {
-    pub fn is_event(&self) -> bool {
-        matches!(self.item, Some(Item::Event(_)))
-    }
-}
-
 /// All that the threads of one stream share. Every change wakes whoever waits on it.
-#[derive(Default)]
-pub struct State {
+pub struct State<I, E> {
     pub mode: Mode,
-    pub queue: VecDeque<Slot>,
+    pub queue: VecDeque<Slot<I>>,
     pub held_bytes: usize,
     pub max_held_bytes: usize,
     pub peak_held_bytes: usize,
@@ -49,9 +42,9 @@ pub struct State {
     pub flushes: u64,
     /// Counts wake-ups, so that the task knows whether one came while it prepared.
     pub calls: u64,
-    pub failed: Option<gst::FlowError>,
+    pub failed: Option<E>,
     /// What downstream returned to the task and upstream has not been told yet.
-    pub unreported: Option<gst::FlowError>,
+    pub unreported: Option<E>,
     /// The source pad has a task.
     pub started: bool,
     /// That has nothing to do any more.
@@ -60,10 +53,43 @@ pub struct State {
     pub working: Option<ThreadId>,
 }
 
-impl State {
+impl<I, E> Default for State<I, E> {
+    fn default() -> Self {
+        Self {
+            mode: Mode::Direct,
+            queue: VecDeque::new(),
+            held_bytes: 0,
+            max_held_bytes: 0,
+            peak_held_bytes: 0,
+            holds: 0,
+            active: false,
+            flushing: false,
+            flushes: 0,
+            calls: 0,
+            failed: None,
+            unreported: None,
+            started: false,
+            dismissed: false,
+            working: None,
+        }
+    }
+}
+
+impl<I: HeldItem, E: Copy> State<I, E> {
     /// Whether an item may pass without a look at the rest.
     pub fn is_direct(&self) -> bool {
         self.mode == Mode::Direct && self.failed.is_none() && self.unreported.is_none()
+    }
+
+    /// Begins anew. Wake-ups and flushes are counted on: who counts them may have begun before.
+    pub fn activate(&mut self) {
+        *self = Self {
+            active: true,
+            max_held_bytes: self.max_held_bytes,
+            flushes: self.flushes,
+            calls: self.calls,
+            ..Self::default()
+        };
     }
 
     /// Drops all that is held.
@@ -73,20 +99,32 @@ impl State {
     }
 
     /// Ends the stream.
-    pub fn fail(&mut self, flow: gst::FlowError) {
+    pub fn fail(&mut self, error: E) {
         self.drop_held();
         self.mode = Mode::Direct;
-        self.failed = Some(flow);
+        self.failed = Some(error);
     }
 
-    /// Drops what a flush drops. Sticky events other than SEGMENT and EOS survive one on a pad
-    /// (`gst_pad_send_event_unchecked`) and upstream does not repeat them, so they stay.
-    pub fn flush(&mut self) {
-        self.keep(|slot| slot.item.as_ref().is_some_and(Item::survives_flush));
+    /// A flush begins, which drops what is held. Sticky events other than SEGMENT and EOS survive one
+    /// on a pad (`gst_pad_send_event_unchecked`) and upstream does not repeat them, so they stay.
+    pub fn begin_flush(&mut self) {
+        self.flushing = true;
+        self.flushes += 1;
+        self.keep(|slot| slot.item.as_ref().is_some_and(I::survives_flush));
+    }
+
+    /// The flush is over: what stayed is pushed next.
+    pub fn end_flush(&mut self) {
+        self.flushing = false;
+        self.unreported = None;
+        self.mode = match self.queue.is_empty() {
+            true => Mode::Direct,
+            false => Mode::Waiting,
+        };
     }
 
     /// Keeps only these of what is held.
-    pub fn keep(&mut self, is_kept: impl FnMut(&Slot) -> bool) {
+    fn keep(&mut self, is_kept: impl FnMut(&Slot<I>) -> bool) {
         self.queue.retain(is_kept);
         self.held_bytes = self.queue.iter().map(|slot| slot.cost).sum();
     }
@@ -102,15 +140,21 @@ impl State {
     }
 
     /// What to return after a wait, instead of going on.
-    pub fn verdict(&self, woken: Woken) -> Option<gst::FlowError> {
+    pub fn verdict(&self, woken: Woken, flushing: E) -> Option<E> {
         if woken != Woken::Ready || !self.active || self.flushing {
-            return Some(gst::FlowError::Flushing);
+            return Some(flushing);
         }
         self.failed
     }
 
+    /// Whether an item of that cost may be held. Where nothing but one item has to wait, one that is
+    /// larger than the bound is held all the same.
+    pub fn has_room(&self, cost: usize) -> bool {
+        self.held_bytes == 0 || self.held_bytes.saturating_add(cost) <= self.max_held_bytes
+    }
+
     /// Holds the item behind what is held.
-    pub fn push(&mut self, item: Item) {
+    pub fn push(&mut self, item: I) {
         let cost = item.cost();
         self.mode = Mode::Waiting;
         self.held_bytes = self.held_bytes.saturating_add(cost);
@@ -121,8 +165,56 @@ impl State {
         });
     }
 
+    /// The item at the front, for the task. An event stays in its place, in case a flush sweeps over
+    /// the queue while it is pushed. Data leaves it: a second reference would make it read-only for
+    /// downstream.
+    pub fn take_front(&mut self) -> Option<I> {
+        let front = &mut self.queue.front_mut()?.item;
+        match front {
+            Some(item) if item.is_event() => Some(item.clone()),
+            _ => front.take(),
+        }
+    }
+
+    /// The item cannot be pushed yet.
+    pub fn put_back(&mut self, flushes: u64, item: I) {
+        if self.flushes != flushes || !self.active {
+            return;
+        }
+        self.mode = Mode::Waiting;
+        if let Some(slot) = self.queue.front_mut() {
+            slot.item.get_or_insert(item);
+        }
+    }
+
+    /// The task has pushed the item at the front, with that answer.
+    pub fn pushed(&mut self, pushed: Pushed, answer: Result<(), E>) {
+        // Whoever sees that nothing is held may end the task.
+        self.working = None;
+        if self.flushes != pushed.flushes {
+            // A flush came meanwhile. What survives one is still at the front: it goes again where it
+            // found the source pad flushing, and is done where it reached it.
+            if pushed.survives_flush && answer.is_ok() && !self.queue.is_empty() {
+                self.pop();
+            }
+            return;
+        }
+        self.pop();
+        if let Err(error) = answer
+            && !pushed.is_event
+        {
+            // Downstream wants no more of this; what describes the stream still goes, and upstream is
+            // told with its next data.
+            self.keep(|slot| slot.item.as_ref().is_some_and(I::is_event));
+            self.unreported = Some(error);
+            if self.queue.is_empty() {
+                self.mode = Mode::Direct;
+            }
+        }
+    }
+
     /// Drops the front, which has been pushed.
-    pub fn pop(&mut self) {
+    fn pop(&mut self) {
         if let Some(slot) = self.queue.pop_front() {
             self.held_bytes = self.held_bytes.saturating_sub(slot.cost);
         }
@@ -131,3 +223,15 @@ impl State {
         }
     }
 }
+
+/// What the task had in its hands.
+pub struct Pushed {
+    /// Flushes when it took it.
+    pub flushes: u64,
+    pub is_event: bool,
+    pub survives_flush: bool,
+}
+
+#[cfg(test)]
+#[path = "state_tests.rs"]
+mod tests;

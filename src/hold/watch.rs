@@ -59,7 +59,7 @@ impl Watch {
 
     /// Whether waiting has lost its point. It stays so until the flush comes: a demuxer that finds one event refused
     /// may push others before it returns to its scheduler.
-    pub fn look(&mut self) -> bool {
+    pub fn is_pointless(&mut self) -> bool {
         self.watch_for_seeks();
         let is_stopping = self.element.upgrade().is_none_or(|element| {
             ancestors(&element).any(|ancestor| target_state(&ancestor) < gst::State::Paused)
