@@ -21,6 +21,7 @@ mod hold;
 mod http;
 mod json;
 mod key_request;
+mod license;
 mod messages;
 mod problem_details;
 mod runtime;

@@ -4,7 +4,7 @@
 //! renewed. Errors are told as errors.
 
 use super::debug::CAT;
-use super::license_notice::LicenseNotice;
+use crate::license::LicenseNotice;
 use crate::messages::{self, clock_time, describe};
 
 pub fn post_notice(element: &gst::Element, notice: &LicenseNotice) {

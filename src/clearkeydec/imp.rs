@@ -31,7 +31,6 @@
  */
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
 
 use gst::glib;
 use gst::prelude::*;
@@ -39,67 +38,44 @@ use gst::subclass::prelude::*;
 use once_cell::sync::Lazy;
 
 use super::bus_messages::post_notice;
+use super::caps;
 use super::clear_samples::{self, Samples};
 use super::debug::CAT;
-use super::key_request::KeyRequest;
-use super::license_servers::is_relative;
-use super::license_session::{LicenseSession, Missing};
-use super::poll_context::PollContext;
+use super::decryption::Decryption;
+use super::key_request;
+use super::obstacle::Obstacle;
 use super::protection_meta::{self, ClearBy, Protection};
 use super::settings::{Policy, Settings};
 use crate::cenc::{
-    self, CLEARKEY_SYSTEM, COMMON_SYSTEM, ContentKey, InitData, KeyId, PRIVATE_SYSTEM, Scheme,
-    SoundFormat, is_clearkey, private_keys,
+    CLEARKEY_SYSTEM, InitData, KeyId, PRIVATE_SYSTEM, Scheme, is_clearkey, private_keys,
 };
 use crate::config::Configurable;
-use crate::error::Failure;
 use crate::hierarchy::manifest_url;
-use crate::hold::{Hold, Holding, Item, Prepared, build_pads};
+use crate::hold::{Hold, build_pads};
+use crate::license::{LicenseSession, PollContext, SharedRequests, is_relative};
 use crate::messages;
 use crate::token::ClockReading;
 use crate::wait::lock;
 
-/// What describes the encryption in the caps, and has no place behind it.
-const ENCRYPTION_FIELDS: [&str; 3] = ["protection-system", "original-media-type", "cipher-mode"];
-
-/// Schemes that can be decrypted.
-const CIPHER_MODES: [&str; 2] = ["cenc", "cbcs"];
-
 pub struct ClearKeyDec {
-    sinkpad: gst::Pad,
-    srcpad: gst::Pad,
-    hold: Hold,
+    pub(super) sinkpad: gst::Pad,
+    pub(super) srcpad: gst::Pad,
+    pub(super) hold: Hold,
     settings: Configurable<Settings>,
     policy: Mutex<Option<Arc<Policy>>>,
     pub(super) keys: Mutex<LicenseSession>,
     pub(super) samples: Mutex<Samples>,
 }
 
-/// What stands between data and downstream.
-enum Obstacle {
-    /// A license is under way.
-    Wait(Instant),
-    /// There will be none.
-    Failed(Failure),
-    /// The stream cannot be decrypted.
-    Broken(gst::StreamError, String),
-}
-
-impl Obstacle {
-    fn broken(what: impl ToString) -> Self {
-        Obstacle::Broken(gst::StreamError::Decrypt, what.to_string())
-    }
-}
-
 impl ClearKeyDec {
-    fn protection(&self, event: &gst::event::Protection) {
+    pub(super) fn protection(&self, event: &gst::event::Protection) {
         let (system, data, origin) = event.get();
         gst::debug!(
             CAT,
             imp = self,
             "protection event of {system}, origin {origin:?}"
         );
-        let request = KeyRequest::of(event, &self.sinkpad);
+        let request = key_request::find(event, &self.sinkpad);
         if system.eq_ignore_ascii_case(PRIVATE_SYSTEM) {
             if let Ok(data) = data.map_readable() {
                 lock(&self.keys).add_private(private_keys(&data));
@@ -121,50 +97,7 @@ impl ClearKeyDec {
             system.eq_ignore_ascii_case(CLEARKEY_SYSTEM),
             manifest_url.flatten(),
         );
-        keys.add_init_data(init_data, origin);
-    }
-
-    /// The caps behind the decryptor, or what is wrong with the ones before it.
-    fn decrypted_caps(&self, caps: &gst::CapsRef) -> Result<gst::Caps, String> {
-        let mut decrypted = caps.to_owned();
-        let structure = decrypted
-            .make_mut()
-            .structure_mut(0)
-            .ok_or("the caps are empty")?;
-        if let Ok(mode) = structure.get::<String>("cipher-mode")
-            && !CIPHER_MODES.contains(&mode.as_str())
-        {
-            return Err(format!(
-                "the cipher mode {mode} is not supported, only cenc and cbcs are"
-            ));
-        }
-        let media_type = structure
-            .get::<String>("original-media-type")
-            .map_err(|_| "the caps do not name the original media type")?;
-        if !is_media_type(&media_type) {
-            return Err("the original media type in the caps is not a valid name".to_owned());
-        }
-        structure.set_name(&media_type);
-        structure.remove_fields(ENCRYPTION_FIELDS);
-        Ok(decrypted)
-    }
-
-    fn caps(&self, event: &gst::event::Caps) -> Prepared {
-        match self.decrypted_caps(event.caps()) {
-            Ok(caps) => {
-                clear_samples::set_media_type(self.obj().upcast_ref(), &self.samples, &caps);
-                Prepared::Push(Item::Event(
-                    gst::event::Caps::builder(&caps)
-                        .seqnum(event.seqnum())
-                        .running_time_offset(event.running_time_offset())
-                        .build(),
-                ))
-            }
-            Err(what) => {
-                self.stream_error(gst::StreamError::Format, &what);
-                Prepared::Fail(gst::FlowError::NotNegotiated)
-            }
-        }
+        keys.add_init_data(&init_data, origin);
     }
 
     /// Decrypts the buffer in place. Its key is here.
@@ -186,16 +119,19 @@ impl ClearKeyDec {
                     let key = keys
                         .get(key_id)
                         .ok_or_else(|| Obstacle::broken("a key that was here is gone"))?;
-                    let decrypt = |sample: &mut [u8]| {
-                        decrypt_in_place(sample, key, scheme, &iv, subsamples.as_ref())
+                    let decryption = Decryption {
+                        key,
+                        scheme,
+                        iv: &iv,
+                        subsamples: subsamples.as_ref(),
                     };
                     match sound.filter(|_| may_be_clear) {
-                        None => decrypt_buffer(buffer, decrypt).map(|()| false),
+                        None => decryption.decrypt(buffer).map(|()| false),
                         Some(format) => {
                             let is_clear = |one, other| {
                                 clear_samples::is_clear_sound(&self.samples, one, other)
                             };
-                            decrypt_unless_clear(buffer, format, decrypt, is_clear)
+                            decryption.decrypt_unless_clear(buffer, format, is_clear)
                         }
                     }
                     .map_err(Obstacle::broken)?
@@ -232,14 +168,14 @@ impl ClearKeyDec {
         Protection::of(buffer, has_subsamples).map_err(Obstacle::broken)
     }
 
-    fn decrypt_buffer(&self, buffer: &mut gst::BufferRef) -> Result<(), Obstacle> {
+    pub(super) fn decrypt_buffer(&self, buffer: &mut gst::BufferRef) -> Result<(), Obstacle> {
         let protection = self.protection_of(buffer)?;
         self.ensure_key(&protection, &mut None)?;
         self.decrypt(buffer, protection)
     }
 
     /// Decrypts all buffers of the list, once the keys of all are here, at one moment.
-    fn decrypt_list(&self, list: &mut gst::BufferListRef) -> Result<(), Obstacle> {
+    pub(super) fn decrypt_list(&self, list: &mut gst::BufferListRef) -> Result<(), Obstacle> {
         let mut now = None;
         for buffer in list.iter() {
             let protection = self.protection_of(buffer)?;
@@ -291,46 +227,15 @@ impl ClearKeyDec {
             return Err(Obstacle::broken("the element is not ready"));
         };
         let context = PollContext {
-            policy: &policy,
+            policy: &policy.license,
+            fetcher: &SharedRequests,
             waker: self.hold.waker(),
             now,
         };
-        keys.obtain(key_id, &context).map_err(|missing| match missing {
-            Missing::Wait(until) => Obstacle::Wait(until),
-            Missing::Failed(failure) => Obstacle::Failed(failure),
-            Missing::NotInLicense { key_id, ignored } => {
-                let but = ignored.map_or_else(String::new, |complaint| {
-                    format!(" (another key in it {complaint})")
-                });
-                Obstacle::Broken(
-                    gst::StreamError::DecryptNokey,
-                    format!("the license has no key for the key id {key_id}{but}: check that it is granted for this content"),
-                )
-            }
-            Missing::Unnamed => Obstacle::Broken(
-                gst::StreamError::DecryptNokey,
-                "the samples name no key (their key id is zero), and the `pssh` boxes of their fragment not exactly one: package each track by itself, or with a new init segment for each key".to_owned(),
-            ),
-        })
+        keys.obtain(key_id, &context).map_err(Obstacle::from)
     }
 
-    fn ready(&self, item: Item, result: Result<(), Obstacle>) -> Prepared {
-        match result {
-            Ok(()) => Prepared::Push(item),
-            Err(Obstacle::Wait(until)) => Prepared::NotYet(item, until),
-            Err(Obstacle::Failed(failure)) => {
-                gst::error!(CAT, imp = self, "{}", failure.what);
-                messages::post_error(self.obj().upcast_ref(), &failure);
-                Prepared::Fail(gst::FlowError::Error)
-            }
-            Err(Obstacle::Broken(code, what)) => {
-                self.stream_error(code, &what);
-                Prepared::Fail(gst::FlowError::Error)
-            }
-        }
-    }
-
-    fn stream_error(&self, code: gst::StreamError, what: &str) {
+    pub(super) fn stream_error(&self, code: gst::StreamError, what: &str) {
         gst::error!(CAT, imp = self, "{what}");
         messages::post_stream_error(self.obj().upcast_ref(), code, what);
     }
@@ -356,61 +261,6 @@ impl ClearKeyDec {
             }
         }
     }
-}
-
-fn unreadable(_: impl std::error::Error) -> String {
-    "a part of a sample cannot be mapped".to_owned()
-}
-
-fn decrypt_in_place(
-    sample: &mut [u8],
-    key: &ContentKey,
-    scheme: Scheme,
-    iv: &gst::Buffer,
-    subsamples: Option<&gst::Buffer>,
-) -> Result<(), String> {
-    let iv = iv.map_readable().map_err(unreadable)?;
-    let subsamples = subsamples
-        .map(|table| table.map_readable())
-        .transpose()
-        .map_err(unreadable)?;
-    let table = subsamples.as_deref().unwrap_or_default();
-    cenc::decrypt(key, scheme, &iv, table, sample).map_err(|error| error.to_string())
-}
-
-fn decrypt_buffer(
-    buffer: &mut gst::BufferRef,
-    decrypt: impl Fn(&mut [u8]) -> Result<(), String>,
-) -> Result<(), String> {
-    let mut sample = buffer.map_writable().map_err(unreadable)?;
-    decrypt(&mut sample)
-}
-
-/// Decrypts a sample of sound unless it turns out to be clear, which it gives back. `is_clear` decides by whether the
-/// sample is plausible as it is and once decrypted.
-fn decrypt_unless_clear(
-    buffer: &mut gst::BufferRef,
-    format: SoundFormat,
-    decrypt: impl Fn(&mut [u8]) -> Result<(), String>,
-    is_clear: impl Fn(bool, bool) -> bool,
-) -> Result<bool, String> {
-    let mut sample = buffer.map_writable().map_err(unreadable)?;
-    let mut decrypted = sample.to_vec();
-    decrypt(&mut decrypted)?;
-    let plausible = |sample: &[u8]| format.is_plausible(sample);
-    let is_clear = is_clear(plausible(&sample), plausible(&decrypted));
-    if !is_clear {
-        sample.copy_from_slice(&decrypted);
-    }
-    Ok(is_clear)
-}
-
-/// Whether a structure may have that name (`gst_structure_validate_name`).
-fn is_media_type(name: &str) -> bool {
-    name.starts_with(|first: char| first.is_ascii_alphabetic())
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"/-_.:+".contains(&byte))
 }
 
 #[glib::object_subclass]
@@ -492,37 +342,7 @@ impl ElementImpl for ClearKeyDec {
     }
 
     fn pad_templates() -> &'static [gst::PadTemplate] {
-        static TEMPLATES: Lazy<Vec<gst::PadTemplate>> = Lazy::new(|| {
-            // A structure for each system and case: `gst_protection_select_system` looks for a plain string, and caps
-            // are compared by case, while some MPDs write system ids in upper case.
-            let sink = [PRIVATE_SYSTEM, COMMON_SYSTEM, CLEARKEY_SYSTEM]
-                .iter()
-                .flat_map(|system| [(*system).to_owned(), system.to_ascii_uppercase()])
-                .flat_map(|system| {
-                    ["application/x-cenc", "application/x-cbcs"].map(|name| {
-                        gst::Structure::builder(name)
-                            .field("protection-system", &system)
-                            .build()
-                    })
-                })
-                .collect::<gst::Caps>();
-            vec![
-                gst::PadTemplate::new(
-                    "sink",
-                    gst::PadDirection::Sink,
-                    gst::PadPresence::Always,
-                    &sink,
-                )
-                .expect("a valid template"),
-                gst::PadTemplate::new(
-                    "src",
-                    gst::PadDirection::Src,
-                    gst::PadPresence::Always,
-                    &gst::Caps::new_any(),
-                )
-                .expect("a valid template"),
-            ]
-        });
+        static TEMPLATES: Lazy<Vec<gst::PadTemplate>> = Lazy::new(caps::templates);
         TEMPLATES.as_ref()
     }
 
@@ -564,40 +384,5 @@ impl ElementImpl for ClearKeyDec {
             *lock(&self.policy) = None;
         }
         success
-    }
-}
-
-impl Holding for ClearKeyDec {
-    fn hold(&self) -> &Hold {
-        &self.hold
-    }
-
-    fn srcpad(&self) -> &gst::Pad {
-        &self.srcpad
-    }
-
-    fn prepare(&self, item: Item) -> Prepared {
-        match item {
-            Item::Buffer(mut buffer) => {
-                let result = self.decrypt_buffer(buffer.make_mut());
-                self.ready(Item::Buffer(buffer), result)
-            }
-            Item::List(mut list) => {
-                let result = self.decrypt_list(list.make_mut());
-                self.ready(Item::List(list), result)
-            }
-            Item::Event(event) => match event.view() {
-                gst::EventView::Protection(protection) => {
-                    self.protection(protection);
-                    Prepared::Consumed
-                }
-                gst::EventView::Caps(caps) => self.caps(caps),
-                gst::EventView::Segment(_) => {
-                    lock(&self.keys).begin_segment();
-                    Prepared::Push(Item::Event(event))
-                }
-                _ => Prepared::Push(Item::Event(event)),
-            },
-        }
     }
 }

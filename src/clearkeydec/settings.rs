@@ -2,14 +2,13 @@
 
 //! Properties, and the one validated policy that they become when the element leaves NULL.
 
-use std::time::Duration;
-
 use gst::glib;
 use gst::prelude::*;
 
 use crate::config::{Common, Configured, text};
 use crate::error::Failure;
-use crate::http::{Endpoint, TlsConfig, TokenHosts};
+use crate::http::{Endpoint, TokenHosts};
+use crate::license::LicensePolicy;
 use crate::token::Secret;
 
 /// The properties as they were set.
@@ -63,13 +62,15 @@ impl Settings {
             .transpose()?;
         let token_hosts = self.token_hosts.as_deref();
         Ok(Policy {
-            license_url,
-            token_hosts: token_hosts.map(TokenHosts::parse).transpose()?,
-            timeout: self.common.timeout(),
-            retries: self.common.retries,
-            tls: self.common.tls.load()?,
+            license: LicensePolicy {
+                license_url,
+                token_hosts: token_hosts.map(TokenHosts::parse).transpose()?,
+                timeout: self.common.timeout(),
+                retries: self.common.retries,
+                tls: self.common.tls.load()?,
+                allow_cleartext: self.common.allow_cleartext,
+            },
             max_held_bytes: self.common.max_held_bytes,
-            allow_cleartext: self.common.allow_cleartext,
             warnings: self.common.tls.warnings(),
         })
     }
@@ -87,22 +88,8 @@ impl Configured for Settings {
 
 /// What the element does from READY on.
 pub struct Policy {
-    pub license_url: Option<Endpoint>,
-    /// The property; `None` where it is not set.
-    pub token_hosts: Option<TokenHosts>,
-    pub timeout: Duration,
-    pub retries: u32,
-    pub tls: TlsConfig,
+    pub license: LicensePolicy,
     pub max_held_bytes: u64,
-    pub allow_cleartext: bool,
     /// What the user should know and what stops nothing.
     pub warnings: Vec<String>,
-}
-
-impl Policy {
-    /// Who may be sent the token that is for these license servers.
-    pub fn token_hosts(&self, servers: &[Endpoint]) -> TokenHosts {
-        let of_servers = || TokenHosts::origins(servers.iter().map(Endpoint::url));
-        self.token_hosts.clone().unwrap_or_else(of_servers)
-    }
 }

@@ -7,18 +7,15 @@ use std::sync::Arc;
 
 use gst::prelude::*;
 
+use super::key_request_fields::read;
+use crate::license::{Renewal, TokenStore};
 use crate::sessiontoken::Store;
-use crate::sessiontoken::key_request_meta::KeyRequestFields;
 use crate::shared_result::SharedResult;
 
-/// What another token brings, or nothing.
-pub type Renewal = Option<KeyRequestFields>;
-
 /// The store of the element upstream.
-#[derive(Clone)]
-pub struct TokenStore(Store);
+pub struct ElementStore(Store);
 
-impl TokenStore {
+impl ElementStore {
     /// Asks upstream, past queues and bins. To be called without a lock held.
     pub fn find(sinkpad: &gst::Pad) -> Option<Self> {
         let mut query = gst::query::Context::new("drm-session-token");
@@ -28,31 +25,30 @@ impl TokenStore {
         let context = query.context_owned()?;
         context.structure().get("store").ok().map(Self)
     }
+}
 
-    /// Reports that the token of that generation was rejected, and waits for another one on a thread
-    /// of its own; `None` where the system has no thread left.
-    pub fn reject(&self, generation: u32, http_status: u16) -> Option<Arc<SharedResult<Renewal>>> {
+impl TokenStore for ElementStore {
+    /// Waits on a thread of its own; `None` where the system has none left.
+    fn reject(&self, generation: u32, http_status: u16) -> Option<Arc<SharedResult<Renewal>>> {
         let (result, completer) = SharedResult::pending(None);
         let store = self.0.clone();
         let thread = std::thread::Builder::new().name("token-rejected".to_owned());
         let started = thread.spawn(move || {
             let arguments: [&dyn ToValue; 2] = [&generation, &u32::from(http_status)];
             let request = store.emit_by_name::<Option<gst::Structure>>("reject", &arguments);
-            completer.complete(request.as_deref().map(KeyRequestFields::read));
+            completer.complete(request.as_deref().map(read));
         });
         started.ok().map(|_| result)
     }
 
-    /// What the newest valid token of the service that issued the one of that generation brings.
-    pub fn newest_of(&self, generation: u32) -> Renewal {
+    fn newest_of(&self, generation: u32) -> Renewal {
         let request = self
             .0
             .emit_by_name::<Option<gst::Structure>>("newest", &[&generation]);
-        request.as_deref().map(KeyRequestFields::read)
+        request.as_deref().map(read)
     }
 
-    /// While it is set nobody waits in the store.
-    pub fn set_flushing(&self, is_flushing: bool) {
+    fn set_flushing(&self, is_flushing: bool) {
         self.0.emit_by_name::<()>("set-flushing", &[&is_flushing]);
     }
 }

@@ -10,7 +10,7 @@ use gst::meta::ProtectionMeta;
 
 use crate::auth_service::dashif;
 use crate::cenc::KeyId;
-use crate::token::{ClockReading, Secret};
+use crate::token::ClockReading;
 use crate::tune::Attachment;
 
 /// Name of the structure.
@@ -33,40 +33,6 @@ pub fn is_on(init_data: &gst::BufferRef) -> bool {
 
 fn is_key_request(meta: &gst::MetaRef<'_, ProtectionMeta>) -> bool {
     meta.info().name() == NAME
-}
-
-/// What a decryptor of this plugin takes out of a key request.
-#[derive(Clone, Default)]
-pub struct KeyRequestFields {
-    pub token: Option<Secret>,
-    /// 0 where it has none.
-    pub generation: u32,
-    /// For the license request.
-    pub headers: Vec<(String, Secret)>,
-}
-
-impl KeyRequestFields {
-    pub fn read(request: &gst::StructureRef) -> Self {
-        let token = request.get::<String>("session-token").ok();
-        Self {
-            token: token.map(Secret::new),
-            generation: request.get("generation").unwrap_or(0),
-            headers: headers(request),
-        }
-    }
-}
-
-fn headers(request: &gst::StructureRef) -> Vec<(String, Secret)> {
-    let Ok(headers) = request.get::<gst::Structure>("http-headers") else {
-        return Vec::new();
-    };
-    headers
-        .iter()
-        .filter_map(|(name, value)| {
-            let value = value.get::<String>().ok()?;
-            Some((name.to_string(), Secret::new(value)))
-        })
-        .collect()
 }
 
 /// The keys that a license may be asked for with the token, where others may need another one.

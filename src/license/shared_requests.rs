@@ -5,74 +5,43 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, Weak};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use once_cell::sync::Lazy;
 use zeroize::Zeroizing;
 
-use crate::cenc::{KeyId, License, read_license, request_body};
+use super::context::{LicenseFetcher, PollContext};
+use super::request::{Granted, LicenseRequest, LicenseResult};
+use crate::cenc::{License, read_license, request_body};
 use crate::error::{Failure, Kind};
-use crate::http::{self, Deadline, Endpoint, Redirects, Request, TlsConfig, TokenHosts};
+use crate::http::{self, Deadline, Endpoint, Redirects, Request};
 use crate::runtime;
 use crate::session::failover;
 use crate::shared_result::SharedResult;
-use crate::token::Secret;
-use crate::token::{ClockReading, Validity};
+use crate::token::{ClockReading, Secret};
 use crate::wait::lock;
-
-/// What is asked for.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct LicenseRequest {
-    /// Servers that can give it, in this order; one at the least.
-    pub urls: Vec<Endpoint>,
-    /// Ascending, each once.
-    pub key_ids: Vec<KeyId>,
-    pub headers: Vec<(String, Secret)>,
-    /// Servers that may be sent these headers.
-    pub token_hosts: TokenHosts,
-    /// Whether they may go without TLS to other than loopback.
-    pub allow_cleartext: bool,
-    /// The session token that stands in them.
-    pub token: Option<Secret>,
-    pub tls: TlsConfig,
-}
-
-/// What came of it, and how.
-pub struct Granted {
-    pub license: License,
-    /// Of the keys that were asked for, together.
-    validity: Validity,
-    /// Of others, each by itself, where they have an end.
-    others: HashMap<KeyId, Validity>,
-    /// How long the request took.
-    pub latency: Duration,
-    /// Requests made for it.
-    pub attempts: u32,
-}
-
-impl Granted {
-    /// How long that key is good for.
-    pub fn validity_of(&self, key_id: &KeyId) -> &Validity {
-        self.others.get(key_id).unwrap_or(&self.validity)
-    }
-
-    /// How long the keys are good for that were asked for.
-    pub fn validity(&self) -> &Validity {
-        &self.validity
-    }
-}
-
-pub type LicenseResult = Result<Arc<Granted>, Failure>;
 
 type Requests = HashMap<LicenseRequest, Weak<SharedResult<LicenseResult>>>;
 
 static REQUESTS: Lazy<Mutex<Requests>> = Lazy::new(Mutex::default);
 
-/// Keys are used for a second at the least, whatever the license says: a server whose licenses end as they come would else be asked without a pause.
-const SHORTEST_LIFE: Duration = Duration::from_secs(1);
+/// The requests of the process.
+pub struct SharedRequests;
 
-/// The result of that order: one that others began (and then true), or a new one. None of these in `not`.
-pub fn request_license(
+impl LicenseFetcher for SharedRequests {
+    fn request(
+        &self,
+        request: LicenseRequest,
+        not: &[Arc<SharedResult<LicenseResult>>],
+        context: &PollContext<'_>,
+    ) -> (Arc<SharedResult<LicenseResult>>, bool) {
+        let policy = context.policy;
+        let deadlines = Deadlines::new(policy.timeout, policy.retries);
+        request_license(request, not, deadlines, context.now)
+    }
+}
+
+fn request_license(
     order: LicenseRequest,
     not: &[Arc<SharedResult<LicenseResult>>],
     deadlines: Deadlines,
@@ -118,20 +87,10 @@ pub fn request_license(
         completer.complete(match result {
             Ok((license, attempts)) => {
                 let now = ClockReading::now();
-                let end = license.end(&key_ids, now.wall);
-                let validity = |end: Option<SystemTime>| {
-                    let end = end.map(|end| end.max(now.wall + SHORTEST_LIFE));
-                    Validity::new(None, end, now)
-                };
-                let others = license.ends_of_others(&key_ids, now.wall);
-                let others = others.map(|(key_id, end)| (key_id, validity(Some(end))));
-                Ok(Arc::new(Granted {
-                    others: others.collect(),
-                    license,
-                    validity: validity(end),
-                    latency,
-                    attempts,
-                }))
+                let mut granted = Granted::new(license, &key_ids, now);
+                granted.latency = latency;
+                granted.attempts = attempts;
+                Ok(Arc::new(granted))
             }
             Err(mut failure) => {
                 failure.elapsed = latency;
@@ -152,7 +111,7 @@ fn forget_unused_of(orders: &mut Requests) {
 }
 
 /// How long a license is waited for.
-pub struct Deadlines {
+struct Deadlines {
     /// Where there is no other server to ask.
     last: Deadline,
     /// Where there is one: it is a better second attempt than the same server.
@@ -161,7 +120,7 @@ pub struct Deadlines {
 
 impl Deadlines {
     /// From now on, for `timeout` all in all.
-    pub fn new(timeout: Duration, retries: u32) -> Self {
+    fn new(timeout: Duration, retries: u32) -> Self {
         Self {
             last: Deadline::new(timeout, retries),
             others: Deadline::new(timeout, 0),

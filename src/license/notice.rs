@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::licenses::Granted;
+use super::request::Granted;
 use crate::error::Failure;
 
 /// Something that happened to a stream's licenses.

@@ -11,10 +11,10 @@ use crate::error::Failure;
 use crate::http::REFUSALS;
 use crate::shared_result::{SharedResult, deadline};
 
+use super::context::PollContext;
 use super::key_request::KeyRequest;
-use super::licenses::{Deadlines, Granted, LicenseRequest, LicenseResult, request_license};
-use super::poll_context::PollContext;
-use super::settings::Policy;
+use super::policy::LicensePolicy;
+use super::request::{Granted, LicenseRequest, LicenseResult};
 use super::token_store::Renewal;
 
 /// What is under way.
@@ -61,13 +61,11 @@ impl LicenseAcquisition {
         not: &[Arc<SharedResult<LicenseResult>>],
         context: &PollContext,
     ) -> Self {
-        let policy = context.policy;
         let key_ids = of.key_ids.clone();
-        let deadlines = Deadlines::new(policy.timeout, policy.retries);
-        let (result, is_shared) = request_license(of, not, deadlines, context.now);
+        let (result, is_shared) = context.fetcher.request(of, not, context);
         Self {
             key_ids,
-            until: deadline(policy.timeout, context.now.steady),
+            until: deadline(context.policy.timeout, context.now.steady),
             what: What::License { result, is_shared },
         }
     }
@@ -173,7 +171,7 @@ fn without_another_token(mut refusal: Failure) -> Failure {
     refusal
 }
 
-fn overdue(what: &What, policy: &Policy) -> Failure {
+fn overdue(what: &What, policy: &LicensePolicy) -> Failure {
     let (what, who) = match what {
         What::License { .. } => ("license", "license server"),
         What::Token { .. } => ("other session token", "auth service"),

@@ -8,7 +8,7 @@ use crate::cenc::{InitData, NoLicenseUrl};
 use crate::error::Failure;
 use crate::http::Endpoint;
 
-use super::settings::Policy;
+use super::policy::LicensePolicy;
 
 /// What to do where the MPD gives no license server.
 const SET_LICENSE_URL: &str = "set `license-url`";
@@ -49,7 +49,7 @@ impl ManifestServers {
     /// # Errors
     ///
     /// `Misconfigured` where there is none: why, and that `license-url` helps.
-    pub fn endpoints(&self, policy: &Policy) -> Result<Vec<Endpoint>, Failure> {
+    pub fn endpoints(&self, policy: &LicensePolicy) -> Result<Vec<Endpoint>, Failure> {
         if let Some(url) = &policy.license_url {
             return Ok(vec![url.clone()]);
         }
@@ -119,17 +119,15 @@ mod tests {
     use crate::error::Kind;
     use crate::http::TlsSettings;
 
-    fn policy(license_url: Option<&str>) -> Policy {
+    fn policy(license_url: Option<&str>) -> LicensePolicy {
         let endpoint = |url| Endpoint::parse(url, "license-url", false).expect("a URL");
-        Policy {
+        LicensePolicy {
             license_url: license_url.map(endpoint),
             token_hosts: None,
             timeout: Duration::from_secs(1),
             retries: 0,
             tls: TlsSettings::default().load().expect("the defaults"),
-            max_held_bytes: 0,
             allow_cleartext: false,
-            warnings: Vec::new(),
         }
     }
 

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Caps before and behind the decryptor, and the pads' templates.
+
+use gst::prelude::*;
+
+use crate::cenc::{CLEARKEY_SYSTEM, COMMON_SYSTEM, PRIVATE_SYSTEM};
+
+/// What describes the encryption in the caps, and has no place behind it.
+const ENCRYPTION_FIELDS: [&str; 3] = ["protection-system", "original-media-type", "cipher-mode"];
+
+/// Schemes that can be decrypted.
+const CIPHER_MODES: [&str; 2] = ["cenc", "cbcs"];
+
+/// Names of protected caps, by scheme.
+const PROTECTED: [&str; 2] = ["application/x-cenc", "application/x-cbcs"];
+
+/// Those of sink and source pad.
+pub fn templates() -> Vec<gst::PadTemplate> {
+    let any = gst::Structure::new_empty("any");
+    let sink = protected(&any).into_iter().collect::<gst::Caps>();
+    [
+        ("sink", gst::PadDirection::Sink, sink),
+        ("src", gst::PadDirection::Src, gst::Caps::new_any()),
+    ]
+    .into_iter()
+    .map(|(name, direction, caps)| {
+        gst::PadTemplate::new(name, direction, gst::PadPresence::Always, &caps)
+            .expect("a valid template")
+    })
+    .collect()
+}
+
+/// A structure for each scheme, system and case: `gst_protection_select_system` looks for a plain
+/// string, and caps are compared by case, while some MPDs write system ids in upper case.
+fn protected(fields: &gst::StructureRef) -> Vec<gst::Structure> {
+    [PRIVATE_SYSTEM, COMMON_SYSTEM, CLEARKEY_SYSTEM]
+        .iter()
+        .flat_map(|system| [(*system).to_owned(), system.to_ascii_uppercase()])
+        .flat_map(|system| {
+            PROTECTED.map(|name| {
+                let mut structure = fields.to_owned();
+                structure.set_name(name);
+                structure.set("protection-system", &system);
+                structure
+            })
+        })
+        .collect()
+}
+
+/// What the sink pad takes, where downstream takes this.
+pub fn before(downstream: &gst::CapsRef) -> gst::Caps {
+    downstream
+        .iter()
+        .flat_map(|structure| {
+            let mut fields = structure.to_owned();
+            fields.set("original-media-type", structure.name().as_str());
+            protected(&fields)
+        })
+        .collect()
+}
+
+/// The caps behind the decryptor.
+///
+/// # Errors
+///
+/// What is wrong with the ones before it.
+pub fn behind(caps: &gst::CapsRef) -> Result<gst::Caps, String> {
+    let mut decrypted = caps.to_owned();
+    let structure = decrypted
+        .make_mut()
+        .structure_mut(0)
+        .ok_or("the caps are empty")?;
+    if let Ok(mode) = structure.get::<String>("cipher-mode")
+        && !CIPHER_MODES.contains(&mode.as_str())
+    {
+        return Err(format!(
+            "the cipher mode {mode} is not supported, only cenc and cbcs are"
+        ));
+    }
+    let media_type = structure
+        .get::<String>("original-media-type")
+        .map_err(|_| "the caps do not name the original media type")?;
+    if !is_media_type(&media_type) {
+        return Err("the original media type in the caps is not a valid name".to_owned());
+    }
+    structure.set_name(&media_type);
+    structure.remove_fields(ENCRYPTION_FIELDS);
+    Ok(decrypted)
+}
+
+/// Answers a query for the caps of the sink pad: what downstream takes, protected.
+pub fn answer(query: &mut gst::query::Caps, sinkpad: &gst::Pad, srcpad: &gst::Pad) {
+    let template = sinkpad.pad_template_caps();
+    let downstream = srcpad.peer_query_caps(None);
+    let mut caps = match downstream.is_any() {
+        true => template,
+        false => template.intersect_with_mode(&before(&downstream), gst::CapsIntersectMode::First),
+    };
+    if let Some(filter) = query.filter() {
+        caps = filter.intersect_with_mode(&caps, gst::CapsIntersectMode::First);
+    }
+    query.set_result(&caps);
+}
+
+/// Whether a structure may have that name (`gst_structure_validate_name`).
+fn is_media_type(name: &str) -> bool {
+    name.starts_with(|first: char| first.is_ascii_alphabetic())
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"/-_.:+".contains(&byte))
+}

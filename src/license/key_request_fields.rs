@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! What a key request has for license requests.
+
+use crate::token::Secret;
+
+/// What a token brings.
+#[derive(Clone, Default)]
+pub struct KeyRequestFields {
+    pub token: Option<Secret>,
+    /// 0 where there is no token.
+    pub generation: u32,
+    /// For the license request.
+    pub headers: Vec<(String, Secret)>,
+}

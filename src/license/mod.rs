@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! License requests and their life, for decryptors: which keys a stream needs, which server is asked
+//! with which token, what becomes of a refusal, and when there has to be another license.
+
+mod acquisition;
+mod context;
+mod held;
+mod key_request;
+mod key_request_fields;
+mod named_keys;
+mod notice;
+mod policy;
+mod request;
+mod servers;
+mod session;
+mod shared_requests;
+mod token_store;
+
+pub use context::PollContext;
+pub use key_request::KeyRequest;
+pub use key_request_fields::KeyRequestFields;
+pub use notice::LicenseNotice;
+pub use policy::LicensePolicy;
+pub use servers::is_relative;
+pub use session::{LicenseSession, Missing};
+pub use shared_requests::SharedRequests;
+pub use token_store::{Renewal, TokenStore};
+
+#[cfg(test)]
+mod session_tests;

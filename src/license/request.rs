@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! A license request, and what is granted.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use crate::cenc::{KeyId, License};
+use crate::error::Failure;
+use crate::http::{Endpoint, TlsConfig, TokenHosts};
+use crate::token::{ClockReading, Secret, Validity};
+
+/// Keys are used for a second at the least, whatever the license says: a server whose licenses end as they come would else be asked without a pause.
+const SHORTEST_LIFE: Duration = Duration::from_secs(1);
+
+/// What is asked for.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct LicenseRequest {
+    /// Servers that can give it, in this order; one at the least.
+    pub urls: Vec<Endpoint>,
+    /// Ascending, each once.
+    pub key_ids: Vec<KeyId>,
+    pub headers: Vec<(String, Secret)>,
+    /// Servers that may be sent these headers.
+    pub token_hosts: TokenHosts,
+    /// Whether they may go without TLS to other than loopback.
+    pub allow_cleartext: bool,
+    /// The session token that stands in them.
+    pub token: Option<Secret>,
+    pub tls: TlsConfig,
+}
+
+/// What came of it, and how.
+pub struct Granted {
+    pub license: License,
+    /// Of the keys that were asked for, together.
+    validity: Validity,
+    /// Of others, each by itself, where they have an end.
+    others: HashMap<KeyId, Validity>,
+    /// How long the request took.
+    pub latency: Duration,
+    /// Requests made for it.
+    pub attempts: u32,
+}
+
+impl Granted {
+    /// What a license for these keys gives that has come now.
+    pub fn new(license: License, key_ids: &[KeyId], now: ClockReading) -> Self {
+        let validity = |end: Option<SystemTime>| {
+            let end = end.map(|end| end.max(now.wall + SHORTEST_LIFE));
+            Validity::new(None, end, now)
+        };
+        let end = license.end(key_ids, now.wall);
+        let others = license.ends_of_others(key_ids, now.wall);
+        let others = others.map(|(key_id, end)| (key_id, validity(Some(end))));
+        Self {
+            others: others.collect(),
+            validity: validity(end),
+            license,
+            latency: Duration::ZERO,
+            attempts: 1,
+        }
+    }
+
+    /// How long that key is good for.
+    pub fn validity_of(&self, key_id: &KeyId) -> &Validity {
+        self.others.get(key_id).unwrap_or(&self.validity)
+    }
+
+    /// How long the keys are good for that were asked for.
+    pub fn validity(&self) -> &Validity {
+        &self.validity
+    }
+}
+
+pub type LicenseResult = Result<Arc<Granted>, Failure>;
