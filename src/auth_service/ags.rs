@@ -12,7 +12,7 @@ use crate::token::Grant;
 use crate::token::Secret;
 
 use super::discovery::Offer;
-use super::{A_TOKEN, Call, status, success, token, unreadable};
+use super::{A_TOKEN, Call, service_choice, status, success, token, unreadable};
 
 pub const NICK: &str = "ags";
 
@@ -129,63 +129,11 @@ impl Ags {
     ///
     /// # Errors
     ///
-    /// `Misconfigured`, with what to set: a service to choose, or a parameter that is missing.
+    /// As [`service_choice::choose`].
     pub fn choose(&self, offers: &[Offer], asked: &str) -> Result<String, Failure> {
-        let offer = match &self.auth_service_id {
-            Some(id) => offers.iter().find(|offer| offer.id == *id).ok_or_else(|| {
-                Failure::misconfigured(format!(
-                    "AGS has no service of the name in `auth-service-id`: it has {}",
-                    list(offers)
-                ))
-            })?,
-            None => match offers {
-                [only] => only,
-                _ => {
-                    return Err(Failure::misconfigured(format!(
-                        "AGS has more than one service: set `auth-service-id` to one of {}",
-                        list(offers)
-                    )));
-                }
-            },
-        };
-        let missing: Vec<_> = offer
-            .mandatory_parameters(asked)
-            .filter(|wanted| {
-                !self
-                    .parameters
-                    .iter()
-                    .any(|(name, value)| name == *wanted && !value.expose().is_empty())
-            })
-            .map(shown)
-            .collect();
-        if missing.is_empty() {
-            return Ok(offer.id.clone());
-        }
-        Err(Failure::misconfigured(format!(
-            "AGS wants parameters that are not set: add {} to `parameters-file`",
-            some(missing)
-        )))
+        let id = self.auth_service_id.as_deref();
+        service_choice::choose(offers, id, &self.parameters, asked)
     }
-}
-
-fn list(offers: &[Offer]) -> String {
-    some(offers.iter().map(|offer| shown(&offer.id)).collect())
-}
-
-/// The first few of them: a server decides how many there are.
-fn some(mut names: Vec<String>) -> String {
-    const MANY: usize = 8;
-    let more = names.len().saturating_sub(MANY);
-    names.truncate(MANY);
-    let names = names.join(", ");
-    match more {
-        0 => names,
-        more => format!("{names} and {more} more"),
-    }
-}
-
-fn shown(name: impl AsRef<str>) -> String {
-    format!("`{}`", crate::problem_details::cleaned(name.as_ref(), 64))
 }
 
 /// Reads the reply to the request for a token.
@@ -232,7 +180,6 @@ pub fn read_reply(reply: &HttpResponse) -> Result<Grant, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth_service::discovery;
     use crate::error::Kind;
 
     fn parameters(names: &[&str]) -> Vec<(String, Secret)> {
@@ -241,21 +188,6 @@ mod tests {
             .map(|name| ((*name).to_owned(), Secret::from("SECRET")))
             .collect()
     }
-
-    fn ags(id: Option<&str>, names: &[&str]) -> Ags {
-        Ags::new(id.map(str::to_owned), None, parameters(names), true).expect("valid")
-    }
-
-    fn offers(text: &str) -> Vec<Offer> {
-        discovery::read_reply(&HttpResponse::new(200, text.as_bytes())).expect("offers")
-    }
-
-    const ONE: &str = r#"{"availableServices":[{"authServiceName":"sso","endpoints":[
-        {"name":"SIGNON","path":"/signOn","parameterProperties":[
-            {"name":"User","mandatory":true,"isPassword":false},
-            {"name":"Nick","mandatory":false,"isPassword":false}]}]}]}"#;
-    const TWO: &str =
-        r#"{"availableServices":[{"authServiceName":"sso"},{"authServiceName":"other"}]}"#;
 
     #[test]
     fn the_request_is_the_seeds_with_the_parameters_in_order() {
@@ -301,52 +233,6 @@ mod tests {
         let names: Vec<_> = call.headers.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["x-correlation-id", "nv-tenant-id"]);
         assert!(call.body.is_none());
-    }
-
-    #[test]
-    fn the_only_service_is_taken_and_a_named_one_must_be_there() {
-        assert_eq!(
-            ags(None, &["User"]).choose(&offers(ONE), "x"),
-            Ok("sso".to_owned())
-        );
-        assert_eq!(
-            ags(Some("other"), &[]).choose(&offers(TWO), "x"),
-            Ok("other".to_owned())
-        );
-        for (id, text, says) in [
-            (None, TWO, "`sso`, `other`"),
-            (Some("third"), TWO, "`sso`, `other`"),
-            (Some("third"), ONE, "`sso`"),
-        ] {
-            let failure = ags(id, &["User"])
-                .choose(&offers(text), "x")
-                .expect_err(says);
-            assert_eq!(failure.kind, Kind::Misconfigured);
-            assert!(
-                failure.what.contains("`auth-service-id`"),
-                "{}",
-                failure.what
-            );
-            assert!(failure.what.contains(says), "{}", failure.what);
-        }
-    }
-
-    #[test]
-    fn a_mandatory_parameter_that_is_missing_is_named() {
-        for given in [&["Nick"][..], &[], &["user"]] {
-            let failure = ags(None, given)
-                .choose(&offers(ONE), "x")
-                .expect_err("missing");
-            assert_eq!(failure.kind, Kind::Misconfigured);
-            assert!(
-                failure.what.contains("add `User` to `parameters-file`"),
-                "{}",
-                failure.what
-            );
-        }
-        let empty = vec![("User".to_owned(), Secret::from(""))];
-        let ags = Ags::new(None, None, empty, true).expect("valid");
-        assert!(ags.choose(&offers(ONE), "x").is_err());
     }
 
     #[test]

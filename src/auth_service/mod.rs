@@ -8,6 +8,7 @@ pub mod dashif;
 pub mod discovery;
 pub mod parameters;
 pub mod rdk;
+mod service_choice;
 mod status;
 pub mod thunder;
 
