@@ -6,6 +6,7 @@ mod aac;
 mod cbcs;
 mod ctr;
 mod init_data;
+mod json_web_key;
 mod key;
 mod license;
 mod pattern;
