@@ -2,36 +2,23 @@
 
 //! Media playlists: what stock demuxers cannot play is had from the server.
 
-use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use url::Url;
-
 use super::active_keys::{ActiveKeys, Protection};
 use super::attributes::{attributes, text};
+use super::delivery::{Delivery, InForce, InitTag, MAX_STOCK_SEQUENCE};
+use super::first_and_last_keys::FirstAndLastKeys;
 use super::key_tag::{IdentityKey, KeyTag};
-use super::resource::{
-    ByteRange, InitCipher, InitProtection, InitSegment, Segment, SegmentCipher, SegmentMethod,
-};
+use super::resource::{ByteRange, InitCipher, InitSegment, Segment};
 use super::rewrite::{Context, Rewritten, UrlMap, Writer};
 use super::segment_tags::SegmentTags;
 use super::tags::{Tag, tag};
 use super::uris::{Base, Objection};
+use super::written_tags::WrittenTags;
 
 /// Segments of one playlist: eleven days in segments of five seconds.
 const MAX_SEGMENTS: usize = 200_000;
-
-/// The last media sequence number that demuxers read.
-const MAX_STOCK_SEQUENCE: u64 = i32::MAX as u64;
-
-/// Keys at either end of a playlist that are fetched before the demuxer gets it: where it begins to
-/// play there are three segments or so, each with a key of its own at the worst.
-const KEYS_AT_AN_END: usize = 6;
-
-const WITHOUT_INIT_SEGMENT: &str = "has DRM keys for segments without an init segment (EXT-X-MAP), which this element cannot play: package them as fragmented MP4";
-
-const NOT_IN_FRAGMENTS: &str = "has samples encrypted in counter mode for segments without an init segment (EXT-X-MAP), of which there is no standard: package them as fragmented MP4, or with METHOD=SAMPLE-AES";
 
 /// Rewrites one.
 pub fn rewrite(
@@ -40,7 +27,7 @@ pub fn rewrite(
     map: &mut impl UrlMap,
 ) -> Result<Rewritten, Objection> {
     let mut media = Media {
-        has_whole_fragments: may_have_whole_fragments(playlist),
+        written: WrittenTags::new(may_have_whole_fragments(playlist)),
         out: Writer::new(playlist.len(), context),
         base: context.base(),
         context,
@@ -49,17 +36,12 @@ pub fn rewrite(
         keys: ActiveKeys::default(),
         init: None,
         delivery: None,
-        is_shown: false,
-        shown_key: None,
-        shown_init: None,
+        is_written: false,
         last_init: None,
         sequence: 0,
         segments: 0,
-        first_keys: Vec::new(),
-        last_keys: VecDeque::new(),
+        delivered_keys: FirstAndLastKeys::default(),
         unplayable: None,
-        has_direct_init: false,
-        has_protected_init: false,
     };
     for line in playlist.lines() {
         let line = media.out.next_line(line)?;
@@ -76,26 +58,7 @@ pub fn may_have_whole_fragments(playlist: &str) -> bool {
     has_map && windows.any(|window| window.eq_ignore_ascii_case(METHOD))
 }
 
-/// The EXT-X-MAP in force.
-struct InitTag {
-    url: Url,
-    range: Option<ByteRange>,
-    cipher: Option<InitCipher>,
-    /// Its attributes but for URI and BYTERANGE, each behind a comma.
-    others: String,
-}
-
-/// What the demuxer was told last of a key of its own.
-#[derive(Clone, PartialEq, Eq)]
-struct ShownKey {
-    url: Url,
-    iv: Option<[u8; 16]>,
-}
-
 struct Media<'a, M> {
-    /// The server may decrypt some segments, so that it has all init segments: whoever gets one again
-    /// from elsewhere takes it for another one.
-    has_whole_fragments: bool,
     out: Writer<'a>,
     base: Base<'a>,
     context: &'a Context<'a>,
@@ -106,48 +69,15 @@ struct Media<'a, M> {
     /// That of what comes next, until a tag changes it.
     delivery: Option<Rc<Delivery>>,
     /// The demuxer has been told of that.
-    is_shown: bool,
-    shown_key: Option<ShownKey>,
-    /// What it was told last of an init segment, and whether it gets that as it lies there.
-    shown_init: Option<(Rc<InitSegment>, bool)>,
+    is_written: bool,
+    written: WrittenTags,
     /// That of the segment before.
     last_init: Option<Rc<InitSegment>>,
     /// The number of the next segment.
     sequence: u64,
     segments: usize,
-    first_keys: Vec<Url>,
-    last_keys: VecDeque<Url>,
+    delivered_keys: FirstAndLastKeys,
     unplayable: Option<Arc<str>>,
-    has_direct_init: bool,
-    has_protected_init: bool,
-}
-
-/// How segments get to the demuxer.
-#[derive(Default)]
-struct Delivery {
-    init: Option<Rc<InitSegment>>,
-    /// The demuxer decrypts.
-    key: Option<ShownKey>,
-    /// The server does.
-    cipher: Option<Cipher>,
-}
-
-/// How segments are encrypted.
-struct Cipher {
-    method: SegmentMethod,
-    key: Url,
-    iv: Option<[u8; 16]>,
-}
-
-impl Cipher {
-    fn of_segment(&self, sequence: u64) -> SegmentCipher {
-        SegmentCipher {
-            method: self.method,
-            key: self.key.clone(),
-            // RFC 8216, 5.2.
-            iv: self.iv.unwrap_or(u128::from(sequence).to_be_bytes()),
-        }
-    }
 }
 
 impl<'a, M: UrlMap> Media<'a, M> {
@@ -310,10 +240,9 @@ impl<'a, M: UrlMap> Media<'a, M> {
         segment: &Segment,
         init: &Rc<InitSegment>,
     ) -> Result<Option<InitSegment>, Objection> {
-        let is_new = self
-            .last_init
-            .as_ref()
-            .is_some_and(|last| last != init && !(self.is_direct(last) && self.is_direct(init)));
+        let is_new = self.last_init.as_ref().is_some_and(|last| {
+            last != init && !(self.written.is_direct(last) && self.written.is_direct(init))
+        });
         self.base
             .count_work(init.url.as_str().len() + segment.url.as_str().len())?;
         let with_init = Segment {
@@ -336,174 +265,37 @@ impl<'a, M: UrlMap> Media<'a, M> {
         if let Some(known) = &self.delivery {
             return Ok(known.clone());
         }
-        let delivery = Rc::new(self.decide()?);
+        let in_force = InForce {
+            protection: self.keys.protection()?,
+            init: self.init.as_ref(),
+            sequence: self.sequence,
+            is_presentation_protected: self.context.first_key.is_some(),
+        };
+        let delivery = Rc::new(in_force.delivery(&self.base, &mut self.unplayable)?);
         self.delivery = Some(delivery.clone());
-        self.is_shown = false;
+        self.is_written = false;
         Ok(delivery)
     }
 
-    fn decide(&mut self) -> Result<Delivery, Objection> {
-        let protection = self.keys.protection()?;
-        let init = self.init.as_ref();
-        self.base
-            .count_work(init.map_or(0, |init| init.url.as_str().len()))?;
-        let with = |protection| {
-            let init = init?;
-            Some(Rc::new(InitSegment {
-                url: init.url.clone(),
-                range: init.range,
-                cipher: init.cipher.clone(),
-                protection,
-            }))
-        };
-        let of_clear = match self.context.first_key {
-            Some(_) => InitProtection::Clear,
-            None => InitProtection::None,
-        };
-        Ok(match protection {
-            Protection::Clear => Delivery {
-                init: with(of_clear),
-                ..Delivery::default()
-            },
-            Protection::Drm(boxes) => {
-                let init = with(InitProtection::Drm(boxes.clone()));
-                if init.is_none() && self.unplayable.is_none() {
-                    let why = format!("{WITHOUT_INIT_SEGMENT} ({})", boxes.label);
-                    self.unplayable = Some(why.into());
-                }
-                Delivery {
-                    init,
-                    ..Delivery::default()
-                }
-            }
-            Protection::Unplayable(why) => {
-                self.unplayable.get_or_insert(why.clone());
-                Delivery::default()
-            }
-            Protection::Aes128(key) | Protection::SampleAes(key) => {
-                let Some(url) = self.base.fetched(&key.uri)? else {
-                    return Err("has a key tag whose URI is none");
-                };
-                let is_whole = matches!(protection, Protection::Aes128(_));
-                if key.is_counter_mode && init.is_none() {
-                    self.unplayable.get_or_insert(NOT_IN_FRAGMENTS.into());
-                }
-                let cipher = |method| Cipher {
-                    method,
-                    key: url.clone(),
-                    iv: key.iv,
-                };
-                match (is_whole, init.is_some()) {
-                    (true, true) => Delivery {
-                        init: with(of_clear),
-                        cipher: Some(cipher(SegmentMethod::Aes128)),
-                        key: None,
-                    },
-                    // Demuxers count in 32 bits, and their default vector would be another.
-                    (true, false) if key.iv.is_none() && self.sequence > MAX_STOCK_SEQUENCE => {
-                        Delivery {
-                            cipher: Some(cipher(SegmentMethod::Aes128)),
-                            ..Delivery::default()
-                        }
-                    }
-                    (true, false) => Delivery {
-                        key: Some(ShownKey { url, iv: key.iv }),
-                        ..Delivery::default()
-                    },
-                    (false, true) => Delivery {
-                        init: with(InitProtection::Identity(url)),
-                        ..Delivery::default()
-                    },
-                    (false, false) => Delivery {
-                        cipher: Some(cipher(SegmentMethod::SampleAes)),
-                        ..Delivery::default()
-                    },
-                }
-            }
-        })
-    }
-
-    /// Whether the demuxer gets the init segment as it lies there.
-    fn is_direct(&self, init: &InitSegment) -> bool {
-        init.is_direct() && !self.has_whole_fragments
-    }
-
-    /// Tells the demuxer of key and init segment of what comes now, where they are new to it.
+    /// Tells the demuxer of key and init segment of what comes now.
     fn show(&mut self, delivery: &Delivery) -> Result<(), Objection> {
-        if std::mem::replace(&mut self.is_shown, true) {
+        if std::mem::replace(&mut self.is_written, true) {
             return Ok(());
         }
-        if self.shown_key != delivery.key {
-            self.shown_key.clone_from(&delivery.key);
-            let line = match &delivery.key {
-                Some(key) => {
-                    let uri = self.map.key(&key.url);
-                    let iv = key.iv.map(u128::from_be_bytes);
-                    let iv = iv.map_or(String::new(), |iv| format!(",IV=0x{iv:032x}"));
-                    format!("#EXT-X-KEY:METHOD=AES-128,URI=\"{uri}\"{iv}")
-                }
-                None => "#EXT-X-KEY:METHOD=NONE".to_owned(),
-            };
-            self.out.write(&line)?;
+        for url in delivery.keys() {
+            self.delivered_keys.add(url);
         }
-        let keys = [
-            delivery.key.as_ref().map(|key| &key.url),
-            delivery.cipher.as_ref().map(|cipher| &cipher.key),
-            match delivery.init.as_ref().map(|init| &init.protection) {
-                Some(InitProtection::Identity(url)) => Some(url),
-                _ => None,
-            },
-        ];
-        keys.into_iter()
-            .flatten()
-            .for_each(|url| self.remember_key(url));
-        let (Some(init), Some(tag)) = (&delivery.init, &self.init) else {
-            return Ok(());
-        };
-        // hlsdemux2 asks for other bytes of a range (1.22) where the segments have none.
-        let is_direct = self.is_direct(init) && delivery.cipher.is_none();
-        let shown = Some((init.clone(), is_direct));
-        if self.shown_init == shown {
-            return Ok(());
-        }
-        self.shown_init = shown;
-        self.has_direct_init |= is_direct;
-        self.has_protected_init |= init.protection != InitProtection::None;
-        let (uri, range) = match is_direct {
-            true => (init.url.to_string(), init.range),
-            // The place has the part alone.
-            false => (self.map.init_segment(init), None),
-        };
-        let range = range.map_or(String::new(), |range| {
-            format!(",BYTERANGE=\"{}@{}\"", range.length, range.offset)
-        });
-        let line = format!("#EXT-X-MAP:URI=\"{uri}\"{range}{}", tag.others);
-        self.out.write(&line)
-    }
-
-    fn remember_key(&mut self, url: &Url) {
-        if self.first_keys.contains(url) || self.last_keys.contains(url) {
-            return;
-        }
-        if self.first_keys.len() < KEYS_AT_AN_END {
-            self.first_keys.push(url.clone());
-            return;
-        }
-        if self.last_keys.len() == KEYS_AT_AN_END {
-            self.last_keys.pop_front();
-        }
-        self.last_keys.push_back(url.clone());
+        self.written
+            .write(delivery, self.init.as_ref(), &mut self.out, self.map)
     }
 
     fn end(mut self) -> Result<Rewritten, Objection> {
         self.out.write_lines(self.tags.lines())?;
-        let mut keys = self.first_keys;
-        keys.extend(self.last_keys);
         Ok(Rewritten {
             unplayable: self.unplayable,
-            keys,
-            has_direct_init: self.has_direct_init,
-            has_protected_init: self.has_protected_init,
+            keys: self.delivered_keys.into_urls(),
+            has_direct_init: self.written.has_direct_init,
+            has_protected_init: self.written.has_protected_init,
             ..self.out.end(self.base.variables)
         })
     }

@@ -11,7 +11,9 @@ mod attributes;
 mod bounds_tests;
 mod clear_init;
 mod data_uri;
+mod delivery;
 mod digest;
+mod first_and_last_keys;
 mod init_segment;
 mod key_tag;
 mod media;
@@ -31,6 +33,7 @@ mod survey;
 mod tags;
 mod uris;
 mod variables;
+mod written_tags;
 
 pub use active_keys::{KeyBoxes, SharedBox};
 pub use aes128::{Aes128Decryptor, decrypt as decrypt_aes128};

@@ -6,11 +6,16 @@
 //! The same playlists are tried each time. `PROPTEST_CASES=100000 PROPTEST_RNG_SEED=2` tries more, and
 //! others.
 
+mod delivery_model;
+mod item_model;
 mod key_model;
 mod key_strategies;
-mod model;
+mod line_model;
+mod media_model;
+mod multivariant_model;
 mod observed;
 mod strategies;
+mod variable_model;
 
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -21,11 +26,13 @@ use super::media::may_have_whole_fragments;
 use super::recording_map::{ORIGIN, Place, RecordingMap};
 use super::{ByteRange, Context, FirstKey, Rewritten, Survey, Variables, rewrite, survey};
 
+use delivery_model::{Delivered, Init, InitState};
 use key_model::Protection;
-use model::{DEFINITIONS, Delivered, Init, InitState, Media, Multivariant};
-use model::{base, resolved, substituted};
+use media_model::Media;
+use multivariant_model::Multivariant;
 use observed::{deliveries, names, playlists};
 use strategies::{media, multivariant};
+use variable_model::{DEFINITIONS, base, resolved, substituted};
 
 /// What the environment does not say.
 fn config() -> ProptestConfig {

@@ -4,7 +4,7 @@
 
 use m3u8_rs::{ByteRange as Range, KeyMethod, MediaPlaylist, MediaSegment};
 
-use super::model::{Delivered, Init, InitState};
+use super::delivery_model::{Delivered, Init, InitState};
 use crate::hls::mp4::boxes_of;
 use crate::hls::recording_map::{Place, RecordingMap};
 use crate::hls::{ByteRange, InitProtection, InitSegment};

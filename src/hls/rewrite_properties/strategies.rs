@@ -7,9 +7,13 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
+use super::item_model::{Item, Map, Segment};
 pub use super::key_strategies::no_key;
 use super::key_strategies::{keys, session_keys, spelled};
-use super::model::*;
+use super::line_model::{Line, LineKind, Style};
+use super::media_model::Media;
+use super::multivariant_model::Multivariant;
+use super::variable_model::{ALWAYS_DEFINED, DEFINITIONS};
 
 /// Tags at the beginning of media playlists.
 const MEDIA_HEADER: [&str; 9] = [
