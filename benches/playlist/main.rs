@@ -45,11 +45,20 @@ mod hls;
 #[path = "../../src/json.rs"]
 mod json;
 #[allow(dead_code, unused_imports)]
+#[path = "../../src/hlsdrmdemux/kept_playlists.rs"]
+mod kept_playlists;
+#[allow(dead_code, unused_imports)]
 #[path = "../../src/hlsdrmdemux/paths.rs"]
 mod paths;
 #[allow(dead_code, unused_imports)]
+#[path = "../../src/hlsdrmdemux/playlist_rewrite.rs"]
+mod playlist_rewrite;
+#[allow(dead_code, unused_imports)]
 #[path = "../../src/problem_details.rs"]
 mod problem_details;
+#[allow(dead_code, unused_imports)]
+#[path = "../../src/hlsdrmdemux/recent_digests.rs"]
+mod recent_digests;
 #[allow(dead_code, unused_imports)]
 #[path = "../../src/token/secret.rs"]
 mod secret;

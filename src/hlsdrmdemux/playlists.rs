@@ -10,8 +10,8 @@ use tokio::task::JoinSet;
 use url::Url;
 
 use super::paths::Resource;
+use super::playlist_rewrite::lists_playlists;
 use super::presentation::{Presentation, Refusal};
-use super::url_map::lists_playlists;
 use crate::error::{Failure, Kind};
 use crate::hls::{FirstKey, Rewritten, Survey};
 use crate::http::Downloaded;

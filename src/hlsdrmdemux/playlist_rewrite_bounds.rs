@@ -4,6 +4,7 @@
 
 use std::cell::Cell;
 
+use super::super::url_map::MAX_PLAYLISTS;
 use super::*;
 
 /// Lines between two looks, at the most.
@@ -57,7 +58,7 @@ fn heavy_boxes_are_there_once_for_all_keys() {
         assert!(result.is_ok(), "{result:?}");
     }
     // Sixteen references for each of 3400 sets, and sixty kilobytes. Copies would take 200 MB.
-    let bytes = lock(&map.state).boxes.bytes();
+    let bytes = map.box_bytes();
     assert!(bytes < 12 * 1024 * 1024, "{bytes}");
 }
 
