@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! When another token takes the place of one that ends.
+
+use super::*;
+
+#[test]
+fn expired_token_is_replaced_by_a_newer_one() {
+    let (mut state, now) = (State::default(), ClockReading::now());
+    let first = state.granted(for_seconds(60), now);
+    let second = state.granted(for_seconds(60), later(now, 60));
+    assert!(second.generation() > first.generation());
+}
+
+#[test]
+fn failed_refresh_keeps_the_valid_token() {
+    let (mut state, now) = (State::default(), ClockReading::now());
+    let first = state.granted(for_seconds(60), now).generation();
+    state.refresh(&fetcher(), now);
+    state.refresh(&fetcher(), now);
+    assert_eq!(state.at_hand(now), Some(first));
+    let ticket = state.started(now);
+    let no = failed(Failure::transient("no"));
+    assert!(state.finished(ticket, no, now).is_err());
+    assert_eq!(state.at_hand(now), Some(first));
+    state.refresh(&fetcher(), now);
+    let ticket = state.started(now);
+    let second = state.finished(ticket, for_seconds(60), now).expect("one");
+    assert_eq!(state.at_hand(now), Some(second.generation()));
+}
+
+#[test]
+fn stale_token_is_handed_out_while_the_next_one_comes() {
+    let (mut state, now) = (State::default(), ClockReading::now());
+    let first = state.granted(for_seconds(100), now).generation();
+    // At half of its life it is fresh, whatever chance says; a little before its end it is not.
+    assert_eq!(state.at_hand(later(now, 50)), Some(first));
+    assert!(!state.fetches(later(now, 50)));
+    let close = later(now, 99);
+    assert_eq!(state.at_hand(close), Some(first));
+    let ticket = state.started(close);
+    assert_eq!(state.at_hand(close), Some(first));
+    assert!(!state.fetches(close));
+    let second = state
+        .finished(ticket, for_seconds(100), close)
+        .expect("one");
+    assert_eq!(state.at_hand(later(now, 101)), Some(second.generation()));
+}
+
+#[test]
+fn failed_refresh_is_repeated_later_until_the_token_has_expired() {
+    let (mut state, now) = (State::default(), ClockReading::now());
+    let first = state.granted(for_seconds(100), now).generation();
+    let close = later(now, 95);
+    assert_eq!(state.at_hand(close), Some(first));
+    let ticket = state.started(close);
+    let no = failed(Failure::transient("no"));
+    assert!(state.finished(ticket, no, close).is_err());
+    // Not again at once.
+    assert_eq!(state.at_hand(close), Some(first));
+    assert!(!state.fetches(close));
+    assert_eq!(state.at_hand(later(now, 98)), Some(first));
+    let ticket = state.started(later(now, 98));
+    let (end, still_no) = (later(now, 100), failed(Failure::transient("still no")));
+    assert!(state.finished(ticket, still_no, end).is_err());
+    let told = state.told(end).expect("a failure");
+    assert_eq!(told.what, "still no");
+}
+
+#[test]
+fn token_is_kept_fresh_for_its_users_alone() {
+    let (mut state, now) = (State::default(), ClockReading::now());
+    let first = state.granted(for_seconds(100), now);
+    assert!(matches!(state.next_step(now), Step::Stop));
+    let user = state.add_user(fetcher());
+    let Step::Wait {
+        until: Some(due), ..
+    } = state.next_step(now)
+    else {
+        panic!("the token has an end");
+    };
+    assert!(due > later(now, 50).steady && due < later(now, 100).steady);
+    let due = later(now, 99);
+    let ticket = state.started(due);
+    assert!(!state.fetches(due));
+    let second = state.finished(ticket, for_seconds(100), due).expect("one");
+    assert!(second.generation() > first.generation());
+    state.remove_user(user);
+    assert!(matches!(state.next_step(later(due, 99)), Step::Stop));
+}
