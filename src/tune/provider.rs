@@ -259,5 +259,4 @@ impl<E: Clone> TokenProvider<E> {
 }
 
 #[cfg(test)]
-#[path = "provider_tests.rs"]
 mod tests;
