@@ -71,6 +71,7 @@ mod sync;
 #[allow(dead_code, unused_imports)]
 #[path = "../../src/hlsdrmdemux/url_map.rs"]
 mod url_map;
+#[allow(dead_code, unused_imports)]
 #[path = "../../src/wait.rs"]
 mod wait;
 

@@ -10,6 +10,7 @@ use gst::prelude::*;
 use super::inside::Inside;
 use super::retries::Retries;
 use crate::error::Failure;
+use crate::hierarchy::ancestors;
 use crate::wait::lock;
 
 #[derive(Default)]
@@ -71,6 +72,14 @@ impl StockDemuxer {
         *lock(&self.element) = Some(element.clone());
         Ok(element)
     }
+}
+
+/// Whether whoever is around the element takes the streams of a newer demuxer.
+pub fn takes_streams(element: &gst::Element) -> bool {
+    ancestors(element)
+        .next()
+        .and_downcast::<gst::Bin>()
+        .is_some_and(|bin| bin.bin_flags().contains(gst::BinFlags::STREAMS_AWARE))
 }
 
 /// The demuxer's streams become the bin's.

@@ -36,7 +36,7 @@ use gst::subclass::prelude::*;
 use once_cell::sync::Lazy;
 
 use super::debug::CAT;
-use super::demuxer::StockDemuxer;
+use super::demuxer::{StockDemuxer, takes_streams};
 use super::first_playlist::FirstPlaylist;
 use super::host::{self, ElementHost};
 use super::keys::KeyPolicy;
@@ -49,7 +49,6 @@ use super::templates::templates;
 use super::token::ChildTokens;
 use crate::config::Configurable;
 use crate::error::Failure;
-use crate::hierarchy::ancestors;
 use crate::wait::lock;
 
 #[derive(Default)]
@@ -77,10 +76,9 @@ impl HlsDrmDemux {
             return Err(gst::FlowError::Error);
         };
         let added = lock(&self.state).first.add(&bytes);
-        added.map_err(|failure| {
-            self.fail(&failure);
-            gst::FlowError::Error
-        })?;
+        added
+            .map_err(|failure| self.fail(&failure))
+            .map_err(|()| gst::FlowError::Error)?;
         Ok(gst::FlowSuccess::Ok)
     }
 
@@ -122,12 +120,8 @@ impl HlsDrmDemux {
             // The source has said why, and the demuxer will say so.
             return Ok(());
         }
-        let source::Manifest {
-            asked_for,
-            url,
-            base,
-        } = source::manifest(pad)?;
-        if !["http", "https"].contains(&base.scheme()) {
+        let at = source::manifest(pad)?;
+        if !["http", "https"].contains(&at.base.scheme()) {
             // What is on no web server is the demuxer's alone.
             self.push(pad, gst::Buffer::from_mut_slice(manifest));
             return Ok(());
@@ -136,23 +130,22 @@ impl HlsDrmDemux {
         for warning in tls.warnings() {
             gst::warning!(CAT, imp = self, "the source of the playlist: {warning}");
         }
-        let source = headers.into_source([url.clone(), base.clone()], tls.load()?);
+        let source = headers.into_source([at.url.clone(), at.base.clone()], tls.load()?);
         let settings = self.settings.completed(self.obj().upcast_ref())?;
         let policy = KeyPolicy {
             token: settings.key_request_token,
-            hosts: settings.hosts(&asked_for, &base)?,
+            hosts: settings.hosts(&at.asked_for, &at.base)?,
             allow_cleartext: settings.allow_cleartext,
         };
         let tokens = self.tokens();
-        let host = Arc::new(ElementHost {
+        let host = ElementHost {
             element: self.obj().upcast_ref::<gst::Element>().downgrade(),
             demuxer: self.demuxer.clone(),
             tokens: tokens.clone(),
-        });
-        let inside = self.demuxer.inside();
-        let server = Server::start(source, inside, policy, tokens.clone(), host)?;
-        let server = Arc::new(server);
-        let first_url = server.first_url(&url)?;
+        };
+        let (inside, host) = (self.demuxer.inside(), Arc::new(host));
+        let server = Arc::new(Server::start(source, inside, policy, tokens.clone(), host)?);
+        let first_url = server.first_url(&at.url)?;
         {
             let mut state = lock(&self.state);
             if state.is_closing {
@@ -162,14 +155,14 @@ impl HlsDrmDemux {
             state.server = Some(server.clone());
             state.first_url = Some(first_url);
         }
-        let playlist = server.first(&manifest, &url, &base)?;
+        let playlist = server.first(&manifest, &at.url, &at.base)?;
         if server.has_keys() {
             tokens.warm_up();
         }
         gst::debug!(
             CAT,
             imp = self,
-            "playlist of {} bytes goes on",
+            "{} bytes of playlist go on",
             playlist.len()
         );
         self.push(pad, gst::Buffer::from_slice(playlist));
@@ -177,9 +170,8 @@ impl HlsDrmDemux {
     }
 
     fn push(&self, pad: &gst::GhostPad, buffer: gst::Buffer) {
-        let obj = self.obj();
         // What the demuxer says of it, it says on the bus.
-        let _ = gst::ProxyPad::chain_default(pad, Some(&*obj), buffer);
+        let _ = gst::ProxyPad::chain_default(pad, Some(&*self.obj()), buffer);
     }
 
     /// Where the older demuxer finds the first playlist again, which it asks for when it cannot have another one (`gst_hls_demux_update_playlist`). The
@@ -212,10 +204,7 @@ impl HlsDrmDemux {
         // After that is set, which whoever starts looks at.
         let needs_playlist = self.starting.is_under_way() && self.demuxer.inside().needs_playlist;
         if let Some(server) = &state.server {
-            server.close(match needs_playlist {
-                true => Closing::APlaylist,
-                false => Closing::Nothing,
-            });
+            server.close(Closing::answer(needs_playlist));
         }
         let tokens = state.tokens.clone();
         drop(state);
@@ -228,21 +217,12 @@ impl HlsDrmDemux {
         host::fail(self.obj().upcast_ref(), &self.demuxer, failure);
     }
 
-    /// The demuxer for this place: the newer one where whoever is around takes streams.
-    fn factory(&self, settings: &Settings) -> &'static str {
-        let takes_streams = ancestors(self.obj().upcast_ref())
-            .next()
-            .and_downcast::<gst::Bin>()
-            .is_some_and(|bin| bin.bin_flags().contains(gst::BinFlags::STREAMS_AWARE));
-        settings.demuxer.factory(takes_streams)
-    }
-
     /// Makes the demuxer that the settings want, which come back, unless it is there.
     fn ensure_demuxer(&self) -> Result<Settings, Failure> {
         let obj = self.obj();
         self.settings.request_context(obj.upcast_ref());
         let settings = self.settings.completed(obj.upcast_ref())?;
-        let factory = self.factory(&settings);
+        let factory = settings.demuxer.factory(takes_streams(obj.upcast_ref()));
         let demuxer = self
             .demuxer
             .ensure(factory, obj.upcast_ref(), &self.sinkpad)?;

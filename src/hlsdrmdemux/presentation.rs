@@ -49,6 +49,16 @@ pub enum Closing {
     APlaylist,
 }
 
+impl Closing {
+    /// For a demuxer that waits for a playlist, or not.
+    pub fn answer(needs_playlist: bool) -> Self {
+        match needs_playlist {
+            true => Closing::APlaylist,
+            false => Closing::Nothing,
+        }
+    }
+}
+
 /// What the server needs to know of the element, and tells it. Called on threads that may block.
 pub trait Host: Send + Sync {
     /// Tells the application what is wrong.

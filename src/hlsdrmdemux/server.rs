@@ -55,9 +55,8 @@ const LAST_PLAYLIST: &str =
 
 type Body = Either<Full<Bytes>, Channel<Bytes, io::Error>>;
 
-/// A running server. It ends when this is dropped. Connections that are open then get no more from it;
-/// they are left to the demuxer to close, because libsoup before 3.4 crashes now and then when that is
-/// done under a download that it has not put away yet.
+/// A running server. It ends when this is dropped. Open connections get no more from it; they are left
+/// to the demuxer to close: libsoup before 3.4 may crash where that is done under its download.
 pub struct Server {
     shared: Arc<Shared>,
     accepting: tokio::task::AbortHandle,
@@ -185,8 +184,8 @@ async fn serve(connection: tokio::net::TcpStream, shared: Weak<Shared>, place: C
 }
 
 async fn serve_here(connection: tokio::net::TcpStream, shared: Weak<Shared>, place: &Connection) {
-    // The end of an answer would else wait for the acknowledgement of what is before it (RFC 1122,
-    // 4.2.3.4), which the demuxer's side delays by 40 ms. Where this fails answers are late.
+    // An answer's end would else wait for the acknowledgement of what is before it (RFC 1122, 4.2.3.4),
+    // which the demuxer's side delays by 40 ms.
     let _ = connection.set_nodelay(true);
     // Who says nothing has no place here that others need.
     let first = tokio::time::timeout(FIRST_REQUEST, connection.readable()).await;

@@ -26,6 +26,3 @@ pub use servers::is_relative;
 pub use session::{LicenseSession, Missing};
 pub use shared_requests::SharedRequests;
 pub use token_store::{Renewal, TokenStore};
-
-#[cfg(test)]
-mod session_tests;

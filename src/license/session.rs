@@ -379,3 +379,6 @@ impl Drop for LicenseSession {
         forget_unused();
     }
 }
+
+#[cfg(test)]
+mod tests;
