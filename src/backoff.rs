@@ -16,7 +16,8 @@ pub fn spread(whole: Duration, chance: f64) -> Duration {
     whole.mul_f64(0.5 + 0.5 * chance.clamp(0.0, 1.0))
 }
 
-/// The pause after so many attempts: `first` after one, twice as long after each further one up to `longest`, and spread.
+/// The pause after so many attempts: `first` after one, twice as long after each further one up to
+/// `longest`, and spread.
 pub fn growing_pause(first: Duration, longest: Duration, attempts: u32, chance: f64) -> Duration {
     // More doublings would not fit, and are beyond every `longest`.
     let doublings = attempts.saturating_sub(1).min(16);

@@ -10,7 +10,8 @@ use zeroize::Zeroizing;
 use crate::error::Failure;
 use crate::token::Secret;
 
-/// More than the standard library probes with before it reads into what it is given (`default_read_to_end`, 32 bytes).
+/// More than the standard library probes with before it reads into what it is given
+/// (`default_read_to_end`, 32 bytes).
 const LEAST_ROOM: usize = 64;
 
 /// Reads a file of at most `limit` bytes. `setting` is the property that names it, for the error.
@@ -38,7 +39,8 @@ pub fn read(path: &str, setting: &str, limit: usize) -> Result<Zeroizing<Vec<u8>
         Ok(0) | Err(_) => limit,
         Ok(length) => length.min(limit),
     };
-    // In one piece from the start, so that no copy of a secret is left behind; what has little room is read by way of the stack.
+    // In one piece from the start, so that no copy of a secret is left behind; what has little room
+    // is read by way of the stack.
     let capacity = length.saturating_add(1).max(LEAST_ROOM);
     let mut content = Zeroizing::new(Vec::with_capacity(capacity));
     file.take(length as u64 + 1)

@@ -2,7 +2,8 @@
 
 //! What must hold whatever a server sends: for `cargo fuzz`, and for its corpus as a test.
 //!
-//! Each function takes bytes as they come from the network or the stream; those of services are read under every HTTP status that counts.
+//! Each function takes bytes as they come from the network or the stream; those of services are
+//! read under every HTTP status that counts.
 
 use crate::auth_service::changes::{Registrations, Said};
 use crate::auth_service::{Ags, Service, Thunder, ags, dashif, discovery, rdk, thunder};
@@ -160,8 +161,8 @@ fn rewritten(playlist: &str) -> Option<(Rewritten, RecordingMap)> {
     Some((rewritten, map))
 }
 
-/// What the demuxer must see of a playlist stays: all but keys, maps, parts and ranges, and how URIs
-/// are written.
+/// What the demuxer must see of a playlist stays: all but keys, maps, parts and ranges, and how
+/// URIs are written.
 pub fn playlist(text: &[u8]) {
     let text = String::from_utf8_lossy(text);
     let Some((once, map)) = rewritten(&text) else {

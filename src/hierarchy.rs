@@ -14,13 +14,15 @@ fn parent(element: &gst::Element) -> Option<gst::Element> {
     element.parent().and_then(|parent| parent.downcast().ok())
 }
 
-/// Whether this is dashdemux2, hlsdemux2 or another bin that fetches segments and demuxes inside itself.
+/// Whether this is dashdemux2, hlsdemux2 or another bin that fetches segments and demuxes inside
+/// itself.
 pub fn is_adaptive_demuxer(element: &gst::Element) -> bool {
     klass(element).is_some_and(|klass| klass.contains("Demux") && klass.contains("Adaptive"))
 }
 
-/// Whether this bin can keep an error of an element inside it to itself: adaptive demuxers always do (`gst_adaptive_demux_handle_message`),
-/// decodebin and parsebin for an element that they are plugging (`add_error_filter` in `gstdecodebin2.c` and `gstparsebin.c`).
+/// Whether this bin can keep an error of an element inside it to itself: adaptive demuxers always
+/// do (`gst_adaptive_demux_handle_message`), decodebin and parsebin for an element that they are
+/// plugging (`add_error_filter` in `gstdecodebin2.c` and `gstparsebin.c`).
 pub fn swallows_errors(element: &gst::Element) -> bool {
     is_adaptive_demuxer(element)
         || klass(element).is_some_and(|klass| {
@@ -28,10 +30,12 @@ pub fn swallows_errors(element: &gst::Element) -> bool {
         })
 }
 
-/// How many elements upstream are looked at. A player has some ten between its demuxer and a decryptor.
+/// How many elements upstream are looked at. A player has some ten between its demuxer and a
+/// decryptor.
 const MAX_ELEMENTS: usize = 64;
 
-/// The elements upstream of `element` and the bins around each of them, the nearest first: what a stream has come through.
+/// The elements upstream of `element` and the bins around each of them, the nearest first: what a
+/// stream has come through.
 pub fn upstream(element: &gst::Element) -> impl Iterator<Item = gst::Element> {
     std::iter::successors(Some(element.clone()), before)
         .take(MAX_ELEMENTS)
@@ -42,12 +46,12 @@ pub fn upstream(element: &gst::Element) -> impl Iterator<Item = gst::Element> {
         .skip(1)
 }
 
-/// Where the manifest is from that the stream of `element` belongs to: where the source of the adaptive demuxer among
-/// the elements upstream was redirected to, if it was. Without such a demuxer, what the elements upstream say.
-/// To be called without a lock held.
+/// Where the manifest is from that the stream of `element` belongs to: where the source of the
+/// adaptive demuxer among the elements upstream was redirected to, if it was. Without such a
+/// demuxer, what the elements upstream say. To be called without a lock held.
 ///
-/// The demuxer itself cannot be asked: dashdemux names the URL from before a redirect, and dashdemux2 does not hand
-/// on queries of the elements inside it.
+/// The demuxer itself cannot be asked: dashdemux names the URL from before a redirect, and
+/// dashdemux2 does not hand on queries of the elements inside it.
 pub fn manifest_url(element: &gst::Element) -> Option<String> {
     let demuxer = upstream(element).find(is_adaptive_demuxer);
     let asked = demuxer.as_ref().unwrap_or(element);

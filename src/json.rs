@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! JSON from servers and files, read strictly: objects where objects belong, each name once, and no error text
-//! that quotes what it read.
+//! JSON from servers and files, read strictly: objects where objects belong, each name once, and no
+//! error text that quotes what it read.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -20,8 +20,8 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 ///
 /// # Errors
 ///
-/// What is wrong and where, to go on after "it is": serde's own texts can quote what was read, so only their
-/// place and class are passed on.
+/// What is wrong and where, to go on after "it is": serde's own texts can quote what was read, so
+/// only their place and class are passed on.
 pub fn read_object<T: DeserializeOwned>(text: &[u8]) -> Result<T, String> {
     read::<Object<T>>(text).map(|object| object.0)
 }
@@ -47,8 +47,8 @@ fn complaint(error: &serde_json::Error) -> String {
     }
 }
 
-/// A value that must be written as an object. What serde derives for a struct would take an array's elements for its
-/// fields, in order.
+/// A value that must be written as an object. What serde derives for a struct would take an array's
+/// elements for its fields, in order.
 pub struct Object<T>(pub T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What a server says about a failure in its own words, made fit to be shown: `title` and `detail` of a problem
-//! document (RFC 9457, before that RFC 7807), and the messages of services that have such.
+//! What a server says about a failure in its own words, made fit to be shown: `title` and `detail`
+//! of a problem document (RFC 9457, before that RFC 7807), and the messages of services that have
+//! such.
 
 use std::fmt;
 
@@ -23,8 +24,8 @@ const MAX_DETAIL: usize = 400;
 /// From this length on a word is no word of a language but something that may be a token or a key.
 const MAX_WORD: usize = 32;
 
-/// A server's own words, cleaned. They are kept whole until they are shown, so that a secret is found in them that would be
-/// cut in two.
+/// A server's own words, cleaned. They are kept whole until they are shown, so that a secret is
+/// found in them that would be cut in two.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct ProblemDetails {
     title: Option<String>,
@@ -41,7 +42,8 @@ impl fmt::Debug for ProblemDetails {
 }
 
 impl ProblemDetails {
-    /// Reads a problem document. What is none, or says nothing, gives nothing: the HTTP status has said the rest.
+    /// Reads a problem document. What is none, or says nothing, gives nothing: the HTTP status has
+    /// said the rest.
     pub fn read(body: &[u8]) -> Self {
         #[derive(Deserialize)]
         struct Document {
@@ -101,8 +103,8 @@ fn whole(text: &str) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-/// A server's text on one line: no control or formatting characters, nothing that could be a token, at most `limit`
-/// characters.
+/// A server's text on one line: no control or formatting characters, nothing that could be a token,
+/// at most `limit` characters.
 pub fn cleaned(text: &str, limit: usize) -> String {
     line(text, MAX_WORD, limit)
 }
@@ -132,7 +134,8 @@ fn line(text: &str, longest_word: usize, limit: usize) -> String {
     line
 }
 
-/// Characters that change how a line is shown instead of being shown: bidirectional controls, joiners, marks of byte order.
+/// Characters that change how a line is shown instead of being shown: bidirectional controls,
+/// joiners, marks of byte order.
 fn is_formatting(c: char) -> bool {
     matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
 }

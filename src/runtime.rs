@@ -46,7 +46,8 @@ pub fn get() -> Result<&'static Runtime, Failure> {
         })
 }
 
-/// Whether the system has another thread with so many bytes of stack, for those who do worse than fail where it has none.
+/// Whether the system has another thread with so many bytes of stack, for those who do worse than
+/// fail where it has none.
 ///
 /// # Errors
 ///

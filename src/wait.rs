@@ -25,8 +25,9 @@ pub enum Woken {
     Abandoned,
 }
 
-/// Locks a mutex whose value is whole at all times: each change to it is a single assignment or a call that does
-/// not panic. So a thread that panicked while it held the lock left nothing half done, and the poison is passed over.
+/// Locks a mutex whose value is whole at all times: each change to it is a single assignment or a
+/// call that does not panic. So a thread that panicked while it held the lock left nothing half
+/// done, and the poison is passed over.
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -92,7 +93,8 @@ impl<S> Guarded<S> {
                     (guard, result.timed_out())
                 }
             };
-            // A thread that is being woken all the time gets on, so only one that sleeps looks around.
+            // A thread that is being woken all the time gets on, so only one that sleeps looks
+            // around.
             if nap_is_over && let Some(abandon) = abandon {
                 drop(guard);
                 let pointless = abandon();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! OpenTV's Authentication Gateway Service: `POST …/ags/getSessionToken` with the operator's parameters, and
-//! `GET …/ags/servicediscovery` beside it.
+//! OpenTV's Authentication Gateway Service: `POST …/ags/getSessionToken` with the operator's
+//! parameters, and `GET …/ags/servicediscovery` beside it.
 
 use serde::Deserialize;
 
@@ -98,7 +98,8 @@ impl Ags {
         Call::post_json(self.headers(correlation_id, service_id), self.body())
     }
 
-    /// Written piece by piece into one buffer of known size, so that no copy of a value is left behind.
+    /// Written piece by piece into one buffer of known size, so that no copy of a value is left
+    /// behind.
     fn body(&self) -> Vec<u8> {
         // A character becomes six at the most (`\u0000`).
         let size = self.parameters.iter().fold(32, |size, (name, value)| {
@@ -140,8 +141,8 @@ impl Ags {
 ///
 /// # Errors
 ///
-/// `Denied` for HTTP 400, 401, 403 and `success: false`; `Transient` for 408, 429 and 5xx; `Malformed` for every
-/// other status and for a body that is not what it should be.
+/// `Denied` for HTTP 400, 401, 403 and `success: false`; `Transient` for 408, 429 and 5xx;
+/// `Malformed` for every other status and for a body that is not what it should be.
 pub fn read_reply(reply: &HttpResponse) -> Result<Grant, Failure> {
     #[derive(Deserialize)]
     struct Fields {

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! How Thunder says that there is another session token: JSON-RPC 2.0 over a WebSocket at the same URL.
+//! How Thunder says that there is another session token: JSON-RPC 2.0 over a WebSocket at the same
+//! URL.
 //!
-//! A client registers for an event of a plugin, `….register` with `{"event":…,"id":…}`, and gets notifications whose method is
-//! that id, a dot and the event. RDK's AuthService has the event `SessionTokenChanged`. Its parameters are left alone: by its interface
-//! it has none, by its documentation the token, and neither says until when that is good.
+//! A client registers for an event of a plugin, `….register` with `{"event":…,"id":…}`, and gets
+//! notifications whose method is that id, a dot and the event. RDK's AuthService has the event
+//! `SessionTokenChanged`. Its parameters are left alone: by its interface it has none, by its
+//! documentation the token, and neither says until when that is good.
 
 use serde::Deserialize;
 
@@ -14,20 +16,23 @@ use crate::token::Secret;
 
 use super::thunder::{RpcError, Thunder, is_version_2, next_id};
 
-/// The event by AuthService's interface and by its documentation. Thunder tells the two apart and grants both, so both are registered for.
+/// The event by AuthService's interface and by its documentation. Thunder tells the two apart and
+/// grants both, so both are registered for.
 const EVENTS: [&str; 2] = ["sessionTokenChanged", "SessionTokenChanged"];
 
 /// Our name on that connection, with which the methods of notifications begin.
 const CLIENT: &str = "client.events.1";
 
-/// What ThunderJS asks for, and so what every version of Thunder knows: R4 takes a connection without any for one of raw bytes.
+/// What ThunderJS asks for, and so what every version of Thunder knows: R4 takes a connection
+/// without any for one of raw bytes.
 pub const PROTOCOL: &str = "notification";
 
 /// What it takes to hear of another token.
 pub struct Changes {
     pub headers: Vec<(String, Secret)>,
-    /// What the query of the WebSocket's URL holds: where its security is switched on, Thunder looks for the security token of a WebSocket nowhere else
-    /// (`Channel::Allowed` in its `PluginServer.h`).
+    /// What the query of the WebSocket's URL holds: where its security is switched on, Thunder
+    /// looks for the security token of a WebSocket nowhere else (`Channel::Allowed` in its
+    /// `PluginServer.h`).
     pub parameter: Option<(&'static str, Secret)>,
     method: String,
 }
@@ -51,7 +56,8 @@ pub enum Said {
 }
 
 impl Thunder {
-    /// How to hear of another token. `None` where `thunder-method` names no plugin to register with.
+    /// How to hear of another token. `None` where `thunder-method` names no plugin to register
+    /// with.
     pub fn changes(&self) -> Option<Changes> {
         let (plugin, _) = self.method().rsplit_once('.')?;
         Some(Changes {
@@ -102,7 +108,8 @@ impl Registrations {
     ///
     /// # Errors
     ///
-    /// `Malformed` for what is no JSON-RPC; by the code of the error where none of the registrations was granted.
+    /// `Malformed` for what is no JSON-RPC; by the code of the error where none of the
+    /// registrations was granted.
     pub fn read(&mut self, message: &[u8]) -> Result<Said, Failure> {
         let message: Message = json::read_object(message).map_err(|complaint| {
             Failure::malformed(format!(

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! DASH-IF's authorization service: the interoperable license request model of the DASH-IF implementation guidelines
-//! "Content protection and security" (section "DASH-IF interoperable license request model").
+//! DASH-IF's authorization service: the interoperable license request model of the DASH-IF
+//! implementation guidelines "Content protection and security" (section "DASH-IF interoperable
+//! license request model").
 //!
-//! `GET <dashif:Authzurl>?kids=<key ids>`, redirects are followed. The reply's body is the token, a JSON Web Token in compact form.
+//! `GET <dashif:Authzurl>?kids=<key ids>`, redirects are followed. The reply's body is the token, a
+//! JSON Web Token in compact form.
 
 use std::collections::BTreeSet;
 
@@ -59,7 +61,8 @@ pub fn read_list(text: &str) -> BTreeSet<KeyId> {
 ///
 /// # Errors
 ///
-/// `Denied` for HTTP 401 and 403; `Transient` for HTTP 408, 429 and 5xx, and for a token that is not valid yet; `Malformed` for every other status and for what is no token.
+/// `Denied` for HTTP 401 and 403; `Transient` for HTTP 408, 429 and 5xx, and for a token that is
+/// not valid yet; `Malformed` for every other status and for what is no token.
 pub fn read_reply(reply: &HttpResponse) -> Result<Grant, Failure> {
     if !(200..300).contains(&reply.status) {
         return Err(status::failure(

@@ -28,8 +28,8 @@ struct Endpoint {
 }
 
 impl Offer {
-    /// The parameters that must be given: those of the endpoint whose path ends as the one that is `asked`, or, where the
-    /// service names no such endpoint, those of all of them.
+    /// The parameters that must be given: those of the endpoint whose path ends as the one that is
+    /// `asked`, or, where the service names no such endpoint, those of all of them.
     pub fn mandatory_parameters(&self, asked: &str) -> impl Iterator<Item = &String> {
         let is_asked = |endpoint: &Endpoint| {
             let name = endpoint

@@ -88,8 +88,8 @@ impl Service {
         }
     }
 
-    /// Reads the reply to [`discovery`](Self::discovery): the id of the service to name in the request for the token.
-    /// `asked` is the last part of the path that will be asked for it.
+    /// Reads the reply to [`discovery`](Self::discovery): the id of the service to name in the
+    /// request for the token. `asked` is the last part of the path that will be asked for it.
     ///
     /// # Errors
     ///
@@ -122,8 +122,9 @@ impl Service {
     ///
     /// # Errors
     ///
-    /// `Denied` where the service said no, `Transient` where it may say yes later, `Malformed` for everything else
-    /// that holds no token. No error holds text from the reply, but for what [`crate::problem_details`] has cleaned.
+    /// `Denied` where the service said no, `Transient` where it may say yes later, `Malformed` for
+    /// everything else that holds no token. No error holds text from the reply, but for what
+    /// [`crate::problem_details`] has cleaned.
     pub fn read_token(&self, call: &Call, reply: &HttpResponse) -> Result<Grant, Failure> {
         match self {
             Service::Rdk => rdk::read_reply(reply),
@@ -134,7 +135,8 @@ impl Service {
         .map_err(|failure| failure.with_http_status(reply.status))
     }
 
-    /// Whether a redirect to another place is followed. Where the service's address is a setting, that is what is wrong.
+    /// Whether a redirect to another place is followed. Where the service's address is a setting,
+    /// that is what is wrong.
     pub fn follows_redirects(&self) -> bool {
         matches!(self, Service::DashIf(_))
     }

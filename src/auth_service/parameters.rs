@@ -11,7 +11,8 @@ use crate::token::Secret;
 /// Longest file of parameters or headers: about four of the longest tokens.
 pub const MAX_FILE: usize = 64 * 1024;
 
-/// Parameters that may be sent. An operator wants a handful; the bound is for a file that is another one.
+/// Parameters that may be sent. An operator wants a handful; the bound is for a file that is
+/// another one.
 const MAX_PARAMETERS: usize = 256;
 
 /// Reads a file of headers: a JSON object, name → value.
@@ -28,8 +29,8 @@ pub fn read_headers(text: &str, setting: &str) -> Result<Vec<(String, Secret)>, 
     Ok(pairs)
 }
 
-/// Reads a file of parameters: a JSON object, name → value, or AGS's own array of `{"name":…,"value":…}`. The order
-/// is kept.
+/// Reads a file of parameters: a JSON object, name → value, or AGS's own array of
+/// `{"name":…,"value":…}`. The order is kept.
 ///
 /// # Errors
 ///
@@ -62,7 +63,8 @@ pub fn read_parameters(text: &str, setting: &str) -> Result<Vec<(String, Secret)
 ///
 /// # Errors
 ///
-/// `Misconfigured`, with the property's name, for names that are empty or come twice, and for too many.
+/// `Misconfigured`, with the property's name, for names that are empty or come twice, and for too
+/// many.
 pub fn checked(
     parameters: Vec<(String, Secret)>,
     setting: &str,

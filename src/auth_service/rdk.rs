@@ -3,7 +3,8 @@
 //! RDK's authservice over HTTP, as AAMP asks it (AAMP, `drm/AampDRMLicManager.cpp`).
 //!
 //! `GET …/authService/getSessionToken`, no body. The reply is a JSON object with `token` and
-//! `status`; the service's documentation shows `status` as a string, its interface file as a number.
+//! `status`; the service's documentation shows `status` as a string, its interface file as a
+//! number.
 
 use std::time::Duration;
 
@@ -30,7 +31,8 @@ const ACCEPTED: [u16; 2] = [200, 206];
 /// # Errors
 ///
 /// `Denied` for HTTP 401 and 403, a `status` other than 0 and `success: false`; `Transient` for
-/// HTTP 408, 429 and 5xx; `Malformed` for every other status and for a body that is not what it should be.
+/// HTTP 408, 429 and 5xx; `Malformed` for every other status and for a body that is not what it
+/// should be.
 pub fn read_reply(reply: &HttpResponse) -> Result<Grant, Failure> {
     if !ACCEPTED.contains(&reply.status) {
         return Err(status::failure(
@@ -44,8 +46,9 @@ pub fn read_reply(reply: &HttpResponse) -> Result<Grant, Failure> {
         .grant()
 }
 
-/// The fields of the service's answer, the same over HTTP and over JSON-RPC. A name that comes twice is an error (`derive`
-/// checks it): which one counts would be anybody's guess. Unknown fields are passed over.
+/// The fields of the service's answer, the same over HTTP and over JSON-RPC. A name that comes
+/// twice is an error (`derive` checks it): which one counts would be anybody's guess. Unknown
+/// fields are passed over.
 #[derive(Deserialize)]
 pub struct Fields {
     #[serde(default)]

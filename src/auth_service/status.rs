@@ -5,8 +5,8 @@
 use crate::error::Failure;
 use crate::http::HttpResponse;
 
-/// The failure behind a status with which no service grants anything. `wanted` is what it was asked for, `credentials` what
-/// to check after a refusal.
+/// The failure behind a status with which no service grants anything. `wanted` is what it was asked
+/// for, `credentials` what to check after a refusal.
 pub fn failure(reply: &HttpResponse, wanted: &str, credentials: &str) -> Failure {
     let status = reply.status;
     match status {

@@ -2,8 +2,9 @@
 
 //! RDK's authservice behind Thunder: JSON-RPC 2.0 over HTTP, as AAMP asks it.
 //!
-//! `POST …/jsonrpc` with `{"jsonrpc":"2.0","id":…,"method":"org.rdk.AuthService.1.getSessionToken"}`. The reply's `result` holds the
-//! same fields as RDK's reply over HTTP, its `error` a code and a message.
+//! `POST …/jsonrpc` with
+//! `{"jsonrpc":"2.0","id":…,"method":"org.rdk.AuthService.1.getSessionToken"}`. The reply's
+//! `result` holds the same fields as RDK's reply over HTTP, its `error` a code and a message.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -37,7 +38,8 @@ pub struct Thunder {
 }
 
 impl Thunder {
-    /// `authorization` is the security token alone, without `Bearer`. Where there is none, none is sent.
+    /// `authorization` is the security token alone, without `Bearer`. Where there is none, none is
+    /// sent.
     ///
     /// # Errors
     ///
@@ -102,7 +104,8 @@ impl Thunder {
     }
 }
 
-/// Each request has an id of its own in this process, so that a reply to another one is seen to be that.
+/// Each request has an id of its own in this process, so that a reply to another one is seen to be
+/// that.
 pub(super) fn next_id() -> u32 {
     static IDS: AtomicU32 = AtomicU32::new(1);
     IDS.fetch_add(1, Ordering::Relaxed)
@@ -138,7 +141,8 @@ pub(super) struct RpcError {
 ///
 /// # Errors
 ///
-/// As [`rdk::read_reply`], and by the code of a JSON-RPC error. A reply with another id is `Malformed`.
+/// As [`rdk::read_reply`], and by the code of a JSON-RPC error. A reply with another id is
+/// `Malformed`.
 pub fn read_reply(reply: &HttpResponse, id: u32) -> Result<Grant, Failure> {
     if !matches!(reply.status, 200 | ACCEPTED_WITH_ERROR) {
         return Err(status::failure(
@@ -178,8 +182,8 @@ pub fn read_reply(reply: &HttpResponse, id: u32) -> Result<Grant, Failure> {
 }
 
 impl RpcError {
-    /// By the codes of JSON-RPC 2.0, 5.1, and those of Thunder's own that say that it may work later
-    /// (`ERROR_UNAVAILABLE` and `ERROR_TIMEDOUT`, Thunder, pull request 674).
+    /// By the codes of JSON-RPC 2.0, 5.1, and those of Thunder's own that say that it may work
+    /// later (`ERROR_UNAVAILABLE` and `ERROR_TIMEDOUT`, Thunder, pull request 674).
     pub(super) fn failure(self) -> Failure {
         let Some(code) = self.code.as_ref().and_then(|code| match code {
             Scalar::Integer(code) => Some(*code),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! As much of the syntax of AAC as it takes to tell a frame from encrypted bytes (ISO/IEC 14496-3, 4.4.2).
+//! As much of the syntax of AAC as it takes to tell a frame from encrypted bytes (ISO/IEC 14496-3,
+//! 4.4.2).
 
 /// Elements of which a frame begins with at most so many that hold no sound.
 const MAX_FILL: usize = 8;
@@ -11,9 +12,9 @@ const MAX_LONG_BANDS: u32 = 51;
 /// The codebook that no section may have.
 const RESERVED_CODEBOOK: u32 = 12;
 
-/// Whether these bytes begin as a `raw_data_block`: an element for one channel or two whose sections come to
-/// just its scale factor bands. Random bytes do once in thousands of times. Prediction and coupling,
-/// which AAC-LC does not have or hardly anybody uses, are not known here.
+/// Whether these bytes begin as a `raw_data_block`: an element for one channel or two whose
+/// sections come to just its scale factor bands. Random bytes do once in thousands of times.
+/// Prediction and coupling, which AAC-LC does not have or hardly anybody uses, are not known here.
 pub fn is_raw_data_block(frame: &[u8]) -> bool {
     begins_with_channels(&mut Bits { frame, at: 0 }).unwrap_or(false)
 }

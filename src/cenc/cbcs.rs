@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Scheme `cbcs`: AES with chained blocks, of which a pattern leaves some in the clear (ISO/IEC 23001-7, 10.4).
+//! Scheme `cbcs`: AES with chained blocks, of which a pattern leaves some in the clear (ISO/IEC
+//! 23001-7, 10.4).
 
 use cipher::array::Array;
 use cipher::{BlockModeDecrypt, InnerIvInit};
@@ -27,8 +28,8 @@ impl Pattern {
     }
 }
 
-/// Decrypts the protected ranges of one sample in place. The chain and the pattern begin anew in each of them, and what does not fill a block at
-/// the end is in the clear (9.6.1).
+/// Decrypts the protected ranges of one sample in place. The chain and the pattern begin anew in
+/// each of them, and what does not fill a block at the end is in the clear (9.6.1).
 pub fn decrypt<'a>(
     key: &ContentKey,
     iv: [u8; 16],
@@ -86,7 +87,8 @@ mod tests {
 
     #[test]
     fn blocks_that_the_pattern_leaves_out_stay_and_the_chain_goes_on_behind_them() {
-        // One encrypted, two in the clear: 0 - - 1 - - 2, and a rest of fifteen bytes where the fourth would be.
+        // One encrypted, two in the clear: 0 - - 1 - - 2, and a rest of fifteen bytes where the
+        // fourth would be.
         let clear = [[b'c'; 16]; 2].concat();
         let interleave = |blocks: &[[u8; 16]; 4]| {
             let parts = [

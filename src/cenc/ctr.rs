@@ -9,8 +9,8 @@ use ctr::flavors::Ctr64BE;
 use super::key::ContentKey;
 use super::sample_error::SampleError;
 
-/// Decrypts the protected ranges of one sample in place. They form one key stream (9.5.2.2), and the low eight bytes of
-/// the counter block count alone, without a carry into the high ones (9.2).
+/// Decrypts the protected ranges of one sample in place. They form one key stream (9.5.2.2), and
+/// the low eight bytes of the counter block count alone, without a carry into the high ones (9.2).
 pub fn decrypt<'a>(
     key: &ContentKey,
     counter: [u8; 16],

@@ -28,19 +28,21 @@ const CENC_NAMESPACE: &str = "urn:mpeg:cenc:2013";
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct InitData {
     pub key_ids: Vec<KeyId>,
-    /// Where there are licenses (`dashif:Laurl`), in the order of the manifest, each once. They may be relative
-    /// to the manifest.
+    /// Where there are licenses (`dashif:Laurl`), in the order of the manifest, each once. They may
+    /// be relative to the manifest.
     pub license_urls: Vec<String>,
     /// Why an element of a manifest names no license server.
     pub no_license_url: Option<NoLicenseUrl>,
-    /// Where there are tokens for license requests (`dashif:Authzurl`): equal places, any of which will do.
+    /// Where there are tokens for license requests (`dashif:Authzurl`): equal places, any of which
+    /// will do.
     pub authorization_urls: Vec<String>,
 }
 
 /// Why an element of a manifest names no license server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoLicenseUrl {
-    /// It was not handed over, but only the attribute `value`, as dashdemux2 does where there is one.
+    /// It was not handed over, but only the attribute `value`, as dashdemux2 does where there is
+    /// one.
     ValueOnly,
     /// It refers to another element by `ref` (ISO/IEC 23009-1:2022, 5.8.4.1).
     Reference,
@@ -172,9 +174,10 @@ fn is_one(namespace: &ResolveResult<'_>, is_wanted: impl Fn(&str) -> bool) -> bo
     }
 }
 
-/// Whether this is a namespace of DASH-IF's: `https://dashif.org/CPS` (DASH-IF Guidelines for security),
-/// `http://dashif.org/guidelines/clearKey` (Interoperability Points before version 5), and what packagers
-/// write instead, such as `https://dashif.org/` and `https://dashif.org/guidelines/clearKey`.
+/// Whether this is a namespace of DASH-IF's: `https://dashif.org/CPS` (DASH-IF Guidelines for
+/// security), `http://dashif.org/guidelines/clearKey` (Interoperability Points before version 5),
+/// and what packagers write instead, such as `https://dashif.org/` and
+/// `https://dashif.org/guidelines/clearKey`.
 fn is_dashif(namespace: &str) -> bool {
     let namespace = namespace.trim().to_ascii_lowercase();
     let without_scheme = ["https://", "http://"]

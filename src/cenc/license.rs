@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! ClearKey license requests and licenses as JSON (W3C Encrypted Media Extensions, 9.1.3 and 9.1.4).
+//! ClearKey license requests and licenses as JSON (W3C Encrypted Media Extensions, 9.1.3 and
+//! 9.1.4).
 
 use std::collections::HashMap;
 use std::time::SystemTime;
@@ -20,16 +21,17 @@ use crate::json::{self, Element, Scalar};
 #[derive(Debug, Default)]
 pub struct License {
     pub keys: HashMap<KeyId, ContentKey>,
-    /// When keys end, where the server says so. EME's ClearKey has nothing for that, but JSON Web Keys
-    /// have `exp` (IANA's registry of their parameters, from OpenID Federation 1.0), which servers may add.
+    /// When keys end, where the server says so. EME's ClearKey has nothing for that, but JSON Web
+    /// Keys have `exp` (IANA's registry of their parameters, from OpenID Federation 1.0), which
+    /// servers may add.
     ends: HashMap<KeyId, SystemTime>,
     /// What was wrong with the last key that cannot be used. It follows "a key in the license".
     pub ignored: Option<String>,
 }
 
 impl License {
-    /// Until when all of these keys are good, where anybody says so. One that has ended before it came says nothing: our clock is wrong more
-    /// likely than the server.
+    /// Until when all of these keys are good, where anybody says so. One that has ended before it
+    /// came says nothing: our clock is wrong more likely than the server.
     pub fn end(&self, key_ids: &[KeyId], wall: SystemTime) -> Option<SystemTime> {
         let ends = key_ids.iter().filter_map(|key_id| self.ends.get(key_id));
         ends.copied().filter(|end| *end > wall).min()
@@ -63,8 +65,8 @@ pub fn request_body(key_ids: &[KeyId]) -> Vec<u8> {
 ///
 /// # Errors
 ///
-/// `Denied` for HTTP 401, 403 and 412; `Transient` for 408, 429 and 5xx; `Malformed` for what is no license.
-/// No error holds text from the reply.
+/// `Denied` for HTTP 401, 403 and 412; `Transient` for 408, 429 and 5xx; `Malformed` for what is no
+/// license. No error holds text from the reply.
 pub fn read_license(reply: &HttpReply) -> Result<License, Failure> {
     let http_status = reply.status;
     match http_status {

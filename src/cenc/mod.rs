@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Common Encryption (ISO/IEC 23001-7) and ClearKey licenses (W3C Encrypted Media Extensions, 9.1). No GStreamer here.
+//! Common Encryption (ISO/IEC 23001-7) and ClearKey licenses (W3C Encrypted Media Extensions, 9.1).
+//! No GStreamer here.
 
 mod aac;
 mod cbcs;

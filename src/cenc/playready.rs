@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! PlayReady's header, as far as a key request needs it ("PlayReady Header Object" in Microsoft's documentation of PlayReady). Whether
-//! a license is granted is PlayReady's own affair.
+//! PlayReady's header, as far as a key request needs it ("PlayReady Header Object" in Microsoft's
+//! documentation of PlayReady). Whether a license is granted is PlayReady's own affair.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -18,12 +18,14 @@ pub const PLAYREADY_SYSTEM_ID: u128 = 0x9a04f079_9840_4286_ab92_e65be0885f95;
 /// Type of the record that holds the header.
 const HEADER_RECORD: u16 = 1;
 
-/// Where the operator's policy for the content stands in the header (AAMP's `DRM_METADATA_TAG_START`).
+/// Where the operator's policy for the content stands in the header (AAMP's
+/// `DRM_METADATA_TAG_START`).
 const POLICY_NAMESPACE: &str = "urn:ccp:ckm";
 const POLICY: &str = "policy";
 
-/// The text of `ckm:policy` in the header of a PlayReady init data, if there is one: in a `pssh` box, in the ContentProtection element of
-/// an MPD, in what dashdemux2 leaves of that (base64), or in a header object as it stands.
+/// The text of `ckm:policy` in the header of a PlayReady init data, if there is one: in a `pssh`
+/// box, in the ContentProtection element of an MPD, in what dashdemux2 leaves of that (base64), or
+/// in a header object as it stands.
 pub fn policy(init_data: &[u8]) -> Option<String> {
     if init_data.len() > MAX_INIT_DATA {
         return None;
@@ -60,7 +62,8 @@ fn policy_in_boxes(bytes: &[u8]) -> Option<String> {
         .find_map(|one| policy_in_object(one.data))
 }
 
-/// A header object: its size, the number of records, and the records, each with type and size; all of it little endian.
+/// A header object: its size, the number of records, and the records, each with type and size; all
+/// of it little endian.
 fn policy_in_object(object: &[u8]) -> Option<String> {
     let mut rest = object.get(6..)?;
     while let Some((head, after)) = rest.split_first_chunk::<4>() {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Keys that a demuxer of ours has for a decryptor of ours, in one process. A `pssh` box of a private
-//! system names a key by a random handle, so that the same key id may stand for different keys in two
-//! presentations, and no key is ever in a box.
+//! Keys that a demuxer of ours has for a decryptor of ours, in one process. A `pssh` box of a
+//! private system names a key by a random handle, so that the same key id may stand for different
+//! keys in two presentations, and no key is ever in a box.
 
 use std::collections::HashMap;
 use std::sync::Mutex;

@@ -12,8 +12,9 @@ pub const COMMON_SYSTEM_ID: u128 = 0x1077efec_c0b2_4d02_ace3_3c1e52e2fb4b;
 pub const CLEARKEY_SYSTEM: &str = "e2719d58-a985-b3c9-781a-b030af78d30e";
 const CLEARKEY_SYSTEM_ID: u128 = 0xe2719d58_a985_b3c9_781a_b030af78d30e;
 
-/// Whether that is one of these two, which are one for a decryptor: the former's boxes list the keys, the latter's element in an MPD says where to ask. Some MPDs
-/// write system ids in upper case.
+/// Whether that is one of these two, which are one for a decryptor: the former's boxes list the
+/// keys, the latter's element in an MPD says where to ask. Some MPDs write system ids in upper
+/// case.
 pub fn is_clearkey(system: &str) -> bool {
     let mut ours = [COMMON_SYSTEM, CLEARKEY_SYSTEM].into_iter();
     ours.any(|ours| ours.eq_ignore_ascii_case(system))

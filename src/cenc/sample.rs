@@ -15,12 +15,13 @@ pub enum Scheme {
     Cbcs(Pattern),
 }
 
-/// Decrypts `sample` in place. `subsamples` is the table as `senc` holds it; an empty one
-/// means that the whole sample is protected.
+/// Decrypts `sample` in place. `subsamples` is the table as `senc` holds it; an empty one means
+/// that the whole sample is protected.
 ///
 /// # Errors
 ///
-/// Where the stream contradicts itself; the sample is then unchanged, except after `CounterExhausted`.
+/// Where the stream contradicts itself; the sample is then unchanged, except after
+/// `CounterExhausted`.
 pub fn decrypt(
     key: &ContentKey,
     scheme: Scheme,
@@ -70,8 +71,8 @@ impl<'a> Iterator for Ranges<'a> {
     }
 }
 
-/// Bytes of a sample of that size that its subsamples say nothing of, though they must add up to the
-/// whole sample (ISO/IEC 23001-7, 7.2). They are left as they are.
+/// Bytes of a sample of that size that its subsamples say nothing of, though they must add up to
+/// the whole sample (ISO/IEC 23001-7, 7.2). They are left as they are.
 pub fn uncovered(subsamples: &[u8], sample: usize) -> u64 {
     (sample as u64).saturating_sub(covered(subsamples))
 }

@@ -2,8 +2,8 @@
 
 //! Whether a sample of sound is clear, by its syntax, where the demuxer does not say it.
 //!
-//! In `cbcs` with a constant initialization vector and without subsamples (ISO/IEC 23001-7, 10.4.2) nothing on
-//! the sample itself tells a clear one from a protected one.
+//! In `cbcs` with a constant initialization vector and without subsamples (ISO/IEC 23001-7, 10.4.2)
+//! nothing on the sample itself tells a clear one from a protected one.
 
 use super::aac::is_raw_data_block;
 
@@ -34,7 +34,8 @@ impl SoundFormat {
         }
     }
 
-    /// Whether a clear sample may begin like that. A protected one does by chance, once in thousands of times.
+    /// Whether a clear sample may begin like that. A protected one does by chance, once in
+    /// thousands of times.
     pub fn is_plausible(self, sample: &[u8]) -> bool {
         match self {
             SoundFormat::Aac => is_raw_data_block(sample),
@@ -55,10 +56,11 @@ pub struct ClearRuns {
 }
 
 impl ClearRuns {
-    /// Records one sample, by whether it is plausible as it is and once decrypted. Gives back whether it is clear.
+    /// Records one sample, by whether it is plausible as it is and once decrypted. Gives back
+    /// whether it is clear.
     ///
-    /// Where both are or none is it goes by the sample before, because clear parts are long. A stream begins
-    /// protected.
+    /// Where both are or none is it goes by the sample before, because clear parts are long. A
+    /// stream begins protected.
     pub fn add(&mut self, as_it_is: bool, decrypted: bool) -> bool {
         if as_it_is == decrypted {
             self.unknown_run = self.unknown_run.saturating_add(1);

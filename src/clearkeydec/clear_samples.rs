@@ -2,12 +2,14 @@
 
 //! Clear samples in a protected stream: known, counted, and told of where nobody can know them.
 //!
-//! GStreamer before 1.22.6 gives each clear sample of a `cbcs` track the track's defaults: protected, with the constant
-//! initialization vector and without subsamples (corrected in gst-plugins-good by 5114fb4170). Pictures of H.264 and
-//! the like are known by that, since protected ones have subsamples. Sound is known by its syntax, where it has enough
-//! of it (AAC, AC-3, E-AC-3, FLAC): a clear sample decrypted, or a protected one as it is, has none. Other
-//! sound (Opus) is decrypted, which makes noise of what is clear. So there is a warning, once a presentation, where
-//! its pictures have clear parts. A presentation that is protected throughout gives none.
+//! GStreamer before 1.22.6 gives each clear sample of a `cbcs` track the track's defaults:
+//! protected, with the constant initialization vector and without subsamples (corrected in
+//! gst-plugins-good by 5114fb4170). Pictures of H.264 and the like are known by that, since
+//! protected ones have subsamples. Sound is known by its syntax, where it has enough of it (AAC,
+//! AC-3, E-AC-3, FLAC): a clear sample decrypted, or a protected one as it is, has none. Other
+//! sound (Opus) is decrypted, which makes noise of what is clear. So there is a warning, once a
+//! presentation, where its pictures have clear parts. A presentation that is protected throughout
+//! gives none.
 
 use std::sync::{Arc, Mutex};
 
@@ -26,7 +28,8 @@ use super::protection_meta::ClearBy;
 /// The first version that tells clear samples of `cbcs`.
 const TELLS_CLEAR_SAMPLES: (u32, u32, u32, u32) = (1, 22, 6, 0);
 
-/// Pictures of which a protected one always has subsamples (ISO/IEC 23001-7, 10.2 and 10.4.1, and the AV1 binding).
+/// Pictures of which a protected one always has subsamples (ISO/IEC 23001-7, 10.2 and 10.4.1, and
+/// the AV1 binding).
 const WITH_SUBSAMPLES: [&str; 4] = [
     "video/x-h264",
     "video/x-h265",
@@ -131,7 +134,8 @@ pub fn on_subsamples(
     messages::post_warning(element, &warning);
 }
 
-/// Whether a sample of sound that nobody says of is clear, by whether it is plausible as it is and once decrypted.
+/// Whether a sample of sound that nobody says of is clear, by whether it is plausible as it is and
+/// once decrypted.
 pub fn is_clear_sound(samples: &Mutex<Samples>, as_it_is: bool, decrypted: bool) -> bool {
     let mut state = lock(samples);
     let is_clear = state.runs.add(as_it_is, decrypted);

@@ -4,22 +4,25 @@
  * SECTION:element-clearkeydec
  * @title: clearkeydec
  *
- * Decrypts Common Encryption streams (schemes `cenc`, AES-CTR, and `cbcs`, AES-CBC with a pattern) of the W3C common system and of DASH-IF
- * ClearKey. The keys come from a license server that speaks the JSON of W3C Encrypted Media Extensions; the request
- * carries the HTTP headers that #sessiontoken puts into the key request metadata.
+ * Decrypts Common Encryption streams (schemes `cenc`, AES-CTR, and `cbcs`, AES-CBC with a pattern)
+ * of the W3C common system and of DASH-IF ClearKey. The keys come from a license server that speaks
+ * the JSON of W3C Encrypted Media Extensions; the request carries the HTTP headers that
+ * #sessiontoken puts into the key request metadata.
  *
- * One request asks for all keys that the init data names, and decryptors of one presentation share the answer. While it
- * is under way the element holds its stream instead of blocking it. When there are no keys, or the stream contradicts itself, it
- * posts an error that says what was wrong.
+ * One request asks for all keys that the init data names, and decryptors of one presentation share
+ * the answer. While it is under way the element holds its stream instead of blocking it. When there
+ * are no keys, or the stream contradicts itself, it posts an error that says what was wrong.
  *
- * The license server is that of #clearkeydec:license-url, or the MPD's `dashif:Laurl`: of several, the next one is asked where one
- * has no license, and relative ones are resolved against the MPD's URL. Redirects (307, 308) are followed; the session token goes only
- * where #clearkeydec:token-hosts allows it.
+ * The license server is that of #clearkeydec:license-url, or the MPD's `dashif:Laurl`: of several,
+ * the next one is asked where one has no license, and relative ones are resolved against the MPD's
+ * URL. Redirects (307, 308) are followed; the session token goes only where
+ * #clearkeydec:token-hosts allows it.
  *
- * Samples without protection metadata are clear: they are handed on as they are and counted in #clearkeydec:stats, a structure with
- * `clear-samples` and `decrypted-samples` (#guint64). GStreamer before 1.22.6 does not mark clear samples of `cbcs` tracks: pictures are
- * known by missing subsamples, AAC, AC-3, E-AC-3 and FLAC by their syntax. Other sound is decrypted, with a warning where the
- * pictures have clear parts.
+ * Samples without protection metadata are clear: they are handed on as they are and counted in
+ * #clearkeydec:stats, a structure with `clear-samples` and `decrypted-samples` (#guint64).
+ * GStreamer before 1.22.6 does not mark clear samples of `cbcs` tracks: pictures are known by
+ * missing subsamples, AAC, AC-3, E-AC-3 and FLAC by their syntax. Other sound is decrypted, with a
+ * warning where the pictures have clear parts.
  *
  * ## Example pipeline
  *
@@ -240,8 +243,8 @@ impl ClearKeyDec {
         messages::post_stream_error(self.obj().upcast_ref(), code, what);
     }
 
-    /// NULL→READY and again READY→PAUSED, because properties may change in between: the settings become one
-    /// policy, or the state change fails.
+    /// NULL→READY and again READY→PAUSED, because properties may change in between: the settings
+    /// become one policy, or the state change fails.
     fn prepare_policy(&self) -> Result<(), gst::StateChangeError> {
         let obj = self.obj();
         let settings = self.settings.completed(obj.upcast_ref());

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What the decryptors of one pipeline know of each other: whether some pictures are clear, and whether the
-//! sound may be without anybody saying so.
+//! What the decryptors of one pipeline know of each other: whether some pictures are clear, and
+//! whether the sound may be without anybody saying so.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
@@ -40,7 +40,8 @@ impl Presentation {
         self.has_unknown_sound.store(is_unknown, Ordering::SeqCst);
     }
 
-    /// Whether clear sound may have been decrypted: parts of the pictures are clear, and the sound does not say.
+    /// Whether clear sound may have been decrypted: parts of the pictures are clear, and the sound
+    /// does not say.
     pub fn is_in_doubt(&self) -> bool {
         self.has_clear_pictures.load(Ordering::SeqCst)
             && self.has_unknown_sound.load(Ordering::SeqCst)

@@ -48,7 +48,8 @@ impl ClearBy {
 }
 
 impl Protection {
-    /// Reads the sample's meta. `has_subsamples` is whether a protected sample of its kind always has some.
+    /// Reads the sample's meta. `has_subsamples` is whether a protected sample of its kind always
+    /// has some.
     ///
     /// # Errors
     ///

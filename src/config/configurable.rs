@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The properties of one element: as the application set them, and completed from context and environment.
+//! The properties of one element: as the application set them, and completed from context and
+//! environment.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard};

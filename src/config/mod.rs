@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
 //! Configuration of elements that a player does not create itself: a context on the pipeline, or
-//! the environment. Both name properties of any of our elements, and each element takes what it knows.
+//! the environment. Both name properties of any of our elements, and each element takes what it
+//! knows.
 
 mod common;
 mod configurable;
@@ -48,7 +49,8 @@ impl Slot {
         lock(&self.0).clone()
     }
 
-    /// Asks the application for a context where there is none yet. It may answer by setting one before this returns.
+    /// Asks the application for a context where there is none yet. It may answer by setting one
+    /// before this returns.
     fn request_context(&self, element: &gst::Element) {
         if self.get().is_some() {
             return;

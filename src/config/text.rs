@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! A serialized structure of simple fields, read without a word about its values: the part of GStreamer's
-//! grammar (`gst_structure_to_string`) in which a configuration is written.
+//! A serialized structure of simple fields, read without a word about its values: the part of
+//! GStreamer's grammar (`gst_structure_to_string`) in which a configuration is written.
 //!
 //! `name, field=value, field=(type)value, field=(string)"quoted \"text\"";`
 

@@ -44,8 +44,8 @@ pub struct KeyBoxes {
     pub label: Arc<str>,
 }
 
-/// One box, or all those of a key tag. There may be two thousand in one tag, so that they are taken for
-/// one until they stand in an init segment.
+/// One box, or all those of a key tag. There may be two thousand in one tag, so that they are taken
+/// for one until they stand in an init segment.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SharedBox {
     pub digest: Digest,
@@ -207,7 +207,8 @@ impl ActiveKeys {
             Some(key) if !has_drm || !data_uri::is_data_uri(&key.uri) => {
                 Ok(Protection::SampleAes(key.clone()))
             }
-            // Beside the tags of DRM systems Shaka Packager writes the key's id there, and not the key.
+            // Beside the tags of DRM systems Shaka Packager writes the key's id there, and not the
+            // key.
             Some(key) => self.drm(data_uri::decode(&key.uri).as_deref().and_then(KeyId::from_slice)),
             None if has_drm => self.drm(None),
             None => Ok(self.unplayable(

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Init segments for clear parts of a protected presentation. They say that their tracks belong to a
-//! protection scheme by which nothing is encrypted (`default_isProtected` 0 in `tenc`; ISO/IEC
+//! Init segments for clear parts of a protected presentation. They say that their tracks belong to
+//! a protection scheme by which nothing is encrypted (`default_isProtected` 0 in `tenc`; ISO/IEC
 //! 23001-7, 8.2), so that the caps behind the demuxer are those of the protected parts.
 
 use super::init_segment::{Damage, with_moov};
@@ -15,8 +15,8 @@ const STSD_HEAD: usize = 8;
 /// Key ids of an init segment. One has few tracks.
 const MAX_KEY_IDS: usize = 16;
 
-/// What stands before the boxes in a sample entry (ISO/IEC 14496-12, 12.1.3 and 12.2.3). QuickTime's
-/// sound entries of versions 1 and 2 have more, and are in no fragmented MP4.
+/// What stands before the boxes in a sample entry (ISO/IEC 14496-12, 12.1.3 and 12.2.3).
+/// QuickTime's sound entries of versions 1 and 2 have more, and are in no fragmented MP4.
 const VIDEO_ENTRY: usize = 78;
 const AUDIO_ENTRY: usize = 28;
 
@@ -199,8 +199,8 @@ fn sample_entry(
     boxed(wrapped, &[clear, sinf].concat())
 }
 
-/// A sample entry without what would be read in the place of ours: a `sinf`, and what is no whole box
-/// at the end, such as the zeros of QuickTime.
+/// A sample entry without what would be read in the place of ours: a `sinf`, and what is no whole
+/// box at the end, such as the zeros of QuickTime.
 fn without_sinf(content: &[u8], boxes_begin: usize) -> Vec<u8> {
     let Some((fields, boxes)) = content.split_at_checked(boxes_begin) else {
         return content.to_vec();

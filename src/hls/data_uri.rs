@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! `data:` URIs (RFC 2397), as packagers spell them: in any case, percent-encoded, with the alphabet
-//! of base64 or base64url, with and without padding, with white space.
+//! `data:` URIs (RFC 2397), as packagers spell them: in any case, percent-encoded, with the
+//! alphabet of base64 or base64url, with and without padding, with white space.
 
 use base64::Engine;
 use base64::alphabet;

@@ -72,8 +72,8 @@ pub fn with_moov(
     Ok([parts.before, &moov, parts.after].concat())
 }
 
-/// The init segment with these boxes at the end of its `moov`, but for those that are in there already,
-/// and those that list keys which others there list too.
+/// The init segment with these boxes at the end of its `moov`, but for those that are in there
+/// already, and those that list keys which others there list too.
 ///
 /// # Errors
 ///
@@ -138,8 +138,8 @@ pub fn is_media(bytes: &[u8]) -> bool {
 /// Begins each packet of an MPEG transport stream.
 const SYNC_BYTE: u8 = 0x47;
 
-/// Whether the beginning of an EXT-X-MAP's file is in the clear: an MP4, an MPEG transport stream with
-/// its program map, or WebVTT's header (RFC 8216, 3).
+/// Whether the beginning of an EXT-X-MAP's file is in the clear: an MP4, an MPEG transport stream
+/// with its program map, or WebVTT's header (RFC 8216, 3).
 pub fn is_clear(bytes: &[u8]) -> bool {
     const PACKET: usize = 188;
     let is_ts = bytes.first() == Some(&SYNC_BYTE) && bytes.len().is_multiple_of(PACKET);
@@ -165,8 +165,8 @@ pub fn systems(init: &[u8]) -> Vec<u128> {
     systems
 }
 
-/// The init segment with its `moov` so many bytes further on, behind free space, of which there has to
-/// be at least a box.
+/// The init segment with its `moov` so many bytes further on, behind free space, of which there has
+/// to be at least a box.
 ///
 /// qtdemux passes over a `moov` that is where the one before it was (`last_moov_offset` in
 /// `qtdemux.c`), so that two init segments of one stream have to differ in that.

@@ -19,7 +19,8 @@ const IDENTITY: &str = "identity";
 const FAIRPLAY: &str = "com.apple.streamingkeydelivery";
 const FAIRPLAY_SYSTEM_ID: u128 = 0x94ce86fb_07ff_4f43_adb8_93d2fa968ca2;
 
-/// Methods by which samples are encrypted: RFC 8216bis, what packagers wrote before it, and Microsoft's.
+/// Methods by which samples are encrypted: RFC 8216bis, what packagers wrote before it, and
+/// Microsoft's.
 const SAMPLE_METHODS: [&str; 4] = [
     "SAMPLE-AES",
     "SAMPLE-AES-CTR",
@@ -139,8 +140,8 @@ fn is_fetchable(uri: &str) -> bool {
     !uri.is_empty() && (!has_scheme || is_known)
 }
 
-/// `data:` URIs hold whole boxes, or for PlayReady the header object that belongs in one. FairPlay's
-/// `skd:` URI is itself what the system needs.
+/// `data:` URIs hold whole boxes, or for PlayReady the header object that belongs in one.
+/// FairPlay's `skd:` URI is itself what the system needs.
 fn boxes(key_format: &str, uri: &str) -> Vec<Arc<[u8]>> {
     if key_format.eq_ignore_ascii_case(FAIRPLAY) && uri.starts_with("skd:") {
         return vec![pssh::write(FAIRPLAY_SYSTEM_ID, &[], uri.as_bytes()).into()];

@@ -179,7 +179,8 @@ impl<'a, M: UrlMap> Media<'a, M> {
     fn part(&mut self, name: &str, list: &str) -> Result<(), Objection> {
         self.base.count_tag()?;
         let delivery = self.delivery()?;
-        // Parts of what the server decrypts are not to be had; the segments that they are parts of are.
+        // Parts of what the server decrypts are not to be had; the segments that they are parts of
+        // are.
         if delivery.cipher.is_some() {
             return Ok(());
         }

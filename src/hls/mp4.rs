@@ -17,8 +17,8 @@ pub struct Mp4Box {
     pub content: Range<usize>,
 }
 
-/// Each box in `bytes`, up to what is no whole box. `is_file` says that these are the boxes of a file,
-/// the last of which may have no size.
+/// Each box in `bytes`, up to what is no whole box. `is_file` says that these are the boxes of a
+/// file, the last of which may have no size.
 pub fn boxes_of(bytes: &[u8], is_file: bool) -> impl Iterator<Item = Mp4Box> {
     let mut start = 0;
     std::iter::from_fn(move || {
@@ -75,8 +75,8 @@ pub fn boxed(kind: &[u8; 4], content: &[u8]) -> Result<Vec<u8>, TooLarge> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooLarge;
 
-/// The boxes with other content in some: `change` gives the new content, or `None` for what stays as it
-/// is. What is no whole box stays at the end.
+/// The boxes with other content in some: `change` gives the new content, or `None` for what stays
+/// as it is. What is no whole box stays at the end.
 ///
 /// # Errors
 ///

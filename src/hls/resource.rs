@@ -23,7 +23,8 @@ impl ByteRange {
         }
     }
 
-    /// That of an init segment, which without an offset begins at the beginning (RFC 8216, 4.3.2.5).
+    /// That of an init segment, which without an offset begins at the beginning (RFC 8216,
+    /// 4.3.2.5).
     pub fn from_start(text: &str) -> Option<Self> {
         let (length, offset) = Self::parse(text)?;
         let offset = offset.unwrap_or(0);
@@ -70,8 +71,8 @@ pub enum InitProtection {
     Drm(KeyBoxes),
     /// Its key is at that URL.
     Identity(Url),
-    /// Nothing is encrypted, and it has to look as if something were: other parts of the presentation
-    /// are, and the demuxer's caps must not change.
+    /// Nothing is encrypted, and it has to look as if something were: other parts of the
+    /// presentation are, and the demuxer's caps must not change.
     Clear,
 }
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What becomes of playlists, whatever the playlist: a model that knows what made-up key tags mean says
-//! what a demuxer has to get, and another parser (m3u8-rs) says what it gets. Everything else stays.
+//! What becomes of playlists, whatever the playlist: a model that knows what made-up key tags mean
+//! says what a demuxer has to get, and another parser (m3u8-rs) says what it gets. Everything else
+//! stays.
 //!
-//! The same playlists are tried each time. `PROPTEST_CASES=100000 PROPTEST_RNG_SEED=2` tries more, and
-//! others.
+//! The same playlists are tried each time. `PROPTEST_CASES=100000 PROPTEST_RNG_SEED=2` tries more,
+//! and others.
 
 mod delivery_model;
 mod item_model;
@@ -173,8 +174,8 @@ fn other_lines(text: &str) -> Vec<&str> {
     text.lines().skip(1).filter(is_other).collect()
 }
 
-/// To a demuxer that reads one init segment the first segment with another comes behind that, and no
-/// other segment does that did not once.
+/// To a demuxer that reads one init segment the first segment with another comes behind that, and
+/// no other segment does that did not once.
 fn check_init_before(delivered: &[Delivered], reads_one_map: bool, has_whole_fragments: bool) {
     // The server has all of them where it decrypts segments.
     let is_direct = |init: &Init| init.is_direct() && !has_whole_fragments;

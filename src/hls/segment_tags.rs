@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The tags of one media segment, from its EXTINF or EXT-X-BYTERANGE on. They wait for its URI, since
-//! only then all is known of it, and nothing of ours may come between them: to some demuxers a byte
-//! range is that of whatever comes next.
+//! The tags of one media segment, from its EXTINF or EXT-X-BYTERANGE on. They wait for its URI,
+//! since only then all is known of it, and nothing of ours may come between them: to some demuxers
+//! a byte range is that of whatever comes next.
 
 use std::ops::Range;
 
@@ -47,8 +47,8 @@ impl SegmentTags {
         self.range = range.map(|(length, offset)| RangeTag { at, length, offset });
     }
 
-    /// The byte range of the segment, which is of that file. Without an offset it begins where the one
-    /// before has ended (RFC 8216, 4.3.2.2).
+    /// The byte range of the segment, which is of that file. Without an offset it begins where the
+    /// one before has ended (RFC 8216, 4.3.2.2).
     pub fn range_of(&mut self, url: &Url) -> Option<ByteRange> {
         let before = self.last_end.take();
         let range = self.range.as_ref()?;

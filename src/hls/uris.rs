@@ -20,8 +20,8 @@ const MAX_WRITTEN: usize = 256 * 1024;
 /// Text of URIs and of variables that is read for one playlist. All that is written of it has less.
 const MAX_WORK: usize = 64 * 1024 * 1024;
 
-/// Tags of keys, init segments, parts and variables in one playlist: several for each of the segments
-/// of a day.
+/// Tags of keys, init segments, parts and variables in one playlist: several for each of the
+/// segments of a day.
 const MAX_TAGS: usize = 200_000;
 
 /// What ends the rewriting, to go on after "the playlist".
@@ -144,8 +144,8 @@ impl<'a> Base<'a> {
         })
     }
 
-    /// The attribute list of any other tag. What stands there is nobody's to fetch: a URI of the web
-    /// is written out, and every other one is left alone.
+    /// The attribute list of any other tag. What stands there is nobody's to fetch: a URI of the
+    /// web is written out, and every other one is left alone.
     pub fn with_absolute_uris(&self, list: &str) -> Result<String, Objection> {
         self.with_each(list, |attribute| self.left_or_absolute(attribute))
     }

@@ -16,8 +16,8 @@ const MAX_LINE: usize = 64 * 1024;
 /// Longest name that is looked for.
 const MAX_NAME: usize = 256;
 
-/// Variables that one playlist may define, and the bytes of their names and values. Operators define
-/// a handful.
+/// Variables that one playlist may define, and the bytes of their names and values. Operators
+/// define a handful.
 const MAX_VARIABLES: usize = 256;
 const MAX_BYTES: usize = 128 * 1024;
 
@@ -29,9 +29,9 @@ pub struct Variables {
 }
 
 impl Variables {
-    /// Takes in the attributes of an EXT-X-DEFINE. `imported` are those of the multivariant playlist,
-    /// `query` are the parameters in the URL of this one. Of one name the first definition counts: a
-    /// second one is an error (draft-pantos-hls-rfc8216bis, 4.4.2.3).
+    /// Takes in the attributes of an EXT-X-DEFINE. `imported` are those of the multivariant
+    /// playlist, `query` are the parameters in the URL of this one. Of one name the first
+    /// definition counts: a second one is an error (draft-pantos-hls-rfc8216bis, 4.4.2.3).
     pub fn define(&mut self, list: &str, imported: &Variables, query: &QueryParameters) {
         let (name, value) = if let Some(name) = text(list, "NAME") {
             (name, text(list, "VALUE"))

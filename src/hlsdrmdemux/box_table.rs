@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::hls::{Digest, KeyBoxes, SharedBox};
 
-/// Most that all of them may take. A film whose key is another one with each segment names some tens
-/// of thousands of sets, which differ in a box of some hundred bytes.
+/// Most that all of them may take. A film whose key is another one with each segment names some
+/// tens of thousands of sets, which differ in a box of some hundred bytes.
 pub const MAX_BYTES: usize = 32 * 1024 * 1024;
 
 /// What a set takes besides its boxes, about.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
 //! The connections of the server, bounded. Any process of this machine may open some: the ones that
-//! have not asked for anything that is here make room for new ones, the oldest first. What the demuxer
-//! has asked on is never closed by us.
+//! have not asked for anything that is here make room for new ones, the oldest first. What the
+//! demuxer has asked on is never closed by us.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex};

@@ -38,7 +38,8 @@ impl StockDemuxer {
         }
     }
 
-    /// Puts one from that factory into the bin, unless it is there, and links it to the bin's sink pad.
+    /// Puts one from that factory into the bin, unless it is there, and links it to the bin's sink
+    /// pad.
     ///
     /// # Errors
     ///

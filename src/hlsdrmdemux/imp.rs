@@ -5,20 +5,20 @@
  * @title: hlsdrmdemux
  *
  * Plays HLS as operators send it, with the stock demuxer inside: keys that want the session token
- * (METHOD=AES-128, and SAMPLE-AES with KEYFORMAT=identity), key tags of DRM systems, and parts that are
- * clear. That demuxer gets its playlists from a server in this process. What it cannot play itself, it
- * gets from there in another form: keys, segments that are decrypted, init segments with the `pssh`
- * boxes that decryptors need. Every other segment comes straight from its origin.
+ * (METHOD=AES-128, and SAMPLE-AES with KEYFORMAT=identity), key tags of DRM systems, and parts that
+ * are clear. That demuxer gets its playlists from a server in this process. What it cannot play
+ * itself, it gets from there in another form: keys, segments that are decrypted, init segments with
+ * the `pssh` boxes that decryptors need. Every other segment comes straight from its origin.
  *
  * A key is asked for once a presentation, without the token at first, and with it where its server
  * refuses that (`key-request-token`, `token-hosts`). When a key is not to be had, when a METHOD is
- * unknown, or when there is no decryptor for any DRM system that the presentation names, the element
- * posts an error that says so.
+ * unknown, or when there is no decryptor for any DRM system that the presentation names, the
+ * element posts an error that says so.
  *
  * DRM systems' keys have to be for fragmented MP4 (EXT-X-MAP). Keys may change at any segment.
  *
- * An element that a player plugs is configured by the context `session-token-config` and the environment variable `GST_SESSION_TOKEN_CONFIG` as
- * `sessiontoken` is.
+ * An element that a player plugs is configured by the context `session-token-config` and the
+ * environment variable `GST_SESSION_TOKEN_CONFIG` as `sessiontoken` is.
  *
  * ## Example pipeline
  *
@@ -159,12 +159,8 @@ impl HlsDrmDemux {
         if server.has_keys() {
             tokens.warm_up();
         }
-        gst::debug!(
-            CAT,
-            imp = self,
-            "{} bytes of playlist go on",
-            playlist.len()
-        );
+        let length = playlist.len();
+        gst::debug!(CAT, imp = self, "a playlist of {length} bytes goes on");
         self.push(pad, gst::Buffer::from_slice(playlist));
         Ok(())
     }
@@ -174,8 +170,9 @@ impl HlsDrmDemux {
         let _ = gst::ProxyPad::chain_default(pad, Some(&*self.obj()), buffer);
     }
 
-    /// Where the older demuxer finds the first playlist again, which it asks for when it cannot have another one (`gst_hls_demux_update_playlist`). The
-    /// newer one does not, and tells it the servers of segments (Referer).
+    /// Where the older demuxer finds the first playlist again, which it asks for when it cannot
+    /// have another one (`gst_hls_demux_update_playlist`). The newer one does not, and tells it the
+    /// servers of segments (Referer).
     fn answer_uri(&self, query: &mut gst::QueryRef) -> bool {
         let gst::QueryViewMut::Uri(uri) = query.view_mut() else {
             return false;
@@ -376,7 +373,8 @@ impl ElementImpl for HlsDrmDemux {
         let demuxer = self.demuxer.element();
         let is_answered = demuxer.is_some_and(|demuxer| demuxer.query(query));
         if !is_answered && let gst::QueryViewMut::Buffering(buffering) = query.view_mut() {
-            // urisourcebin looks for a demuxer that buffers by itself before there is anything to play.
+            // urisourcebin looks for a demuxer that buffers by itself before there is anything to
+            // play.
             buffering.set_percent(false, 100);
             return true;
         }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Init segments as the demuxer gets them: with the boxes that decryptors need, decrypted, or looking
-//! like those of protected parts.
+//! Init segments as the demuxer gets them: with the boxes that decryptors need, decrypted, or
+//! looking like those of protected parts.
 
 use std::sync::Arc;
 

@@ -13,9 +13,9 @@ pub struct Inside {
     /// expect where that comes next (`g_assert (stream->pending_cb_id == 0)` in
     /// `gst_adaptive_demux2_stream_mark_prepared`, from 1.23.1 on; seen in 1.26.2 and 1.28.8).
     pub may_abort: bool,
-    /// It reads the first playlist until it has that of the variant, which only an answer or its end
-    /// wakes (`gst_adaptive_demux2_stream_wait_prepared`, from 1.23.1 on). Where it is ended so, it
-    /// tells of what it has freed (`handle_incoming_manifest`).
+    /// It reads the first playlist until it has that of the variant, which only an answer or its
+    /// end wakes (`gst_adaptive_demux2_stream_wait_prepared`, from 1.23.1 on). Where it is ended
+    /// so, it tells of what it has freed (`handle_incoming_manifest`).
     pub needs_playlist: bool,
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
 //! Paths of the server that say themselves what is there, and are sealed: whoever was not told one
-//! cannot make one, a log that has one shows nothing of the URL in it, and a film may have any number
-//! of them without a table of them.
+//! cannot make one, a log that has one shows nothing of the URL in it, and a film may have any
+//! number of them without a table of them.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Playlists as the demuxer gets them: fetched when it asks for them, and rewritten. What a playlist
-//! does not say of its presentation is looked for in the others.
+//! Playlists as the demuxer gets them: fetched when it asks for them, and rewritten. What a
+//! playlist does not say of its presentation is looked for in the others.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,8 +26,8 @@ const LOOK: Duration = Duration::from_secs(3);
 /// The longest playlist that is looked at so, since all are in memory together: hours of segments.
 const MAX_LOOKED_AT: usize = 1024 * 1024;
 
-/// The multivariant playlist for the presentation's first playlist, which was asked for at `url` and is
-/// at `base` in the end.
+/// The multivariant playlist for the presentation's first playlist, which was asked for at `url`
+/// and is at `base` in the end.
 ///
 /// # Errors
 ///
@@ -39,7 +39,8 @@ pub fn first(
     base: &Url,
 ) -> Result<String, Failure> {
     if !lists_playlists(playlist)? {
-        // The demuxer would ask the origin for a media playlist again, so it gets one that names it.
+        // The demuxer would ask the origin for a media playlist again, so it gets one that names
+        // it.
         let media = Resource::Playlist(url.clone());
         let place = presentation.map.url(&media)?;
         let file = Downloaded {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Media segments that go through the server: behind their init segment, for a demuxer that would not
-//! notice a new one, and decrypted, where no demuxer can.
+//! Media segments that go through the server: behind their init segment, for a demuxer that would
+//! not notice a new one, and decrypted, where no demuxer can.
 
 use std::io;
 use std::sync::Arc;
@@ -31,8 +31,8 @@ pub struct Streamed {
     pub total: Option<u64>,
 }
 
-/// The segment as it comes, `from` one of its bytes on: a demuxer whose connection broke goes on where
-/// it was. Where the length is not known it begins at the beginning.
+/// The segment as it comes, `from` one of its bytes on: a demuxer whose connection broke goes on
+/// where it was. Where the length is not known it begins at the beginning.
 ///
 /// # Errors
 ///

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Playlists, keys, init segments and segments for the demuxer inside, over HTTP on 127.0.0.1. Nothing
-//! is there but what its playlists name, and nothing of it any longer than the element has the server.
+//! Playlists, keys, init segments and segments for the demuxer inside, over HTTP on 127.0.0.1:
+//! what its playlists name, as long as the element has the server.
 
 use std::convert::Infallible;
 use std::io;
@@ -38,8 +38,7 @@ use crate::runtime;
 /// How long a new connection may take to begin a request. Demuxers open one when they need it.
 const FIRST_REQUEST: Duration = Duration::from_secs(5);
 
-/// How long the head of a request may take, and how long a connection may do nothing: longer than
-/// demuxers keep one that they have no use for.
+/// How long a request's head may take, and a connection do nothing: longer than demuxers keep one.
 const HEAD: Duration = Duration::from_secs(60);
 
 /// After an error that is no connection's (out of descriptors, say).
@@ -55,8 +54,9 @@ const LAST_PLAYLIST: &str =
 
 type Body = Either<Full<Bytes>, Channel<Bytes, io::Error>>;
 
-/// A running server. It ends when this is dropped. Open connections get no more from it; they are left
-/// to the demuxer to close: libsoup before 3.4 may crash where that is done under its download.
+/// A running server. It ends when this is dropped. Open connections get no more from it; they are
+/// left to the demuxer to close: libsoup before 3.4 may crash where that is done under its
+/// download.
 pub struct Server {
     shared: Arc<Shared>,
     accepting: tokio::task::AbortHandle,
@@ -115,8 +115,8 @@ impl Server {
         })
     }
 
-    /// What the demuxer gets in the place of the presentation's first playlist, which was asked for at
-    /// `url` and is at `base` in the end.
+    /// What the demuxer gets in the place of the presentation's first playlist, which was asked for
+    /// at `url` and is at `base` in the end.
     ///
     /// # Errors
     ///
@@ -148,8 +148,8 @@ impl Server {
         self.shared.presentation.map.first_key().is_some()
     }
 
-    /// From here on every answer is this, also for those who wait for one: the demuxer waits for them
-    /// when it is stopped.
+    /// From here on every answer is this, also for those who wait for one: the demuxer waits for
+    /// them when it is stopped.
     pub fn close(&self, answers: Closing) {
         self.shared.presentation.close(answers);
     }
@@ -184,8 +184,8 @@ async fn serve(connection: tokio::net::TcpStream, shared: Weak<Shared>, place: C
 }
 
 async fn serve_here(connection: tokio::net::TcpStream, shared: Weak<Shared>, place: &Connection) {
-    // An answer's end would else wait for the acknowledgement of what is before it (RFC 1122, 4.2.3.4),
-    // which the demuxer's side delays by 40 ms.
+    // An answer's end would else wait for the acknowledgement of what is before it (RFC 1122,
+    // 4.2.3.4), which the demuxer's side delays by 40 ms.
     let _ = connection.set_nodelay(true);
     // Who says nothing has no place here that others need.
     let first = tokio::time::timeout(FIRST_REQUEST, connection.readable()).await;
@@ -346,9 +346,9 @@ fn refuse(shared: &Arc<Shared>, resource: &Resource, refusal: Refusal) -> Respon
     answer
 }
 
-/// The URL with what a low-latency demuxer wants to know (draft-pantos-hls-rfc8216bis, 6.2.5), but for
-/// `_HLS_skip`: a playlist without its beginning would lack what is said there of keys, so that the
-/// whole one is asked for.
+/// The URL with what a low-latency demuxer wants to know (draft-pantos-hls-rfc8216bis, 6.2.5), but
+/// for `_HLS_skip`: a playlist without its beginning would lack what is said there of keys, so that
+/// the whole one is asked for.
 fn with_directives(mut url: Url, query: Option<&str>) -> Url {
     let query = query.unwrap_or_default();
     let directives: Vec<_> = url::form_urlencoded::parse(query.as_bytes())

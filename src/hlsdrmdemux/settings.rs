@@ -33,7 +33,8 @@ pub enum Demuxer {
 }
 
 impl Demuxer {
-    /// The factory's name. `takes_streams` says that whoever is around takes parsed streams of the demuxer's choice.
+    /// The factory's name. `takes_streams` says that whoever is around takes parsed streams of the
+    /// demuxer's choice.
     pub fn factory(self, takes_streams: bool) -> &'static str {
         let has_newer = || gst::ElementFactory::find("hlsdemux2").is_some();
         match self {

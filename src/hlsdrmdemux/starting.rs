@@ -2,9 +2,9 @@
 
 //! The demuxer at work on the first playlist, and a stop that waits for it.
 //!
-//! hlsdemux2 frees the playlist's URI when it is stopped, also where it has just read the playlist and
-//! is about to tell of that URI (`handle_incoming_manifest` in gstadaptivedemux.c, up to 1.28). So it is
-//! stopped after that.
+//! hlsdemux2 frees the playlist's URI when it is stopped, also where it has just read the playlist
+//! and is about to tell of that URI (`handle_incoming_manifest` in gstadaptivedemux.c, up to 1.28).
+//! So it is stopped after that.
 
 use std::time::{Duration, Instant};
 

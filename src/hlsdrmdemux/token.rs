@@ -41,8 +41,8 @@ impl ChildTokens {
         }
     }
 
-    /// Begins to fetch the token, beside whatever else is fetched, where players plug `sessiontoken`
-    /// before decryptors: they will need it.
+    /// Begins to fetch the token, beside whatever else is fetched, where players plug
+    /// `sessiontoken` before decryptors: they will need it.
     pub fn warm_up(&self) {
         let is_plugged = gst::ElementFactory::find(FACTORY)
             .is_some_and(|factory| factory.rank() >= gst::Rank::MARGINAL);

@@ -11,8 +11,8 @@ use crate::error::Failure;
 use crate::hls::Digest;
 use crate::wait::lock;
 
-/// How long the demuxer may take to put away an answer that ends it, before the application hears of it
-/// and stops the demuxer.
+/// How long the demuxer may take to put away an answer that ends it, before the application hears
+/// of it and stops the demuxer.
 const GRACE: Duration = Duration::from_millis(100);
 
 /// How long after its last attempt at something a demuxer may fail for it: as long as some attempts
@@ -69,7 +69,8 @@ impl Troubles {
     }
 }
 
-/// The demuxer will say that it has got nothing. Then, or where it does not, the application is told why.
+/// The demuxer will say that it has got nothing. Then, or where it does not, the application is
+/// told why.
 pub fn end(trouble: Arc<Troubles>, presentation: Arc<Presentation>, failure: Failure) {
     *lock(&trouble.complaint) = Some(failure);
     tokio::spawn(async move {

@@ -168,7 +168,8 @@ impl PresentationMap {
             .keep(resource.digest(), playlist.clone());
     }
 
-    /// Whether it has gone well before. What goes wrong then may be over when the demuxer asks again.
+    /// Whether it has gone well before. What goes wrong then may be over when the demuxer asks
+    /// again.
     pub fn was_good(&self, resource: &Resource) -> bool {
         lock(&self.state).good.has(&resource.digest())
     }
@@ -231,8 +232,8 @@ impl PresentationMap {
         lock(&self.state).with_init.has(&segment.digest())
     }
 
-    /// The demuxer gets that playlist. Whether a clear init segment of it goes there as it is, now or
-    /// before.
+    /// The demuxer gets that playlist. Whether a clear init segment of it goes there as it is, now
+    /// or before.
     pub(super) fn record_direct(&self, playlist: &Resource, is_direct: bool) -> bool {
         let mut state = lock(&self.state);
         let digest = playlist.digest();

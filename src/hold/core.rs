@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! How streaming thread, task, flush and deactivation share one stream's [`State`]. Without GStreamer,
-//! so that `tests/model` can try the schedules of these threads.
+//! How streaming thread, task, flush and deactivation share one stream's [`State`]. Without
+//! GStreamer, so that `tests/model` can try the schedules of these threads.
 
 use std::sync::{Arc, Weak};
 use std::task::{Wake, Waker};
@@ -23,7 +23,8 @@ struct Shared<I, E> {
     /// True where an item may be prepared and pushed without a look at the state. Only the
     /// streaming thread begins a hold, so what it reads here stays true while it pushes.
     direct: AtomicBool,
-    /// There is a task. Only the streaming thread starts one, and ends it while the pads are active.
+    /// There is a task. Only the streaming thread starts one, and ends it while the pads are
+    /// active.
     has_task: AtomicBool,
     guarded: Guarded<State<I, E>>,
 }
@@ -178,8 +179,8 @@ impl<I: HeldItem, E: Copy> Core<I, E> {
         Ok(S::HELD)
     }
 
-    /// Ends the task, which has pushed all that was held. On the streaming thread, which waits for a
-    /// moment until it has left.
+    /// Ends the task, which has pushed all that was held. On the streaming thread, which waits for
+    /// a moment until it has left.
     fn end_task<S>(&self, stream: &S)
     where
         S: Stream<Item = I, Error = E>,

@@ -41,11 +41,12 @@ where
 
     fn srcpad(&self) -> &gst::Pad;
 
-    /// An item comes, on the streaming thread and before everything else; it may be held behind others
-    /// before it is prepared.
+    /// An item comes, on the streaming thread and before everything else; it may be held behind
+    /// others before it is prepared.
     fn item_arrived(&self, _item: &Item) {}
 
-    /// Whether more has to come before anything that is held can go, so that nothing waits for room.
+    /// Whether more has to come before anything that is held can go, so that nothing waits for
+    /// room.
     fn needs_more_input(&self) -> bool {
         false
     }
@@ -100,8 +101,8 @@ impl Hold {
         self.core.set_max_held_bytes(max);
     }
 
-    /// To be called when the element is in READY and no streaming thread is left. One that was about
-    /// to start the task while the source pad was deactivated has started it by now.
+    /// To be called when the element is in READY and no streaming thread is left. One that was
+    /// about to start the task while the source pad was deactivated has started it by now.
     pub fn end(&self, srcpad: &gst::Pad) {
         // Without a task there is nothing to stop.
         let _ = srcpad.stop_task();

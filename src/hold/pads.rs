@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The pads of an element that holds: pad functions to [`Core`](super::core::Core), and its calls to the
-//! element and downstream. Translation, and nothing else.
+//! The pads of an element that holds: pad functions to [`Core`](super::core::Core), and its calls
+//! to the element and downstream. Translation, and nothing else.
 
 use std::time::{Duration, Instant};
 
@@ -296,8 +296,8 @@ where
     );
 }
 
-/// Pushes events that an item needs before it. Where they met a flush (the pad keeps the last one of
-/// each kind then, and says nothing) they are to be pushed again afterwards. Whether all went.
+/// Pushes events that an item needs before it. Where they met a flush (the pad keeps the last one
+/// of each kind then, and says nothing) they are to be pushed again afterwards. Whether all went.
 fn push_events<E: Holding>(element: &E, events: Vec<gst::Event>) -> bool
 where
     E::Type: IsA<gst::Element>,

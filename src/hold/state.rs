@@ -22,7 +22,8 @@ pub enum Mode {
 
 /// A place in the queue.
 pub struct Slot<I> {
-    /// `None` at the front is data that the task has in its hands. An event stays while it is pushed.
+    /// `None` at the front is data that the task has in its hands. An event stays while it is
+    /// pushed.
     pub item: Option<I>,
     /// What the item counts for, also while it is in the task's hands.
     pub cost: usize,
@@ -105,8 +106,9 @@ impl<I: HeldItem, E: Copy> State<I, E> {
         self.failed = Some(error);
     }
 
-    /// A flush begins, which drops what is held. Sticky events other than SEGMENT and EOS survive one
-    /// on a pad (`gst_pad_send_event_unchecked`) and upstream does not repeat them, so they stay.
+    /// A flush begins, which drops what is held. Sticky events other than SEGMENT and EOS survive
+    /// one on a pad (`gst_pad_send_event_unchecked`) and upstream does not repeat them, so they
+    /// stay.
     pub fn begin_flush(&mut self) {
         self.flushing = true;
         self.flushes += 1;
@@ -147,8 +149,8 @@ impl<I: HeldItem, E: Copy> State<I, E> {
         self.failed
     }
 
-    /// Whether an item of that cost may be held. Where nothing but one item has to wait, one that is
-    /// larger than the bound is held all the same.
+    /// Whether an item of that cost may be held. Where nothing but one item has to wait, one that
+    /// is larger than the bound is held all the same.
     pub fn has_room(&self, cost: usize) -> bool {
         self.held_bytes == 0 || self.held_bytes.saturating_add(cost) <= self.max_held_bytes
     }
@@ -165,9 +167,9 @@ impl<I: HeldItem, E: Copy> State<I, E> {
         });
     }
 
-    /// The item at the front, for the task. An event stays in its place, in case a flush sweeps over
-    /// the queue while it is pushed. Data leaves it: a second reference would make it read-only for
-    /// downstream.
+    /// The item at the front, for the task. An event stays in its place, in case a flush sweeps
+    /// over the queue while it is pushed. Data leaves it: a second reference would make it
+    /// read-only for downstream.
     pub fn take_front(&mut self) -> Option<I> {
         let front = &mut self.queue.front_mut()?.item;
         match front {
@@ -192,8 +194,8 @@ impl<I: HeldItem, E: Copy> State<I, E> {
         // Whoever sees that nothing is held may end the task.
         self.working = None;
         if self.flushes != pushed.flushes {
-            // A flush came meanwhile. What survives one is still at the front: it goes again where it
-            // found the source pad flushing, and is done where it reached it.
+            // A flush came meanwhile. What survives one is still at the front: it goes again where
+            // it found the source pad flushing, and is done where it reached it.
             if pushed.survives_flush && answer.is_ok() && !self.queue.is_empty() {
                 self.pop();
             }
@@ -203,8 +205,8 @@ impl<I: HeldItem, E: Copy> State<I, E> {
         if let Err(error) = answer
             && !pushed.is_event
         {
-            // Downstream wants no more of this; what describes the stream still goes, and upstream is
-            // told with its next data.
+            // Downstream wants no more of this; what describes the stream still goes, and upstream
+            // is told with its next data.
             self.keep(|slot| slot.item.as_ref().is_some_and(I::is_event));
             self.unreported = Some(error);
             if self.queue.is_empty() {

@@ -21,8 +21,8 @@ pub enum Readiness<I, E> {
     Push(I),
     /// It was for this element only.
     Consumed,
-    /// It cannot be pushed yet. The element has registered the waker for what it waits for, and wants
-    /// to be asked again when woken or at that time.
+    /// It cannot be pushed yet. The element has registered the waker for what it waits for, and
+    /// wants to be asked again when woken or at that time.
     NotYet(I, Instant),
     /// The stream ends here; the element has posted why.
     Fail(E),

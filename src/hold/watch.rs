@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What tells a blocked streaming thread that nobody waits for it any more, when nobody can tell the element.
+//! What tells a blocked streaming thread that nobody waits for it any more, when nobody can tell
+//! the element.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -11,17 +12,19 @@ use gst::prelude::*;
 use crate::hierarchy::{ancestors, is_adaptive_demuxer, target_state};
 use crate::wait::lock;
 
-/// How long a seek that was seen counts as under way. The demuxer waits for its scheduler from the moment it has the
-/// seek, so a thread that blocks the scheduler looks around within 20 ms; a seek that is older was refused or is done.
+/// How long a seek that was seen counts as under way. The demuxer waits for its scheduler from the
+/// moment it has the seek, so a thread that blocks the scheduler looks around within 20 ms; a seek
+/// that is older was refused or is done.
 const SEEK_IS_FRESH: Duration = Duration::from_secs(1);
 
 /// Looks at the bins around an element.
 ///
-/// * One that is to go below PAUSED: an adaptive demuxer then waits for its scheduler, which may
-///   be the very thread that is blocked, before it tells its children (`gst_adaptive_demux_stop_tasks`).
+/// * One that is to go below PAUSED: an adaptive demuxer then waits for its scheduler, which may be
+///   the very thread that is blocked, before it tells its children
+///   (`gst_adaptive_demux_stop_tasks`).
 /// * A flushing seek on its way into an adaptive demuxer: that waits for the same thread before it
-///   sends the first FLUSH_START (`gst_adaptive_demux_handle_seek_event` takes the scheduler's lock first). Probes on the demuxer's
-///   source pads see the seek arrive.
+///   sends the first FLUSH_START (`gst_adaptive_demux_handle_seek_event` takes the scheduler's lock
+///   first). Probes on the demuxer's source pads see the seek arrive.
 pub struct Watch {
     element: glib::WeakRef<gst::Element>,
     seek: Arc<Mutex<Seek>>,
@@ -57,8 +60,8 @@ impl Watch {
         }
     }
 
-    /// Whether waiting has lost its point. It stays so until the flush comes: a demuxer that finds one event refused
-    /// may push others before it returns to its scheduler.
+    /// Whether waiting has lost its point. It stays so until the flush comes: a demuxer that finds
+    /// one event refused may push others before it returns to its scheduler.
     pub fn is_pointless(&mut self) -> bool {
         self.watch_for_seeks();
         let is_stopping = self.element.upgrade().is_none_or(|element| {

@@ -18,8 +18,8 @@ use super::{Deadline, Endpoint};
 /// each timeout, and those for playlists and for keys, with TLS and without.
 const KEPT: usize = 12;
 
-/// How long a connection for playlists is kept for the next one. A live playlist comes again after its target duration, which is seldom more
-/// than ten seconds.
+/// How long a connection for playlists is kept for the next one. A live playlist comes again after
+/// its target duration, which is seldom more than ten seconds.
 const IDLE: Duration = Duration::from_secs(20);
 
 /// What makes two requests share a client.
@@ -78,7 +78,8 @@ async fn kept(kind: Kind) -> Result<Client, Failure> {
     if let Some(client) = known {
         return Ok(client);
     }
-    // Reads the system's roots where there is TLS, which takes long enough to hold up the other requests.
+    // Reads the system's roots where there is TLS, which takes long enough to hold up the other
+    // requests.
     let build = tokio::task::spawn_blocking(move || {
         let client = build(&kind)?;
         let mut clients = lock(&CLIENTS);
@@ -102,8 +103,8 @@ fn build(kind: &Kind) -> Result<Client, Failure> {
     let builder = match kind.purpose {
         Purpose::Secrets => builder
             .gzip(false)
-            // No connection is kept: a tune makes one request, and on a connection that a server has closed meanwhile
-            // (restarted, say) that one would fail.
+            // No connection is kept: a tune makes one request, and on a connection that a server
+            // has closed meanwhile (restarted, say) that one would fail.
             .pool_max_idle_per_host(0)
             .user_agent(concat!(
                 env!("CARGO_PKG_NAME"),

@@ -39,7 +39,8 @@ impl Endpoint {
     ///
     /// # Errors
     ///
-    /// A sentence that says what to set. It names scheme and host at most: path, query and userinfo may hold secrets.
+    /// A sentence that says what to set. It names scheme and host at most: path, query and userinfo
+    /// may hold secrets.
     pub fn parse(text: &str, setting: &str, allow_cleartext: bool) -> Result<Self, Failure> {
         let url = Url::parse(text).map_err(|error| {
             Failure::misconfigured(format!(
@@ -123,7 +124,8 @@ impl Endpoint {
         }
     }
 
-    /// The same server's other path, beside this one: `…/a/b` and `c` give `…/a/c`. Without userinfo and query, which belong to this path.
+    /// The same server's other path, beside this one: `…/a/b` and `c` give `…/a/c`. Without
+    /// userinfo and query, which belong to this path.
     pub fn sibling(&self, name: &str) -> Self {
         let mut url = self.0.clone();
         let mut path = self.0.path().trim_end_matches('/').to_owned();
@@ -137,7 +139,8 @@ impl Endpoint {
         Self(url)
     }
 
-    /// With this in the query, in the place of all that has that name there. The rest of the query stays as it is written.
+    /// With this in the query, in the place of all that has that name there. The rest of the query
+    /// stays as it is written.
     pub fn with_parameter(&self, name: &str, value: &str) -> Self {
         let mut url = self.0.clone();
         let others = self.0.query().unwrap_or_default().split('&');
@@ -209,8 +212,8 @@ impl Endpoint {
         path.rsplit('/').next().unwrap_or_default()
     }
 
-    /// What in this URL may be a secret, in each form in which it goes over the wire: userinfo (RFC 7617), the query, and
-    /// each value in it.
+    /// What in this URL may be a secret, in each form in which it goes over the wire: userinfo (RFC
+    /// 7617), the query, and each value in it.
     pub fn secrets(&self) -> Vec<Secret> {
         let mut secrets = Vec::new();
         if !self.0.username().is_empty() || self.0.password().is_some() {

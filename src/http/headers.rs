@@ -11,8 +11,8 @@ const MAX_HEADERS: usize = 64;
 /// Longest value; common servers take 8 to 16 KiB of headers in all.
 const MAX_VALUE: usize = 16 * 1024;
 
-/// Headers that say how the message itself is framed, or that the client writes: with another value the
-/// server would read a request that we never sent.
+/// Headers that say how the message itself is framed, or that the client writes: with another value
+/// the server would read a request that we never sent.
 const OURS: [&str; 13] = [
     "accept-encoding",
     "connection",
@@ -37,15 +37,16 @@ pub fn is_name(text: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }
 
-/// Whether the text can be a header's value: visible ASCII, with spaces only inside it. Nothing that could
-/// end the line and begin another header.
+/// Whether the text can be a header's value: visible ASCII, with spaces only inside it. Nothing
+/// that could end the line and begin another header.
 pub fn is_value(text: &str) -> bool {
     text.bytes()
         .all(|byte| byte == b' ' || byte.is_ascii_graphic())
         && text.trim() == text
 }
 
-/// Checks headers that the user adds to a request. `taken` are those that the service's own settings fill.
+/// Checks headers that the user adds to a request. `taken` are those that the service's own
+/// settings fill.
 ///
 /// # Errors
 ///

@@ -48,8 +48,8 @@ fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-/// How long the server wants to be left alone. Where it names a time, that is by its own clock, which it may have shown: ours may be that of a box that does
-/// not know the year.
+/// How long the server wants to be left alone. Where it names a time, that is by its own clock,
+/// which it may have shown: ours may be that of a box that does not know the year.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let shown = text(headers, DATE).and_then(|date| httpdate::parse_http_date(date).ok());
     let now = shown.unwrap_or_else(SystemTime::now);

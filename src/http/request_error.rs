@@ -39,7 +39,8 @@ impl RequestError {
         }
     }
 
-    /// Says what broke. reqwest's own text is left out, its cause's kind is enough. `status` is that of a reply whose body broke.
+    /// Says what broke. reqwest's own text is left out, its cause's kind is enough. `status` is
+    /// that of a reply whose body broke.
     pub fn by(
         url: &Endpoint,
         deadline: &Deadline,
@@ -71,7 +72,8 @@ impl RequestError {
             } else {
                 did_not_answer(url, deadline)
             };
-            // Where all the time is over, and not only that for the connection, there is none for another attempt.
+            // Where all the time is over, and not only that for the connection, there is none for
+            // another attempt.
             return Self::sent(Failure::timed_out(what), error.is_connect());
         }
         if let Some(error) = cause::<rustls::Error>(error) {
@@ -155,7 +157,8 @@ fn did_not_answer(url: &Endpoint, deadline: &Deadline) -> String {
     )
 }
 
-/// For sentences about connections, which may be those of a proxy: reqwest takes it from the environment.
+/// For sentences about connections, which may be those of a proxy: reqwest takes it from the
+/// environment.
 fn proxy(url: &Endpoint) -> &'static str {
     let names = if url.is_tls() {
         ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]
@@ -170,7 +173,8 @@ fn proxy(url: &Endpoint) -> &'static str {
     }
 }
 
-/// In words of ours: rustls's own list all the names in a certificate, which are the server's choice.
+/// In words of ours: rustls's own list all the names in a certificate, which are the server's
+/// choice.
 fn what_happened(error: &rustls::Error) -> String {
     use rustls::CertificateError as Bad;
     let what = match error {
@@ -222,7 +226,8 @@ fn is_about_a_certificate(alert: rustls::AlertDescription) -> bool {
     )
 }
 
-/// The cause of that type, also where I/O errors are wrapped around it, which do not count as its causes.
+/// The cause of that type, also where I/O errors are wrapped around it, which do not count as its
+/// causes.
 fn cause<E: std::error::Error + 'static>(error: &reqwest::Error) -> Option<&E> {
     let mut next = error.source();
     while let Some(cause) = next {

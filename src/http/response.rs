@@ -9,8 +9,8 @@ use zeroize::Zeroizing;
 
 use crate::token::Secret;
 
-/// Statuses by which key and license servers refuse a token (AAMP takes 412 for one, DASH-IF's model
-/// 401 and 403).
+/// Statuses by which key and license servers refuse a token (AAMP takes 412 for one, DASH-IF's
+/// model 401 and 403).
 pub const REFUSALS: [u16; 3] = [401, 403, 412];
 
 /// A reply with whatever status. It may hold a token or keys, so it is wiped when it is dropped.

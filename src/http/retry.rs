@@ -6,15 +6,16 @@ use std::time::{Duration, SystemTime};
 
 use crate::backoff::growing_pause;
 
-/// First pause. A service that was just being restarted is back after about that long, and a viewer hardly
-/// notices it.
+/// First pause. A service that was just being restarted is back after about that long, and a viewer
+/// hardly notices it.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
 /// Longest pause that we choose ourselves; the deadline of a tune is 5 s.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// Statuses after which the same request may succeed: the server had no time, wants to be asked less often, or failed
-/// (RFC 9110, 15.5.9 and 15.6; RFC 6585, 4). Every other 4xx would be the same again.
+/// Statuses after which the same request may succeed: the server had no time, wants to be asked
+/// less often, or failed (RFC 9110, 15.5.9 and 15.6; RFC 6585, 4). Every other 4xx would be the
+/// same again.
 pub fn is_worth_a_retry(status: u16) -> bool {
     matches!(status, 408 | 429 | 500..=599)
 }

@@ -22,7 +22,8 @@ const MAX_CERTIFICATES: usize = 1024 * 1024;
 /// Largest file of a private key.
 const MAX_KEY: usize = 64 * 1024;
 
-/// Whom a connection trusts, and as whom it presents itself. Two are the same if their files held the same.
+/// Whom a connection trusts, and as whom it presents itself. Two are the same if their files held
+/// the same.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TlsConfig {
     strict: bool,
@@ -101,7 +102,8 @@ impl TlsSettings {
             roots: roots.map(Arc::new),
             client,
         };
-        // So that what cannot be used is known now. The system's roots are looked up later, beside other work.
+        // So that what cannot be used is known now. The system's roots are looked up later, beside
+        // other work.
         tls.own_parts()?;
         Ok(tls)
     }
@@ -157,11 +159,13 @@ fn provider() -> Arc<CryptoProvider> {
 }
 
 impl TlsConfig {
-    /// The configuration for a connection. Reads the system's roots where those are trusted, which takes a while.
+    /// The configuration for a connection. Reads the system's roots where those are trusted, which
+    /// takes a while.
     ///
     /// # Errors
     ///
-    /// `Misconfigured` for roots, a certificate or a key that cannot be used; `Transient` where the system lets nobody read them now.
+    /// `Misconfigured` for roots, a certificate or a key that cannot be used; `Transient` where the
+    /// system lets nobody read them now.
     pub fn config(&self) -> Result<ClientConfig, Failure> {
         let builder = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
@@ -226,7 +230,8 @@ fn store(roots: &[CertificateDer<'static>]) -> Result<RootCertStore, Failure> {
     Ok(store)
 }
 
-/// For `ssl-strict=false`: whoever answers is trusted, as long as they hold the key of the certificate that they show.
+/// For `ssl-strict=false`: whoever answers is trusted, as long as they hold the key of the
+/// certificate that they show.
 #[derive(Debug)]
 struct TrustsEverybody(Arc<CryptoProvider>);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! A WebSocket (RFC 6455) to a service: to the same server, over the same proxy, with the same trust as its HTTP requests, because
-//! it begins as one of them.
+//! A WebSocket (RFC 6455) to a service: to the same server, over the same proxy, with the same
+//! trust as its HTTP requests, because it begins as one of them.
 
 use futures_util::{SinkExt, StreamExt};
 use reqwest::header::{
@@ -26,10 +26,12 @@ use super::{
 /// Our messages are two hundred bytes long, and what comes is hardly longer.
 const BUFFER: usize = 4 * 1024;
 
-/// What may wait to be written, answers to pings above all. A server that does not read them is left.
+/// What may wait to be written, answers to pings above all. A server that does not read them is
+/// left.
 const MAX_UNSENT: usize = 16 * 1024;
 
-/// An open connection. Dropped, it is closed without a farewell, as the player is on its way elsewhere.
+/// An open connection. Dropped, it is closed without a farewell, as the player is on its way
+/// elsewhere.
 pub struct WebSocket {
     stream: WebSocketStream<Upgraded>,
     place: String,
@@ -52,8 +54,9 @@ impl Opening {
     ///
     /// # Errors
     ///
-    /// `Transient` and `TimedOut` where the next attempt may succeed, `Denied` where the server has no WebSocket to give,
-    /// `Malformed` for what is no answer to the request, `Misconfigured` for what cannot be sent.
+    /// `Transient` and `TimedOut` where the next attempt may succeed, `Denied` where the server has
+    /// no WebSocket to give, `Malformed` for what is no answer to the request, `Misconfigured` for
+    /// what cannot be sent.
     pub async fn open(&self, deadline: &Deadline) -> Result<WebSocket, Failure> {
         let opened = tokio::time::timeout(deadline.left(), self.upgrade(deadline));
         let upgraded = opened.await.map_err(|_| {
@@ -170,8 +173,8 @@ impl WebSocket {
     ///
     /// # Errors
     ///
-    /// `Transient` where the connection is lost or closed, `Malformed` for what is no WebSocket message or a longer one than
-    /// a reply may be.
+    /// `Transient` where the connection is lost or closed, `Malformed` for what is no WebSocket
+    /// message or a longer one than a reply may be.
     pub async fn next(&mut self) -> Result<Bytes, Failure> {
         loop {
             match self.stream.next().await {

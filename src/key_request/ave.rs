@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The message by which AAMP's HLS flow hands the token to AVE, which packs it into the key request ("AAMP Session Token Flow").
+//! The message by which AAMP's HLS flow hands the token to AVE, which packs it into the key request
+//! ("AAMP Session Token Flow").
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE;
@@ -25,7 +26,8 @@ struct ClientAccess<'a> {
 
 /// A new message, with an id and a nonce of its own.
 pub fn client_access(token: &Secret) -> Secret {
-    // Twenty bytes that nobody can foresee: their base64 ends in the one `=` that such messages have.
+    // Twenty bytes that nobody can foresee: their base64 ends in the one `=` that such messages
+    // have.
     let random = [Uuid::new_v4().into_bytes(), Uuid::new_v4().into_bytes()].concat();
     super::json(&ClientAccess {
         id: Uuid::new_v4().to_string(),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What AAMP's DASH flow hands to SecClient, or packs into the body of a key request, but for the challenge, which only the
-//! decryptor has (AAMP's `AampPlayReadyHelper::generateLicenseRequest`).
+//! What AAMP's DASH flow hands to SecClient, or packs into the body of a key request, but for the
+//! challenge, which only the decryptor has (AAMP's `AampPlayReadyHelper::generateLicenseRequest`).
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What a stream waits for: a license, or another token to ask for it with. One leads to the other until there is an answer.
+//! What a stream waits for: a license, or another token to ask for it with. One leads to the other
+//! until there is an answer.
 
 use std::sync::Arc;
 use std::task::Poll;
@@ -92,8 +93,8 @@ impl LicenseAcquisition {
         self.until
     }
 
-    /// Looks whether there is an answer, or has the waiter woken when there is. `request` is that of the stream, and gets the other token
-    /// where there is one.
+    /// Looks whether there is an answer, or has the waiter woken when there is. `request` is that
+    /// of the stream, and gets the other token where there is one.
     pub fn step(self, request: &mut KeyRequest, stopping: bool, context: &PollContext) -> Step {
         let Self {
             key_ids,
@@ -138,7 +139,8 @@ impl LicenseAcquisition {
     }
 }
 
-/// What there is to wait for after the license server said no: another token, if that is what it may have said no to.
+/// What there is to wait for after the license server said no: another token, if that is what it
+/// may have said no to.
 fn after_refusal(
     refusal: Failure,
     key_ids: Vec<KeyId>,

@@ -9,8 +9,8 @@ use crate::cenc::{ContentKey, KeyId};
 use crate::shared_result::SharedResult;
 use crate::token::{ClockReading, Validity};
 
-/// Licenses that a stream keeps. With keys that change every ten seconds they reach back ten minutes,
-/// as far as a viewer is likely to seek; older ones are asked for again.
+/// Licenses that a stream keeps. With keys that change every ten seconds they reach back ten
+/// minutes, as far as a viewer is likely to seek; older ones are asked for again.
 const MAX_LICENSES: usize = 64;
 
 /// A license that has come.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! License requests and their life, for decryptors: which keys a stream needs, which server is asked
-//! with which token, what becomes of a refusal, and when there has to be another license.
+//! License requests and their life, for decryptors: which keys a stream needs, which server is
+//! asked with which token, what becomes of a refusal, and when there has to be another license.
 
 mod acquisition;
 mod context;

@@ -11,8 +11,8 @@ pub const MAX_KEY_IDS: usize = 256;
 /// Origin of the protection events that come from a fragment (`qtdemux.c`).
 pub const FRAGMENT: &str = "isobmff/moof";
 
-/// What a track whose keys change has as its default key id: the samples' own stand in sample groups
-/// of the type `seig` (ISO/IEC 23001-7, 6), which qtdemux reads since GStreamer 1.24.
+/// What a track whose keys change has as its default key id: the samples' own stand in sample
+/// groups of the type `seig` (ISO/IEC 23001-7, 6), which qtdemux reads since GStreamer 1.24.
 const NO_KEY_ID: KeyId = KeyId([0; 16]);
 
 #[derive(Default)]
@@ -35,8 +35,8 @@ impl NamedKeys {
         self.data_came = true;
     }
 
-    /// Takes in what init data of that origin names. `is_covered` says whether the token is for a key,
-    /// `is_at_hand` whether there is no need to ask for it.
+    /// Takes in what init data of that origin names. `is_covered` says whether the token is for a
+    /// key, `is_at_hand` whether there is no need to ask for it.
     pub fn add(
         &mut self,
         key_ids: &[KeyId],
@@ -68,8 +68,8 @@ impl NamedKeys {
         }
     }
 
-    /// The id of the key that a sample of this key id needs. `None` where neither the sample nor its
-    /// fragment says.
+    /// The id of the key that a sample of this key id needs. `None` where neither the sample nor
+    /// its fragment says.
     pub fn resolve(&self, key_id: KeyId) -> Option<KeyId> {
         match (key_id, &self.of_fragment[..]) {
             (NO_KEY_ID, [only]) => Some(*only),
@@ -83,8 +83,8 @@ impl NamedKeys {
         self.current.contains(key_id)
     }
 
-    /// Those that are to be asked for now, of which `is_covered` says whether the token is for them:
-    /// others that init data has named before may take another token.
+    /// Those that are to be asked for now, of which `is_covered` says whether the token is for
+    /// them: others that init data has named before may take another token.
     pub fn take_unasked(&mut self, is_covered: impl Fn(&KeyId) -> bool) -> Vec<KeyId> {
         let unasked = std::mem::take(&mut self.unasked);
         let is_wanted = |key_id: &KeyId| is_covered(key_id) || self.of_fragment.contains(key_id);

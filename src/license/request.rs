@@ -11,7 +11,8 @@ use crate::error::Failure;
 use crate::http::{Endpoint, TlsConfig, TokenHosts};
 use crate::token::{ClockReading, Secret, Validity};
 
-/// Keys are used for a second at the least, whatever the license says: a server whose licenses end as they come would else be asked without a pause.
+/// Keys are used for a second at the least, whatever the license says: a server whose licenses end
+/// as they come would else be asked without a pause.
 const SHORTEST_LIFE: Duration = Duration::from_secs(1);
 
 /// What is asked for.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The keys of one stream: which ones its init data names, which licenses are here, and when there has to be another one.
+//! The keys of one stream: which ones its init data names, which licenses are here, and when there
+//! has to be another one.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -96,7 +97,8 @@ impl LicenseSession {
         }
     }
 
-    /// What comes now is no part of what came before: a seek may have taken the data away that stood between one fragment and another.
+    /// What comes now is no part of what came before: a seek may have taken the data away that
+    /// stood between one fragment and another.
     pub fn begin_segment(&mut self) {
         self.named.on_data();
     }
@@ -106,8 +108,9 @@ impl LicenseSession {
         self.named.on_data();
     }
 
-    /// What `sessiontoken` wants on license requests from now on, as an event of that origin says. Where the events that come after data bring nothing of
-    /// that kind, what those before it brought is for other content.
+    /// What `sessiontoken` wants on license requests from now on, as an event of that origin says.
+    /// Where the events that come after data bring nothing of that kind, what those before it
+    /// brought is for other content.
     pub fn set_key_request(&mut self, request: Option<KeyRequest>, origin: Option<&str>) {
         match request {
             Some(request) => {
@@ -121,7 +124,8 @@ impl LicenseSession {
         }
     }
 
-    /// The element is about to stop. Gives the store, to be told that nobody waits for another token any more.
+    /// The element is about to stop. Gives the store, to be told that nobody waits for another
+    /// token any more.
     pub fn stop(&mut self) -> Option<Arc<dyn TokenStore>> {
         self.stopping = true;
         self.request.store().cloned()
@@ -155,8 +159,9 @@ impl LicenseSession {
             .is_some_and(|(key_id, held)| held.validity_of(&key_id).is_endless())
     }
 
-    /// Gets a key here that is missing or whose license has ended. Asks for all keys that were named and not asked for. A license that is
-    /// close to its end is asked for anew beside the stream, which goes on.
+    /// Gets a key here that is missing or whose license has ended. Asks for all keys that were
+    /// named and not asked for. A license that is close to its end is asked for anew beside the
+    /// stream, which goes on.
     pub fn obtain(&mut self, key_id: KeyId, context: &PollContext) -> Result<(), Missing> {
         let key_id = self.named.resolve(key_id).ok_or(Missing::Unnamed)?;
         let Some(held) = self.held.with_key(&key_id) else {
@@ -234,7 +239,8 @@ impl LicenseSession {
         Err(Missing::NotInLicense { key_id, ignored })
     }
 
-    /// Does what can be done now for another license. Whatever comes of it, the one at hand is still good.
+    /// Does what can be done now for another license. Whatever comes of it, the one at hand is
+    /// still good.
     fn renew(&mut self, key_id: KeyId, again: &[KeyId], context: &PollContext) {
         let BackgroundRequest {
             pending,
@@ -291,7 +297,8 @@ impl LicenseSession {
         is_renewal: bool,
         context: &PollContext,
     ) -> Driven {
-        // Each turn is an answer of the license server's or of the store's, and the store gives up after some.
+        // Each turn is an answer of the license server's or of the store's, and the store gives up
+        // after some.
         loop {
             pending = match pending.step(&mut self.request, self.stopping, context) {
                 Step::Wait(pending) => return Driven::Waits(pending),

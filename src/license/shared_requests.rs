@@ -169,7 +169,8 @@ async fn fetch(order: LicenseRequest, deadlines: &Deadlines) -> Result<(License,
     Err(failure.after_attempts(attempts))
 }
 
-/// What tells a server from others, for the memory of those that failed. A path may be another service.
+/// What tells a server from others, for the memory of those that failed. A path may be another
+/// service.
 fn server_name(url: &Endpoint) -> String {
     format!("licenses of {}", Endpoint::redacted(url.as_str()))
 }

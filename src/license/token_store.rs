@@ -12,8 +12,8 @@ pub type Renewal = Option<KeyRequestFields>;
 
 /// The store of the element that has attached the key request.
 pub trait TokenStore: Send + Sync {
-    /// Reports that the token of that generation was rejected, and asks for another one; `None` where
-    /// nobody can.
+    /// Reports that the token of that generation was rejected, and asks for another one; `None`
+    /// where nobody can.
     fn reject(&self, generation: u32, http_status: u16) -> Option<Arc<SharedResult<Renewal>>>;
 
     /// What the newest valid token of the service that issued the one of that generation brings.

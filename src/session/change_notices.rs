@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use crate::backoff::growing_pause;
 
-/// After a token was read because of notices, before notices have it read again. A service that tells of each step of a change
-/// (the old token is gone, the new one is here) does so within a second.
+/// After a token was read because of notices, before notices have it read again. A service that
+/// tells of each step of a change (the old token is gone, the new one is here) does so within a
+/// second.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
 /// A service that never stops telling is asked once a minute.
@@ -16,8 +17,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// After so long without a request because of notices, the next one is the first again.
 const QUIET: Duration = Duration::from_secs(5 * 60);
 
-/// The notices of one session. They count, so that what comes while a token is on its way is not taken for what that token
-/// was asked for.
+/// The notices of one session. They count, so that what comes while a token is on its way is not
+/// taken for what that token was asked for.
 #[derive(Default)]
 pub struct ChangeNotices {
     heard: u64,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! In which order the places are asked that can give a token. What a place did is the same for all sessions of the process.
+//! In which order the places are asked that can give a token. What a place did is the same for all
+//! sessions of the process.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -8,8 +9,8 @@ use std::time::{Duration, Instant};
 use super::refresh_policy::MAX_RETRY_AFTER;
 use crate::wait::lock;
 
-/// How long a place that failed is asked after the others: a service that is restarted is back by then, and one that is not costs
-/// each request the wait for it once in that time.
+/// How long a place that failed is asked after the others: a service that is restarted is back by
+/// then, and one that is not costs each request the wait for it once in that time.
 const REST: Duration = Duration::from_secs(30);
 
 /// Places that are remembered. There are as many as an operator has sites.
@@ -17,7 +18,8 @@ const MOST: usize = 64;
 
 static RESTING: Mutex<Resting> = Mutex::new(Resting(Vec::new()));
 
-/// All of these places (host and port): first those that have not failed lately, each part in its order, which begins with `first` and goes round.
+/// All of these places (host and port): first those that have not failed lately, each part in its
+/// order, which begins with `first` and goes round.
 pub fn order(places: &[String], first: usize, now: Instant) -> Vec<usize> {
     lock(&RESTING).order(places, first, now)
 }

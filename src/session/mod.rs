@@ -3,8 +3,8 @@
 //! A session: at most one token and one request for it at a time, shared by the whole process.
 //!
 //! Audio, video and text of one pipeline, the next channel and a second pipeline have one session.
-//! `state.rs` decides what becomes of it and needs no runtime. `task.rs` does it: one task a session
-//! fetches, refreshes and listens for changes. Callers poll, by `handle.rs`.
+//! `state.rs` decides what becomes of it and needs no runtime. `task.rs` does it: one task a
+//! session fetches, refreshes and listens for changes. Callers poll, by `handle.rs`.
 
 mod cache;
 mod change_notices;

@@ -7,8 +7,9 @@ use std::time::Duration;
 use crate::backoff::{chance, growing_pause};
 use crate::error::Failure;
 
-/// First pause after a failure, of which chance leaves a second at least. The streams of one tune ask within milliseconds of
-/// each other, on a busy box within some hundred, and share it; a viewer who tries again is slower than that.
+/// First pause after a failure, of which chance leaves a second at least. The streams of one tune
+/// ask within milliseconds of each other, on a busy box within some hundred, and share it; a viewer
+/// who tries again is slower than that.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
 
 /// Longest pause: a service that is back is noticed within half a minute.

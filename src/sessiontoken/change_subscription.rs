@@ -56,8 +56,8 @@ impl ChangeSubscription {
         }
     }
 
-    /// Where the next token would be asked for first, which is where the one at hand is from, unless
-    /// that endpoint has failed since. `None` where there is none.
+    /// Where the next token would be asked for first, which is where the one at hand is from,
+    /// unless that endpoint has failed since. `None` where there is none.
     fn endpoint(&self) -> Option<&Endpoint> {
         let endpoints = self.endpoints.iter();
         let names: Vec<_> = endpoints
@@ -154,8 +154,8 @@ impl ChangeSubscription {
         }
     }
 
-    /// From now on changes are told. What there was `again` to be heard while nobody listened, nobody
-    /// knows.
+    /// From now on changes are told. What there was `again` to be heard while nobody listened,
+    /// nobody knows.
     fn on_start(&self, again: bool) {
         (self.sink)(match again {
             true => ChangeNotice::Changed,

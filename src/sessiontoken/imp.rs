@@ -5,17 +5,18 @@
  * @title: sessiontoken
  *
  * Stands before a decryptor, gets the session token that the operator's license server wants to
- * see, and puts it into the key request metadata of every protection event: a structure `drm-key-request`
- * in the #GstProtectionMeta of the event's init data. Buffers pass untouched.
+ * see, and puts it into the key request metadata of every protection event: a structure
+ * `drm-key-request` in the #GstProtectionMeta of the event's init data. Buffers pass untouched.
  *
- * The token comes from RDK's authservice over HTTP (`auth-service=rdk`), from Thunder's JSON-RPC (`thunder`), from OpenTV's
- * Authentication Gateway Service (`ags`), from the service that the MPD names (`dashif`), or from the application itself: by the property #GstSessionToken:session-token,
- * the file `session-token-file`, or the signal #GstSessionToken::request-token. Credentials come from files, or by value from code: GStreamer
- * logs command lines and contexts.
+ * The token comes from RDK's authservice over HTTP (`auth-service=rdk`), from Thunder's JSON-RPC
+ * (`thunder`), from OpenTV's Authentication Gateway Service (`ags`), from the service that the MPD
+ * names (`dashif`), or from the application itself: by the property #GstSessionToken:session-token,
+ * the file `session-token-file`, or the signal #GstSessionToken::request-token. Credentials come
+ * from files, or by value from code: GStreamer logs command lines and contexts.
  *
- * The token is fetched once for the whole process and reused until it ends. While the first one is under way the element
- * holds its stream instead of blocking it. When there is none, it posts an error (or, with `on-failure=anonymous`,
- * a warning) that says what was wrong and where to look.
+ * The token is fetched once for the whole process and reused until it ends. While the first one is
+ * under way the element holds its stream instead of blocking it. When there is none, it posts an
+ * error (or, with `on-failure=anonymous`, a warning) that says what was wrong and where to look.
  *
  * ## Example pipelines
  *
@@ -317,8 +318,9 @@ impl GstObjectImpl for SessionToken {}
 
 impl ElementImpl for SessionToken {
     fn metadata() -> Option<&'static gst::subclass::ElementMetadata> {
-        // "Codec/Parser" has decodebin, parsebin and decodebin3 plug it before a decryptor. "Decryptor" must not
-        // stand here: qtdemux picks the protection system by what elements of that class can decrypt.
+        // "Codec/Parser" has decodebin, parsebin and decodebin3 plug it before a decryptor.
+        // "Decryptor" must not stand here: qtdemux picks the protection system by what elements of
+        // that class can decrypt.
         static METADATA: Lazy<gst::subclass::ElementMetadata> = Lazy::new(|| {
             gst::subclass::ElementMetadata::new(
                 "Session token",

@@ -16,7 +16,8 @@ use crate::tune::Attachment;
 /// Name of the structure.
 pub const NAME: &str = "drm-key-request";
 
-/// The key request on an event, if `sessiontoken` (or another) has put one there. What a decryptor calls.
+/// The key request on an event, if `sessiontoken` (or another) has put one there. What a decryptor
+/// calls.
 pub fn find(event: &gst::event::Protection) -> Option<gst::Structure> {
     event
         .buffer()

@@ -51,8 +51,8 @@ pub fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
         gst::Rank::NONE,
         SessionToken::static_type(),
     )?;
-    // A GType of its own: decodebin and parsebin tell elements apart by their class's factory, and two
-    // factories on one class would be plugged after each other without end.
+    // A GType of its own: decodebin and parsebin tell elements apart by their class's factory, and
+    // two factories on one class would be plugged after each other without end.
     gst::Element::register(
         Some(plugin),
         "sessiontokensrc",

@@ -148,8 +148,8 @@ fn source(settings: &Settings) -> Result<Source, Failure> {
     }
 }
 
-/// The service with what it wants to know. What another service would want to know is refused, because whoever set it
-/// expects it to be sent. `None` where the stream has its say first.
+/// The service with what it wants to know. What another service would want to know is refused,
+/// because whoever set it expects it to be sent. `None` where the stream has its say first.
 fn service(settings: &Settings) -> Result<Option<Service>, Failure> {
     let chosen = settings.auth_service;
     let is_set = [

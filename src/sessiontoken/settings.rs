@@ -298,7 +298,8 @@ impl Settings {
         }
     }
 
-    /// All the places where the service is asked, in order; none where the user names none and there is no default.
+    /// All the places where the service is asked, in order; none where the user names none and
+    /// there is no default.
     ///
     /// # Errors
     ///

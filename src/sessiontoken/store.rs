@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! `GstSessionTokenStore`: where a decryptor gets tokens beyond the one on its protection event, and
-//! reports that one was rejected.
+//! `GstSessionTokenStore`: where a decryptor gets tokens beyond the one on its protection event,
+//! and reports that one was rejected.
 //!
 //! Who waits for whom: `reject` blocks its caller, which may be the decryptor's streaming thread in
 //! its chain function (it holds the stream locks from our source pad down), a license thread, or
 //! several pads at once. It holds no lock of ours while it waits, and nothing that ends the wait
-//! takes one of those: an answer comes from the runtime, `set-flushing` from the thread that stops or
-//! flushes the decryptor, and a stop of this element from the thread that changes its state, before
-//! pads are deactivated. So neither a flush nor a stop waits for a request.
+//! takes one of those: an answer comes from the runtime, `set-flushing` from the thread that stops
+//! or flushes the decryptor, and a stop of this element from the thread that changes its state,
+//! before pads are deactivated. So neither a flush nor a stop waits for a request.
 
 // hotdoc reads those of signals.
 #![allow(unused_doc_comments)]

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! For how long the box has been switched on: the one clock that nobody sets and that goes on while the box is suspended. The standard library has
-//! none.
+//! For how long the box has been switched on: the one clock that nobody sets and that goes on while
+//! the box is suspended. The standard library has none.
 
 use std::time::{Duration, SystemTime};
 

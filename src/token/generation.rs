@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Generations: numbers that tell tokens apart, whoever they are from, and which of them the license
-//! side has rejected. One counter and one set for the process, so that no decryptor ever sees two
-//! tokens of one generation.
+//! Generations: numbers that tell tokens apart, whoever they are from, and which of them the
+//! license side has rejected. One counter and one set for the process, so that no decryptor ever
+//! sees two tokens of one generation.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;

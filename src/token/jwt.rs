@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What a JSON Web Token says of its own time. The signature is not ours to check: the license server does.
+//! What a JSON Web Token says of its own time. The signature is not ours to check: the license
+//! server does.
 
 use std::time::{Duration, SystemTime};
 
@@ -37,8 +38,8 @@ impl Claims {
     }
 }
 
-/// Reads a token in compact form; `None` for what is no such token. The times stand among the claims or, as in the
-/// example of DASH-IF's guidelines, in the header.
+/// Reads a token in compact form; `None` for what is no such token. The times stand among the
+/// claims or, as in the example of DASH-IF's guidelines, in the header.
 pub fn claims(token: &Secret) -> Option<Claims> {
     #[derive(Deserialize)]
     struct Times {

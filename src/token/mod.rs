@@ -133,8 +133,9 @@ impl Token {
 ///
 /// # Errors
 ///
-/// [`Kind::Malformed`](crate::error::Kind) where it is not 1 to 16384 visible ASCII characters: it will stand in a header,
-/// where a space or a line break would end it or begin another header (RFC 9110, 5.5).
+/// [`Kind::Malformed`](crate::error::Kind) where it is not 1 to 16384 visible ASCII characters: it
+/// will stand in a header, where a space or a line break would end it or begin another header (RFC
+/// 9110, 5.5).
 pub fn checked(text: Secret, source: &str) -> Result<Secret, Failure> {
     let len = text.expose().len();
     let complaint = if len == 0 {

@@ -8,8 +8,8 @@ use crate::backoff::{chance, spread};
 
 use super::boottime::boottime;
 
-/// A tenth of a token's lifetime is left for fetching the next one: early enough for retries, late enough not to ask more
-/// often than needed.
+/// A tenth of a token's lifetime is left for fetching the next one: early enough for retries, late
+/// enough not to ask more often than needed.
 const SLACK_SHARE: f64 = 0.1;
 
 /// Two requests with their default timeout fit in, one of which may fail.
@@ -18,20 +18,21 @@ const MIN_SLACK: Duration = Duration::from_secs(10);
 /// For tokens that live for hours or days: long enough to sit out a service's restart.
 const MAX_SLACK: Duration = Duration::from_secs(5 * 60);
 
-/// How long before a token's end a new one is fetched. `chance` is from 0 to 1 and spreads the boxes of a city, which all got
-/// their tokens when the match began, over half of that time.
+/// How long before a token's end a new one is fetched. `chance` is from 0 to 1 and spreads the
+/// boxes of a city, which all got their tokens when the match began, over half of that time.
 fn slack(lifetime: Duration, chance: f64) -> Duration {
     let whole = lifetime.mul_f64(SLACK_SHARE).clamp(MIN_SLACK, MAX_SLACK);
     // A token is used for at least half of its life.
     spread(whole, chance).min(lifetime / 2)
 }
 
-/// What the wall clock and the others may be apart before it counts as set: they are not read at the very same time, and the network's time has it run a
-/// little faster or slower.
+/// What the wall clock and the others may be apart before it counts as set: they are not read at
+/// the very same time, and the network's time has it run a little faster or slower.
 const SET: Duration = Duration::from_secs(1);
 
-/// The clocks at one moment. None alone is enough: the steady one stands still while a box is suspended, the time since boot does not
-/// tell what o'clock it is, and the wall clock jumps when it is set.
+/// The clocks at one moment. None alone is enough: the steady one stands still while a box is
+/// suspended, the time since boot does not tell what o'clock it is, and the wall clock jumps when
+/// it is set.
 #[derive(Clone, Copy, Debug)]
 pub struct ClockReading {
     /// By which the runtime wakes us.
@@ -86,15 +87,17 @@ pub struct Validity(Option<End>);
 struct End {
     /// As far as that was known when it came.
     counted: ClockReading,
-    /// Where it names the time of its end. The wall clock may have been set since, and then it is known better.
+    /// Where it names the time of its end. The wall clock may have been set since, and then it is
+    /// known better.
     named: Option<SystemTime>,
     /// How long before that the next one is fetched.
     slack: Duration,
 }
 
 impl Validity {
-    /// A life that counts from `now`, and that ends at the time that it `names`, whichever comes first. One that nobody knows, or that no clock can
-    /// express, has no end; and one that had ended before it came has none either: our clock is wrong more likely than the server.
+    /// A life that counts from `now`, and that ends at the time that it `names`, whichever comes
+    /// first. One that nobody knows, or that no clock can express, has no end; and one that had
+    /// ended before it came has none either: our clock is wrong more likely than the server.
     pub fn new(lifetime: Option<Duration>, names: Option<SystemTime>, now: ClockReading) -> Self {
         let named = names.filter(|end| *end > now.wall);
         let left = named.and_then(|end| end.duration_since(now.wall).ok());
@@ -123,7 +126,8 @@ impl Validity {
             .min()
     }
 
-    /// From when on the next one is to be fetched, where the end is known, as far as that can be said by the clocks as they are now.
+    /// From when on the next one is to be fetched, where the end is known, as far as that can be
+    /// said by the clocks as they are now.
     pub fn stale_at(&self, now: ClockReading) -> Option<Instant> {
         let End {
             counted,

@@ -40,7 +40,8 @@ impl AppTokens {
             text.map(|text| token(text, "`session-token`", before.as_ref(), correlation_id));
     }
 
-    /// Names the property's token in the services' logs. It may have been set before that was known.
+    /// Names the property's token in the services' logs. It may have been set before that was
+    /// known.
     pub fn set_correlation_id(&mut self, correlation_id: &str) {
         if let Some(Ok(token)) = &mut self.property {
             token.set_correlation_id(correlation_id.into());

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Which authorization service the protection events of a stream name, and for which keys (DASH-IF's
-//! interoperable license request model).
+//! Which authorization service the protection events of a stream name, and for which keys
+//! (DASH-IF's interoperable license request model).
 //!
 //! Events that come together describe what comes after them, so nobody is asked before the first
-//! sample is there: only that says which key is the stream's own (`default_KID`; the MPD's attribute
-//! reaches no event). That is no time lost: demuxers send the events right before the data. The data
-//! may be held behind the events, and the next description behind the data, so each event leaves
-//! with the description that it came with.
+//! sample is there: only that says which key is the stream's own (`default_KID`; the MPD's
+//! attribute reaches no event). That is no time lost: demuxers send the events right before the
+//! data. The data may be held behind the events, and the next description behind the data, so each
+//! event leaves with the description that it came with.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -125,7 +125,8 @@ struct Description {
     events: Vec<usize>,
     /// Where the service is, by DRM system in lower case.
     urls: BTreeMap<String, BTreeSet<String>>,
-    /// An event of the MPD's is among them. Where none is (after a seek, say), what the last MPD said still holds.
+    /// An event of the MPD's is among them. Where none is (after a seek, say), what the last MPD
+    /// said still holds.
     has_mpd: bool,
     named: BTreeSet<KeyId>,
     own: Option<KeyId>,
@@ -271,7 +272,8 @@ impl DashIfAuthz {
         }
     }
 
-    /// The keys that a license may be asked for with this token: others of the presentation may need another one.
+    /// The keys that a license may be asked for with this token: others of the presentation may
+    /// need another one.
     pub fn key_ids(&self) -> Option<String> {
         let description = self.descriptions.front()?;
         let Some(Ok(Some(demanded))) = &description.decided else {

@@ -85,8 +85,8 @@ impl<E: Clone> TokenProvider<E> {
         rejected
     }
 
-    /// A newer token than the one that was rejected, for the store. The waker is woken when there is
-    /// something new to say.
+    /// A newer token than the one that was rejected, for the store. The waker is woken when there
+    /// is something new to say.
     pub fn newer_than(
         &mut self,
         generation: u32,

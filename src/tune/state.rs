@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! One tune, from READY→PAUSED to PAUSED→READY: which token it has, how long it waits, how it fails.
+//! One tune, from READY→PAUSED to PAUSED→READY: its token, how long it waits, how it fails.
 
 use std::sync::Arc;
 use std::task::Poll;
@@ -135,8 +135,8 @@ impl<E: Clone> Tune<E> {
     }
 
     /// Begins what there is to begin: asks the application, and where that has no token of its own,
-    /// the service. Nobody waits for it yet, and whether its answer is still good is decided when it
-    /// is needed.
+    /// the service. Nobody waits for it yet, and whether its answer is still good is decided when
+    /// it is needed.
     pub fn prefetch(&mut self, app: &mut AppTokens, call: &mut Call) {
         if self.file.is_some() {
             return;

@@ -2,8 +2,9 @@
 
 //! The streams of one presentation, and which of them name the same authorization service.
 //!
-//! A token is asked for with all keys for which the same service is named. Each stream knows its own
-//! key once it has data, and from its init data those that somebody has; here they are put together.
+//! A token is asked for with all keys for which the same service is named. Each stream knows its
+//! own key once it has data, and from its init data those that somebody has; here they are put
+//! together.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, Weak};
@@ -37,8 +38,9 @@ impl Stream {
         lock(&STREAMS).retain(|one| !one.stream.ptr_eq(&me));
     }
 
-    /// Says which places the stream names, which key is its own, and which ones its init data name. Gives all keys of the presentation for which these places
-    /// are named, as far as that is known by now. A key that is another stream's own is that one's affair.
+    /// Says which places the stream names, which key is its own, and which ones its init data name.
+    /// Gives all keys of the presentation for which these places are named, as far as that is known
+    /// by now. A key that is another stream's own is that one's affair.
     pub fn join(
         self: &Arc<Self>,
         urls: BTreeSet<String>,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Key tags as they are meant. What a tag says is known before it is written, and is never read from
-//! its text.
+//! Key tags as they are meant. What a tag says is known before it is written, and is never read
+//! from its text.
 
 use std::collections::BTreeSet;
 

@@ -166,8 +166,8 @@ fn identity_keys() -> impl Strategy<Value = Key> {
     })
 }
 
-/// What the URI of a DRM system's tag holds: the URI, and the boxes for decryptors by the protection
-/// system of the tag.
+/// What the URI of a DRM system's tag holds: the URI, and the boxes for decryptors by the
+/// protection system of the tag.
 #[derive(Clone, Debug)]
 enum Content {
     Nothing,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What another parser says of rewritten playlists, with what is at URIs of ours in the place of these.
+//! What another parser says of rewritten playlists, with what is at URIs of ours in the place of
+//! these.
 
 use m3u8_rs::{ByteRange as Range, KeyMethod, MediaPlaylist, MediaSegment};
 

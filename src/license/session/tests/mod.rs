@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! A stream's licenses, with a license server and a store that say what a test wants, at times that it
-//! names.
+//! A stream's licenses, with a license server and a store that say what a test wants, at times that
+//! it names.
 
 use std::sync::{Arc, Mutex};
 use std::task::Waker;
@@ -229,8 +229,8 @@ impl Rig {
         Arc::new(Granted::new(license, &key_ids, self.now))
     }
 
-    /// What the application has been told: `+` for a license, `r` for a renewal, `s` for one that is
-    /// shared, `!` for a renewal that failed.
+    /// What the application has been told: `+` for a license, `r` for a renewal, `s` for one that
+    /// is shared, `!` for a renewal that failed.
     fn told(&mut self) -> String {
         let notices = self.session.take_notices().into_iter();
         let letters = notices.map(|notice| match notice {

@@ -143,7 +143,8 @@ fn key_request_is_for_what_comes_with_it() {
     let mut rig = Rig::with_token();
     rig.session.set_key_request(None, Some("dash/mpd"));
     assert!(rig.waits(ONE));
-    // Data has come since: events of a fragment belong to what is playing, others to something else.
+    // Data has come since: events of a fragment belong to what is playing, others to something
+    // else.
     rig.session.set_key_request(None, Some(FRAGMENT));
     assert!(rig.waits(TWO));
     rig.session.set_key_request(None, Some("dash/mpd"));
