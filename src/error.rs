@@ -37,6 +37,29 @@ impl Kind {
     }
 }
 
+/// What is at fault, which decides the domain of GStreamer's error.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Fault {
+    /// A server or a setting (`GST_RESOURCE_ERROR`).
+    #[default]
+    Resource,
+    /// What is played (`GST_STREAM_ERROR_DEMUX`).
+    Stream,
+    /// The system, which has no thread left (`GST_CORE_ERROR_THREAD`).
+    Threads,
+    /// What GStreamer does not have (`GST_CORE_ERROR_MISSING_PLUGIN`).
+    Missing,
+}
+
+/// What an installer of plugins would look for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MissingPlugin {
+    /// The element of that factory.
+    Element(String),
+    /// A decryptor for one of these protection systems.
+    Decryptor(Vec<u128>),
+}
+
 /// One failure, shared by all who waited for the same answer.
 ///
 /// `what` is a sentence for the user: what was wrong and where to look. It is written by us and
@@ -45,6 +68,8 @@ impl Kind {
 pub struct Failure {
     pub kind: Kind,
     pub what: String,
+    pub fault: Fault,
+    pub missing: Option<Box<MissingPlugin>>,
     /// The HTTP status of the answer, where there was one.
     pub http_status: Option<u16>,
     /// The status inside the answer's body (RDK's `status`), where there was one.
@@ -66,6 +91,8 @@ impl Failure {
         Self {
             kind,
             what: what.into(),
+            fault: Fault::default(),
+            missing: None,
             http_status: None,
             service_status: None,
             is_without_token: false,
@@ -94,6 +121,23 @@ impl Failure {
 
     pub fn misconfigured(what: impl Into<String>) -> Self {
         Self::new(Kind::Misconfigured, what)
+    }
+
+    /// Says what is at fault.
+    pub fn with_fault(mut self, fault: Fault) -> Self {
+        self.fault = fault;
+        self
+    }
+
+    /// Says that what is played is at fault.
+    pub fn of_stream(self) -> Self {
+        self.with_fault(Fault::Stream)
+    }
+
+    /// Says that this is missing.
+    pub fn of_missing(mut self, missing: MissingPlugin) -> Self {
+        self.missing = Some(Box::new(missing));
+        self.with_fault(Fault::Missing)
     }
 
     /// Says how many requests were made.

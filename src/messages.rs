@@ -7,13 +7,16 @@ use std::time::Duration;
 use gst::glib;
 use gst::prelude::*;
 
-use crate::error::{Failure, Kind};
+use crate::error::{Failure, Fault, Kind, MissingPlugin};
 use crate::hierarchy::{ancestors, swallows_errors};
+
+/// Systems that an installer is told of. Presentations name two or three.
+const MAX_MISSING: usize = 8;
 
 /// Name of the structure in `gst_message_parse_error_details` and `…_warning_details`.
 const DETAILS: &str = "session-token-error";
 
-/// The error domain and code that a failure becomes.
+/// The code of a failure that a server or a setting is to blame for.
 fn resource_error(kind: Kind) -> gst::ResourceError {
     match kind {
         Kind::Denied => gst::ResourceError::NotAuthorized,
@@ -54,8 +57,13 @@ fn debug_text(failure: &Failure) -> Option<String> {
     (!words.is_empty()).then(|| format!("The server says: {}", words.join(": ")))
 }
 
-/// Posts the failure as an error of `element`.
+/// Posts the failure as an error of `element`, and what is missing before it.
 pub fn post_error(element: &gst::Element, failure: &Failure) {
+    if let Some(missing) = &failure.missing {
+        for missing in missing_plugins(missing) {
+            post_element_message(element, missing);
+        }
+    }
     post(
         element,
         gst::message::Error::builder_from_error(glib_error(failure))
@@ -79,7 +87,40 @@ pub fn post_warning(element: &gst::Element, failure: &Failure) {
 }
 
 fn glib_error(failure: &Failure) -> glib::Error {
-    glib::Error::new(resource_error(failure.kind), &sentence(&failure.what))
+    let what = sentence(&failure.what);
+    match &failure.fault {
+        Fault::Resource => glib::Error::new(resource_error(failure.kind), &what),
+        Fault::Stream => glib::Error::new(gst::StreamError::Demux, &what),
+        Fault::Threads => glib::Error::new(gst::CoreError::Thread, &what),
+        Fault::Missing => glib::Error::new(gst::CoreError::MissingPlugin, &what),
+    }
+}
+
+/// What an installer of plugins reads: the messages `missing-plugin` of GStreamer's design document
+/// "Missing plugins", as `gst_missing_element_message_new` and `gst_missing_decoder_message_new` make
+/// them.
+fn missing_plugins(missing: &MissingPlugin) -> Vec<gst::Structure> {
+    let message = |kind: &str| gst::Structure::builder("missing-plugin").field("type", kind);
+    match missing {
+        MissingPlugin::Element(factory) => {
+            let name = format!("GStreamer element {factory}");
+            let message = message("element").field("detail", factory);
+            vec![message.field("name", name).build()]
+        }
+        MissingPlugin::Decryptor(systems) => systems
+            .iter()
+            .take(MAX_MISSING)
+            .map(|system| {
+                let system = uuid::Uuid::from_u128(*system).to_string();
+                let caps = gst::Caps::builder("application/x-cenc")
+                    .field("protection-system", &system)
+                    .build();
+                let message = message("decoder").field("detail", caps);
+                let name = format!("decryptor for the protection system {system}");
+                message.field("name", name).build()
+            })
+            .collect(),
+    }
 }
 
 /// Posts an error about the stream itself, which no server and no setting is to blame for.
@@ -135,5 +176,53 @@ fn sentence(what: &str) -> String {
         }
         Some(_) => format!("{what}."),
         None => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fault_decides_the_domain() {
+        let domain = |failure: &Failure| {
+            let error = glib_error(failure);
+            let codes = [
+                error.kind::<gst::ResourceError>().map(|_| "resource"),
+                error.kind::<gst::StreamError>().map(|_| "stream"),
+                error.kind::<gst::CoreError>().map(|_| "core"),
+            ];
+            codes.into_iter().flatten().collect::<Vec<_>>()
+        };
+        let failure = Failure::malformed("x");
+        assert_eq!(domain(&failure), ["resource"]);
+        assert_eq!(domain(&failure.clone().of_stream()), ["stream"]);
+        assert_eq!(
+            domain(&failure.clone().with_fault(Fault::Threads)),
+            ["core"]
+        );
+        let failure = failure.of_missing(MissingPlugin::Element("x".to_owned()));
+        assert!(glib_error(&failure).matches(gst::CoreError::MissingPlugin));
+    }
+
+    #[test]
+    fn installers_are_told_what_is_missing() {
+        gst::init().expect("GStreamer starts");
+        let missing = missing_plugins(&MissingPlugin::Element("hlsdemux".to_owned()));
+        let [element] = &missing[..] else {
+            panic!("{missing:?}");
+        };
+        assert_eq!(element.name(), "missing-plugin");
+        assert_eq!(element.get("type"), Ok("element"));
+        assert_eq!(element.get("detail"), Ok("hlsdemux"));
+        let systems = (0..20).collect();
+        let missing = missing_plugins(&MissingPlugin::Decryptor(systems));
+        assert_eq!(missing.len(), MAX_MISSING);
+        let caps = missing[7].get::<gst::Caps>("detail").expect("caps");
+        let system = caps
+            .structure(0)
+            .expect("one")
+            .get::<&str>("protection-system");
+        assert_eq!(system, Ok("00000000-0000-0000-0000-000000000007"));
     }
 }

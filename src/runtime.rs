@@ -11,7 +11,7 @@ use std::thread;
 use once_cell::sync::OnceCell;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::error::Failure;
+use crate::error::{Failure, Fault};
 
 /// Requests are few and small, so one thread carries them all; name look-ups, which block, run on
 /// short-lived helpers that tokio adds and ends by itself.
@@ -40,9 +40,8 @@ pub fn get() -> Result<&'static Runtime, Failure> {
                 .build()
         })
         .map_err(|error: io::Error| {
-            Failure::transient(format!(
-                "no thread for network requests could be started: {error}"
-            ))
+            let what = format!("no thread for network requests could be started: {error}");
+            Failure::transient(what).with_fault(Fault::Threads)
         })
 }
 

@@ -9,7 +9,7 @@ use gst::prelude::*;
 
 use super::inside::Inside;
 use super::retries::Retries;
-use crate::error::Failure;
+use crate::error::{Failure, MissingPlugin};
 use crate::hierarchy::ancestors;
 use crate::wait::lock;
 
@@ -62,9 +62,9 @@ impl StockDemuxer {
             let _ = bin.remove(&before);
         }
         let element = gst::ElementFactory::make(factory).build().map_err(|_| {
-            Failure::misconfigured(format!(
-                "GStreamer has no `{factory}`: install the plugin that it is in"
-            ))
+            let what = format!("GStreamer has no `{factory}`: install the plugin that it is in");
+            let missing = MissingPlugin::Element(factory.to_owned());
+            Failure::misconfigured(what).of_missing(missing)
         })?;
         hand_on_streams(&element, bin);
         bin.add(&element)

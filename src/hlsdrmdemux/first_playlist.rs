@@ -19,9 +19,8 @@ impl FirstPlaylist {
     pub fn add(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         if self.bytes.len() + bytes.len() > MAX_PLAYLIST {
             self.clear();
-            return Err(Failure::malformed(format!(
-                "the playlist has more than {MAX_PLAYLIST} bytes"
-            )));
+            let what = format!("the playlist has more than {MAX_PLAYLIST} bytes");
+            return Err(Failure::malformed(what).of_stream());
         }
         self.bytes.extend_from_slice(bytes);
         Ok(())

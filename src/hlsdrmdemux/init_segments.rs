@@ -12,7 +12,7 @@ use super::playlists::look_around;
 use super::presentation::{Presentation, Refusal};
 use super::url_map::Model;
 use crate::cenc::{KeyId, PRIVATE_SYSTEM_ID, clear_pssh, pssh};
-use crate::error::Failure;
+use crate::error::{Failure, MissingPlugin};
 use crate::hls::{
     FirstKey, InitLocation, KeyBoxes, Scheme, SharedBox, as_clear, decode_data_uri, decrypt_aes128,
     is_clear, is_mp4, is_protected, key_ids_of, moved, pssh_boxes, scheme_of, splice, systems,
@@ -84,7 +84,7 @@ async fn decrypted(
         Refusal::Key(Failure::malformed(
             "the init segment is no MP4, and is none decrypted with its key (METHOD=AES-128): its \
              key or its IV is another one",
-        ))
+        ).of_stream())
     })
 }
 
@@ -108,9 +108,8 @@ async fn identity(
                  EXT-X-MAP"
             }
         };
-        return Err(Refusal::Key(Failure::malformed(format!(
-            "the init segment {what}"
-        ))));
+        let what = format!("the init segment {what}");
+        return Err(Refusal::Key(Failure::malformed(what).of_stream()));
     }
     // Shaka Packager writes the key's id in the place of the key.
     let data = decode_data_uri(key.as_str());
@@ -130,8 +129,9 @@ async fn treated(
     treatment: Treatment,
 ) -> Result<Bytes, Refusal> {
     let treating = presentation.compute(move |shared| {
-        let damage =
-            |what: &str| Refusal::Key(Failure::malformed(format!("the init segment {what}")));
+        let damage = |what: &str| {
+            Refusal::Key(Failure::malformed(format!("the init segment {what}")).of_stream())
+        };
         match treatment {
             Treatment::Stays => Ok(raw),
             Treatment::Drm(boxes) => {
@@ -175,17 +175,24 @@ fn check_systems(
     let systems = systems(init);
     let label = &boxes.label;
     if systems.is_empty() {
-        return Err(Refusal::Key(Failure::malformed(format!(
+        let what = format!(
             "the playlist has key tags that yield no key and no `pssh` box, and its init segment has \
              no box either ({label})"
-        ))));
+        );
+        return Err(Refusal::Key(Failure::malformed(what).of_stream()));
     }
     match presentation.host.can_decrypt(&systems) {
         true => Ok(()),
-        false => Err(Refusal::Key(Failure::misconfigured(format!(
-            "there is no decryptor for any DRM system that the playlist and its init segment name \
-             ({label}): install one, or package the presentation for one that is here"
-        )))),
+        false => {
+            let what = format!(
+                "there is no decryptor for any DRM system that the playlist and its init segment name \
+                 ({label}): install one, or package the presentation for one that is here"
+            );
+            let missing = MissingPlugin::Decryptor(systems);
+            Err(Refusal::Key(
+                Failure::misconfigured(what).of_missing(missing),
+            ))
+        }
     }
 }
 

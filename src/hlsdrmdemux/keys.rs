@@ -83,6 +83,7 @@ impl KeyStore {
             let bytes = decode_data_uri(url.as_str()).map(Zeroizing::new);
             return key_of(bytes.as_deref().map_or(&[], Vec::as_slice)).ok_or_else(|| {
                 Failure::malformed("the playlist holds a key (`data:`) that has not 16 bytes")
+                    .of_stream()
             });
         }
         let entry = self.entry(url);

@@ -84,11 +84,11 @@ pub fn lists_playlists(playlist: &[u8]) -> Result<bool, Failure> {
 
 fn text_of(playlist: &[u8]) -> Result<&str, Failure> {
     std::str::from_utf8(playlist)
-        .map_err(|_| Failure::malformed("the playlist is no text in UTF-8"))
+        .map_err(|_| Failure::malformed("the playlist is no text in UTF-8").of_stream())
 }
 
 fn objection(what: &'static str) -> Failure {
-    Failure::malformed(format!("the playlist {what}"))
+    Failure::malformed(format!("the playlist {what}")).of_stream()
 }
 
 /// Where one playlist finds URLs.

@@ -139,7 +139,7 @@ pub async fn media(
 
 fn refuse(rewritten: &Rewritten) -> Result<(), Failure> {
     match &rewritten.unplayable {
-        Some(why) => Err(Failure::malformed(format!("the playlist {why}"))),
+        Some(why) => Err(Failure::malformed(format!("the playlist {why}")).of_stream()),
         None => Ok(()),
     }
 }

@@ -164,7 +164,9 @@ impl Presentation {
         let shared = self.clone();
         tokio::task::spawn_blocking(move || work(&shared))
             .await
-            .map_err(|_| Failure::malformed("a part of the presentation could not be read"))
+            .map_err(|_| {
+                Failure::malformed("a part of the presentation could not be read").of_stream()
+            })
     }
 
     /// A whole file, of at most so many bytes.
@@ -281,7 +283,9 @@ fn part(file: Bytes, range: Option<ByteRange>, is_init: bool) -> Result<Bytes, F
         (end <= file.len()).then(|| file.slice(offset..end))
     });
     let what = if is_init { "init segment" } else { "segment" };
-    found.ok_or_else(|| Failure::malformed(format!("the {what} is shorter than the playlist says")))
+    found.ok_or_else(|| {
+        Failure::malformed(format!("the {what} is shorter than the playlist says")).of_stream()
+    })
 }
 
 /// Which file, or part of one.

@@ -121,7 +121,8 @@ impl Upstream {
         segment: &SegmentPath,
         begin: u64,
     ) -> Result<Self, Refusal> {
-        let beyond = || Failure::malformed("a byte range in the playlist is beyond any file");
+        let beyond =
+            || Failure::malformed("a byte range in the playlist is beyond any file").of_stream();
         let (offset, last) = match segment.range {
             Some(range) => {
                 let end = range.end().ok_or_else(beyond)?;
@@ -204,7 +205,7 @@ impl Decryption {
                 decryptor,
                 is_checked,
             } => {
-                let damage = |what| Failure::malformed(format!("a segment {what}"));
+                let damage = |what| Failure::malformed(format!("a segment {what}")).of_stream();
                 match (piece, decryptor.as_mut()) {
                     (Some(piece), Some(decryptor)) => decryptor.push(&piece, &mut out),
                     (None, Some(_)) => {
@@ -217,12 +218,14 @@ impl Decryption {
                     return Err(Failure::malformed(
                         "a segment is no media when it is decrypted (METHOD=AES-128): its key or \
                          its IV is another one",
-                    ));
+                    )
+                    .of_stream());
                 }
             }
             Decryption::SampleAes(decryptor) => {
                 let damage = |error: crate::sample_aes::SampleAesError| {
-                    Failure::malformed(error.to_string().trim_end_matches('.').to_owned())
+                    let what = error.to_string();
+                    Failure::malformed(what.trim_end_matches('.')).of_stream()
                 };
                 match (piece, decryptor.as_mut()) {
                     (Some(piece), Some(decryptor)) => {

@@ -88,7 +88,7 @@ impl PresentationMap {
     /// `Malformed` where it would be too long.
     pub fn url(&self, resource: &Resource) -> Result<String, Failure> {
         let path = self.paths.path(resource).ok_or_else(|| {
-            Failure::malformed("the playlist names something by a URI that is too long")
+            Failure::malformed("the playlist names something by a URI that is too long").of_stream()
         })?;
         Ok(format!("{}{path}", self.origin))
     }
@@ -193,9 +193,8 @@ impl PresentationMap {
         let mut state = lock(&self.state);
         let digest = playlist.digest();
         if state.playlists.len() >= MAX_PLAYLISTS && !state.playlists.contains(&digest) {
-            return Err(Failure::malformed(format!(
-                "the presentation has more than {MAX_PLAYLISTS} playlists"
-            )));
+            let what = format!("the presentation has more than {MAX_PLAYLISTS} playlists");
+            return Err(Failure::malformed(what).of_stream());
         }
         state.playlists.insert(digest);
         Ok(())
@@ -218,8 +217,9 @@ impl PresentationMap {
     /// `Malformed` where there is no room.
     pub(super) fn add_boxes(&self, boxes: &KeyBoxes, begin: u64) -> Result<(), Failure> {
         let inserted = lock(&self.state).boxes.insert(boxes, begin);
-        inserted
-            .map_err(|Full| Failure::malformed("the playlist names more keys than anybody plays"))
+        inserted.map_err(|Full| {
+            Failure::malformed("the playlist names more keys than anybody plays").of_stream()
+        })
     }
 
     /// A playlist names that segment with its init segment.

@@ -13,8 +13,9 @@ use super::holding::{Hold, Holding, Prepared};
 use super::item::{Flow, Item};
 use super::stream::{Readiness, Stream};
 use super::watch::Watch;
+use crate::error::{Failure, Fault};
 use crate::hierarchy::{ancestors, swallows_errors};
-use crate::messages::post_stream_error;
+use crate::messages::{post_error, post_stream_error};
 use crate::runtime::try_thread;
 use crate::wait::lock;
 
@@ -241,11 +242,9 @@ where
         let is_started =
             try_thread(TASK_STACK).is_ok() && element.srcpad().start_task(step).is_ok();
         if !is_started {
-            post_stream_error(
-                element.obj().upcast_ref(),
-                gst::StreamError::Failed,
-                "no thread could be started for the data that is held",
-            );
+            let what = "no thread could be started for the data that is held";
+            let failure = Failure::transient(what).with_fault(Fault::Threads);
+            post_error(element.obj().upcast_ref(), &failure);
         }
         is_started
     }

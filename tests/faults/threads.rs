@@ -21,7 +21,7 @@ fn the_first_tune_without_threads_says_so_and_a_later_one_plays() {
         let rig = Rig::around(element, bus);
         machine.no_threads(false);
         let complaint = failure_on(&rig);
-        complaint.says(&["o thread"]);
+        complaint.is(gst::CoreError::Thread).says(&["o thread"]);
         assert_eq!(complaint.detail::<String>("reason"), "transient");
         tunes_in_the_end(|| sessiontoken(&headend), "o thread");
         assert_eq!(headend.token_requests().len(), 1);
@@ -42,7 +42,7 @@ fn a_stream_that_cannot_be_held_for_want_of_a_thread_ends_with_an_error() {
         machine.no_threads(true);
         let complaint = failure_on(&rig);
         machine.no_threads(false);
-        complaint.says(&["o thread"]);
+        complaint.is(gst::CoreError::Thread).says(&["o thread"]);
         tunes_in_the_end(make, "o thread");
     });
 }

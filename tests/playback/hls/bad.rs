@@ -63,6 +63,7 @@ in_both_players! {
         ] {
             let complaint = complaint_about(player, media.as_bytes());
             assert_eq!(complaint.from, "hlsdrmdemux", "{complaint:?}");
+            assert!(complaint.error.matches(gst::StreamError::Demux), "{complaint:?}");
             let message = complaint.error.message();
             assert!(message.contains(says), "{message}");
             assert!(!message.contains("passwd"), "{message}");
