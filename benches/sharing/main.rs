@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! A wall of streams in one process, all with the token of one session, and one with a session for each: requests, connections, threads and memory.
+//! Many streams in one process, all with the token of one session, or each with one of its own:
+//! requests, connections, threads and memory.
 //!
 //! `cargo bench --bench sharing` measures both; `cargo bench --bench sharing -- elements` and `-- sessions` one of them. The head-end is in another
 //! process than the elements. What `identity` takes in their place is what any element takes.
 
 #[path = "../contestant/mod.rs"]
 mod contestant;
+mod many_streams;
 #[path = "../table/mod.rs"]
 mod table;
-mod wall;
 
 use headend::{Auth, Headend};
 
 use contestant::Contestant;
+use many_streams::{Reading, Who};
 use table::{Figures, head, row};
-use wall::{Reading, Who};
 
 /// Elements, or sessions.
 const COUNTS: [usize; 4] = [1, 8, 64, 512];
@@ -29,7 +30,7 @@ fn main() {
             unreachable!("{orders:?}")
         };
         let count = count.parse().expect("a number");
-        wall::stand(Who::named(who), count, location);
+        many_streams::play(Who::named(who), count, location);
     }
     let wanted = table::Wanted::from_arguments();
     if wanted.has("elements") {
@@ -40,7 +41,7 @@ fn main() {
     }
 }
 
-/// What a wall came to.
+/// What so many streams came to.
 #[derive(Default)]
 struct Came {
     requests: Figures,
@@ -123,40 +124,40 @@ fn sessions() {
     }
 }
 
-/// Walls of all sizes. No time is measured, so those of a run stand at the same time.
+/// All numbers of streams. No time is measured, so those of a run play at the same time.
 fn measure<const N: usize>(who: [Who; N]) -> [[Came; COUNTS.len()]; N] {
     let mut all: [[Came; COUNTS.len()]; N] = std::array::from_fn(|_| Default::default());
     for _ in 0..RUNS {
-        let walls = who.map(|who| COUNTS.map(|count| Wall::start(who, count)));
-        let walls = walls.map(|walls| walls.map(Wall::begin));
-        let walls = walls.map(|walls| walls.map(Waiting::release));
-        for (walls, came) in walls.into_iter().zip(&mut all) {
-            for (wall, came) in walls.into_iter().zip(came) {
-                wall.end(came);
+        let started = who.map(|who| COUNTS.map(|count| ManyStreams::start(who, count)));
+        let waiting = started.map(|counts| counts.map(ManyStreams::begin));
+        let released = waiting.map(|counts| counts.map(Waiting::release));
+        for (counts, came) in released.into_iter().zip(&mut all) {
+            for (streams, came) in counts.into_iter().zip(came) {
+                streams.end(came);
             }
         }
     }
     all
 }
 
-/// One with a head-end of its own.
-struct Wall {
+/// So many streams, with a head-end of their own.
+struct ManyStreams {
     headend: Headend,
     contestant: Contestant,
 }
 
-/// One that waits for its tokens.
+/// The same, waiting for their tokens.
 struct Waiting {
-    wall: Wall,
-    /// What there was before it.
+    streams: ManyStreams,
+    /// What there was before them.
     before: Reading,
     requests: usize,
     connections: usize,
-    /// How many threads it has added.
+    /// How many threads they have added.
     threads: f64,
 }
 
-impl Wall {
+impl ManyStreams {
     fn start(who: Who, count: usize) -> Self {
         let headend = Headend::start().expect("a head-end");
         let orders = [who.name(), &count.to_string(), &headend.auth_url()];
@@ -175,7 +176,7 @@ impl Wall {
         self.contestant.go_on();
         let waiting: Reading = self.contestant.figures();
         Waiting {
-            wall: self,
+            streams: self,
             before,
             requests,
             connections,
@@ -186,15 +187,15 @@ impl Wall {
 
 impl Waiting {
     fn release(self) -> Self {
-        self.wall.headend.release();
+        self.streams.headend.release();
         self
     }
 
     fn end(self, came: &mut Came) {
-        let Wall {
+        let ManyStreams {
             headend,
             mut contestant,
-        } = self.wall;
+        } = self.streams;
         let after: Reading = contestant.figures();
         let requests = headend.token_requests().len() - self.requests;
         let connections = headend.connections() - self.connections;

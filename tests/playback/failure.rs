@@ -8,7 +8,7 @@ use std::net::TcpStream;
 use headend::{Auth, Licenses};
 
 use crate::child::{launch, run};
-use crate::desk::Desk;
+use crate::hanging_auth_server::HangingAuthServer;
 use crate::operator::{Operator, refusing};
 use crate::player::{Player, in_every_player};
 use crate::reference::assert_clear;
@@ -40,24 +40,24 @@ fn assert_complaint(
 /// Plays until all waits for the token, has the auth service answer like that, expects an error of `sessiontoken`, and stops.
 fn assert_fails(
     player: Player,
-    answer: impl FnOnce(Desk),
+    answer: impl FnOnce(HangingAuthServer),
     code: gst::ResourceError,
-    sentence: impl FnOnce(&Desk) -> String,
+    sentence: impl FnOnce(&HangingAuthServer) -> String,
     reason: &str,
     http_status: Option<u32>,
 ) {
     let operator = Operator::start_for_stopping(player);
-    let desk = Desk::open();
-    let sentence = sentence(&desk);
+    let server = HangingAuthServer::start();
+    let sentence = sentence(&server);
     let show = Setup::new(player, &operator)
-        .config("location", desk.location())
+        .config("location", server.location())
         .config("timeout", NEVER)
-        // The desk is closed after its one answer.
+        // The server is closed after its one answer.
         .config("retries", 0)
         .open();
     show.start();
     show.wait_until_all_waits_for_the_token(&operator);
-    answer(desk);
+    answer(server);
     assert_complaint(
         show.end().error(),
         "sessiontoken",
@@ -111,11 +111,11 @@ in_every_player! {
     fn an_auth_service_that_hangs_up_is_an_error_that_says_so(player: Player) {
         assert_fails(
             player,
-            Desk::hang_up,
+            HangingAuthServer::hang_up,
             gst::ResourceError::OpenRead,
-            |desk| format!(
+            |server| format!(
                 "{} broke the connection off before it had answered: check that the service is well.",
-                desk.address()
+                server.address()
             ),
             "transient",
             None,
@@ -125,7 +125,7 @@ in_every_player! {
     fn a_device_that_is_not_provisioned_is_told_that_it_was_refused(player: Player) {
         assert_fails(
             player,
-            |desk| desk.answer(403, "text/plain", "no"),
+            |server| server.answer(403, "text/plain", "no"),
             gst::ResourceError::NotAuthorized,
             |_| NOT_PROVISIONED.to_owned(),
             "denied",
@@ -136,7 +136,7 @@ in_every_player! {
     fn a_web_page_instead_of_a_token_is_an_error_that_names_the_location(player: Player) {
         assert_fails(
             player,
-            |desk| desk.answer(200, "text/html", "<html>Sign in</html>"),
+            |server| server.answer(200, "text/html", "<html>Sign in</html>"),
             gst::ResourceError::Read,
             |_| "The auth service's reply is not JSON (line 1, column 1): check that `location` names the auth service.".to_owned(),
             "malformed",
@@ -147,7 +147,7 @@ in_every_player! {
     fn a_reply_without_a_token_is_an_error_that_says_so(player: Player) {
         assert_fails(
             player,
-            |desk| desk.answer(200, "application/json", r#"{"status":0}"#),
+            |server| server.answer(200, "application/json", r#"{"status":0}"#),
             gst::ResourceError::Read,
             |_| "The auth service's reply has no `token`: check that `location` names the auth service.".to_owned(),
             "malformed",
@@ -158,7 +158,7 @@ in_every_player! {
     fn an_empty_token_is_an_error_that_says_so(player: Player) {
         assert_fails(
             player,
-            |desk| desk.answer(200, "application/json", r#"{"token":"","status":0}"#),
+            |server| server.answer(200, "application/json", r#"{"token":"","status":0}"#),
             gst::ResourceError::Read,
             |_| "The session token from the auth service is empty.".to_owned(),
             "malformed",

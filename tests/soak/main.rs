@@ -14,9 +14,9 @@ use std::time::{Duration, Instant};
 
 #[path = "../apart/mod.rs"]
 mod apart;
+mod commands;
 mod memory;
 mod operator;
-mod orders;
 #[allow(
     dead_code,
     unused_imports,
@@ -35,18 +35,18 @@ mod programme;
 mod reference;
 #[path = "../playback/remains.rs"]
 mod remains;
+mod runner;
 mod script;
 #[allow(dead_code, reason = "the rest is for other tests")]
 #[path = "../playback/show.rs"]
 mod show;
-mod stage;
 
 use gst::prelude::*;
 
 use apart::Readings;
+use commands::Servers;
 use memory::Memory;
 use operator::Place;
-use orders::Servers;
 use remains::Remains;
 use script::{Act, ROUND, Script};
 
@@ -90,7 +90,7 @@ fn a_box_at_a_viewers_plays_what_it_should_and_keeps_nothing() {
         .env("GST_DEBUG", "GST_TRACER:7")
         .env("GST_DEBUG_NO_COLOR", "1");
     let mut traced = String::new();
-    let carry_out = |_, order: &str| servers.carry_out(order);
+    let carry_out = |_, command: &str| servers.carry_out(command);
     let status = apart::run(&mut child, carry_out, |line| match is_traced(line) {
         true => traced += &format!("{line}\n"),
         false => eprintln!("{line}"),
@@ -141,7 +141,7 @@ fn child_that_plays() {
     let mut warm = None;
     let mut memory = Memory::default();
     for step in Script::new(number(SEED, USUAL_SEED)) {
-        stage::play(&step, &place);
+        runner::play(&step, &place);
         // hlsdrmdemux keeps a connection for a while, but not to servers that are gone.
         if step.act != Act::Restart {
             continue;

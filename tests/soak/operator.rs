@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The head-end as the players' process has it: all that it does is ordered of the test's process.
+//! The head-end as the players' process has it: all that it does the test's process is told to do.
 
 use headend::{Auth, Licenses};
 
 use crate::apart;
-use crate::orders::{Asked, Order, WITHOUT_SOUND};
+use crate::commands::{Asked, Command, WITHOUT_SOUND};
 use crate::player::Player;
 use crate::programme::Programme;
 use crate::script::{Account, Outcome};
@@ -39,8 +39,8 @@ pub struct Operator {
 }
 
 /// Has it carried out, and says what has been asked in this step.
-fn order(order: &Order) -> Asked {
-    let text = serde_json::to_string(order).expect("it is plain");
+fn carry_out(command: &Command) -> Asked {
+    let text = serde_json::to_string(command).expect("it is plain");
     serde_json::from_str(&apart::order(&text)).expect("an answer")
 }
 
@@ -70,12 +70,12 @@ impl Operator {
 
     /// A step begins.
     pub fn begin(step: String) {
-        order(&Order::Begin(step));
+        carry_out(&Command::Begin(step));
     }
 
     /// Waits until what was asked in this step is what is expected.
     pub fn expect(outcome: &Outcome) {
-        order(&Order::Expect(Asked {
+        carry_out(&Command::Expect(Asked {
             tokens: outcome.tokens.clone(),
             licenses: outcome.licenses.clone(),
         }));
@@ -106,51 +106,51 @@ impl Operator {
     }
 
     pub fn set_auth(&self, auth: Auth) {
-        order(&Order::Auth(auth));
+        carry_out(&Command::Auth(auth));
     }
 
     pub fn set_licenses(&self, licenses: Licenses) {
-        order(&Order::Licenses(licenses));
+        carry_out(&Command::Licenses(licenses));
     }
 
     pub fn set_refusal(&self, status: u16) {
-        order(&Order::Refusal(status));
+        carry_out(&Command::Refusal(status));
     }
 
     /// Those that hang included, once they are released.
     pub fn refuse_tokens(&self, status: u16) {
-        order(&Order::NoToken(status));
+        carry_out(&Command::NoToken(status));
     }
 
     pub fn revoke(&self) {
-        order(&Order::Revoke);
+        carry_out(&Command::Revoke);
     }
 
     pub fn release(&self) {
-        order(&Order::Release);
+        carry_out(&Command::Release);
     }
 
     pub fn release_licenses(&self) {
-        order(&Order::ReleaseLicenses);
+        carry_out(&Command::ReleaseLicenses);
     }
 
     pub fn restart(&self) {
-        order(&Order::Restart);
+        carry_out(&Command::Restart);
     }
 
     pub fn token_requests(&self) -> Vec<Option<u16>> {
-        order(&Order::Look).tokens
+        carry_out(&Command::Look).tokens
     }
 
     pub fn catch_up(&self) {
-        order(&Order::CatchUp);
+        carry_out(&Command::CatchUp);
     }
 
     pub fn wait_for_token_requests(&self, count: usize) {
-        order(&Order::WaitForTokenRequests(count));
+        carry_out(&Command::WaitForTokenRequests(count));
     }
 
     pub fn wait_for_license_requests(&self, count: usize) {
-        order(&Order::WaitForLicenseRequests(count));
+        carry_out(&Command::WaitForLicenseRequests(count));
     }
 }

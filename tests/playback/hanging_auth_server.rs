@@ -7,13 +7,13 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 
 use crate::show::at_once;
 
-pub struct Desk {
+pub struct HangingAuthServer {
     listener: TcpListener,
     address: SocketAddr,
 }
 
-impl Desk {
-    pub fn open() -> Self {
+impl HangingAuthServer {
+    pub fn start() -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a socket");
         let address = listener.local_addr().expect("it is bound");
         Self { listener, address }

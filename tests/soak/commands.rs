@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What the players' process orders of the head-end, and how the test's process carries it out.
+//! What the players' process has the head-end do, and how the test's process carries it out.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ pub const WITHOUT_SOUND: &str = "/dash/silent/manifest.mpd";
 
 /// Something that the head-end is to do. Counts are of this step.
 #[derive(Debug, Serialize, Deserialize)]
-pub enum Order {
+pub enum Command {
     /// A step begins: all is well. Its name is for when it goes wrong.
     Begin(String),
     Auth(Auth),
@@ -88,31 +88,30 @@ impl Servers {
         self.headend.as_ref().expect("it runs")
     }
 
-    /// Carries out an order, and gives the answer.
-    pub fn carry_out(&mut self, order: &str) -> String {
-        let order = serde_json::from_str(order).expect("an order");
-        match order {
-            Order::Begin(step) => self.begin(step),
-            Order::Restart => self.restart(),
-            Order::Auth(auth) => self.headend().set_auth(auth),
-            Order::Licenses(licenses) => self.headend().set_licenses(licenses),
-            Order::Refusal(status) => self.headend().set_refusal(status),
-            Order::NoToken(status) => self.refuse_tokens(status, usize::MAX),
-            Order::Revoke => self.headend().revoke(),
-            Order::Release => self.headend().release(),
-            Order::ReleaseLicenses => self.headend().release_licenses(),
-            Order::WaitForTokenRequests(count) => {
+    /// Carries out a command, and gives the answer.
+    pub fn carry_out(&mut self, command: &str) -> String {
+        match serde_json::from_str(command).expect("a command") {
+            Command::Begin(step) => self.begin(step),
+            Command::Restart => self.restart(),
+            Command::Auth(auth) => self.headend().set_auth(auth),
+            Command::Licenses(licenses) => self.headend().set_licenses(licenses),
+            Command::Refusal(status) => self.headend().set_refusal(status),
+            Command::NoToken(status) => self.refuse_tokens(status, usize::MAX),
+            Command::Revoke => self.headend().revoke(),
+            Command::Release => self.headend().release(),
+            Command::ReleaseLicenses => self.headend().release_licenses(),
+            Command::WaitForTokenRequests(count) => {
                 self.wait_for("token requests", |asked| asked.tokens.len() >= count);
             }
-            Order::WaitForLicenseRequests(count) => {
+            Command::WaitForLicenseRequests(count) => {
                 self.wait_for("license requests", |asked| asked.licenses.len() >= count);
             }
-            Order::CatchUp => catch_up(self.headend()),
-            Order::Expect(expected) => {
+            Command::CatchUp => catch_up(self.headend()),
+            Command::Expect(expected) => {
                 self.wait_for("the expected requests", |asked| *asked == expected);
                 self.expected = expected;
             }
-            Order::Look => {}
+            Command::Look => {}
         }
         serde_json::to_string(&self.asked()).expect("it is plain")
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! A wall of streams in a process of its own, where threads and connections can be counted. `benches/sharing` says what they take besides.
+//! Many streams in a process of their own, where threads and connections can be counted.
+//! `benches/sharing` says what they take besides.
 
 use std::thread;
 use std::time::{Duration, Instant};

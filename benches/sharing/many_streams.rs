@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! In the contestant: the wall. The head-end is in the process that has started this one.
+//! In the contestant: the streams. The head-end is in the process that has started this one.
 
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
@@ -29,7 +29,7 @@ const LATER: usize = 10;
 /// The W3C common system, which says nothing but key ids.
 const COMMON_SYSTEM: &str = "1077efec-c0b2-4d02-ace3-3c1e52e2fb4b";
 
-/// Which elements stand in it.
+/// Which elements they go through.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Who {
     /// For comparison: what any element takes.
@@ -80,7 +80,7 @@ fn token(location: &str) -> gst::Element {
 }
 
 /// Says what there is before, while all wait, and when all have had their token; then stands still.
-pub fn stand(who: Who, count: usize, location: &str) -> ! {
+pub fn play(who: Who, count: usize, location: &str) -> ! {
     gst::init().expect("GStreamer starts");
     gstsessiontoken::plugin_register_static().expect("the plugin registers");
     let (arrived, arrival) = mpsc::channel();
