@@ -3,8 +3,6 @@
 //! What authors of decryptors in C and C++ have: the header, and the skeleton in `examples/c`. Both are compiled as they do it, and meet the real
 //! elements, a real demuxer and a real head-end.
 
-mod process;
-
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
@@ -18,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use gst::prelude::*;
 use headend::{Auth, Headend};
-use process::{media, plugin_folder, scratch, without_sound};
+use support::folders::{media, plugin_folder, scratch, without_sound};
 
 /// How long anything may take that does happen in the end. Far longer than anything here takes, on a machine that has other things
 /// to do as well.

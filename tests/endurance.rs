@@ -15,18 +15,10 @@ use std::time::{Duration, Instant};
 use gst::glib;
 use gst::prelude::*;
 use headend::{AUDIO_KEY_ID, Auth, Headend, Licenses, VIDEO_KEY_ID};
-
-mod apart;
-#[path = "element/rig.rs"]
-#[allow(dead_code, reason = "most of it is for other tests")]
-mod rig;
-#[path = "element/samples.rs"]
-#[allow(dead_code, reason = "most of it is for other tests")]
-mod samples;
-
-use apart::{Readings, resident};
-use rig::*;
-use samples::*;
+use support::readings::{Readings, resident};
+use support::rig::*;
+use support::samples::*;
+use support::subprocess;
 
 /// Tunes, all in all.
 const TUNES: usize = 10_000;
@@ -187,7 +179,7 @@ const ORDERS: [Order; 12] = [
 
 /// In the child: has the head-end do that.
 fn order(name: &str) {
-    assert_eq!(apart::order(name), DONE);
+    assert_eq!(subprocess::order(name), DONE);
 }
 
 fn count() -> usize {
@@ -200,7 +192,7 @@ fn count() -> usize {
 #[test]
 fn a_box_that_is_never_switched_off_keeps_its_threads_its_descriptors_and_its_memory() {
     let headend = headend(Auth::Grant);
-    let mut child = apart::child("child_that_tunes");
+    let mut child = subprocess::ignored_test("child_that_tunes");
     child
         .env(LOCATION, headend.auth_url())
         .env(LICENSE_URL, headend.license_url());
@@ -210,7 +202,7 @@ fn a_box_that_is_never_switched_off_keeps_its_threads_its_descriptors_and_its_me
         carry_out(&headend);
         DONE.to_owned()
     };
-    let status = apart::run(&mut child, carry_out, |line| println!("{line}"));
+    let status = subprocess::run(&mut child, carry_out, |line| println!("{line}"));
     assert!(status.success(), "{status}");
 
     let kinds = || (0..count()).map(kind);

@@ -3,8 +3,6 @@
 //! The example that set-top-box developers copy from, run as a user runs it: in a process of its own, with keys on its
 //! standard input and a real head-end.
 
-mod process;
-
 use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
@@ -13,7 +11,8 @@ use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use headend::{Headend, OPERATOR_TOKEN, SECURITY_TOKEN, secret_forms};
-use process::{lines_of, refusing};
+use support::operator::without_subscription;
+use support::subprocess::lines_of;
 
 /// How long anything may take that does happen in the end. Six seconds of media play in six; the rest is for machines that are
 /// busy with other things, and for GStreamer to look through its plugins the first time.
@@ -229,7 +228,7 @@ fn without_the_warm_up_it_asks_when_the_stream_is_there() {
 #[test]
 fn a_refusal_is_told_with_its_reason_and_ends_a_player_without_other_channels() {
     for options in [&[][..], &["--written-out"]] {
-        let headend = refusing();
+        let headend = without_subscription();
         let manifest = headend.manifest_url();
         let (status, output) =
             end_in_mid_download(|| Player::watch(&headend, options, &[&manifest]));
@@ -257,7 +256,7 @@ fn a_refusal_is_told_with_its_reason_and_ends_a_player_without_other_channels() 
 /// A user would lose all channels to one that cannot be played.
 #[test]
 fn a_channel_that_fails_leaves_the_others() {
-    let headend = refusing();
+    let headend = without_subscription();
     let channels = [headend.manifest_url(), headend.clear_manifest_url()];
     let player = Player::watch(&headend, &[], &channels.each_ref().map(String::as_str));
     let (status, output) = player.end();

@@ -3,8 +3,6 @@
 //! The example for developers in Python, run as its documentation prints it: in a process of its own, with the plugin that GStreamer loads
 //! there, and a real head-end.
 
-mod process;
-
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -15,7 +13,9 @@ use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
 use headend::{Auth, Headend, OPERATOR_TOKEN, SECURITY_TOKEN, secret_forms};
-use process::{lines_of, plugin_folder, refusing, scratch};
+use support::folders::{plugin_folder, scratch};
+use support::operator::without_subscription;
+use support::subprocess::lines_of;
 
 /// How long anything may take that does happen in the end. Six seconds of media play in six; the rest is for machines that are
 /// busy with other things, and for GStreamer to look through its plugins the first time.
@@ -304,7 +304,7 @@ fn a_token_that_the_license_server_refuses_is_told_and_replaced() {
 #[test]
 fn a_refused_request_for_a_token_is_told_with_its_reason() {
     for uri_end in ["/dash/cenc/manifest.mpd", "/hls/cbcs/master.m3u8"] {
-        let headend = refusing();
+        let headend = without_subscription();
         let mut command = printed_for(&headend, uri_end);
         // GStreamer 1.22 may warn of a pipeline that is stopped in the middle of its start.
         let output = run(command.env_remove("G_DEBUG"));

@@ -16,11 +16,8 @@ use std::{env, fs, thread};
 use gst::prelude::*;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
-
-mod apart;
-#[allow(dead_code, reason = "the rest is for other tests")]
-#[path = "playback/warnings.rs"]
-mod warnings;
+use support::readings::Readings;
+use support::{subprocess, warnings};
 
 /// The largest playlist that is read.
 const LARGEST: usize = 16 * 1024 * 1024;
@@ -219,12 +216,12 @@ const MASTER_AT_MOST: usize = 100_000;
 /// Runs the child, and gives the lines that it says.
 fn run(child: &str, player: &str, case: &str) -> Vec<String> {
     let origin = Origin::start(case);
-    let mut command: Command = apart::child(child);
+    let mut command: Command = subprocess::ignored_test(child);
     command
         .env("HOSTILE_PLAYER", player)
         .env("HOSTILE_URL", &origin.url);
     let mut lines = Vec::new();
-    let status = apart::run(
+    let status = subprocess::run(
         &mut command,
         |_, order| match order {
             "others" => origin.others.load(Ordering::SeqCst).to_string(),
@@ -302,7 +299,7 @@ fn player() -> gst::Element {
 }
 
 fn asked(what: &str) -> usize {
-    apart::order(what).parse().expect("a number")
+    subprocess::order(what).parse().expect("a number")
 }
 
 #[test]
@@ -348,11 +345,11 @@ fn one_is_stopped() {
     let others = || processor() - processor_of(UsageWho::RUSAGE_THREAD);
     let time = others();
     // Whatever still works is on a thread of the runtime, and gone with its last work.
-    let settled = |readings: &apart::Readings| {
+    let settled = |readings: &Readings| {
         let threads = readings.threads.get("session-token");
         threads.is_none_or(|count| *count <= 1)
     };
-    apart::Readings::settled(settled);
+    Readings::settled(settled);
     let time = others() - time;
     eprintln!("result: {time} ms after the stop");
     assert!(time <= AFTER_STOP, "{time} ms of a processor");

@@ -7,15 +7,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use headend::Auth;
-
-#[path = "apart/mod.rs"]
-mod apart;
-#[path = "element/rig.rs"]
-#[allow(dead_code, reason = "most of it is for other tests")]
-mod rig;
-
-use apart::Readings;
-use rig::*;
+use support::readings::Readings;
+use support::rig::*;
 
 /// As many pictures as a viewer sees at a time, and more.
 const STREAMS: usize = 64;

@@ -2,17 +2,15 @@
 
 //! The pictures of the documentation, drawn anew into a folder of the test's own: from a pipeline that plays, with a real head-end.
 
-mod process;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use headend::{Auth, Headend, secret_forms};
-use process::{plugin_folder, scratch};
 use quick_xml::Reader;
 use quick_xml::events::Event;
+use support::folders::{plugin_folder, scratch};
 
 const SCRIPT: &str = "scripts/pictures.py";
 

@@ -6,11 +6,11 @@ use std::time::Instant;
 
 use gst::meta::ProtectionMeta;
 use headend::{Headend, VIDEO_KEY_ID};
+use support::pad_harness::PadHarness;
+use support::table::{Figures, head, row};
+use support::{rig, samples};
 
 use crate::ROUNDS;
-use crate::line::Line;
-use crate::table::{Figures, head, row};
-use crate::{rig, samples};
 
 const SAMPLES: [usize; 3] = [128 << 10, 8 << 10, 512];
 
@@ -47,15 +47,16 @@ pub fn measure() {
     let sizes = SAMPLES.map(|size| format!("samples of {size} bytes"));
     let sizes = sizes.each_ref().map(String::as_str);
     head(&title, &[&["element"][..], &sizes].concat());
-    let lines = CONTESTANTS.map(|(contestant, name)| (contestant.line(&headend), contestant, name));
+    let harnesses =
+        CONTESTANTS.map(|(contestant, name)| (contestant.harness(&headend), contestant, name));
     let mut figures: [[Figures; SAMPLES.len()]; CONTESTANTS.len()] = Default::default();
     for round in 0..=ROUNDS {
-        for ((line, contestant, _), figures) in lines.iter().zip(&mut figures) {
+        for ((harness, contestant, _), figures) in harnesses.iter().zip(&mut figures) {
             for (size, figures) in SAMPLES.into_iter().zip(figures) {
                 let batch: Vec<_> = (0..BATCH / size).map(|_| contestant.sample(size)).collect();
                 let start = Instant::now();
                 for sample in batch {
-                    line.push_buffer(sample);
+                    harness.push_buffer(sample);
                 }
                 let time = start.elapsed();
                 // The first round fills caches.
@@ -65,7 +66,7 @@ pub fn measure() {
             }
         }
     }
-    for ((_, _, name), figures) in lines.iter().zip(&figures) {
+    for ((_, _, name), figures) in harnesses.iter().zip(&figures) {
         let cells = figures.each_ref().map(Figures::spread);
         let cells = cells.each_ref().map(String::as_str);
         row(&[&[*name][..], &cells].concat());
@@ -73,13 +74,13 @@ pub fn measure() {
 }
 
 impl Contestant {
-    fn line(self, headend: &Headend) -> Line {
+    fn harness(self, headend: &Headend) -> PadHarness {
         match self {
             Contestant::Passed => {
                 let identity = rig::make("identity").property("silent", true);
-                Line::around(Some(identity.build().expect("GStreamer has it")))
+                PadHarness::around(Some(identity.build().expect("GStreamer has it")))
             }
-            Contestant::Own | Contestant::Parts => Line::with_key(headend),
+            Contestant::Own | Contestant::Parts => PadHarness::with_key(headend),
         }
     }
 

@@ -22,21 +22,10 @@ mod cenc {
 
     pub use key::ContentKey;
 }
-#[path = "../line/mod.rs"]
-#[allow(dead_code, reason = "most of it is for other benchmarks")]
-mod line;
-#[path = "../../tests/element/rig.rs"]
-#[allow(dead_code, reason = "most of it is for tests")]
-mod rig;
-#[path = "../../tests/element/samples.rs"]
-#[allow(dead_code, reason = "most of it is for tests")]
-mod samples;
-#[path = "../table/mod.rs"]
-mod table;
-#[path = "../line/with_key.rs"]
-mod with_key;
 
 use std::time::{Duration, Instant};
+
+use support::table::Wanted;
 
 /// Rounds of each contestant, in turns: others may use the machine too.
 const ROUNDS: usize = 9;
@@ -46,7 +35,7 @@ const ROUND: Duration = Duration::from_millis(60);
 
 fn main() {
     stay_on_one_core();
-    let wanted = table::Wanted::from_arguments();
+    let wanted = Wanted::from_arguments();
     if wanted.has("schemes") {
         schemes::measure();
     }

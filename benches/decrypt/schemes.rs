@@ -4,11 +4,12 @@
 
 use std::hint::black_box;
 
+use support::table::{Figures, head, row};
+
 use crate::cenc::ContentKey;
 use crate::cenc::pattern::Pattern;
 use crate::cenc::sample::{Scheme, decrypt};
 use crate::openssl::{self, Cipher};
-use crate::table::{Figures, head, row};
 use crate::{ROUNDS, speed};
 
 /// A large picture of a stream of 8 Mbit/s, a small one, and sound. All stay in the cache, so that the memory's speed is not what is

@@ -3,21 +3,6 @@
 //! How long it takes to fetch a token, beside a player that does it by itself with libcurl's easy interface on the same server:
 //! `cargo bench --bench fetch`. It needs libcurl's development files (on Debian: libcurl4-openssl-dev).
 
-#[path = "../../tests/compiled/mod.rs"]
-mod compiled;
-#[path = "../contestant/mod.rs"]
-mod contestant;
-#[path = "../line/mod.rs"]
-#[allow(dead_code, reason = "most of it is for other benchmarks")]
-mod line;
-#[path = "../../tests/process/mod.rs"]
-mod process;
-#[path = "../../tests/element/rig.rs"]
-#[allow(dead_code, reason = "most of it is for tests")]
-mod rig;
-#[path = "../table/mod.rs"]
-mod table;
-
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -25,10 +10,10 @@ use std::time::{Duration, Instant};
 use gst::prelude::*;
 use headend::certificates::Authority;
 use headend::{Headend, Tls};
-
-use contestant::Contestant;
-use line::Line;
-use table::{Figures, head, row};
+use support::pad_harness::PadHarness;
+use support::subprocess::{self, Subprocess};
+use support::table::{Figures, head, row};
+use support::{cc, rig};
 
 /// Processes of each contestant.
 const PROCESSES: usize = 15;
@@ -37,12 +22,12 @@ const PROCESSES: usize = 15;
 const FETCHES: usize = 200;
 
 fn main() {
-    if let Some(orders) = contestant::orders() {
+    if let Some(arguments) = subprocess::arguments() {
         rig::init();
-        let (time, _) = tune(&orders[0], &orders[1]);
-        return contestant::say(&[time.as_secs_f64()]);
+        let (time, _) = tune(&arguments[0], &arguments[1]);
+        return subprocess::say(&[time.as_secs_f64()]);
     }
-    let curl = compiled::program("benches/fetch/curl.c", &["libcurl"]);
+    let curl = cc::program("benches/fetch/curl.c", &["libcurl"]);
     let plain = Headend::start().expect("a head-end");
     let authority = Authority::new();
     let identity = authority.server(&["localhost"]);
@@ -111,8 +96,8 @@ const CONTESTANTS: [(&str, &str, Run); 6] = [
             let location = headend.auth_url();
             (0..=FETCHES)
                 .map(|_| {
-                    let (time, line) = tune(&location, authorities);
-                    line.element().emit_by_name::<()>("clear-token", &[]);
+                    let (time, harness) = tune(&location, authorities);
+                    harness.element().emit_by_name::<()>("clear-token", &[]);
                     time
                 })
                 .skip(1)
@@ -139,7 +124,7 @@ fn by_curl(curl: &Path, headend: &Headend, authorities: &str, way: &str) -> Vec<
 }
 
 fn in_a_process(headend: &Headend, authorities: &str) -> Duration {
-    let mut process = Contestant::start(&[&headend.auth_url(), authorities]);
+    let mut process = Subprocess::start(&[&headend.auth_url(), authorities]);
     let [seconds] = process.figures();
     Duration::from_secs_f64(seconds)
 }
@@ -156,16 +141,16 @@ fn times(program: &mut Command) -> Vec<Duration> {
 }
 
 /// From going to PLAYING until a protection event has left with the token.
-fn tune(location: &str, authorities: &str) -> (Duration, Line) {
+fn tune(location: &str, authorities: &str) -> (Duration, PadHarness) {
     let mut builder = rig::make("sessiontoken").property("location", location);
     if !authorities.is_empty() {
         builder = builder.property("ssl-ca-file", authorities);
     }
     let element = builder.build().expect("it is there");
     let start = Instant::now();
-    let line = Line::around(Some(element));
-    line.push_event(rig::protections()[0].clone());
+    let harness = PadHarness::around(Some(element));
+    harness.push_event(rig::protections()[0].clone());
     // Waits until all has left.
-    line.push_event(gst::event::Eos::new());
-    (start.elapsed(), line)
+    harness.push_event(gst::event::Eos::new());
+    (start.elapsed(), harness)
 }

@@ -7,9 +7,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use support::folders::scratch;
+use support::table::{Figures, head, row};
+
 use crate::Plugins;
-use crate::process::scratch;
-use crate::table::{Figures, head, row};
 
 const RUNS: usize = 25;
 

@@ -8,29 +8,18 @@
 mod inspect;
 mod memory;
 
-#[path = "../contestant/mod.rs"]
-mod contestant;
-#[path = "../line/mod.rs"]
-#[allow(dead_code, reason = "most of it is for other benchmarks")]
-mod line;
-#[path = "../../tests/process/mod.rs"]
-mod process;
-#[path = "../../tests/element/rig.rs"]
-#[allow(dead_code, reason = "most of it is for tests")]
-mod rig;
-#[path = "../table/mod.rs"]
-mod table;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use gst::prelude::*;
+use support::table::Wanted;
+use support::{folders, subprocess};
 
 fn main() {
-    if let Some(orders) = contestant::orders() {
-        return memory::be_measured(&orders[0], &orders[1]);
+    if let Some(arguments) = subprocess::arguments() {
+        return memory::be_measured(&arguments[0], &arguments[1]);
     }
-    let wanted = table::Wanted::from_arguments();
+    let wanted = Wanted::from_arguments();
     if wanted.has("inspect") {
         inspect::measure();
     }
@@ -57,11 +46,11 @@ impl Plugins {
             Plugins::Core => ("core", None),
             Plugins::Ours => (
                 "ours",
-                Some(process::plugin_folder().join("libgstsessiontoken.so")),
+                Some(folders::plugin_folder().join("libgstsessiontoken.so")),
             ),
             Plugins::Soup => ("soup", Some(file_of("souphttpsrc"))),
         };
-        let folder = process::scratch().join(name);
+        let folder = folders::scratch().join(name);
         if !folder.exists() {
             fs::create_dir(&folder).expect("a scratch folder");
             for plugin in plugin.into_iter().chain([file_of("identity")]) {

@@ -6,13 +6,14 @@ use std::path::Path;
 
 use gst::prelude::*;
 use headend::Headend;
+use support::folders::scratch;
+use support::pad_harness::PadHarness;
+use support::readings;
+use support::rig;
+use support::subprocess::{self, Subprocess};
+use support::table::{Figures, head, row};
 
 use crate::Plugins;
-use crate::contestant::{self, Contestant};
-use crate::line::Line;
-use crate::process::scratch;
-use crate::rig;
-use crate::table::{Figures, head, row};
 
 const RUNS: usize = 9;
 
@@ -40,7 +41,7 @@ pub fn measure() {
         let mut memory: [Figures; MOMENTS.len()] = Default::default();
         let mut threads: [Figures; MOMENTS.len()] = Default::default();
         for _ in 0..RUNS {
-            let mut process = Contestant::start_in(
+            let mut process = Subprocess::start_in(
                 &[contestant, &location],
                 &[
                     ("GST_PLUGIN_SYSTEM_PATH", &plugins.folder()),
@@ -72,7 +73,10 @@ pub fn measure() {
 type Reading = [f64; 2];
 
 fn say() {
-    contestant::say(&[contestant::resident_with_files(), contestant::threads()]);
+    subprocess::say(&[
+        readings::resident_with_files() as f64,
+        readings::thread_count() as f64,
+    ]);
 }
 
 /// The process that has nothing else to do.
@@ -95,11 +99,11 @@ pub fn be_measured(contestant: &str, location: &str) {
     element.set_state(gst::State::Null).expect("it stops");
     let request = || match contestant {
         OURS => {
-            let line = Line::around(Some(make()));
-            line.push_event(rig::protections()[0].clone());
+            let harness = PadHarness::around(Some(make()));
+            harness.push_event(rig::protections()[0].clone());
             // Waits until all has left.
-            line.push_event(gst::event::Eos::new());
-            line.element().emit_by_name::<()>("clear-token", &[]);
+            harness.push_event(gst::event::Eos::new());
+            harness.element().emit_by_name::<()>("clear-token", &[]);
         }
         _ => download(make()),
     };

@@ -2,16 +2,15 @@
 
 //! How often a push asks for memory: counted by `allocations.c`, with which this program runs once more.
 
-use std::process::Command;
-
 use gst::meta::ProtectionMeta;
 use headend::{Headend, VIDEO_KEY_ID};
+use support::cc;
+use support::pad_harness::PadHarness;
+use support::samples;
+use support::subprocess::this_program;
+use support::table::{head, row};
 
-use crate::compiled;
-use crate::contestants::{CONTESTANTS, KINDS, Kind, LIST, line, pusher};
-use crate::line::Line;
-use crate::samples;
-use crate::table::{head, row};
+use crate::contestants::{CONTESTANTS, KINDS, Kind, LIST, harness, pusher};
 
 /// The variable that says by what this program is counted.
 pub const COUNTED: &str = "PASSING_COUNTED_ALLOCATIONS";
@@ -27,8 +26,8 @@ const MOST: u64 = 30;
 const SAMPLE: usize = 1_000;
 
 pub fn measure() {
-    let library = compiled::library("benches/passing/allocations.c", &[]);
-    let counted = Command::new(std::env::current_exe().expect("this program"))
+    let library = cc::library("benches/passing/allocations.c", &[]);
+    let counted = this_program()
         .env(COUNTED, COUNTED)
         .env("LD_PRELOAD", library)
         // GLib before 2.76 has a memory of its own.
@@ -62,9 +61,9 @@ fn passing(headend: &Headend) {
         &[&["between the pads"][..], &kinds].concat(),
     );
     for (contestant, name) in CONTESTANTS {
-        let line = line(contestant, headend);
+        let harness = harness(contestant, headend);
         let counts = KINDS.map(|(kind, _)| {
-            let push = pusher(&line, kind);
+            let push = pusher(&harness, kind);
             push(WARM_UP);
             let before = allocations();
             push(PUSHES as usize);
@@ -99,7 +98,7 @@ fn decrypting(headend: &Headend) {
         "Allocations for a sample in `clearkeydec`, its key at hand",
         &["sample", "a buffer", "a list of ten buffers, for each"],
     );
-    let line = Line::with_key(headend);
+    let harness = PadHarness::with_key(headend);
     for (memory, name, allowed) in [
         (Memory::Own, "has memory of its own", "0"),
         (Memory::Part, "is a part of a larger buffer", "1"),
@@ -108,7 +107,7 @@ fn decrypting(headend: &Headend) {
         let single = buffers();
         let before = allocations();
         for buffer in single {
-            line.push_buffer(buffer);
+            harness.push_buffer(buffer);
         }
         let single = each(allocations() - before);
         let mut rest = buffers().into_iter();
@@ -117,7 +116,7 @@ fn decrypting(headend: &Headend) {
             .collect();
         let before = allocations();
         for list in lists {
-            line.push_list(list);
+            harness.push_list(list);
         }
         let listed = each(allocations() - before);
         row(&[name, &single, &listed]);

@@ -5,10 +5,9 @@
 use std::sync::OnceLock;
 
 use headend::Headend;
-
-use crate::compiled;
-use crate::line::Line;
-use crate::rig;
+use support::cc;
+use support::pad_harness::PadHarness;
+use support::rig;
 
 /// Buffers in a list: what qtdemux makes of a short fragment of sound.
 pub const LIST: usize = 10;
@@ -52,31 +51,31 @@ pub const KINDS: [(Kind, &str); 4] = [
 ];
 
 /// A stream through that contestant.
-pub fn line(contestant: Contestant, headend: &Headend) -> Line {
+pub fn harness(contestant: Contestant, headend: &Headend) -> PadHarness {
     rig::init();
     match contestant {
-        Contestant::Nothing => Line::around(None),
+        Contestant::Nothing => PadHarness::around(None),
         Contestant::Passthrough => {
             load_passthrough();
-            Line::around(Some(rig::make("passthrough").build().expect("it is there")))
+            PadHarness::around(Some(rig::make("passthrough").build().expect("it is there")))
         }
         Contestant::Identity => {
             let identity = rig::make("identity").property("silent", true);
-            Line::around(Some(identity.build().expect("GStreamer has it")))
+            PadHarness::around(Some(identity.build().expect("GStreamer has it")))
         }
         Contestant::SessionToken => {
             let element = rig::sessiontoken(headend).build().expect("it is there");
-            let line = Line::around(Some(element));
+            let harness = PadHarness::around(Some(element));
             // The token is fetched now, and the stream let go.
-            line.push_event(rig::protections()[0].clone());
-            line.wait_until_direct();
-            line
+            harness.push_event(rig::protections()[0].clone());
+            harness.wait_until_direct();
+            harness
         }
     }
 }
 
 /// Pushes so many of that kind.
-pub fn pusher(line: &Line, kind: Kind) -> impl Fn(usize) + '_ {
+pub fn pusher(harness: &PadHarness, kind: Kind) -> impl Fn(usize) + '_ {
     let buffer = rig::buffer(1000);
     let list: gst::BufferList = std::iter::repeat_n(buffer.clone(), LIST).collect();
     let event = rig::custom("nothing");
@@ -84,13 +83,13 @@ pub fn pusher(line: &Line, kind: Kind) -> impl Fn(usize) + '_ {
     move |count| {
         for _ in 0..count {
             match kind {
-                Kind::Buffer => line.push_buffer(buffer.clone()),
-                Kind::List => line.push_list(list.clone()),
-                Kind::Event => line.push_event(event.clone()),
+                Kind::Buffer => harness.push_buffer(buffer.clone()),
+                Kind::List => harness.push_list(list.clone()),
+                Kind::Event => harness.push_event(event.clone()),
                 Kind::Protection => {
                     // Pads hand on a sticky event that they have once only.
-                    line.push_event(protection.copy());
-                    line.push_buffer(buffer.clone());
+                    harness.push_event(protection.copy());
+                    harness.push_buffer(buffer.clone());
                 }
             }
         }
@@ -100,7 +99,7 @@ pub fn pusher(line: &Line, kind: Kind) -> impl Fn(usize) + '_ {
 fn load_passthrough() {
     static LOADED: OnceLock<gst::Plugin> = OnceLock::new();
     LOADED.get_or_init(|| {
-        let library = compiled::library("benches/passing/passthrough.c", &["gstreamer-1.0"]);
+        let library = cc::library("benches/passing/passthrough.c", &["gstreamer-1.0"]);
         let plugin = gst::Plugin::load_file(library).expect("it loads");
         let registry = gst::Registry::get();
         registry.add_plugin(&plugin).expect("it is registered");

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use headend::Headend;
+use support::folders::scratch;
+use support::table::{head, row};
 
-use crate::contestants::{CONTESTANTS, Contestant, KINDS, Kind, line, pusher};
-use crate::process::scratch;
-use crate::table::{head, row};
+use crate::contestants::{CONTESTANTS, Contestant, KINDS, Kind, harness, pusher};
 
 /// The variable that says by what this program is counted.
 pub const COUNTED: &str = "PASSING_COUNTED_INSTRUCTIONS";
@@ -30,9 +30,9 @@ fn mark_for_callgrind() {
 pub fn be_counted() {
     let headend = Headend::start().expect("a head-end");
     for (contestant, _) in CONTESTANTS {
-        let line = line(contestant, &headend);
+        let harness = harness(contestant, &headend);
         for (kind, _) in KINDS {
-            let push = pusher(&line, kind);
+            let push = pusher(&harness, kind);
             push(WARM_UP);
             mark_for_callgrind();
             push(PUSHES);

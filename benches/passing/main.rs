@@ -10,23 +10,7 @@ mod contestants;
 mod instructions;
 mod times;
 
-#[path = "../../tests/compiled/mod.rs"]
-mod compiled;
-#[path = "../line/mod.rs"]
-#[allow(dead_code, reason = "the rest is for other benchmarks")]
-mod line;
-#[path = "../../tests/process/mod.rs"]
-mod process;
-#[path = "../../tests/element/rig.rs"]
-#[allow(dead_code, reason = "most of it is for tests")]
-mod rig;
-#[path = "../../tests/element/samples.rs"]
-#[allow(dead_code, reason = "most of it is for tests")]
-mod samples;
-#[path = "../table/mod.rs"]
-mod table;
-#[path = "../line/with_key.rs"]
-mod with_key;
+use support::table::Wanted;
 
 fn main() {
     // Started by itself, to be counted.
@@ -36,7 +20,7 @@ fn main() {
     if std::env::var_os(allocations::COUNTED).is_some() {
         return allocations::count();
     }
-    let wanted = table::Wanted::from_arguments();
+    let wanted = Wanted::from_arguments();
     if wanted.has("times") {
         times::measure();
     }

@@ -5,9 +5,9 @@
 use std::time::Instant;
 
 use headend::Headend;
+use support::table::{Figures, head, row};
 
-use crate::contestants::{CONTESTANTS, KINDS, line, pusher};
-use crate::table::{Figures, head, row};
+use crate::contestants::{CONTESTANTS, KINDS, harness, pusher};
 
 const ROUNDS: usize = 25;
 
@@ -19,13 +19,13 @@ pub fn measure() {
     let title = format!("What a push takes, ns: median of {ROUNDS} rounds (least–most)");
     let kinds = KINDS.map(|(_, name)| name);
     head(&title, &[&["between the pads"][..], &kinds].concat());
-    let lines = CONTESTANTS.map(|(contestant, name)| (line(contestant, &headend), name));
+    let harnesses = CONTESTANTS.map(|(contestant, name)| (harness(contestant, &headend), name));
     let mut figures: [[Figures; KINDS.len()]; CONTESTANTS.len()] = Default::default();
     // In turns, so that what else the machine does strikes all alike. The first round fills caches.
     for round in 0..=ROUNDS {
-        for ((line, _), figures) in lines.iter().zip(&mut figures) {
+        for ((harness, _), figures) in harnesses.iter().zip(&mut figures) {
             for ((kind, _), figures) in KINDS.iter().zip(figures) {
-                let push = pusher(line, *kind);
+                let push = pusher(harness, *kind);
                 let start = Instant::now();
                 push(PUSHES);
                 let time = start.elapsed();
@@ -35,7 +35,7 @@ pub fn measure() {
             }
         }
     }
-    for ((_, name), figures) in lines.iter().zip(&figures) {
+    for ((_, name), figures) in harnesses.iter().zip(&figures) {
         let spreads = figures.each_ref().map(Figures::spread);
         let spreads = spreads.each_ref().map(String::as_str);
         row(&[&[*name][..], &spreads].concat());

@@ -9,11 +9,12 @@ use std::time::Instant;
 
 use gst::prelude::*;
 use headend::{Headend, encrypt_aes128, key_of};
+use support::readings;
+use support::subprocess::{self, Subprocess};
+use support::table::{Figures, figure, head, row};
 
-use crate::contestant::{self, Contestant};
 use crate::demuxers::{HLSDRMDEMUX, STOCK, init, pipeline, play_to_end};
 use crate::pictures::{self, Filler};
-use crate::table::{Figures, figure, head, row};
 use crate::transport_stream::{self, SampleAes};
 
 /// What a contestant is told first.
@@ -211,7 +212,7 @@ fn run(entrant: &Row, inside: &str, headend: &Headend, size: u64) -> [f64; 2] {
     let url = |length| headend.url(&path(entrant.packaging, &master_name(length)));
     for _ in 0..ATTEMPTS {
         let mut contestant =
-            Contestant::start(&[ORDER, demuxer, inside, &url(SHORT), &url(SEGMENTS)]);
+            Subprocess::start(&[ORDER, demuxer, inside, &url(SHORT), &url(SEGMENTS)]);
         if let Some([seconds, cpu, bytes]) = contestant.figures_unless_it_fails::<3>() {
             // All but headers of the container goes to the sink.
             assert!(
@@ -226,7 +227,7 @@ fn run(entrant: &Row, inside: &str, headend: &Headend, size: u64) -> [f64; 2] {
     panic!("it fails every time");
 }
 
-/// In the contestant: plays a short film to its end, and then the one that is measured.
+/// In the subprocess: plays a short film to its end, and then the one that is measured.
 pub fn play(demuxer: &str, inside: &str, warm_up: &str, uri: &str) -> ! {
     init();
     let bytes = Arc::new(AtomicU64::new(0));
@@ -251,15 +252,15 @@ pub fn play(demuxer: &str, inside: &str, warm_up: &str, uri: &str) -> ! {
     let stopped = played(warm_up).set_state(gst::State::Null);
     stopped.expect("it stops");
     bytes.store(0, Ordering::Relaxed);
-    let (start, computed) = (Instant::now(), contestant::cpu());
+    let (start, computed) = (Instant::now(), readings::cpu());
     let pipeline = played(uri);
-    let (time, cpu) = (start.elapsed(), contestant::cpu() - computed);
-    contestant::say(&[
+    let (time, cpu) = (start.elapsed(), readings::cpu() - computed);
+    subprocess::say(&[
         time.as_secs_f64(),
         cpu.as_secs_f64(),
         bytes.load(Ordering::Relaxed) as f64,
     ]);
     // How it stops is not measured.
     std::mem::forget(pipeline);
-    contestant::rest()
+    subprocess::rest()
 }

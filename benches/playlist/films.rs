@@ -7,11 +7,12 @@ use std::time::Instant;
 
 use gst::prelude::*;
 use headend::Headend;
+use support::readings;
+use support::subprocess::{self, Subprocess};
+use support::table::{Figures, figure, head, row};
 
-use crate::contestant::{self, Contestant};
 use crate::demuxers::{Entrant, PATIENCE, Tags, check, init, pipeline, play_to_end};
 use crate::origin::{self, WITH_ONE_KEY};
-use crate::table::{Figures, figure, head, row};
 
 /// What a contestant is told first.
 pub const ORDER: &str = "films";
@@ -89,7 +90,7 @@ fn sizes() {
 fn run(entrant: Entrant, headend: &Headend, length: usize) -> [f64; MEASURED.len()] {
     let url = |length, tags| headend.url(&format!("/hls/long/{}", origin::name(length, tags)));
     for _ in 0..ATTEMPTS {
-        let mut contestant = Contestant::start(&[
+        let mut contestant = Subprocess::start(&[
             ORDER,
             entrant.demuxer(),
             entrant.inside,
@@ -104,23 +105,23 @@ fn run(entrant: Entrant, headend: &Headend, length: usize) -> [f64; MEASURED.len
     panic!("it fails every time");
 }
 
-/// In the contestant: plays a short film to its end, and then begins the one that is measured.
+/// In the subprocess: plays a short film to its end, and then begins the one that is measured.
 pub fn play(demuxer: &str, inside: &str, warm_up: &str, uri: &str) -> ! {
     init();
     warm(demuxer, inside, warm_up);
-    contestant::forget_peak();
-    let computed = contestant::cpu();
+    readings::forget_peak();
+    let computed = readings::cpu();
     let (arrived, arrival) = mpsc::channel();
     let start = Instant::now();
     let pipeline = pipeline(demuxer, inside, uri, true, move |pad| {
         let arrived = arrived.clone();
         pad.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
             let time = start.elapsed();
-            let cpu = contestant::cpu() - computed;
+            let cpu = readings::cpu() - computed;
             let figures = [
                 time.as_secs_f64() * 1e3,
                 cpu.as_secs_f64() * 1e3,
-                contestant::peak() * 1024.0 / 1e6,
+                readings::peak() as f64 * 1024.0 / 1e6,
             ];
             // Nobody listens after the first one.
             let _ = arrived.send(figures);
@@ -130,8 +131,8 @@ pub fn play(demuxer: &str, inside: &str, warm_up: &str, uri: &str) -> ! {
     pipeline.set_state(gst::State::Playing).expect("it plays");
     let figures = arrival.recv_timeout(PATIENCE);
     check(&pipeline);
-    contestant::say(&figures.expect("a buffer"));
-    contestant::rest()
+    subprocess::say(&figures.expect("a buffer"));
+    subprocess::rest()
 }
 
 fn warm(demuxer: &str, inside: &str, uri: &str) {

@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 
 use gst::prelude::*;
 use headend::Headend;
+use support::readings;
+use support::subprocess::{self, Subprocess};
+use support::table::{Figures, head, row};
 
-use crate::contestant::{self, Contestant};
 use crate::demuxers::{Entrant, Tags, check, init, pipeline};
-use crate::table::{Figures, head, row};
 
 /// What a contestant is told first.
 pub const ORDER: &str = "live";
@@ -36,7 +37,7 @@ const MEASURED: [&str; 2] = [
 ];
 
 /// What runs while the others do.
-type Running = (Entrant, [Contestant; WINDOWS.len()]);
+type Running = (Entrant, [Subprocess; WINDOWS.len()]);
 
 fn minutes() -> usize {
     match std::env::var(COUNT) {
@@ -55,7 +56,7 @@ pub fn measure() {
     let start = |entrant: Entrant| -> Running {
         let contestants = headends.each_ref().map(|headend| {
             let uri = headend.url(path(entrant.tags));
-            Contestant::start(&[ORDER, entrant.demuxer(), entrant.inside, &uri])
+            Subprocess::start(&[ORDER, entrant.demuxer(), entrant.inside, &uri])
         });
         (entrant, contestants)
     };
@@ -98,7 +99,7 @@ fn path(tags: Tags) -> &'static str {
     }
 }
 
-/// In the contestant: plays for ever, and says its figures every minute.
+/// In the subprocess: plays for ever, and says its figures every minute.
 pub fn play(demuxer: &str, inside: &str, uri: &str) -> ! {
     init();
     let played = Arc::new(AtomicU64::new(0));
@@ -114,15 +115,15 @@ pub fn play(demuxer: &str, inside: &str, uri: &str) -> ! {
     let mut look = Instant::now() + SETTLED;
     sleep_until(look);
     loop {
-        let (computed, before) = (contestant::cpu(), played.load(Ordering::Relaxed));
+        let (computed, before) = (readings::cpu(), played.load(Ordering::Relaxed));
         look += MINUTE;
         sleep_until(look);
         check(&pipeline);
         assert!(played.load(Ordering::Relaxed) > before, "it stands still");
-        let cpu = contestant::cpu() - computed;
-        contestant::say(&[
+        let cpu = readings::cpu() - computed;
+        subprocess::say(&[
             cpu.as_secs_f64() * 1e3,
-            contestant::resident() * 1024.0 / 1e6,
+            readings::resident() as f64 * 1024.0 / 1e6,
         ]);
     }
 }

@@ -7,8 +7,6 @@
 //! `-- live` behind it a part. The last one takes ten minutes; `PLAYLIST_LIVE_MINUTES` sets another
 //! number.
 
-#[path = "../contestant/mod.rs"]
-mod contestant;
 mod decryption;
 mod demuxers;
 mod films;
@@ -16,8 +14,6 @@ mod live;
 mod origin;
 mod pictures;
 mod rewriting;
-#[path = "../table/mod.rs"]
-mod table;
 mod transport_stream;
 
 // The plugin's own code, by itself: rewriting.
@@ -75,14 +71,13 @@ mod url_map;
 #[path = "../../src/wait.rs"]
 mod wait;
 
-// Folders of the tests.
-#[path = "../../tests/process/mod.rs"]
-mod process;
+use support::subprocess;
+use support::table::Wanted;
 
 fn main() {
-    if let Some(orders) = contestant::orders() {
-        let orders: Vec<_> = orders.iter().map(String::as_str).collect();
-        match orders[..] {
+    if let Some(arguments) = subprocess::arguments() {
+        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+        match arguments[..] {
             [films::ORDER, demuxer, inside, warm_up, uri] => {
                 films::play(demuxer, inside, warm_up, uri)
             }
@@ -90,10 +85,10 @@ fn main() {
                 decryption::play(demuxer, inside, warm_up, uri)
             }
             [live::ORDER, demuxer, inside, uri] => live::play(demuxer, inside, uri),
-            _ => unreachable!("{orders:?}"),
+            _ => unreachable!("{arguments:?}"),
         }
     }
-    let wanted = table::Wanted::from_arguments();
+    let wanted = Wanted::from_arguments();
     if wanted.has("rewriting") {
         rewriting::measure();
     }

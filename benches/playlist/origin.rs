@@ -5,8 +5,9 @@
 use std::fs;
 use std::path::PathBuf;
 
+use support::folders::{media, scratch};
+
 use crate::demuxers::Tags;
-use crate::process::{media, scratch};
 
 /// Segments with the same key where keys change. A thousand keys in the longest playlist, as hlsdrmdemux takes it.
 pub const WITH_ONE_KEY: usize = 20;

@@ -6,8 +6,7 @@
 use std::fs;
 
 use headend::retimed;
-
-use crate::process::media;
+use support::folders::media;
 
 /// Segments of the test media, which are repeated.
 const FILES: usize = 3;

@@ -4,12 +4,12 @@
 
 use std::time::Instant;
 
+use support::table::{Figures, figure, head, row};
 use url::Url;
 
 use crate::demuxers::Tags;
 use crate::origin;
 use crate::paths::Resource;
-use crate::table::{Figures, figure, head, row};
 use crate::url_map::PresentationMap;
 
 /// As long as the longest film.

@@ -4,12 +4,13 @@
 
 use std::fs;
 
+use support::folders::media;
+
 use aes::Aes128;
 use cbc::cipher::array::Array;
 use cbc::cipher::{BlockModeEncrypt, KeyIvInit};
 
 use crate::pictures::{Picture, TIMESCALE};
-use crate::process::media;
 
 const PACKET: usize = 188;
 

@@ -6,17 +6,14 @@
 //! `cargo bench --bench sharing` measures both; `cargo bench --bench sharing -- elements` and `-- sessions` one of them. The head-end is in another
 //! process than the elements. What `identity` takes in their place is what any element takes.
 
-#[path = "../contestant/mod.rs"]
-mod contestant;
 mod many_streams;
-#[path = "../table/mod.rs"]
-mod table;
 
 use headend::{Auth, Headend};
+use support::subprocess::{self, Subprocess};
+use support::table::Wanted;
+use support::table::{Figures, head, row};
 
-use contestant::Contestant;
 use many_streams::{Reading, Who};
-use table::{Figures, head, row};
 
 /// Elements, or sessions.
 const COUNTS: [usize; 4] = [1, 8, 64, 512];
@@ -24,15 +21,15 @@ const COUNTS: [usize; 4] = [1, 8, 64, 512];
 const RUNS: usize = 5;
 
 fn main() {
-    if let Some(orders) = contestant::orders() {
-        let orders: Vec<_> = orders.iter().map(String::as_str).collect();
-        let [who, count, location] = orders[..] else {
-            unreachable!("{orders:?}")
+    if let Some(arguments) = subprocess::arguments() {
+        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+        let [who, count, location] = arguments[..] else {
+            unreachable!("{arguments:?}")
         };
         let count = count.parse().expect("a number");
         many_streams::play(Who::named(who), count, location);
     }
-    let wanted = table::Wanted::from_arguments();
+    let wanted = Wanted::from_arguments();
     if wanted.has("elements") {
         elements();
     }
@@ -143,7 +140,7 @@ fn measure<const N: usize>(who: [Who; N]) -> [[Came; COUNTS.len()]; N] {
 /// So many streams, with a head-end of their own.
 struct ManyStreams {
     headend: Headend,
-    contestant: Contestant,
+    subprocess: Subprocess,
 }
 
 /// The same, waiting for their tokens.
@@ -160,21 +157,21 @@ struct Waiting {
 impl ManyStreams {
     fn start(who: Who, count: usize) -> Self {
         let headend = Headend::start().expect("a head-end");
-        let orders = [who.name(), &count.to_string(), &headend.auth_url()];
-        let contestant = Contestant::start(&orders);
+        let arguments = [who.name(), &count.to_string(), &headend.auth_url()];
+        let subprocess = Subprocess::start(&arguments);
         Self {
             headend,
-            contestant,
+            subprocess,
         }
     }
 
     fn begin(mut self) -> Waiting {
-        let before: Reading = self.contestant.figures();
+        let before: Reading = self.subprocess.figures();
         let requests = self.headend.token_requests().len();
         let connections = self.headend.connections();
         self.headend.set_auth(Auth::Hang);
-        self.contestant.go_on();
-        let waiting: Reading = self.contestant.figures();
+        self.subprocess.go_on();
+        let waiting: Reading = self.subprocess.figures();
         Waiting {
             streams: self,
             before,
@@ -194,9 +191,9 @@ impl Waiting {
     fn end(self, came: &mut Came) {
         let ManyStreams {
             headend,
-            mut contestant,
+            mut subprocess,
         } = self.streams;
-        let after: Reading = contestant.figures();
+        let after: Reading = subprocess.figures();
         let requests = headend.token_requests().len() - self.requests;
         let connections = headend.connections() - self.connections;
         came.requests.add(requests as f64);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! In the contestant: the streams. The head-end is in the process that has started this one.
+//! In the subprocess: the streams. The head-end is in the process that has started this one.
 
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use gst::glib;
 use gst::prelude::*;
-
-use crate::contestant;
+use support::{readings, subprocess};
 
 /// Threads, and the memory that is the process's own, in KiB.
 pub type Reading = [f64; 2];
@@ -91,22 +90,22 @@ pub fn play(who: Who, count: usize, location: &str) -> ! {
         Stream::begin(element, arrived.clone())
     });
     wait_for(&arrival, usize::from(is_warm));
-    contestant::say(&reading());
-    contestant::wait_to_go_on();
+    subprocess::say(&reading());
+    subprocess::wait_to_go_on();
     let streams: Vec<_> = (0..count)
         .map(|number| Stream::begin(who.element(location, number), arrived.clone()))
         .collect();
-    contestant::say(&[contestant::threads(), contestant::resident()]);
+    subprocess::say(&[readings::thread_count() as f64, readings::resident() as f64]);
     wait_for(&arrival, count);
     // They go on.
     for _ in 0..LATER {
         streams.iter().for_each(Stream::push);
         wait_for(&arrival, count);
     }
-    contestant::say(&reading());
+    subprocess::say(&reading());
     // Whatever is there is there until then.
     let _kept = (warm, streams);
-    contestant::rest()
+    subprocess::rest()
 }
 
 fn wait_for(arrival: &Receiver<()>, count: usize) {
@@ -121,7 +120,7 @@ fn reading() -> Reading {
     // GLib's that have nothing to do; it keeps some for a while.
     glib::ThreadPool::stop_unused_threads();
     thread::sleep(Duration::from_millis(200));
-    [contestant::threads(), contestant::resident()]
+    [readings::thread_count() as f64, readings::resident() as f64]
 }
 
 /// An element, and the pads around it.

@@ -9,10 +9,9 @@ use std::time::{Duration, Instant};
 
 use gst::prelude::*;
 use headend::{Auth, Headend, Licenses};
-
-use crate::player::init;
-use crate::process::media;
-use crate::table::{Figures, head, row};
+use support::folders::media;
+use support::player::init;
+use support::table::{Figures, head, row};
 
 /// What the auth service takes.
 const AUTHS: [Duration; 4] = [

@@ -7,30 +7,11 @@
 
 mod first_buffer;
 mod moments;
-#[path = "../table/mod.rs"]
-mod table;
 
-// The players of the tests.
-#[allow(dead_code)]
-#[path = "../../tests/playback/operator.rs"]
-mod operator;
-#[allow(dead_code, unused_imports, unused_macros)]
-#[path = "../../tests/playback/player.rs"]
-mod player;
-#[path = "../../tests/process/mod.rs"]
-mod process;
-#[allow(dead_code)]
-#[path = "../../tests/playback/programme.rs"]
-mod programme;
-#[allow(dead_code)]
-#[path = "../../tests/playback/scratch.rs"]
-mod scratch;
-#[allow(dead_code)]
-#[path = "../../tests/playback/show.rs"]
-mod show;
+use support::table::Wanted;
 
 fn main() {
-    let wanted = table::Wanted::from_arguments();
+    let wanted = Wanted::from_arguments();
     if wanted.has("first-buffer") {
         first_buffer::measure();
     }

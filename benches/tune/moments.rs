@@ -5,12 +5,11 @@
 use std::time::{Duration, Instant};
 
 use headend::{Auth, Licenses};
-
-use crate::operator::Operator;
-use crate::player::Player;
-use crate::programme::Programme;
-use crate::show::{NEVER, Setup, Show};
-use crate::table::{Figures, head, row};
+use support::fixtures::Programme;
+use support::operator::Operator;
+use support::player::Player;
+use support::player_harness::{NEVER, PlayerHarness, Setup};
+use support::table::{Figures, head, row};
 
 const RUNS: usize = 10;
 
@@ -81,21 +80,21 @@ pub fn measure() {
 
 fn time(player: Player, moment: Moment, act: Act) -> Duration {
     let operator = Operator::start_for(Programme::Rotating);
-    let show = Setup::new(player, &operator)
+    let harness = Setup::new(player, &operator)
         .config("timeout", NEVER)
         .in_time()
         .open();
-    moment.come(&show, &operator);
-    show.forget();
+    moment.come(&harness, &operator);
+    harness.forget();
     let start = Instant::now();
     match act {
-        Act::Ready => show.stop(gst::State::Ready),
-        Act::Null => show.stop(gst::State::Null),
+        Act::Ready => harness.stop(gst::State::Ready),
+        Act::Null => harness.stop(gst::State::Null),
         Act::ChangeChannel => {
-            show.stop(gst::State::Ready);
-            show.start();
+            harness.stop(gst::State::Ready);
+            harness.start();
         }
-        Act::Seek => show.seek(gst::ClockTime::ZERO),
+        Act::Seek => harness.seek(gst::ClockTime::ZERO),
     }
     let time = start.elapsed();
     // What was begun anew comes to rest before it is stopped, see `Operator::start_for_stopping`.
@@ -103,7 +102,7 @@ fn time(player: Player, moment: Moment, act: Act) -> Duration {
         Act::Ready | Act::Null => {}
         Act::ChangeChannel | Act::Seek => {
             operator.release();
-            show.wait_until_all_has_come(&operator);
+            harness.wait_until_all_has_come(&operator);
         }
     }
     time
@@ -111,24 +110,24 @@ fn time(player: Player, moment: Moment, act: Act) -> Duration {
 
 impl Moment {
     /// Plays until it has come, and everything has been downloaded that comes before.
-    fn come(self, show: &Show, operator: &Operator) {
+    fn come(self, harness: &PlayerHarness, operator: &Operator) {
         match self {
             Moment::Playing => {
-                show.start();
-                show.wait_until_all_has_come(operator);
-                show.wait_for_picture(gst::ClockTime::ZERO);
+                harness.start();
+                harness.wait_until_all_has_come(operator);
+                harness.wait_for_picture(gst::ClockTime::ZERO);
             }
             Moment::Token => {
                 operator.set_auth(Auth::Hang);
-                show.start();
-                show.wait_until_all_waits_for_the_token(operator);
+                harness.start();
+                harness.wait_until_all_waits_for_the_token(operator);
             }
             Moment::License => {
                 operator.set_licenses(Licenses::Hang);
-                show.start();
-                show.wait_until_all_waits_for_the_license(operator);
+                harness.start();
+                harness.wait_until_all_waits_for_the_license(operator);
             }
-            Moment::OtherToken => show.start_and_wait_for_another_token_in_mid_film(operator),
+            Moment::OtherToken => harness.start_and_wait_for_another_token_in_mid_film(operator),
         }
     }
 }

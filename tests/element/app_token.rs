@@ -11,8 +11,7 @@ use std::time::Instant;
 use gst::glib;
 use gst::prelude::*;
 use headend::{Auth, Headend};
-
-use crate::rig::*;
+use support::rig::*;
 
 /// A handler of `request-token` that stands still until the test lets it answer.
 struct Handler {

@@ -8,9 +8,8 @@ use cipher::{BlockCipherEncrypt, KeyInit};
 use gst::meta::ProtectionMeta;
 use gst::prelude::*;
 use headend::{AUDIO_KEY_ID, Headend, Licenses, VIDEO_KEY_ID};
-
-use crate::rig::*;
-use crate::samples::*;
+use support::rig::*;
+use support::samples::*;
 
 const AUDIO_KEY: u128 = 0x0123456789abcdef0123456789abcd01;
 const CONSTANT_IV: u128 = 0x5e5510c0ffee00010000000000000000;

@@ -7,9 +7,9 @@ use std::collections::HashMap;
 use gst::element_factory::ElementBuilder;
 use gst::prelude::*;
 use headend::{AUDIO_KEY_ID, Auth, Headend, Licenses, VIDEO_KEY_ID};
+use support::rig::*;
+use support::samples::{event, picture, pssh, sound};
 
-use crate::rig::*;
-use crate::samples::{event, picture, pssh, sound};
 use crate::tls;
 
 const VIDEO: &str = "00112233-4455-6677-8899-aabbccddee02";

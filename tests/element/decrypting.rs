@@ -8,9 +8,8 @@ use gst::glib;
 use gst::meta::ProtectionMeta;
 use gst::prelude::*;
 use headend::{AUDIO_KEY_ID, Licenses, VIDEO_KEY_ID};
-
-use crate::rig::*;
-pub(crate) use crate::samples::*;
+use support::rig::*;
+pub(crate) use support::samples::*;
 
 /// What qtdemux says of one with subsamples, each so many bytes clear and so many protected.
 fn partly(key_id: &str, subsamples: &[(u16, u32)]) -> gst::Structure {

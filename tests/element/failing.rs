@@ -5,9 +5,8 @@
 use gst::element_factory::ElementBuilder;
 use gst::prelude::*;
 use headend::{Auth, Headend};
-
-use crate::rig::*;
-use crate::stream::port;
+use support::rig::*;
+use support::stream::port;
 
 fn reply(status: u16, body: &str) -> Auth {
     Auth::Reply {

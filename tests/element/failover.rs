@@ -4,8 +4,7 @@
 
 use gst::prelude::*;
 use headend::{Auth, Headend};
-
-use crate::rig::*;
+use support::rig::*;
 
 fn sessiontoken_at(locations: &[&str]) -> gst::element_factory::ElementBuilder<'static> {
     make("sessiontoken")

@@ -6,8 +6,7 @@ use std::thread;
 
 use gst::prelude::*;
 use headend::{Auth, Headend};
-
-use crate::rig::*;
+use support::rig::*;
 
 fn flush_start() -> gst::Event {
     gst::event::FlushStart::new()

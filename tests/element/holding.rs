@@ -7,8 +7,7 @@ use std::thread;
 
 use gst::prelude::*;
 use headend::Auth;
-
-use crate::rig::*;
+use support::rig::*;
 
 /// Each item's share of the bound besides its bytes (see `hold/item.rs`).
 const OVERHEAD: usize = 512;

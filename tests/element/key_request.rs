@@ -8,8 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use gst::prelude::*;
 use headend::{Auth, Headend};
-
-use crate::rig::*;
+use support::rig::*;
 
 /// What leaves for that event.
 fn pass(rig: &Rig, event: gst::Event) -> gst::Event {

@@ -8,9 +8,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gst::prelude::*;
 use headend::{AUDIO_KEY, AUDIO_KEY_ID, Headend, Licenses, VIDEO_KEY, VIDEO_KEY_ID};
-
-use crate::rig::*;
-use crate::samples::*;
+use support::rig::*;
+use support::samples::*;
 
 /// Between two samples, where a test plays until something has happened.
 const TICK: Duration = Duration::from_millis(5);

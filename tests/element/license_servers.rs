@@ -4,9 +4,8 @@
 
 use gst::prelude::*;
 use headend::{Auth, Headend, Licenses, VIDEO_KEY_ID};
-
-use crate::rig::*;
-use crate::samples::*;
+use support::rig::*;
+use support::samples::*;
 
 /// Milliseconds for servers of which one does not answer.
 const A_WHILE: u32 = 2000;

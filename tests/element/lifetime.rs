@@ -5,9 +5,8 @@
 use std::time::Instant;
 
 use headend::Auth;
-
-use crate::rig::*;
-use crate::stream::*;
+use support::rig::*;
+use support::stream::*;
 
 #[test]
 fn a_token_that_ends_in_mid_play_is_replaced_ahead_of_time_and_no_event_waits() {

@@ -4,8 +4,7 @@
 
 use gst::prelude::*;
 use headend::Auth;
-
-use crate::rig::*;
+use support::rig::*;
 
 #[test]
 fn what_goes_in_comes_out_in_order_and_is_the_very_same_thing() {

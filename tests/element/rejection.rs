@@ -9,9 +9,8 @@ use gst::element_factory::ElementBuilder;
 use gst::glib;
 use gst::prelude::*;
 use headend::Auth;
-
-use crate::rig::*;
-use crate::stream::{store, store_from};
+use support::rig::*;
+use support::stream::{store, store_from};
 
 fn playing(builder: ElementBuilder<'_>) -> Rig {
     let rig = Rig::new(builder);

@@ -9,8 +9,8 @@ use headend::{
     AUTH_SERVICE_ID, Auth, Discovery, Headend, OPERATOR_TOKEN, Record, SECURITY_TOKEN, TokenRequest,
 };
 use serde_json::{Value, json};
+use support::rig::*;
 
-use crate::rig::*;
 use crate::tls;
 
 pub const SERVICES: [&str; 3] = ["rdk", "thunder", "ags"];

@@ -9,8 +9,7 @@ use gst::element_factory::ElementBuilder;
 use gst::glib;
 use gst::prelude::*;
 use headend::{Auth, OPERATOR_TOKEN, SECURITY_TOKEN};
-
-use crate::rig::*;
+use support::rig::*;
 
 const CONTEXT: &str = "session-token-config";
 const VARIABLE: &str = "GST_SESSION_TOKEN_CONFIG";

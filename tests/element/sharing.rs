@@ -6,8 +6,7 @@ use std::sync::{Barrier, mpsc};
 use std::thread;
 
 use headend::Auth;
-
-use crate::rig::*;
+use support::rig::*;
 
 #[test]
 fn a_wall_of_sixty_four_streams_asks_the_service_once() {

@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use gst::prelude::*;
 use headend::{Auth, Events, Headend, Listener, SECURITY_TOKEN, secret_forms};
+use support::rig::*;
+use support::stream::*;
 
-use crate::rig::*;
 use crate::services::{SERVICES, asking, asking_at, tune};
-use crate::stream::*;
 use crate::tls;
 
 fn wait_until_nobody_listens(headend: &Headend) {

@@ -6,9 +6,9 @@ use gst::element_factory::ElementBuilder;
 use gst::prelude::*;
 use headend::certificates::{Authority, Identity};
 use headend::{Auth, Headend, Licenses, Tls};
+use support::rig::*;
 
 use crate::decrypting::{PLAINTEXT, complaint_after, contents, picture, started};
-use crate::rig::*;
 use crate::services::{SERVICES, asking_at, failed_tune, soon, tune, url, with};
 
 /// Everything that makes requests: `sessiontoken` with each of its services, and `clearkeydec`.

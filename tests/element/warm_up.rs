@@ -9,8 +9,7 @@ use std::time::Instant;
 use gst::element_factory::ElementBuilder;
 use gst::prelude::*;
 use headend::{Auth, Headend};
-
-use crate::rig::*;
+use support::rig::*;
 
 /// An element of the application's own, which stands in PAUSED and in no pipeline.
 struct Warmer(gst::Element);

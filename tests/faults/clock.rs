@@ -8,12 +8,12 @@ use std::time::Duration;
 use gst::prelude::*;
 use headend::certificates::Authority;
 use headend::{Auth, Headend, Licenses, Tls, VIDEO_KEY_ID};
+use support::rig::*;
+use support::samples::*;
+use support::stream::*;
 
-use crate::apart::apart;
 use crate::machine::{HOUR, Machine};
-use crate::rig::*;
-use crate::samples::*;
-use crate::stream::*;
+use crate::subprocess::in_subprocess;
 use crate::tokens::*;
 use crate::waits::{Place, WAITS};
 
@@ -28,7 +28,7 @@ fn goes_on(rig: &Rig, headend: &Headend) {
 /// The viewer would wait for a token at each change of channel after the clock was set, or see an error where the service has no time.
 #[test]
 fn a_token_that_says_for_how_long_it_is_good_outlives_a_change_of_the_clock() {
-    apart(|| {
+    in_subprocess(|| {
         let machine = Machine::new();
         for lifetime in [HOUR / 2, 2 * HOUR] {
             for by in [HOUR, -HOUR] {
@@ -46,7 +46,7 @@ fn a_token_that_says_for_how_long_it_is_good_outlives_a_change_of_the_clock() {
 /// The store would name an end from before the clock was set, and a decryptor that looks at it would ask for another token.
 #[test]
 fn the_end_of_a_token_is_told_by_the_clock_as_it_is_now() {
-    apart(|| {
+    in_subprocess(|| {
         let machine = Machine::new();
         machine.forget_the_time();
         let headend = headend(good_for(HOUR));
@@ -74,7 +74,7 @@ fn the_end_of_a_token_is_told_by_the_clock_as_it_is_now() {
 /// at each event.
 #[test]
 fn a_token_that_names_its_end_goes_by_the_clock_and_is_replaced_once() {
-    apart(|| {
+    in_subprocess(|| {
         let machine = Machine::new();
         for (lifetime, by, has_ended) in [
             (2 * HOUR, HOUR, false),
@@ -104,7 +104,7 @@ fn a_token_that_names_its_end_goes_by_the_clock_and_is_replaced_once() {
 /// A box without a battery would throw away the token of its first channel when it learns the time, or keep it for fifty years.
 #[test]
 fn a_box_that_learns_the_year_keeps_its_token_until_the_end_that_it_names() {
-    apart(|| {
+    in_subprocess(|| {
         let machine = Machine::new();
         let today = now();
         let forgotten = machine.forget_the_time();
@@ -125,7 +125,7 @@ fn a_box_that_learns_the_year_keeps_its_token_until_the_end_that_it_names() {
 /// The stream would wait for the time that the clock was set back by, or give the request up at once.
 #[test]
 fn a_change_of_the_clock_during_a_flight_changes_nothing_for_who_waits() {
-    apart(|| {
+    in_subprocess(|| {
         let machine = Machine::new();
         for by in [HOUR, -HOUR] {
             let headend = headend(Auth::Hang);
@@ -145,7 +145,7 @@ fn a_change_of_the_clock_during_a_flight_changes_nothing_for_who_waits() {
 /// A deadline by the wall clock would never come, or be here at once.
 #[test]
 fn a_change_of_the_clock_moves_no_deadline_whatever_is_waited_for() {
-    apart(|| {
+    in_subprocess(|| {
         let machine = Machine::new();
         for wait in WAITS {
             for by in [HOUR, -HOUR] {
@@ -167,7 +167,7 @@ fn a_change_of_the_clock_moves_no_deadline_whatever_is_waited_for() {
 /// The viewer would see the error of a moment ago for an hour.
 #[test]
 fn a_change_of_the_clock_does_not_make_the_pause_after_a_failure_longer() {
-    apart(|| {
+    in_subprocess(|| {
         let machine = Machine::new();
         for by in [HOUR, -HOUR] {
             let fault = Auth::Reply {
@@ -189,7 +189,7 @@ fn a_change_of_the_clock_does_not_make_the_pause_after_a_failure_longer() {
 /// The token of a stream that plays for hours would end before its next one is asked for.
 #[test]
 fn a_change_of_the_clock_does_not_put_a_renewal_off() {
-    apart(|| {
+    in_subprocess(|| {
         let machine = Machine::new();
         for by in [HOUR, -HOUR] {
             let headend = headend(Auth::Sequence(vec![good_for(6), Auth::Grant]));
@@ -207,7 +207,7 @@ fn a_change_of_the_clock_does_not_put_a_renewal_off() {
 /// The picture would stop for a license that is still good, or go on with one that has ended for as long as the clock was set back.
 #[test]
 fn a_license_goes_by_the_clock_and_is_replaced_once() {
-    apart(|| {
+    in_subprocess(|| {
         let machine = Machine::new();
         for (lifetime, by, requests) in [
             (2 * HOUR, HOUR, 1),
@@ -233,7 +233,7 @@ fn a_license_goes_by_the_clock_and_is_replaced_once() {
 /// A viewer whose box has just been plugged in would see an error that says nothing of its clock, and have to restart the player.
 #[test]
 fn a_box_that_does_not_know_the_year_is_told_to_look_at_its_clock() {
-    apart(|| {
+    in_subprocess(|| {
         let machine = Machine::new();
         let authority = Authority::new();
         let server = authority.server(&["localhost"]);
@@ -259,7 +259,7 @@ fn a_box_that_does_not_know_the_year_is_told_to_look_at_its_clock() {
 /// A service that has no time for a second would not be asked again for five minutes.
 #[test]
 fn a_box_that_does_not_know_the_year_understands_until_when_a_service_is_busy() {
-    apart(|| {
+    in_subprocess(|| {
         let machine = Machine::new();
         machine.forget_the_time();
         let header =
@@ -282,7 +282,7 @@ fn a_box_that_does_not_know_the_year_understands_until_when_a_service_is_busy() 
 /// Thunder's tokens would be asked for over and over while the clock runs wild.
 #[test]
 fn a_change_of_the_clock_is_no_news_of_the_token() {
-    apart(|| {
+    in_subprocess(|| {
         let machine = Machine::new();
         let headend = headend(good_for(2 * HOUR));
         let rig = tuned_and_listening(&headend);
@@ -301,7 +301,7 @@ fn a_change_of_the_clock_is_no_news_of_the_token() {
 /// A refusal would be forgotten, or a second one not be taken for one.
 #[test]
 fn a_token_that_is_refused_while_the_clock_is_set_is_replaced_once() {
-    apart(|| {
+    in_subprocess(|| {
         let machine = Machine::new();
         for by in [HOUR, -HOUR] {
             let headend = headend(Auth::Grant);

@@ -9,12 +9,12 @@ use std::time::Instant;
 
 use gst::prelude::*;
 use headend::{Auth, VIDEO_KEY_ID};
+use support::rig::*;
+use support::samples::*;
+use support::stream::*;
 
-use crate::apart::{Order, beside_a_headend};
 use crate::machine::Exhausted;
-use crate::rig::*;
-use crate::samples::*;
-use crate::stream::*;
+use crate::subprocess::{Order, beside_a_headend};
 use crate::tokens::*;
 
 /// What the application is told that looks for the reason.

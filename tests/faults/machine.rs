@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The system under a test that runs apart: its clocks, its threads, its file descriptors.
+//! The system under a test that runs in a process of its own: its clocks, its threads, its file
+//! descriptors.
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
@@ -9,8 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
-
-use crate::rig::PATIENCE;
+use support::rig::PATIENCE;
 
 /// Names the file that `system.c` reads.
 pub const ORDERS: &str = "FAULTS_SYSTEM";
@@ -50,7 +50,7 @@ pub struct Machine {
 
 impl Machine {
     pub fn new() -> Self {
-        let path = std::env::var(ORDERS).expect("this test runs apart");
+        let path = std::env::var(ORDERS).expect("this test runs in a process of its own");
         Self {
             file: File::options().write(true).open(path).expect("its orders"),
             orders: Mutex::default(),

@@ -5,12 +5,12 @@
 use std::time::Instant;
 
 use headend::Auth;
+use support::raw_server::{RawServer, Step};
+use support::rig::*;
+use support::stream::*;
 
-use crate::apart::apart;
 use crate::machine::Machine;
-use crate::raw_server::{RawServer, Step};
-use crate::rig::*;
-use crate::stream::*;
+use crate::subprocess::in_subprocess;
 use crate::tokens::*;
 use crate::waits::{Place, SHORT, Wait};
 
@@ -28,7 +28,7 @@ fn a_place_that_does_not_take_the_connection_is_given_up_in_time() {
 /// A resolver that does not answer would hold the stream for as long as the system asks it, and the next tune with it.
 #[test]
 fn a_name_that_nobody_looks_up_in_time_is_given_up_and_the_next_tune_plays() {
-    apart(|| {
+    in_subprocess(|| {
         let machine = Machine::new();
         let headend = headend(Auth::Grant);
         let location = headend.auth_url().replace("127.0.0.1", "localhost");

@@ -6,10 +6,10 @@ use std::time::Instant;
 
 use gst::prelude::*;
 use headend::{Auth, Headend, Licenses, VIDEO_KEY_ID};
+use support::rig::*;
+use support::samples::*;
+use support::stream::*;
 
-use crate::rig::*;
-use crate::samples::*;
-use crate::stream::*;
 use crate::tokens::*;
 
 /// The same place, after a restart. The server of before is gone with its connections.

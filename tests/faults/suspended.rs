@@ -8,19 +8,19 @@ use std::time::Duration;
 use gst::prelude::*;
 use headend::{Auth, Headend, Licenses, VIDEO_KEY_ID};
 use nix::sys::signal::Signal;
+use support::rig::*;
+use support::samples::*;
+use support::stream::*;
 
-use crate::apart::{Order, apart, beside_a_headend};
 use crate::machine::{HOUR, Machine};
-use crate::rig::*;
-use crate::samples::*;
-use crate::stream::*;
+use crate::subprocess::{Order, beside_a_headend, in_subprocess};
 use crate::tokens::*;
 use crate::waits::{Place, WAITS};
 
 /// The license server would refuse the first channel of the evening.
 #[test]
 fn a_token_that_ended_in_a_suspend_is_replaced_before_anything_leaves() {
-    apart(|| {
+    in_subprocess(|| {
         let machine = Machine::new();
         let auths = [|| good_for(HOUR / 2), || good_until(now() + HOUR / 2)];
         for auth in auths {
@@ -49,7 +49,7 @@ fn a_token_that_ended_in_a_suspend_is_replaced_before_anything_leaves() {
 /// Every box of a city would ask for a token each time that its viewer comes home.
 #[test]
 fn a_token_that_outlives_the_suspend_is_handed_out_without_a_request() {
-    apart(|| {
+    in_subprocess(|| {
         let machine = Machine::new();
         let auths = [|| good_for(2 * HOUR), || good_until(now() + 2 * HOUR)];
         for auth in auths {
@@ -65,7 +65,7 @@ fn a_token_that_outlives_the_suspend_is_handed_out_without_a_request() {
 /// The viewer would see an error for a request that the suspend took away.
 #[test]
 fn a_request_whose_connection_died_in_a_suspend_is_made_again() {
-    apart(|| {
+    in_subprocess(|| {
         let machine = Machine::new();
         let first = headend(Auth::Hang);
         let port = port(&first);
@@ -85,7 +85,7 @@ fn a_request_whose_connection_died_in_a_suspend_is_made_again() {
 /// The clock by which requests are given up stood still. The viewer who switches the box on again would wait for what died long ago.
 #[test]
 fn a_flight_that_was_under_way_in_a_suspend_ends_whatever_it_waits_for() {
-    apart(|| {
+    in_subprocess(|| {
         let machine = Machine::new();
         for wait in WAITS {
             let place = Place::new(wait, Some(&machine));
@@ -109,7 +109,7 @@ fn a_flight_that_was_under_way_in_a_suspend_ends_whatever_it_waits_for() {
 /// The license server has forgotten the box meanwhile, and the stream would wait for a token from a connection that is dead.
 #[test]
 fn a_refused_token_is_replaced_after_a_suspend() {
-    apart(|| {
+    in_subprocess(|| {
         let machine = Machine::new();
         let first = headend(Auth::Grant);
         let rig = playing(sessiontoken(&first).property("retries", 10_u32));
@@ -130,7 +130,7 @@ fn a_refused_token_is_replaced_after_a_suspend() {
 /// Most suspends fall between two films: the element waits in READY, and its first tune is the first one of the evening.
 #[test]
 fn a_player_that_was_suspended_before_its_first_tune_plays() {
-    apart(|| {
+    in_subprocess(|| {
         let machine = Machine::new();
         let headend = headend(good_for(HOUR / 2));
         let (element, bus) = with_bus(sessiontoken(&headend));
@@ -148,7 +148,7 @@ fn a_player_that_was_suspended_before_its_first_tune_plays() {
 /// A service that wanted to be left alone for some minutes has been, for an hour; the viewer would see its old error for those minutes more.
 #[test]
 fn a_pause_after_a_failure_is_over_after_a_suspend() {
-    apart(|| {
+    in_subprocess(|| {
         let machine = Machine::new();
         let busy = Auth::ReplyWithHeaders {
             status: 503,
@@ -171,7 +171,7 @@ fn a_pause_after_a_failure_is_over_after_a_suspend() {
 /// What Thunder said in the suspend nobody heard, and the license server would refuse the token.
 #[test]
 fn what_changed_in_a_suspend_is_not_missed() {
-    apart(|| {
+    in_subprocess(|| {
         let machine = Machine::new();
         let headend = headend(good_for(2 * HOUR));
         let rig = tuned_and_listening(&headend);
@@ -188,7 +188,7 @@ fn what_changed_in_a_suspend_is_not_missed() {
 /// The picture would go on with keys that the operator lent for half an hour.
 #[test]
 fn a_license_that_ended_in_a_suspend_is_replaced_before_the_next_picture() {
-    apart(|| {
+    in_subprocess(|| {
         let machine = Machine::new();
         for (lifetime, requests) in [(HOUR / 2, 2), (2 * HOUR, 1)] {
             let lifetime = Duration::from_secs(lifetime as u64);
@@ -207,7 +207,7 @@ fn a_license_that_ended_in_a_suspend_is_replaced_before_the_next_picture() {
 const STOPPED: Duration = Duration::from_secs(5);
 
 /// Stops the child for that time.
-fn stop_for_a_while(outside: &crate::apart::Outside) {
+fn stop_for_a_while(outside: &crate::subprocess::Outside) {
     outside.signal(Signal::SIGSTOP);
     // What the head-end has to say meanwhile waits in the connection.
     outside.headend.set_auth(Auth::Grant);

@@ -3,17 +3,17 @@
 //! The system gives no more threads. Its own limit (RLIMIT_NPROC) does not hold for root, so `system.c` refuses them.
 
 use headend::Auth;
+use support::rig::*;
+use support::stream::playing;
 
-use crate::apart::apart;
 use crate::machine::Machine;
-use crate::rig::*;
-use crate::stream::playing;
+use crate::subprocess::in_subprocess;
 use crate::tokens::*;
 
 /// A panic would take the element out of order for good, and an abort the player.
 #[test]
 fn the_first_tune_without_threads_says_so_and_a_later_one_plays() {
-    apart(|| {
+    in_subprocess(|| {
         let machine = Machine::new();
         let headend = headend(Auth::Grant);
         let (element, bus) = with_bus(sessiontoken(&headend).property("max-held-bytes", 1_u64));
@@ -31,7 +31,7 @@ fn the_first_tune_without_threads_says_so_and_a_later_one_plays() {
 /// The stream would wait for ever for the thread that was to bring what is held, and the player for the stream to stop.
 #[test]
 fn a_stream_that_cannot_be_held_for_want_of_a_thread_ends_with_an_error() {
-    apart(|| {
+    in_subprocess(|| {
         let machine = Machine::new();
         let headend = headend(Auth::Grant);
         // The runtime is here.

@@ -9,9 +9,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gst::element_factory::ElementBuilder;
 use gst::prelude::*;
 use headend::{Auth, Headend, SECURITY_TOKEN};
-
-use crate::rig::*;
-use crate::stream::{begin, playing, store, wait_for_listeners};
+use support::rig::*;
+use support::stream::{begin, playing, store, wait_for_listeners};
 
 /// The wall clock of this process, in seconds.
 pub fn now() -> i64 {

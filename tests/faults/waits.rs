@@ -6,12 +6,12 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use gst::element_factory::ElementBuilder;
+use support::raw_server::{RawServer, Step};
+use support::rig::*;
 use tokio::net::TcpSocket;
 use tokio::runtime;
 
 use crate::machine::Machine;
-use crate::raw_server::{RawServer, Step};
-use crate::rig::*;
 use crate::tokens::at;
 
 /// Milliseconds, for what never comes.
@@ -57,7 +57,9 @@ impl Place {
         let server = |scripts| Some(RawServer::new(scripts));
         let (server, full) = match wait {
             Wait::Name => {
-                machine.expect("this test runs apart").lookups_hang(true);
+                machine
+                    .expect("this test runs in a process of its own")
+                    .lookups_hang(true);
                 (None, None)
             }
             Wait::Connection => (None, Some(Full::new())),

@@ -4,17 +4,17 @@
 //! configuration. `docs/dashif.md` says which test shows which clause.
 
 use headend::{AUDIO_KEY_ID, Auth, Licenses, Service, TokenRequest, VIDEO_KEY_ID};
-
-use crate::operator::Operator;
-use crate::player::{Player, in_every_player};
-use crate::programme::Programme;
-use crate::reference::assert_played;
-use crate::show::{Ended, KINDS, NEVER, Setup, Show};
+use support::fixtures::Programme;
+use support::in_every_player;
+use support::operator::Operator;
+use support::player::Player;
+use support::player_harness::{Ended, KINDS, NEVER, PlayerHarness, Setup};
+use support::reference::assert_played;
 
 const AUDIO: &str = "00112233-4455-6677-8899-aabbccddee01";
 const VIDEO: &str = "00112233-4455-6677-8899-aabbccddee02";
 
-fn setup<'a>(player: Player, operator: &'a Operator, manifest: &str) -> Setup<'a> {
+fn setup(player: Player, operator: &Operator, manifest: &str) -> Setup {
     Setup::new(player, operator)
         .manifest(manifest)
         .authorized_by_manifest()
@@ -73,15 +73,15 @@ fn issuer(authorization: &str) -> String {
     after.split('"').next().expect("its end").to_owned()
 }
 
-fn assert_all_played(show: &Show, ended: &Ended) {
-    assert_played(show, ended, &KINDS);
+fn assert_all_played(harness: &PlayerHarness, ended: &Ended) {
+    assert_played(harness, ended, &KINDS);
 }
 
 in_every_player! {
     fn a_manifest_that_names_the_service_plays_with_one_token_for_all_keys(player: Player) {
         let operator = Operator::start();
-        let (show, ended) = setup(player, &operator, "manifest-authz.mpd").play();
-        assert_all_played(&show, &ended);
+        let (harness, ended) = setup(player, &operator, "manifest-authz.mpd").play();
+        assert_all_played(&harness, &ended);
         let requests = operator.token_requests();
         let requests: Vec<_> = requests.iter().map(asked).collect();
         assert_eq!(requests, [("/authz", format!("{AUDIO},{VIDEO}").as_str())]);
@@ -91,16 +91,16 @@ in_every_player! {
     fn a_second_tune_goes_on_with_the_token_of_the_first(player: Player) {
         let operator = Operator::start();
         for _ in 0..2 {
-            let (show, ended) = setup(player, &operator, "manifest-authz.mpd").play();
-            assert_all_played(&show, &ended);
+            let (harness, ended) = setup(player, &operator, "manifest-authz.mpd").play();
+            assert_all_played(&harness, &ended);
         }
         assert_eq!(operator.token_requests().len(), 1);
     }
 
     fn each_key_is_asked_for_with_the_token_of_its_own_service(player: Player) {
         let operator = Operator::start();
-        let (show, ended) = setup(player, &operator, "manifest-authz-each.mpd").play();
-        assert_all_played(&show, &ended);
+        let (harness, ended) = setup(player, &operator, "manifest-authz-each.mpd").play();
+        assert_all_played(&harness, &ended);
         let requests = operator.token_requests();
         let mut requests: Vec<_> = requests.iter().map(asked).collect();
         requests.sort_unstable();
@@ -116,10 +116,10 @@ in_every_player! {
         for out_of_order in ["/authz/a", "/authz/b"] {
             let operator = Operator::start();
             operator.set_media_status(out_of_order, 503, usize::MAX);
-            let (show, ended) = setup(player, &operator, "manifest-authz-twice.mpd")
+            let (harness, ended) = setup(player, &operator, "manifest-authz-twice.mpd")
                 .config("retries", 0u32)
                 .play();
-            assert_all_played(&show, &ended);
+            assert_all_played(&harness, &ended);
             let granted = operator.token_requests();
             let granted = granted.iter().filter(|request| request.status == Some(200));
             assert!(granted.count() > 0);
@@ -130,13 +130,13 @@ in_every_player! {
         for manifest in ["manifest.mpd", "manifest-authz-elsewhere.mpd"] {
             let operator = Operator::start();
             operator.set_licenses(Licenses::ServeAnonymous);
-            let (show, ended) = setup(player, &operator, manifest).play();
-            assert_all_played(&show, &ended);
+            let (harness, ended) = setup(player, &operator, manifest).play();
+            assert_all_played(&harness, &ended);
             assert_eq!(operator.token_requests().len(), 0, "{manifest}");
             for request in operator.license_requests() {
                 assert!(!request.token_present, "{manifest}");
             }
-            show.seen(|seen| {
+            harness.seen(|seen| {
                 assert!(seen.reached.iter().all(|reached| reached.key_request().is_none()));
             });
         }
@@ -146,15 +146,15 @@ in_every_player! {
         let operator = Operator::start_for_stopping(player);
         operator.set_auth(Auth::Hang);
         operator.set_licenses(Licenses::ServeAnonymous);
-        let show = setup(player, &operator, "manifest-authz.mpd")
+        let harness = setup(player, &operator, "manifest-authz.mpd")
             .config("timeout", NEVER)
             .open();
-        show.start();
-        show.wait_until_all_waits_for_the_token(&operator);
+        harness.start();
+        harness.wait_until_all_waits_for_the_token(&operator);
         operator.set_media_status("/authz", 403, usize::MAX);
         operator.release();
-        let ended = show.end();
-        show.stop(gst::State::Null);
+        let ended = harness.end();
+        harness.stop(gst::State::Null);
         let details = ended.error().details.as_ref().expect("details");
         assert_eq!(details.get("reason"), Ok("denied"));
         assert_eq!(details.get("http-status"), Ok(403u32));
@@ -165,8 +165,8 @@ in_every_player! {
     fn a_token_that_is_refused_is_replaced_whatever_its_end(player: Player) {
         let operator = Operator::start();
         for _ in 0..2 {
-            let (show, ended) = setup(player, &operator, "manifest-authz.mpd").play();
-            assert_all_played(&show, &ended);
+            let (harness, ended) = setup(player, &operator, "manifest-authz.mpd").play();
+            assert_all_played(&harness, &ended);
             operator.revoke();
         }
         assert_eq!(operator.token_requests().len(), 2);
@@ -186,8 +186,8 @@ in_every_player! {
             },
             Auth::Grant,
         ]));
-        let (show, ended) = setup(player, &operator, "manifest-authz.mpd").play();
-        assert_all_played(&show, &ended);
+        let (harness, ended) = setup(player, &operator, "manifest-authz.mpd").play();
+        assert_all_played(&harness, &ended);
         let paths: Vec<_> = operator.token_requests().into_iter().map(|request| request.path).collect();
         assert_eq!(paths.len(), 2, "{paths:?}");
         assert!(paths[1].starts_with("/authz/moved?"), "{paths:?}");
@@ -196,10 +196,10 @@ in_every_player! {
 
     fn the_application_may_know_better_where_the_service_is(player: Player) {
         let operator = Operator::start();
-        let (show, ended) = setup(player, &operator, "manifest-authz.mpd")
+        let (harness, ended) = setup(player, &operator, "manifest-authz.mpd")
             .config("location", operator.url("/authz/own?tenant=own"))
             .play();
-        assert_all_played(&show, &ended);
+        assert_all_played(&harness, &ended);
         let requests = operator.token_requests();
         let requests: Vec<_> = requests.iter().map(asked).collect();
         assert_eq!(requests, [("/authz/own", format!("{AUDIO},{VIDEO}").as_str())]);
@@ -207,10 +207,10 @@ in_every_player! {
 
     fn keys_of_a_new_period_get_a_token_of_their_own(player: Player) {
         let operator = Operator::start_for(Programme::Periods);
-        let (show, ended) = setup(player, &operator, "manifest-authz.mpd")
+        let (harness, ended) = setup(player, &operator, "manifest-authz.mpd")
             .uri(operator.url("/dash/periods/manifest-authz.mpd"))
             .play();
-        assert_all_played(&show, &ended);
+        assert_all_played(&harness, &ended);
         let requests = operator.token_requests();
         let kids: Vec<_> = requests.iter().map(|request| asked(request).1.to_owned()).collect();
         // A stream of the new period that begins while one of the old still waits asks with the keys of both.

@@ -2,54 +2,56 @@
 
 //! What is played is the content, every byte of it, with one token request and one license request.
 
-use crate::child::{launch_with, run};
-use crate::operator::Operator;
-use crate::player::{Player, in_every_player};
-use crate::programme::Programme;
-use crate::reference::assert_played;
-use crate::show::{Ended, KINDS, Setup, Show};
+use support::fixtures::Programme;
+use support::in_every_player;
+use support::operator::Operator;
+use support::player::Player;
+use support::player_harness::{Ended, KINDS, PlayerHarness, Setup};
+use support::reference::assert_played;
 
-fn assert_played_at_once(show: &Show, ended: &Ended, operator: &Operator) {
-    assert_played(show, ended, &KINDS);
+use crate::child::{launch_with, run};
+
+fn assert_played_at_once(harness: &PlayerHarness, ended: &Ended, operator: &Operator) {
+    assert_played(harness, ended, &KINDS);
     operator.assert_asked(1, 1);
 }
 
 in_every_player! {
     fn content_that_is_protected_by_a_pattern_plays_too(player: Player) {
         let operator = Operator::start_for(Programme::Cbcs);
-        let (show, ended) = Setup::new(player, &operator).play();
-        assert_played_at_once(&show, &ended, &operator);
+        let (harness, ended) = Setup::new(player, &operator).play();
+        assert_played_at_once(&harness, &ended, &operator);
     }
 
     fn protected_content_plays_as_if_it_were_not_protected(player: Player) {
         let operator = Operator::start();
-        let (show, ended) = Setup::new(player, &operator).play();
-        assert_played_at_once(&show, &ended, &operator);
+        let (harness, ended) = Setup::new(player, &operator).play();
+        assert_played_at_once(&harness, &ended, &operator);
     }
 
     fn a_packager_that_writes_system_ids_in_upper_case_is_understood(player: Player) {
         let operator = Operator::start();
-        let (show, ended) = Setup::new(player, &operator)
+        let (harness, ended) = Setup::new(player, &operator)
             .manifest("manifest-upper-case.mpd")
             .play();
-        assert_played_at_once(&show, &ended, &operator);
+        assert_played_at_once(&harness, &ended, &operator);
     }
 
     fn a_manifest_that_names_no_license_server_plays_with_one_from_the_application(player: Player) {
         let operator = Operator::start();
-        let (show, ended) = Setup::new(player, &operator)
+        let (harness, ended) = Setup::new(player, &operator)
             .manifest("manifest-no-laurl.mpd")
             .config("license-url", operator.license_url())
             .play();
-        assert_played_at_once(&show, &ended, &operator);
+        assert_played_at_once(&harness, &ended, &operator);
     }
 
     fn a_license_server_named_with_a_namespace_of_the_whole_manifest_is_found(player: Player) {
         let operator = Operator::start();
-        let (show, ended) = Setup::new(player, &operator)
+        let (harness, ended) = Setup::new(player, &operator)
             .manifest("manifest-ancestor-ns.mpd")
             .play();
-        assert_played_at_once(&show, &ended, &operator);
+        assert_played_at_once(&harness, &ended, &operator);
     }
 }
 

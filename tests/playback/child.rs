@@ -8,9 +8,9 @@ use std::sync::{OnceLock, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use crate::operator::Operator;
-use crate::player::Player;
-use crate::process::{plugin_folder, scratch};
+use support::folders::{plugin_folder, scratch};
+use support::operator::Operator;
+use support::player::Player;
 
 /// How long a tool may take. It needs some seconds with all logs on; a failing test takes this long.
 const TOOL: Duration = Duration::from_secs(120);

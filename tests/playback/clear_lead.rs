@@ -3,17 +3,17 @@
 //! A clear lead, as Shaka Packager writes it: the first part of a protected presentation is not protected.
 
 use gst::prelude::*;
-
-use crate::operator::Operator;
-use crate::player::{Player, in_every_player};
-use crate::programme::Programme;
-use crate::reference::{PICTURES, SOUNDS, assert_played};
-use crate::show::{Ended, KINDS, Setup, Show};
+use support::fixtures::Programme;
+use support::in_every_player;
+use support::operator::Operator;
+use support::player::Player;
+use support::player_harness::{Ended, KINDS, PlayerHarness, Setup};
+use support::reference::{PICTURES, SOUNDS, assert_played};
 
 /// Plays it with the numbers of samples that its decryptors count in the end, clear and decrypted.
-fn play(player: Player, operator: &Operator) -> (Show, Ended, [u64; 2]) {
-    let (show, ended) = Setup::new(player, operator).play();
-    let elements = show.pipeline().iterate_recurse().into_iter();
+fn play(player: Player, operator: &Operator) -> (PlayerHarness, Ended, [u64; 2]) {
+    let (harness, ended) = Setup::new(player, operator).play();
+    let elements = harness.pipeline().iterate_recurse().into_iter();
     let decryptors = elements.filter_map(Result::ok).filter(|element| {
         element
             .factory()
@@ -29,7 +29,7 @@ fn play(player: Player, operator: &Operator) -> (Show, Ended, [u64; 2]) {
             *count += stats.get::<u64>(field).expect("a number");
         }
     }
-    (show, ended, counts)
+    (harness, ended, counts)
 }
 
 /// The first segment.
@@ -37,8 +37,8 @@ const CLEAR: [usize; 2] = [50, 88];
 
 fn assert_plays(player: Player, programme: Programme) {
     let operator = Operator::start_for(programme);
-    let (show, ended, counts) = play(player, &operator);
-    assert_played(&show, &ended, &KINDS);
+    let (harness, ended, counts) = play(player, &operator);
+    assert_played(&harness, &ended, &KINDS);
     operator.assert_asked(1, 1);
     let clear = CLEAR[0] + CLEAR[1];
     let all = PICTURES + SOUNDS;

@@ -6,13 +6,14 @@
 use std::net::TcpStream;
 
 use headend::{Auth, Licenses};
+use support::in_every_player;
+use support::operator::{Operator, refusing};
+use support::player::Player;
+use support::player_harness::{Complaint, KINDS, NEVER, PlayerHarness, Setup};
+use support::reference::assert_clear;
 
 use crate::child::{launch, run};
 use crate::hanging_auth_server::HangingAuthServer;
-use crate::operator::{Operator, refusing};
-use crate::player::{Player, in_every_player};
-use crate::reference::assert_clear;
-use crate::show::{Complaint, KINDS, NEVER, Setup, Show};
 
 const NOT_PROVISIONED: &str =
     "The auth service refused a session token (HTTP 403): check that this device is provisioned.";
@@ -49,36 +50,41 @@ fn assert_fails(
     let operator = Operator::start_for_stopping(player);
     let server = HangingAuthServer::start();
     let sentence = sentence(&server);
-    let show = Setup::new(player, &operator)
+    let harness = Setup::new(player, &operator)
         .config("location", server.location())
         .config("timeout", NEVER)
         // The server is closed after its one answer.
         .config("retries", 0)
         .open();
-    show.start();
-    show.wait_until_all_waits_for_the_token(&operator);
+    harness.start();
+    harness.wait_until_all_waits_for_the_token(&operator);
     answer(server);
     assert_complaint(
-        show.end().error(),
+        harness.end().error(),
         "sessiontoken",
         code,
         &sentence,
         reason,
         http_status,
     );
-    show.stop(gst::State::Null);
+    harness.stop(gst::State::Null);
     operator.assert_asked(0, 0);
 }
 
 /// Plays until all waits for a service that hangs, expects an error of this element when the time is over, and stops.
-fn assert_times_out(player: Player, operator: &Operator, wait: fn(&Show, &Operator), from: &str) {
-    let show = Setup::new(player, operator)
+fn assert_times_out(
+    player: Player,
+    operator: &Operator,
+    wait: fn(&PlayerHarness, &Operator),
+    from: &str,
+) {
+    let harness = Setup::new(player, operator)
         .config("timeout", A_WHILE)
         .open();
-    show.start();
-    wait(&show, operator);
+    harness.start();
+    wait(&harness, operator);
     assert_complaint(
-        show.end().error(),
+        harness.end().error(),
         from,
         gst::ResourceError::OpenRead,
         &format!(
@@ -88,7 +94,7 @@ fn assert_times_out(player: Player, operator: &Operator, wait: fn(&Show, &Operat
         "timed-out",
         None,
     );
-    show.stop(gst::State::Null);
+    harness.stop(gst::State::Null);
 }
 
 in_every_player! {
@@ -169,14 +175,24 @@ in_every_player! {
     fn an_auth_service_that_does_not_answer_is_an_error_when_the_time_is_over(player: Player) {
         let operator = Operator::start_for_stopping(player);
         operator.set_auth(Auth::Hang);
-        assert_times_out(player, &operator, Show::wait_until_all_waits_for_the_token, "sessiontoken");
+        assert_times_out(
+            player,
+            &operator,
+            PlayerHarness::wait_until_all_waits_for_the_token,
+            "sessiontoken",
+        );
         assert!(operator.license_requests().is_empty());
     }
 
     fn a_license_server_that_does_not_answer_is_an_error_when_the_time_is_over(player: Player) {
         let operator = Operator::start_for_stopping(player);
         operator.set_licenses(Licenses::Hang);
-        assert_times_out(player, &operator, Show::wait_until_all_waits_for_the_license, "clearkeydec");
+        assert_times_out(
+            player,
+            &operator,
+            PlayerHarness::wait_until_all_waits_for_the_license,
+            "clearkeydec",
+        );
         operator.assert_asked(1, 1);
     }
 
@@ -184,7 +200,7 @@ in_every_player! {
         let operator = Operator::start();
         operator.set_auth(refusing(403));
         operator.set_licenses(Licenses::ServeAnonymous);
-        let (show, ended) = Setup::new(player, &operator)
+        let (harness, ended) = Setup::new(player, &operator)
             .config("on-failure", "anonymous")
             .play();
         assert!(ended.error.is_none(), "{ended:?}");
@@ -201,7 +217,7 @@ in_every_player! {
             );
         }
         for kind in KINDS {
-            show.seen(|seen| assert_clear(kind, &seen.decrypted(kind)));
+            harness.seen(|seen| assert_clear(kind, &seen.decrypted(kind)));
         }
         let licenses = operator.license_requests();
         assert_eq!(licenses.len(), 1);
@@ -212,14 +228,14 @@ in_every_player! {
         let operator = Operator::start_for_stopping(player);
         operator.set_auth(refusing(403));
         operator.set_licenses(Licenses::Hang);
-        let show = Setup::new(player, &operator)
+        let harness = Setup::new(player, &operator)
             .config("on-failure", "anonymous")
             .config("timeout", NEVER)
             .open();
-        show.start();
-        show.wait_until_all_waits_for_the_license(&operator);
+        harness.start();
+        harness.wait_until_all_waits_for_the_license(&operator);
         operator.release();
-        let ended = show.end();
+        let ended = harness.end();
         let error = ended.error();
         assert_eq!(error.from, "clearkeydec", "{error:?}");
         assert!(error.error.matches(gst::ResourceError::NotAuthorized), "{error:?}");
@@ -227,7 +243,7 @@ in_every_player! {
             error.details.as_ref().map(|details| details.get("http-status")),
             Some(Ok(401u32))
         );
-        show.stop(gst::State::Null);
+        harness.stop(gst::State::Null);
     }
 
     fn a_configuration_that_cannot_be_read_is_named_by_its_field_and_never_shown(player: Player) {

@@ -3,12 +3,12 @@
 //! The tests end where GLib warns of something, but for what is known.
 
 use std::os::unix::process::ExitStatusExt;
-use std::process::Command;
 
 use gst::glib;
+use support::subprocess::this_program;
+use support::warnings::RACE;
 
 use crate::child::run;
-use crate::player::warnings::RACE;
 
 /// The name of the variable with what a process of its own warns of.
 const TEXT: &str = "TEST_WARNING";
@@ -16,8 +16,7 @@ const TEXT: &str = "TEST_WARNING";
 /// In a process of its own, which this text is warned of in.
 #[track_caller]
 fn assert_ends(warning: &str, ends: bool) {
-    let own = std::env::current_exe().expect("this program");
-    let output = run(Command::new(own)
+    let output = run(this_program()
         .args([
             "--exact",
             "fatal_warnings::in_a_process_of_its_own",
@@ -38,7 +37,7 @@ fn in_a_process_of_its_own() {
     let Ok(text) = std::env::var(TEXT) else {
         return;
     };
-    crate::player::init();
+    support::player::init();
     glib::g_warning!("GStreamer", "{text}");
 }
 

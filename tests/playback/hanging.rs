@@ -6,67 +6,67 @@
 //! returns has not waited for either.
 
 use headend::{Auth, Licenses};
-
-use crate::operator::Operator;
-use crate::player::{Player, in_every_player};
-use crate::reference::{assert_last_segment, assert_played};
-use crate::show::{NEVER, Seen, Setup, Show};
+use support::in_every_player;
+use support::operator::Operator;
+use support::player::Player;
+use support::player_harness::{NEVER, PlayerHarness, Seen, Setup};
+use support::reference::{assert_last_segment, assert_played};
 
 /// A picture that is on the screen more than a second after playback began.
 const AFTER_A_SECOND: gst::ClockTime = gst::ClockTime::from_mseconds(1200);
 
-/// A show whose auth service hangs from the beginning.
-fn open_without_token(player: Player, operator: &Operator) -> Show {
+/// A player whose auth service hangs from the beginning.
+fn open_without_token(player: Player, operator: &Operator) -> PlayerHarness {
     operator.set_auth(Auth::Hang);
-    let show = Setup::new(player, operator).config("timeout", NEVER).open();
-    show.start();
-    show
+    let harness = Setup::new(player, operator).config("timeout", NEVER).open();
+    harness.start();
+    harness
 }
 
 in_every_player! {
     fn the_player_stops_while_picture_and_sound_wait_for_the_token(player: Player) {
         let operator = Operator::start_for_stopping(player);
-        let show = open_without_token(player, &operator);
-        show.wait_until_all_waits_for_the_token(&operator);
-        assert_eq!(show.seen(Seen::protected_streams), operator.kinds().len());
-        show.stop(gst::State::Null);
+        let harness = open_without_token(player, &operator);
+        harness.wait_until_all_waits_for_the_token(&operator);
+        assert_eq!(harness.seen(Seen::protected_streams), operator.kinds().len());
+        harness.stop(gst::State::Null);
         operator.assert_asked(1, 0);
     }
 
     fn going_back_to_ready_does_not_wait_for_the_auth_service_and_the_next_tune_shares_its_request(player: Player) {
         let operator = Operator::start_for_stopping(player);
-        let show = open_without_token(player, &operator);
-        show.wait_until_all_waits_for_the_token(&operator);
-        show.stop(gst::State::Ready);
-        show.forget();
-        show.start();
-        show.wait_until_all_waits_for_the_token(&operator);
+        let harness = open_without_token(player, &operator);
+        harness.wait_until_all_waits_for_the_token(&operator);
+        harness.stop(gst::State::Ready);
+        harness.forget();
+        harness.start();
+        harness.wait_until_all_waits_for_the_token(&operator);
         operator.release();
-        assert_played(&show, &show.end(), operator.kinds());
+        assert_played(&harness, &harness.end(), operator.kinds());
         operator.assert_asked(1, 1);
     }
 
     fn a_token_that_comes_late_plays_everything(player: Player) {
         let operator = Operator::start();
-        let show = open_without_token(player, &operator);
-        show.wait_until_all_waits_for_the_token(&operator);
+        let harness = open_without_token(player, &operator);
+        harness.wait_until_all_waits_for_the_token(&operator);
         operator.release();
-        assert_played(&show, &show.end(), operator.kinds());
+        assert_played(&harness, &harness.end(), operator.kinds());
         operator.assert_asked(1, 1);
     }
 
     fn a_second_player_on_the_same_session_waits_for_the_same_request(player: Player) {
         let operator = Operator::start();
-        let shows = [
+        let harnesses = [
             open_without_token(player, &operator),
             open_without_token(player, &operator),
         ];
-        for show in &shows {
-            show.wait_until_all_waits_for_the_token(&operator);
+        for harness in &harnesses {
+            harness.wait_until_all_waits_for_the_token(&operator);
         }
         operator.release();
-        for show in &shows {
-            assert_played(show, &show.end(), operator.kinds());
+        for harness in &harnesses {
+            assert_played(harness, &harness.end(), operator.kinds());
         }
         assert_eq!(operator.token_requests().len(), 1);
     }
@@ -74,75 +74,75 @@ in_every_player! {
     fn the_player_stops_while_picture_and_sound_wait_for_a_license(player: Player) {
         let operator = Operator::start_for_stopping(player);
         operator.set_licenses(Licenses::Hang);
-        let show = Setup::new(player, &operator).config("timeout", NEVER).open();
-        show.start();
+        let harness = Setup::new(player, &operator).config("timeout", NEVER).open();
+        harness.start();
         operator.wait_for_license_requests(1);
-        show.wait_until_all_waits_for_the_license(&operator);
-        show.stop(gst::State::Null);
+        harness.wait_until_all_waits_for_the_license(&operator);
+        harness.stop(gst::State::Null);
         operator.assert_asked(1, 1);
     }
 
     fn picture_and_sound_wait_side_by_side_for_one_license(player: Player) {
         let operator = Operator::start_for_stopping(player);
         operator.set_licenses(Licenses::Hang);
-        let show = Setup::new(player, &operator).config("timeout", NEVER).open();
-        show.start();
-        show.wait_until_all_waits_for_the_license(&operator);
+        let harness = Setup::new(player, &operator).config("timeout", NEVER).open();
+        harness.start();
+        harness.wait_until_all_waits_for_the_license(&operator);
         operator.release();
-        assert_played(&show, &show.end(), operator.kinds());
+        assert_played(&harness, &harness.end(), operator.kinds());
         operator.assert_asked(1, 1);
     }
 }
 
 /// Plays until the token that lives a second has ended, lets the auth service hang, and seeks to the beginning. Returns
 /// when the protection events that came again, and all behind them, wait for a new token.
-fn open_and_seek_without_token(player: Player, operator: &Operator) -> Show {
-    let show = play_and_seek_without_token(operator, Setup::new(player, operator));
-    show.wait_until_all_waits_for_the_token(operator);
-    show
+fn open_and_seek_without_token(player: Player, operator: &Operator) -> PlayerHarness {
+    let harness = play_and_seek_without_token(operator, Setup::new(player, operator));
+    harness.wait_until_all_waits_for_the_token(operator);
+    harness
 }
 
-fn play_and_seek_without_token(operator: &Operator, setup: Setup) -> Show {
+fn play_and_seek_without_token(operator: &Operator, setup: Setup) -> PlayerHarness {
     operator.set_auth(Auth::GrantFor(1));
-    let show = setup.config("timeout", NEVER).in_time().open();
-    show.start();
-    show.wait_for_picture(AFTER_A_SECOND);
-    show.wait_until_all_has_come(operator);
+    let harness = setup.config("timeout", NEVER).in_time().open();
+    harness.start();
+    harness.wait_for_picture(AFTER_A_SECOND);
+    harness.wait_until_all_has_come(operator);
     let asked = operator.token_requests().len();
     operator.set_auth(Auth::Hang);
-    show.forget();
-    show.seek(gst::ClockTime::ZERO);
+    harness.forget();
+    harness.seek(gst::ClockTime::ZERO);
     operator.wait_for_token_requests(asked + 1);
     assert_eq!(operator.token_requests().len(), asked + 1);
-    show
+    harness
 }
 
 in_every_player! {
     fn a_viewer_who_seeks_and_stops_does_not_wait_for_the_auth_service(player: Player) {
         let operator = Operator::start_for_stopping(player);
-        let show = open_and_seek_without_token(player, &operator);
-        show.stop(gst::State::Null);
+        let harness = open_and_seek_without_token(player, &operator);
+        harness.stop(gst::State::Null);
     }
 
     fn a_viewer_who_seeks_and_seeks_again_does_not_wait_for_the_auth_service(player: Player) {
         let operator = Operator::start_for_stopping(player);
-        let show = open_and_seek_without_token(player, &operator);
-        show.forget();
-        show.seek(gst::ClockTime::from_seconds(2));
-        show.wait_until_all_waits_for_the_token(&operator);
-        show.stop(gst::State::Null);
+        let harness = open_and_seek_without_token(player, &operator);
+        harness.forget();
+        harness.seek(gst::ClockTime::from_seconds(2));
+        harness.wait_until_all_waits_for_the_token(&operator);
+        harness.stop(gst::State::Null);
     }
 
     fn playback_goes_on_from_where_the_viewer_sought_when_the_token_comes(player: Player) {
         let operator = Operator::start_for_stopping(player);
-        let show = open_and_seek_without_token(player, &operator);
-        show.forget();
-        show.seek(gst::ClockTime::from_seconds(5));
-        show.wait_until_all_waits_for_the_token(&operator);
+        let harness = open_and_seek_without_token(player, &operator);
+        harness.forget();
+        harness.seek(gst::ClockTime::from_seconds(5));
+        harness.wait_until_all_waits_for_the_token(&operator);
         operator.release();
-        show.end().assert_well();
+        harness.end().assert_well();
         for kind in operator.kinds() {
-            show.seen(|seen| assert_last_segment(*kind, &seen.decrypted(*kind)));
+            harness.seen(|seen| assert_last_segment(*kind, &seen.decrypted(*kind)));
         }
     }
 }
@@ -154,14 +154,14 @@ in_every_player! {
 fn playbin3_stops_while_there_is_no_room_for_what_waits_for_the_token() {
     let operator = Operator::start_for_stopping(Player::Playbin3);
     operator.set_auth(Auth::Hang);
-    let show = Setup::new(Player::Playbin3, &operator)
+    let harness = Setup::new(Player::Playbin3, &operator)
         .config("timeout", NEVER)
         .config("max-held-bytes", 1u64)
         .open();
-    show.start();
+    harness.start();
     operator.wait_for_token_requests(1);
-    show.wait_until_there_is_no_room(&operator);
-    show.stop(gst::State::Null);
+    harness.wait_until_there_is_no_room(&operator);
+    harness.stop(gst::State::Null);
     operator.assert_asked(1, 0);
 }
 
@@ -169,10 +169,10 @@ fn playbin3_stops_while_there_is_no_room_for_what_waits_for_the_token() {
 fn playbin3_seeks_while_there_is_no_room_for_what_waits_for_the_token() {
     let operator = Operator::start_for_stopping(Player::Playbin3);
     let setup = Setup::new(Player::Playbin3, &operator).config("max-held-bytes", 1u64);
-    let show = play_and_seek_without_token(&operator, setup);
-    show.wait_until_there_is_no_room(&operator);
-    show.forget();
-    show.seek(gst::ClockTime::from_seconds(2));
-    show.wait_until_there_is_no_room_after_the_flush(&operator);
-    show.stop(gst::State::Null);
+    let harness = play_and_seek_without_token(&operator, setup);
+    harness.wait_until_there_is_no_room(&operator);
+    harness.forget();
+    harness.seek(gst::ClockTime::from_seconds(2));
+    harness.wait_until_there_is_no_room_after_the_flush(&operator);
+    harness.stop(gst::State::Null);
 }

@@ -5,7 +5,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 
-use crate::show::at_once;
+use support::player_harness::at_once;
 
 pub struct HangingAuthServer {
     listener: TcpListener,

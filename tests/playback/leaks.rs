@@ -7,11 +7,12 @@
 //! protected content is compared with what remains after the same content in the clear.
 
 use headend::Auth;
+use support::in_every_player;
+use support::leaks_tracer::Leaks;
+use support::operator::{Operator, granting};
+use support::player::Player;
 
 use crate::child::{Output, launch_line, run};
-use crate::operator::{Operator, granting};
-use crate::player::{Player, in_every_player};
-use crate::remains::Remains;
 
 const RANKS: &str = "sessiontoken:PRIMARY";
 
@@ -23,7 +24,7 @@ const BROKEN_SINK: &str = "fakesink state-error=ready-to-paused";
 
 /// Plays the clear content.
 #[track_caller]
-fn remains_of_clear(player: Player, operator: &Operator, sink: &str) -> Remains {
+fn leaks_of_clear(player: Player, operator: &Operator, sink: &str) -> Leaks {
     let line = player.launch_line(&operator.clear_manifest_url(), "");
     let line = match player {
         Player::WrittenOut => line,
@@ -36,16 +37,16 @@ fn remains_of_clear(player: Player, operator: &Operator, sink: &str) -> Remains 
     let codes = if sink == SINK { &[0][..] } else { &[1, 255] };
     let code = output.status.code();
     assert!(code.is_some_and(|code| codes.contains(&code)), "{output:?}");
-    Remains::of(&output.stderr)
+    Leaks::of(&output.stderr)
 }
 
 /// Plays the protected content, which ends with this exit code.
 #[track_caller]
-fn remains_of_protected(player: Player, operator: &Operator, code: i32) -> Remains {
+fn leaks_of_protected(player: Player, operator: &Operator, code: i32) -> Leaks {
     let line = player.launch_line(&operator.manifest_url(), "sessiontoken ! clearkeydec !");
     let output = play(operator, &line);
     assert_eq!(output.status.code(), Some(code), "{output:?}");
-    Remains::of(&output.stderr)
+    Leaks::of(&output.stderr)
 }
 
 /// Runs `gst-launch-1.0` to its end, with the tracer.
@@ -62,8 +63,8 @@ fn play(operator: &Operator, line: &str) -> Output {
 in_every_player! {
     fn a_film_that_was_played_to_its_end_leaves_nothing(player: Player) {
         let operator = Operator::start();
-        let remains = remains_of_protected(player, &operator, 0);
-        assert_eq!(remains.beyond(&remains_of_clear(player, &operator, SINK)), []);
+        let leaks = leaks_of_protected(player, &operator, 0);
+        assert_eq!(leaks.beyond(&leaks_of_clear(player, &operator, SINK)), []);
         assert_eq!(operator.token_requests().len(), 1);
         assert_eq!(operator.license_requests().len(), 1);
     }
@@ -71,8 +72,8 @@ in_every_player! {
     fn a_film_whose_token_was_refused_and_replaced_leaves_nothing(player: Player) {
         let operator = Operator::start();
         operator.set_auth(Auth::Sequence(vec![granting("stale"), Auth::Grant]));
-        let remains = remains_of_protected(player, &operator, 0);
-        assert_eq!(remains.beyond(&remains_of_clear(player, &operator, SINK)), []);
+        let leaks = leaks_of_protected(player, &operator, 0);
+        assert_eq!(leaks.beyond(&leaks_of_clear(player, &operator, SINK)), []);
         assert_eq!(operator.token_requests().len(), 2);
         let licenses = operator.license_requests();
         assert!(licenses.iter().any(|request| request.status == Some(403)));
@@ -83,13 +84,13 @@ in_every_player! {
     fn a_film_that_failed_with_all_of_it_held_leaves_nothing(player: Player) {
         let operator = Operator::start();
         operator.set_auth(Auth::Hang);
-        let remains = remains_of_protected(player, &operator, 1);
+        let leaks = leaks_of_protected(player, &operator, 1);
         // playbin3 leaves more of its own where it fails.
         let sink = match player {
             Player::Playbin3 => BROKEN_SINK,
             Player::Playbin | Player::WrittenOut => SINK,
         };
-        assert_eq!(remains.beyond(&remains_of_clear(player, &operator, sink)), []);
+        assert_eq!(leaks.beyond(&leaks_of_clear(player, &operator, sink)), []);
         assert_eq!(operator.token_requests().len(), 1);
         assert_eq!(operator.license_requests().len(), 0);
     }

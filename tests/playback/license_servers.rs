@@ -3,25 +3,25 @@
 //! How manifests name license servers in the field, and what GStreamer passes on of that.
 
 use headend::Licenses;
-
-use crate::operator::Operator;
-use crate::player::{Player, in_every_player};
-use crate::reference::assert_played;
-use crate::show::{KINDS, Setup};
+use support::in_every_player;
+use support::operator::Operator;
+use support::player::Player;
+use support::player_harness::{KINDS, Setup};
+use support::reference::assert_played;
 
 fn assert_plays(player: Player, manifest: &str) {
     let operator = Operator::start();
-    let (show, ended) = Setup::new(player, &operator).manifest(manifest).play();
-    assert_played(&show, &ended, &KINDS);
+    let (harness, ended) = Setup::new(player, &operator).manifest(manifest).play();
+    assert_played(&harness, &ended, &KINDS);
     operator.assert_asked(1, 1);
 }
 
 /// Expects an error that says this and `license-url`, which helps.
 fn assert_fails(player: Player, manifest: &str, says: &str) {
     let operator = Operator::start_for_stopping(player);
-    let show = Setup::new(player, &operator).manifest(manifest).open();
-    show.start();
-    let ended = show.end();
+    let harness = Setup::new(player, &operator).manifest(manifest).open();
+    harness.start();
+    let ended = harness.end();
     let error = ended.error();
     assert_eq!(error.from, "clearkeydec", "{error:?}");
     assert!(
@@ -35,14 +35,14 @@ fn assert_fails(player: Player, manifest: &str, says: &str) {
     );
     assert!(operator.license_requests().is_empty());
     operator.catch_up();
-    show.stop(gst::State::Null);
+    harness.stop(gst::State::Null);
 
     let operator = Operator::start();
-    let (show, ended) = Setup::new(player, &operator)
+    let (harness, ended) = Setup::new(player, &operator)
         .manifest(manifest)
         .config("license-url", operator.license_url())
         .play();
-    assert_played(&show, &ended, &KINDS);
+    assert_played(&harness, &ended, &KINDS);
     operator.assert_asked(1, 1);
 }
 
@@ -59,8 +59,8 @@ fn play_redirected(player: Player, is_allowed: bool) {
         let hosts = format!("{}, {}", operator.address(), elsewhere.address());
         setup = setup.config("token-hosts", hosts);
     }
-    let (show, ended) = setup.play();
-    assert_played(&show, &ended, &KINDS);
+    let (harness, ended) = setup.play();
+    assert_played(&harness, &ended, &KINDS);
     operator.assert_asked(1, 1);
     let requests = elsewhere.license_requests();
     assert_eq!(requests.len(), 1);
@@ -82,9 +82,9 @@ in_every_player! {
             status: 308,
             location: format!("{}?SECRET", elsewhere.license_url()),
         });
-        let show = Setup::new(player, &operator).open();
-        show.start();
-        let ended = show.end();
+        let harness = Setup::new(player, &operator).open();
+        harness.start();
+        let ended = harness.end();
         let error = ended.error();
         assert!(error.error.matches(gst::ResourceError::NotAuthorized), "{error:?}");
         let text = error.error.message();
@@ -93,7 +93,7 @@ in_every_player! {
         }
         assert!(!text.contains("SECRET"), "{text}");
         operator.catch_up();
-        show.stop(gst::State::Null);
+        harness.stop(gst::State::Null);
         // The token is not to blame, and no other was asked for.
         assert_eq!(operator.token_requests().len(), 1);
         // One for each decryptor that came after the other's refusal.

@@ -5,26 +5,26 @@
 use std::time::Duration;
 
 use headend::{Auth, Licenses};
-
-use crate::operator::{Operator, refusing};
-use crate::player::{Player, in_every_player};
-use crate::programme::Programme;
-use crate::reference::assert_played;
-use crate::show::{Ended, Kind, NEVER, Setup, Show};
+use support::fixtures::Programme;
+use support::in_every_player;
+use support::operator::{Operator, refusing};
+use support::player::Player;
+use support::player_harness::{Ended, Kind, NEVER, PlayerHarness, Setup};
+use support::reference::assert_played;
 
 /// What each file of a programme takes to arrive, so that its five or more files come one after the other for some seconds.
 const DELAY: Duration = Duration::from_millis(700);
 
 /// A film whose files come so slowly that what lives for a second ends while it plays.
 #[track_caller]
-fn play_slowly(operator: &Operator, setup: Setup) -> (Show, Ended) {
+fn play_slowly(operator: &Operator, setup: Setup) -> (PlayerHarness, Ended) {
     operator.set_media_delay(DELAY);
     setup.config("timeout", NEVER).play()
 }
 
 /// The generations of the tokens on the events that reached the decryptors of a stream, in their order.
-fn generations(show: &Show) -> Vec<u32> {
-    show.seen(|seen| {
+fn generations(harness: &PlayerHarness) -> Vec<u32> {
+    harness.seen(|seen| {
         let requests = seen.reached.iter().map(|reached| reached.key_request());
         requests
             .map(|request| request.and_then(|request| request.get("generation").ok()))
@@ -38,11 +38,11 @@ in_every_player! {
         let operator = Operator::start();
         // The first one lasts until all streams have begun, however busy the machine; the others are renewed after a second.
         operator.set_auth(Auth::Sequence(vec![Auth::GrantFor(4), Auth::GrantFor(2)]));
-        let show = Setup::new(player, &operator).config("timeout", NEVER).in_time().open();
-        show.start();
+        let harness = Setup::new(player, &operator).config("timeout", NEVER).in_time().open();
+        harness.start();
         operator.wait_for_token_requests(3);
-        let ended = show.end();
-        assert_played(&show, &ended, operator.kinds());
+        let ended = harness.end();
+        assert_played(&harness, &ended, operator.kinds());
         assert_eq!(operator.license_requests().len(), 1);
         for told in &ended.told {
             assert_eq!(told.get("state"), Ok("acquired"));
@@ -54,9 +54,9 @@ in_every_player! {
         let operator = Operator::start_for(Programme::Rotating);
         operator.set_auth(Auth::GrantFor(1));
         let setup = Setup::new(player, &operator);
-        let (show, ended) = play_slowly(&operator, setup);
-        assert_played(&show, &ended, operator.kinds());
-        let generations = generations(&show);
+        let (harness, ended) = play_slowly(&operator, setup);
+        assert_played(&harness, &ended, operator.kinds());
+        let generations = generations(&harness);
         assert!(generations.is_sorted(), "{generations:?}");
         assert!(generations.last() > generations.first(), "{generations:?}");
         let licenses = operator.license_requests();
@@ -68,17 +68,17 @@ in_every_player! {
         let operator = Operator::start_for(Programme::Rotating);
         operator.set_auth(Auth::GrantFor(1));
         operator.set_media_delay(DELAY);
-        let show = Setup::new(player, &operator).open();
-        show.start();
-        show.wait_until("the first fragment", |seen| !seen.decrypted(Kind::Picture).is_empty());
+        let harness = Setup::new(player, &operator).open();
+        harness.start();
+        harness.wait_until("the first fragment", |seen| !seen.decrypted(Kind::Picture).is_empty());
         operator.set_auth(refusing(403));
         // The next file may have been asked for already; the one after it comes when the token has ended.
         operator.set_media_delay(Duration::from_secs(3));
-        let ended = show.end();
+        let ended = harness.end();
         let error = ended.error();
         assert_eq!(error.from, "sessiontoken", "{ended:?}");
         assert!(error.error.matches(gst::ResourceError::NotAuthorized), "{error:?}");
-        assert!(show.seen(|seen| seen.decrypted(Kind::Picture).len() >= 50));
+        assert!(harness.seen(|seen| seen.decrypted(Kind::Picture).len() >= 50));
         // At most as the pauses between failures allow.
         assert!(operator.token_requests().len() < 15, "{}", operator.token_requests().len());
     }
@@ -86,8 +86,8 @@ in_every_player! {
     fn a_license_that_ends_in_mid_film_is_replaced(player: Player) {
         let operator = Operator::start();
         operator.set_licenses(Licenses::ServeFor(Duration::from_secs(1)));
-        let (show, ended) = play_slowly(&operator, Setup::new(player, &operator));
-        assert_played(&show, &ended, operator.kinds());
+        let (harness, ended) = play_slowly(&operator, Setup::new(player, &operator));
+        assert_played(&harness, &ended, operator.kinds());
         assert_eq!(operator.token_requests().len(), 1);
         let licenses = operator.license_requests();
         assert!(licenses.len() > 1, "{licenses:?}");

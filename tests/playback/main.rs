@@ -17,17 +17,8 @@ mod license_servers;
 mod lifetime;
 mod metadata;
 mod mid_film;
-mod operator;
-mod player;
-#[path = "../process/mod.rs"]
-mod process;
-mod programme;
 mod recovery;
-mod reference;
-mod remains;
 mod rotation;
-mod scratch;
 mod second_tune;
 mod secrets;
-mod show;
 mod slow;

@@ -4,9 +4,10 @@
 
 use std::collections::HashSet;
 
-use crate::operator::Operator;
-use crate::player::{Player, in_every_player};
-use crate::show::{Protection, Setup};
+use support::in_every_player;
+use support::operator::Operator;
+use support::player::Player;
+use support::player_harness::{Protection, Setup};
 
 const DASH_ORIGIN: &str = "dash/mpd";
 const INIT_ORIGIN: &str = "isobmff/moov";
@@ -42,10 +43,10 @@ fn of_stream<'a>(stream: &str, all: &'a [Protection]) -> Vec<&'a Protection> {
 in_every_player! {
     fn every_protection_event_reaches_the_decryptor_in_its_place_and_brings_the_token(player: Player) {
         let operator = Operator::start();
-        let (show, ended) = Setup::new(player, &operator).play();
+        let (harness, ended) = Setup::new(player, &operator).play();
         ended.assert_well();
         let token = operator.token();
-        show.seen(|seen| {
+        harness.seen(|seen| {
             assert_eq!(seen.protected_streams(), 2);
             let streams: HashSet<_> = seen.came.iter().map(|came| came.stream.as_str()).collect();
             for stream in streams {

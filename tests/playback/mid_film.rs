@@ -6,35 +6,35 @@
 use std::time::Duration;
 
 use headend::Licenses;
-
-use crate::operator::Operator;
-use crate::player::{Player, in_every_player};
-use crate::programme::Programme;
-use crate::reference::{assert_first_segment, assert_played};
-use crate::show::{Kind, NEVER, Setup, Show};
+use support::fixtures::Programme;
+use support::in_every_player;
+use support::operator::Operator;
+use support::player::Player;
+use support::player_harness::{Kind, NEVER, PlayerHarness, Setup};
+use support::reference::{assert_first_segment, assert_played};
 
 /// What a renewal of a license takes: files that come slowly, so that data passes when it is due.
 const DELAY: Duration = Duration::from_millis(700);
 
 /// Plays in these players at once, whose licenses live for a second, and has the token refused with this status from the first license on.
 #[track_caller]
-fn play_and_revoke_at_renewal(shows: usize, player: Player, status: u16) {
+fn play_and_revoke_at_renewal(harnesses: usize, player: Player, status: u16) {
     let operator = Operator::start();
     operator.set_refusal(status);
     operator.set_licenses(Licenses::ServeFor(Duration::from_secs(1)));
     operator.set_media_delay(DELAY);
-    let shows: Vec<_> = (0..shows)
+    let harnesses: Vec<_> = (0..harnesses)
         .map(|_| {
             Setup::new(player, &operator)
                 .config("timeout", NEVER)
                 .open()
         })
         .collect();
-    for show in &shows {
-        show.start();
+    for harness in &harnesses {
+        harness.start();
     }
-    for show in &shows {
-        show.wait_until("the first fragment of each stream", |seen| {
+    for harness in &harnesses {
+        harness.wait_until("the first fragment of each stream", |seen| {
             operator
                 .kinds()
                 .iter()
@@ -43,9 +43,9 @@ fn play_and_revoke_at_renewal(shows: usize, player: Player, status: u16) {
     }
     let before = operator.license_requests().len();
     operator.revoke();
-    for show in &shows {
-        let ended = show.end();
-        assert_played(show, &ended, operator.kinds());
+    for harness in &harnesses {
+        let ended = harness.end();
+        assert_played(harness, &ended, operator.kinds());
         // Beside the stream, so that it is told by those alone whose events or licenses come later.
         let refused = ended
             .told
@@ -61,7 +61,7 @@ fn play_and_revoke_at_renewal(shows: usize, player: Player, status: u16) {
         .count();
     // They share a request where they ask at the same time.
     assert!(
-        (1..=shows.len() * operator.kinds().len()).contains(&refused),
+        (1..=harnesses.len() * operator.kinds().len()).contains(&refused),
         "{renewals:?}"
     );
     assert!(
@@ -91,43 +91,43 @@ in_every_player! {
 
 /// Plays until the second fragment's key is refused, and everything behind the first one waits for a token that does not come.
 #[track_caller]
-fn open_and_wait_in_mid_film(player: Player, operator: &Operator) -> Show {
-    let show = Setup::new(player, operator)
+fn open_and_wait_in_mid_film(player: Player, operator: &Operator) -> PlayerHarness {
+    let harness = Setup::new(player, operator)
         .config("timeout", NEVER)
         .in_time()
         .open();
-    show.start_and_wait_for_another_token_in_mid_film(operator);
-    show.seen(|seen| assert_first_segment(Kind::Picture, &seen.decrypted(Kind::Picture)));
-    show
+    harness.start_and_wait_for_another_token_in_mid_film(operator);
+    harness.seen(|seen| assert_first_segment(Kind::Picture, &seen.decrypted(Kind::Picture)));
+    harness
 }
 
 in_every_player! {
     fn the_player_stops_in_mid_film_while_a_decryptor_waits_for_another_token(player: Player) {
         let operator = Operator::start_for(Programme::Rotating);
-        let show = open_and_wait_in_mid_film(player, &operator);
-        show.stop(gst::State::Null);
+        let harness = open_and_wait_in_mid_film(player, &operator);
+        harness.stop(gst::State::Null);
         assert_eq!(operator.token_requests().len(), 2);
     }
 
     fn a_viewer_who_seeks_while_a_decryptor_waits_for_another_token_does_not_wait_for_it(player: Player) {
         let operator = Operator::start_for(Programme::Rotating);
-        let show = open_and_wait_in_mid_film(player, &operator);
-        show.forget();
-        show.seek(gst::ClockTime::ZERO);
+        let harness = open_and_wait_in_mid_film(player, &operator);
+        harness.forget();
+        harness.seek(gst::ClockTime::ZERO);
         // The events that come again need the other token as well.
-        show.wait_until_all_waits_for_the_token(&operator);
-        show.stop(gst::State::Ready);
+        harness.wait_until_all_waits_for_the_token(&operator);
+        harness.stop(gst::State::Ready);
         assert_eq!(operator.token_requests().len(), 2);
     }
 
     fn playback_goes_on_from_where_the_viewer_sought_when_the_other_token_comes(player: Player) {
         let operator = Operator::start_for(Programme::Rotating);
-        let show = open_and_wait_in_mid_film(player, &operator);
-        show.forget();
-        show.seek(gst::ClockTime::ZERO);
-        show.wait_until_all_waits_for_the_token(&operator);
+        let harness = open_and_wait_in_mid_film(player, &operator);
+        harness.forget();
+        harness.seek(gst::ClockTime::ZERO);
+        harness.wait_until_all_waits_for_the_token(&operator);
         operator.release();
-        assert_played(&show, &show.end(), operator.kinds());
+        assert_played(&harness, &harness.end(), operator.kinds());
         assert_eq!(operator.token_requests().len(), 2);
     }
 }

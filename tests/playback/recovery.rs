@@ -5,11 +5,11 @@
 use std::collections::HashMap;
 
 use headend::{Auth, Licenses};
-
-use crate::operator::{Operator, granting, refusing};
-use crate::player::{Player, in_every_player};
-use crate::reference::assert_played;
-use crate::show::{Ended, NEVER, Setup, Show};
+use support::in_every_player;
+use support::operator::{Operator, granting, refusing};
+use support::player::Player;
+use support::player_harness::{Ended, NEVER, PlayerHarness, Setup};
+use support::reference::assert_played;
 
 /// Tokens that a session has before it is given up.
 const STRIKES: usize = 3;
@@ -17,8 +17,8 @@ const STRIKES: usize = 3;
 /// Plays once, with a token that is good, and has it refused from then on.
 #[track_caller]
 fn play_and_revoke(player: Player, operator: &Operator) {
-    let (show, ended) = Setup::new(player, operator).play();
-    assert_played(&show, &ended, operator.kinds());
+    let (harness, ended) = Setup::new(player, operator).play();
+    assert_played(&harness, &ended, operator.kinds());
     operator.assert_asked(1, 1);
     operator.revoke();
 }
@@ -81,22 +81,22 @@ fn assert_told_of_refusal(ended: &Ended, operator: &Operator, status: u16) {
 
 /// Plays a second time, lets all streams wait for one license, and has that refused. Returns when it has ended.
 #[track_caller]
-fn play_with_revoked_token(player: Player, operator: &Operator) -> (Show, Ended) {
+fn play_with_revoked_token(player: Player, operator: &Operator) -> (PlayerHarness, Ended) {
     play_and_revoke(player, operator);
     operator.set_licenses(Licenses::Hang);
-    let show = Setup::new(player, operator).open();
-    show.start();
-    show.wait_until_every_stream_waits_for_the_license(operator);
+    let harness = Setup::new(player, operator).open();
+    harness.start();
+    harness.wait_until_every_stream_waits_for_the_license(operator);
     operator.release();
-    let ended = show.end();
-    (show, ended)
+    let ended = harness.end();
+    (harness, ended)
 }
 
 in_every_player! {
     fn a_token_that_was_revoked_between_two_tunes_is_replaced_and_nothing_is_lost(player: Player) {
         let operator = Operator::start();
-        let (show, ended) = play_with_revoked_token(player, &operator);
-        assert_played(&show, &ended, operator.kinds());
+        let (harness, ended) = play_with_revoked_token(player, &operator);
+        assert_played(&harness, &ended, operator.kinds());
         assert_eq!(operator.token_requests().len(), 2);
         assert_licenses(&operator, &[200, 403, 200]);
     }
@@ -132,11 +132,11 @@ in_every_player! {
 
     fn a_tune_after_the_recovery_needs_no_token_request(player: Player) {
         let operator = Operator::start();
-        let (show, ended) = play_with_revoked_token(player, &operator);
-        assert_played(&show, &ended, operator.kinds());
-        drop(show);
-        let (show, ended) = Setup::new(player, &operator).play();
-        assert_played(&show, &ended, operator.kinds());
+        let (harness, ended) = play_with_revoked_token(player, &operator);
+        assert_played(&harness, &ended, operator.kinds());
+        drop(harness);
+        let (harness, ended) = Setup::new(player, &operator).play();
+        assert_played(&harness, &ended, operator.kinds());
         assert!(tellers(&ended, "rejected", 1).is_empty(), "{ended:?}");
         assert_eq!(operator.token_requests().len(), 2);
         assert_licenses(&operator, &[200, 403, 200, 200]);
@@ -144,19 +144,19 @@ in_every_player! {
 
     fn a_player_that_changes_channels_recovers_at_each_one_whose_token_is_refused(player: Player) {
         let operator = Operator::start();
-        let show = Setup::new(player, &operator).open();
-        show.start();
-        assert_played(&show, &show.end(), operator.kinds());
+        let harness = Setup::new(player, &operator).open();
+        harness.start();
+        assert_played(&harness, &harness.end(), operator.kinds());
         for tune in 1..=2 {
-            show.stop(gst::State::Ready);
-            show.forget();
+            harness.stop(gst::State::Ready);
+            harness.forget();
             operator.revoke();
             operator.set_licenses(Licenses::Hang);
-            show.start();
-            show.wait_until_every_stream_waits_for_the_license(&operator);
+            harness.start();
+            harness.wait_until_every_stream_waits_for_the_license(&operator);
             operator.release();
-            let ended = show.end();
-            assert_played(&show, &ended, operator.kinds());
+            let ended = harness.end();
+            assert_played(&harness, &ended, operator.kinds());
             assert_eq!(operator.token_requests().len(), 1 + tune);
             let refused = operator
                 .license_requests()
@@ -173,8 +173,8 @@ in_every_player! {
 fn assert_recovers_from(player: Player, status: u16) {
     let operator = Operator::start();
     operator.set_refusal(status);
-    let (show, ended) = play_with_revoked_token(player, &operator);
-    assert_played(&show, &ended, operator.kinds());
+    let (harness, ended) = play_with_revoked_token(player, &operator);
+    assert_played(&harness, &ended, operator.kinds());
     assert_eq!(operator.token_requests().len(), 2);
     assert_licenses(&operator, &[200, status, 200]);
     assert_told_of_refusal(&ended, &operator, status);
@@ -195,12 +195,12 @@ in_every_player! {
 fn assert_given_up(player: Player, auth: Auth, operator: &Operator) {
     operator.set_auth(auth);
     operator.set_licenses(Licenses::Hang);
-    let show = Setup::new(player, operator).open();
-    show.start();
-    show.wait_until_all_waits_for_the_license(operator);
+    let harness = Setup::new(player, operator).open();
+    harness.start();
+    harness.wait_until_all_waits_for_the_license(operator);
     operator.release();
-    let ended = show.end();
-    show.stop(gst::State::Null);
+    let ended = harness.end();
+    harness.stop(gst::State::Null);
     operator.catch_up();
     let error = ended.error();
     assert_eq!(error.from, "clearkeydec", "{error:?}");
@@ -266,14 +266,14 @@ in_every_player! {
         let operator = Operator::start();
         play_and_revoke(player, &operator);
         operator.set_licenses(Licenses::Hang);
-        let shows = [(); 2].map(|()| Setup::new(player, &operator).open());
-        for show in &shows {
-            show.start();
-            show.wait_until_every_stream_waits_for_the_license(&operator);
+        let harnesses = [(); 2].map(|()| Setup::new(player, &operator).open());
+        for harness in &harnesses {
+            harness.start();
+            harness.wait_until_every_stream_waits_for_the_license(&operator);
         }
         operator.release();
-        for show in &shows {
-            assert_played(show, &show.end(), operator.kinds());
+        for harness in &harnesses {
+            assert_played(harness, &harness.end(), operator.kinds());
         }
         assert_eq!(operator.token_requests().len(), 2);
         // All four ask with the same token for the same keys.
@@ -283,41 +283,41 @@ in_every_player! {
 
 /// Plays a second time until everything waits for a token that takes the refused one's place, and does not come.
 #[track_caller]
-fn open_and_wait_for_another_token(player: Player, operator: &Operator) -> Show {
+fn open_and_wait_for_another_token(player: Player, operator: &Operator) -> PlayerHarness {
     play_and_revoke(player, operator);
     operator.set_auth(Auth::Hang);
-    let show = Setup::new(player, operator).config("timeout", NEVER).open();
-    show.start();
+    let harness = Setup::new(player, operator).config("timeout", NEVER).open();
+    harness.start();
     operator.wait_for_token_requests(2);
     // In its decryptor, or before it where another stream's license was refused first.
-    show.wait_until_all_waits_for_the_token(operator);
-    show
+    harness.wait_until_all_waits_for_the_token(operator);
+    harness
 }
 
 in_every_player! {
     fn the_player_stops_while_a_decryptor_waits_for_another_token(player: Player) {
         let operator = Operator::start_for_stopping(player);
-        let show = open_and_wait_for_another_token(player, &operator);
-        show.stop(gst::State::Null);
+        let harness = open_and_wait_for_another_token(player, &operator);
+        harness.stop(gst::State::Null);
         assert_eq!(operator.token_requests().len(), 2);
     }
 
     fn a_viewer_who_stops_during_the_recovery_sees_no_error(player: Player) {
         let operator = Operator::start_for_stopping(player);
-        let show = open_and_wait_for_another_token(player, &operator);
-        let errors = show.stop_slowly();
+        let harness = open_and_wait_for_another_token(player, &operator);
+        let errors = harness.stop_slowly();
         assert!(errors.is_empty(), "{errors:?}");
     }
 
     fn the_tune_after_one_that_was_stopped_in_its_recovery_shares_its_request(player: Player) {
         let operator = Operator::start_for_stopping(player);
-        let show = open_and_wait_for_another_token(player, &operator);
-        show.stop(gst::State::Null);
-        show.forget();
-        show.start();
-        show.wait_until_all_waits_for_the_token(&operator);
+        let harness = open_and_wait_for_another_token(player, &operator);
+        harness.stop(gst::State::Null);
+        harness.forget();
+        harness.start();
+        harness.wait_until_all_waits_for_the_token(&operator);
         operator.release();
-        assert_played(&show, &show.end(), operator.kinds());
+        assert_played(&harness, &harness.end(), operator.kinds());
         assert_eq!(operator.token_requests().len(), 2);
         let licenses = operator.license_requests();
         let granted: Vec<_> = licenses.iter().filter(|one| one.status == Some(200)).collect();

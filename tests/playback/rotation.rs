@@ -2,17 +2,18 @@
 
 //! Keys that change in mid-stream: with a new period of the manifest, and with a new fragment. The viewer sees no seam.
 
-use crate::operator::Operator;
-use crate::player::{Player, in_every_player};
-use crate::programme::Programme;
-use crate::reference::assert_played;
-use crate::show::Setup;
+use support::fixtures::Programme;
+use support::in_every_player;
+use support::operator::Operator;
+use support::player::Player;
+use support::player_harness::Setup;
+use support::reference::assert_played;
 
 in_every_player! {
     fn a_track_whose_key_changes_with_every_fragment_plays_whole(player: Player) {
         let operator = Operator::start_for(Programme::Rotating);
-        let (show, ended) = Setup::new(player, &operator).play();
-        assert_played(&show, &ended, operator.kinds());
+        let (harness, ended) = Setup::new(player, &operator).play();
+        assert_played(&harness, &ended, operator.kinds());
         let keys = headend::rotating_key_ids();
         operator.assert_asked(1, keys.len());
         for (key_id, request) in keys.iter().zip(operator.license_requests()) {
@@ -22,8 +23,8 @@ in_every_player! {
 
     fn a_programme_of_two_periods_with_keys_of_their_own_plays_whole(player: Player) {
         let operator = Operator::start_for(Programme::Periods);
-        let (show, ended) = Setup::new(player, &operator).play();
-        assert_played(&show, &ended, operator.kinds());
+        let (harness, ended) = Setup::new(player, &operator).play();
+        assert_played(&harness, &ended, operator.kinds());
         operator.assert_asked(1, 2);
         for request in operator.license_requests() {
             assert_eq!(request.kids.len(), 2, "the keys of picture and sound at once");

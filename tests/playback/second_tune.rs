@@ -2,10 +2,11 @@
 
 //! Changing channels: the session token is asked for once, not at every tune.
 
-use crate::operator::Operator;
-use crate::player::{Player, in_every_player};
-use crate::reference::assert_played;
-use crate::show::{KINDS, Setup};
+use support::in_every_player;
+use support::operator::Operator;
+use support::player::Player;
+use support::player_harness::{KINDS, Setup};
+use support::reference::assert_played;
 
 const TUNES: usize = 5;
 
@@ -13,22 +14,22 @@ in_every_player! {
     fn a_new_player_for_every_channel_asks_for_one_token(player: Player) {
         let operator = Operator::start();
         for tune in 1..=TUNES {
-            let (show, ended) = Setup::new(player, &operator).play();
-            assert_played(&show, &ended, &KINDS);
+            let (harness, ended) = Setup::new(player, &operator).play();
+            assert_played(&harness, &ended, &KINDS);
             operator.assert_asked(1, tune);
         }
     }
 
     fn the_same_player_for_every_channel_asks_for_one_token(player: Player) {
         let operator = Operator::start();
-        let show = Setup::new(player, &operator).open();
+        let harness = Setup::new(player, &operator).open();
         for tune in 1..=TUNES {
-            show.start();
-            let ended = show.end();
-            assert_played(&show, &ended, &KINDS);
+            harness.start();
+            let ended = harness.end();
+            assert_played(&harness, &ended, &KINDS);
             operator.assert_asked(1, tune);
-            show.stop(gst::State::Ready);
-            show.forget();
+            harness.stop(gst::State::Ready);
+            harness.forget();
         }
     }
 

@@ -8,11 +8,12 @@ use std::process::Command;
 
 use headend::certificates::Authority;
 use headend::{AUTH_SERVICE_ID, Auth, Headend, OPERATOR_TOKEN, SECURITY_TOKEN, Tls, secret_forms};
+use support::folders::scratch_folder;
+use support::in_every_player;
+use support::operator::Operator;
+use support::player::Player;
 
 use crate::child::{Output, launch, run, tool};
-use crate::operator::Operator;
-use crate::player::{Player, in_every_player};
-use crate::scratch::scratch_folder;
 
 /// What must be found nowhere.
 fn secrets(operator: &Operator) -> Vec<String> {

@@ -5,11 +5,11 @@
 use std::time::Duration;
 
 use headend::Auth;
-
-use crate::operator::Operator;
-use crate::player::{Player, in_every_player};
-use crate::reference::assert_played;
-use crate::show::{KINDS, Setup};
+use support::in_every_player;
+use support::operator::Operator;
+use support::player::Player;
+use support::player_harness::{KINDS, Setup};
+use support::reference::assert_played;
 
 /// Longer than all of the test media take to arrive, so that the ends of the streams wait too.
 const SLOW: Duration = Duration::from_millis(1500);
@@ -19,8 +19,8 @@ const LITTLE: u64 = 10_000;
 
 fn assert_plays_whole(operator: &Operator, setup: Setup) {
     operator.set_auth(Auth::GrantAfter(SLOW));
-    let (show, ended) = setup.play();
-    assert_played(&show, &ended, &KINDS);
+    let (harness, ended) = setup.play();
+    assert_played(&harness, &ended, &KINDS);
     operator.assert_asked(1, 1);
 }
 
@@ -41,11 +41,11 @@ in_every_player! {
     fn nothing_is_lost_when_the_license_comes_late_and_little_may_be_held(player: Player) {
         let operator = Operator::start();
         operator.set_licenses(headend::Licenses::Hang);
-        let show = Setup::new(player, &operator).config("max-held-bytes", LITTLE).open();
-        show.start();
+        let harness = Setup::new(player, &operator).config("max-held-bytes", LITTLE).open();
+        harness.start();
         operator.wait_for_license_requests(1);
         operator.release();
-        assert_played(&show, &show.end(), &KINDS);
+        assert_played(&harness, &harness.end(), &KINDS);
         operator.assert_asked(1, 1);
     }
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use headend::{Auth, Headend, Licenses};
 use serde::{Deserialize, Serialize};
-
-use crate::process::{catch_up, media, scratch, without_sound};
+use support::folders::{media, scratch, without_sound};
+use support::operator::catch_up;
 
 /// How long a request may take to come, and an answer to be given.
 const PATIENCE: Duration = Duration::from_secs(30);

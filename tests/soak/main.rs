@@ -12,42 +12,20 @@
 
 use std::time::{Duration, Instant};
 
-#[path = "../apart/mod.rs"]
-mod apart;
 mod commands;
 mod memory;
 mod operator;
-#[allow(
-    dead_code,
-    unused_imports,
-    unused_macros,
-    reason = "the rest is for other tests"
-)]
-#[path = "../playback/player.rs"]
-mod player;
-#[path = "../process/mod.rs"]
-mod process;
-#[allow(dead_code, reason = "the rest is for other tests")]
-#[path = "../playback/programme.rs"]
-mod programme;
-#[allow(dead_code, reason = "the rest is for other tests")]
-#[path = "../playback/reference.rs"]
-mod reference;
-#[path = "../playback/remains.rs"]
-mod remains;
 mod runner;
 mod script;
-#[allow(dead_code, reason = "the rest is for other tests")]
-#[path = "../playback/show.rs"]
-mod show;
 
 use gst::prelude::*;
+use support::leaks_tracer::Leaks;
+use support::readings::Readings;
+use support::{player, subprocess, warnings};
 
-use apart::Readings;
 use commands::Servers;
 use memory::Memory;
 use operator::Place;
-use remains::Remains;
 use script::{Act, ROUND, Script};
 
 const SECONDS: &str = "SOAK_SECONDS";
@@ -79,7 +57,7 @@ fn a_box_at_a_viewers_plays_what_it_should_and_keeps_nothing() {
     eprintln!("{again}");
     let mut servers = Servers::start();
     let headend = servers.headend();
-    let mut child = apart::child("child_that_plays");
+    let mut child = subprocess::ignored_test("child_that_plays");
     child
         .env(SECONDS, seconds.to_string())
         .env(SEED, seed.to_string())
@@ -91,12 +69,12 @@ fn a_box_at_a_viewers_plays_what_it_should_and_keeps_nothing() {
         .env("GST_DEBUG_NO_COLOR", "1");
     let mut traced = String::new();
     let carry_out = |_, command: &str| servers.carry_out(command);
-    let status = apart::run(&mut child, carry_out, |line| match is_traced(line) {
+    let status = subprocess::run(&mut child, carry_out, |line| match is_traced(line) {
         true => traced += &format!("{line}\n"),
         false => eprintln!("{line}"),
     });
     assert!(status.success(), "{status} at {}: {again}", servers.step);
-    assert_left_by_others(&Remains::of(&traced));
+    assert_left_by_others(&Leaks::of(&traced));
 }
 
 fn is_traced(line: &str) -> bool {
@@ -105,14 +83,14 @@ fn is_traced(line: &str) -> bool {
 
 /// Asserts that nothing is left but what stock elements leave, in the clear too.
 #[track_caller]
-fn assert_left_by_others(remains: &Remains) {
+fn assert_left_by_others(leaks: &Leaks) {
     // playbin the volume control of an audio sink that has none, with all that it was told by contexts.
-    let volumes = remains.count("GstVolume <volume>");
+    let volumes = leaks.count("GstVolume <volume>");
     // qtdemux a buffer, if it reads a file: the clear picture and the clear sound. Since it reads
     // sample groups also key ids, of 16 bytes each.
     let (_, minor, ..) = gst::version();
     let buffers = if minor < 24 { 2 } else { usize::MAX };
-    let by_others = Remains::from([
+    let by_others = Leaks::from([
         ("GstVolume <volume>", volumes),
         ("GstPad <volume:sink>", volumes),
         ("GstPad <volume:src>", volumes),
@@ -123,7 +101,7 @@ fn assert_left_by_others(remains: &Remains) {
         ("GstBuffer ", buffers),
         ("GstMemory ", buffers),
     ]);
-    assert_eq!(remains.beyond(&by_others), [], "{remains:?}");
+    assert_eq!(leaks.beyond(&by_others), [], "{leaks:?}");
 }
 
 #[test]
@@ -165,7 +143,7 @@ fn child_that_plays() {
 /// Has the tracer say what is left.
 fn shut_down() {
     // It does so with a warning of GLib's too.
-    player::warnings::expect();
+    warnings::expect();
     // SAFETY: there are no objects of GStreamer's left here, and nobody uses it after this.
     unsafe { gst::deinit() };
 }

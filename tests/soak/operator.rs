@@ -3,22 +3,13 @@
 //! The head-end as the players' process has it: all that it does the test's process is told to do.
 
 use headend::{Auth, Licenses};
+use support::fixtures::Programme;
+use support::player::Player;
+use support::player_harness::{HeadendControl, KINDS, Kind};
+use support::subprocess;
 
-use crate::apart;
 use crate::commands::{Asked, Command, WITHOUT_SOUND};
-use crate::player::Player;
-use crate::programme::Programme;
 use crate::script::{Account, Outcome};
-use crate::show::{KINDS, Kind};
-
-/// An auth service that grants this token.
-pub fn granting(token: String) -> Auth {
-    Auth::Reply {
-        status: 200,
-        content_type: "application/json".to_owned(),
-        body: format!(r#"{{"token":"{token}","status":0,"expires":3600}}"#),
-    }
-}
 
 /// Where the servers are.
 #[derive(Clone, Debug)]
@@ -41,7 +32,7 @@ pub struct Operator {
 /// Has it carried out, and says what has been asked in this step.
 fn carry_out(command: &Command) -> Asked {
     let text = serde_json::to_string(command).expect("it is plain");
-    serde_json::from_str(&apart::order(&text)).expect("an answer")
+    serde_json::from_str(&subprocess::order(&text)).expect("an answer")
 }
 
 impl Operator {
@@ -58,7 +49,8 @@ impl Operator {
         }
     }
 
-    /// With media that a player can be stopped in before they end. In playbin3 that takes a single stream; see the one of the playback tests.
+    /// With media that a player can be stopped in before they end. In playbin3 that takes a single
+    /// stream, as `tests/support/src/operator.rs` explains.
     pub fn for_stopping(mut self, player: Player) -> Self {
         if player == Player::Playbin3 && self.kinds.len() > 1 {
             assert_eq!(self.programme, Programme::Usual, "there is no other");
@@ -81,36 +73,8 @@ impl Operator {
         }));
     }
 
-    pub fn location(&self) -> &str {
-        &self.location
-    }
-
-    pub fn uri(&self) -> String {
-        format!("{}{}", self.place.origin, self.path)
-    }
-
     pub fn license_url(&self) -> String {
         self.place.license_url.clone()
-    }
-
-    pub fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.place.origin)
-    }
-
-    pub fn programme(&self) -> Programme {
-        self.programme
-    }
-
-    pub fn kinds(&self) -> &'static [Kind] {
-        self.kinds
-    }
-
-    pub fn set_auth(&self, auth: Auth) {
-        carry_out(&Command::Auth(auth));
-    }
-
-    pub fn set_licenses(&self, licenses: Licenses) {
-        carry_out(&Command::Licenses(licenses));
     }
 
     pub fn set_refusal(&self, status: u16) {
@@ -122,35 +86,65 @@ impl Operator {
         carry_out(&Command::NoToken(status));
     }
 
-    pub fn revoke(&self) {
-        carry_out(&Command::Revoke);
-    }
-
     pub fn release(&self) {
         carry_out(&Command::Release);
-    }
-
-    pub fn release_licenses(&self) {
-        carry_out(&Command::ReleaseLicenses);
     }
 
     pub fn restart(&self) {
         carry_out(&Command::Restart);
     }
+}
 
-    pub fn token_requests(&self) -> Vec<Option<u16>> {
-        carry_out(&Command::Look).tokens
+impl HeadendControl for Operator {
+    fn programme(&self) -> Programme {
+        self.programme
     }
 
-    pub fn catch_up(&self) {
+    fn kinds(&self) -> &'static [Kind] {
+        self.kinds
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.place.origin)
+    }
+
+    fn uri(&self) -> String {
+        self.url(self.path)
+    }
+
+    fn location(&self) -> &str {
+        &self.location
+    }
+
+    fn set_auth(&self, auth: Auth) {
+        carry_out(&Command::Auth(auth));
+    }
+
+    fn set_licenses(&self, licenses: Licenses) {
+        carry_out(&Command::Licenses(licenses));
+    }
+
+    fn revoke(&self) {
+        carry_out(&Command::Revoke);
+    }
+
+    fn release_licenses(&self) {
+        carry_out(&Command::ReleaseLicenses);
+    }
+
+    fn token_request_count(&self) -> usize {
+        carry_out(&Command::Look).tokens.len()
+    }
+
+    fn catch_up(&self) {
         carry_out(&Command::CatchUp);
     }
 
-    pub fn wait_for_token_requests(&self, count: usize) {
+    fn wait_for_token_requests(&self, count: usize) {
         carry_out(&Command::WaitForTokenRequests(count));
     }
 
-    pub fn wait_for_license_requests(&self, count: usize) {
+    fn wait_for_license_requests(&self, count: usize) {
         carry_out(&Command::WaitForLicenseRequests(count));
     }
 }

@@ -2,7 +2,8 @@
 
 //! Carries out the steps of the script with real players, and compares what comes of each with what must.
 //!
-//! Who stops or seeks before the end waits until all has come: see `Operator::start_for_stopping` of the playback tests.
+//! Who stops or seeks before the end waits until all has come: see `start_for_stopping` in
+//! `tests/support/src/operator.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -11,13 +12,14 @@ use std::thread;
 
 use gst::prelude::*;
 use headend::{Auth, Licenses};
+use support::fixtures::Programme;
+use support::operator::granting;
+use support::player::Player;
+use support::player_harness::{HeadendControl, Kind, NEVER, PlayerHarness, Setup, store_before};
+use support::reference::{SEGMENTS, assert_segments, segments as part};
 
-use crate::operator::{Operator, Place, granting};
-use crate::player::Player;
-use crate::programme::Programme;
-use crate::reference::{SEGMENTS, assert_segments, segments as part};
+use crate::operator::{Operator, Place};
 use crate::script::{Account, Act, End, Failure, Step, Then, stale_at_first};
-use crate::show::{Kind, NEVER, Setup, Show, store_before};
 
 /// Plays a step, which leaves nothing.
 pub fn play(step: &Step, place: &Place) {
@@ -57,7 +59,7 @@ struct Scene<'a> {
 }
 
 /// What all wait for as long as it takes.
-fn setup(player: Player, operator: &Operator) -> Setup<'_> {
+fn setup(player: Player, operator: &Operator) -> Setup {
     let setup = Setup::new(player, operator).config("timeout", NEVER);
     match operator.programme() {
         Programme::Usual | Programme::Cbcs | Programme::Rotating | Programme::Periods => setup,
@@ -76,8 +78,8 @@ fn log_out(operator: &Operator) {
 }
 
 /// Has the sinks take the rest as fast as it comes.
-fn hurry(show: &Show) {
-    for element in show.pipeline().iterate_recurse() {
+fn hurry(harness: &PlayerHarness) {
+    for element in harness.pipeline().iterate_recurse() {
         // A list that has changed meanwhile begins again.
         let Ok(element) = element else { continue };
         let factory = element.factory();
@@ -107,11 +109,11 @@ impl Scene<'_> {
             Act::NoToken(status) => {
                 let operator = self.operator(Programme::Usual).for_stopping(player);
                 operator.set_auth(Auth::Hang);
-                let show = self.start(setup(player, &operator));
-                show.wait_until_all_waits_for_the_token(&operator);
+                let harness = self.start(setup(player, &operator));
+                harness.wait_until_all_waits_for_the_token(&operator);
                 operator.refuse_tokens(*status);
                 operator.release();
-                self.fails(&show, &operator);
+                self.fails(&harness, &operator);
             }
             Act::TokenAfter(failure) => {
                 let operator = self.operator(Programme::Usual);
@@ -121,29 +123,29 @@ impl Scene<'_> {
             Act::TokenLate => {
                 let operator = self.operator(Programme::Usual);
                 operator.set_auth(Auth::Hang);
-                let show = self.start(setup(player, &operator));
-                show.wait_until_all_waits_for_the_token(&operator);
+                let harness = self.start(setup(player, &operator));
+                harness.wait_until_all_waits_for_the_token(&operator);
                 operator.release();
-                self.ends_well(&show, &operator);
+                self.ends_well(&harness, &operator);
             }
             Act::NoLicense(status) => {
                 let operator = self.operator(Programme::Rotating);
                 operator.set_licenses(Licenses::Hang);
-                let show = self.start(setup(player, &operator));
-                show.wait_until_all_waits_for_the_license(&operator);
+                let harness = self.start(setup(player, &operator));
+                harness.wait_until_all_waits_for_the_license(&operator);
                 operator.wait_for_license_requests(1);
                 operator.set_licenses(Licenses::Refuse(*status));
                 operator.release_licenses();
-                self.fails(&show, &operator);
+                self.fails(&harness, &operator);
             }
             Act::GivenUp => {
                 let operator = self.operator(Programme::Usual).for_stopping(player);
                 operator.set_auth(granting(format!("the-only-one-{number}")));
                 operator.set_licenses(Licenses::Hang);
-                let show = self.start(setup(player, &operator));
-                show.wait_until_all_waits_for_the_license(&operator);
+                let harness = self.start(setup(player, &operator));
+                harness.wait_until_all_waits_for_the_license(&operator);
                 operator.release_licenses();
-                self.fails(&show, &operator);
+                self.fails(&harness, &operator);
             }
             Act::StopAtToken { at_null, and_again } => self.stop_at_token(*at_null, *and_again),
             Act::StopAtLicense { at_null } => {
@@ -151,9 +153,9 @@ impl Scene<'_> {
                 operator.set_licenses(Licenses::Hang);
                 // The request is the runtime's now: a tune that comes before it has ended shares it, if it asks for the same.
                 let own = format!("{}?step={number}", operator.license_url());
-                let show = self.start(setup(player, &operator).config("license-url", own));
-                show.wait_until_all_waits_for_the_license(&operator);
-                self.stops(&show, &operator, at(*at_null));
+                let harness = self.start(setup(player, &operator).config("license-url", own));
+                harness.wait_until_all_waits_for_the_license(&operator);
+                self.stops(&harness, &operator, at(*at_null));
                 operator.release();
             }
             Act::LogOut => {
@@ -165,13 +167,13 @@ impl Scene<'_> {
             Act::SideBySide(other) => {
                 let operator = self.operator(Programme::Usual);
                 operator.set_licenses(Licenses::Hang);
-                let shows = [player, *other].map(|player| self.start(setup(player, &operator)));
-                for show in &shows {
-                    show.wait_until_every_stream_waits_for_the_license(&operator);
+                let harnesses = [player, *other].map(|player| self.start(setup(player, &operator)));
+                for harness in &harnesses {
+                    harness.wait_until_every_stream_waits_for_the_license(&operator);
                 }
                 operator.release();
-                for show in &shows {
-                    self.ends_well(show, &operator);
+                for harness in &harnesses {
+                    self.ends_well(harness, &operator);
                 }
             }
             Act::RenewedAhead => self.renew_ahead(),
@@ -189,159 +191,159 @@ impl Scene<'_> {
         Operator::new(self.place, self.step.account, self.step.number, programme)
     }
 
-    fn start(&self, setup: Setup<'_>) -> Show {
-        let show = setup.open();
-        show.start();
-        show
+    fn start(&self, setup: Setup) -> PlayerHarness {
+        let harness = setup.open();
+        harness.start();
+        harness
     }
 
     /// Plays to the end.
-    fn tune(&mut self, operator: &Operator) -> Show {
-        let show = self.start(setup(self.step.player, operator));
-        self.ends_well(&show, operator);
-        show
+    fn tune(&mut self, operator: &Operator) -> PlayerHarness {
+        let harness = self.start(setup(self.step.player, operator));
+        self.ends_well(&harness, operator);
+        harness
     }
 
     /// Plays to the end when all streams have waited for the one license for which the token is refused.
-    fn tune_with_bad_token(&mut self, operator: &Operator) -> Show {
+    fn tune_with_bad_token(&mut self, operator: &Operator) -> PlayerHarness {
         operator.set_licenses(Licenses::Hang);
-        let show = self.start(setup(self.step.player, operator));
-        show.wait_until_every_stream_waits_for_the_license(operator);
+        let harness = self.start(setup(self.step.player, operator));
+        harness.wait_until_every_stream_waits_for_the_license(operator);
         operator.release_licenses();
-        self.ends_well(&show, operator);
-        show
+        self.ends_well(&harness, operator);
+        harness
     }
 
     fn seek(&mut self, to: &[u64]) {
         let player = self.step.player;
         let operator = self.operator(Programme::Usual).for_stopping(player);
-        let show = self.play_in_time(&operator);
+        let harness = self.play_in_time(&operator);
         let (last, others) = to.split_last().expect("one at the least");
         for ms in others {
-            self.seek_to(&show, *ms);
-            show.wait_until_all_has_come(&operator);
-            show.wait_for_picture(gst::ClockTime::ZERO);
+            self.seek_to(&harness, *ms);
+            harness.wait_until_all_has_come(&operator);
+            harness.wait_for_picture(gst::ClockTime::ZERO);
         }
-        self.seek_to(&show, *last);
-        hurry(&show);
-        self.ends_well(&show, &operator);
+        self.seek_to(&harness, *last);
+        hurry(&harness);
+        self.ends_well(&harness, &operator);
     }
 
     /// Plays each picture at its time, when all is here.
-    fn play_in_time(&self, operator: &Operator) -> Show {
+    fn play_in_time(&self, operator: &Operator) -> PlayerHarness {
         operator.set_licenses(Licenses::Hang);
-        let show = self.start(setup(self.step.player, operator).in_time());
-        show.wait_until_all_waits_for_the_license(operator);
+        let harness = self.start(setup(self.step.player, operator).in_time());
+        harness.wait_until_all_waits_for_the_license(operator);
         operator.release_licenses();
         // No player seeks before it plays.
-        show.wait_for_picture(gst::ClockTime::ZERO);
-        show
+        harness.wait_for_picture(gst::ClockTime::ZERO);
+        harness
     }
 
-    fn seek_to(&mut self, show: &Show, ms: u64) {
-        self.note_generations(show);
-        show.forget();
-        show.seek(gst::ClockTime::from_mseconds(ms));
+    fn seek_to(&mut self, harness: &PlayerHarness, ms: u64) {
+        self.note_generations(harness);
+        harness.forget();
+        harness.seek(gst::ClockTime::from_mseconds(ms));
     }
 
     fn change_channel(&mut self, from: Programme, to: Programme) {
-        let show = self.tune(&self.operator(from));
-        show.stop(gst::State::Ready);
-        show.forget();
+        let harness = self.tune(&self.operator(from));
+        harness.stop(gst::State::Ready);
+        harness.forget();
         let operator = self.operator(to);
         match self.step.player {
             Player::Playbin | Player::Playbin3 => {
-                show.pipeline().set_property("uri", operator.uri());
+                harness.pipeline().set_property("uri", operator.uri());
             }
             Player::WrittenOut => {
-                let source = show.element("souphttpsrc").expect("the line names it");
+                let source = harness.element("souphttpsrc").expect("the line names it");
                 source.set_property("location", operator.uri());
             }
         }
-        show.start();
-        self.ends_well(&show, &operator);
+        harness.start();
+        self.ends_well(&harness, &operator);
     }
 
     fn refuse_in_mid_film(&mut self, status: u16, then: Then) {
         let operator = self.operator(Programme::Rotating);
         operator.set_refusal(status);
         // In time, so that the first part of the film is not over before the viewer seeks: dashdemux2 then says that all of it is.
-        let show = setup(self.step.player, &operator).in_time().open();
-        show.start_and_wait_for_another_token_in_mid_film(&operator);
+        let harness = setup(self.step.player, &operator).in_time().open();
+        harness.start_and_wait_for_another_token_in_mid_film(&operator);
         match then {
             Then::GoesOn => operator.release(),
             Then::Seeks => {
-                self.seek_to(&show, 0);
-                show.wait_until_all_waits_for_the_token(&operator);
+                self.seek_to(&harness, 0);
+                harness.wait_until_all_waits_for_the_token(&operator);
                 operator.release();
             }
             Then::Stops => {}
         }
         match then {
             Then::GoesOn | Then::Seeks => {
-                hurry(&show);
-                self.ends_well(&show, &operator);
+                hurry(&harness);
+                self.ends_well(&harness, &operator);
             }
-            Then::Stops => self.stops(&show, &operator, gst::State::Ready),
+            Then::Stops => self.stops(&harness, &operator, gst::State::Ready),
         }
-        drop(show);
+        drop(harness);
         log_out(&operator);
         if then == Then::Stops {
             operator.release();
         }
         let operator = self.operator(Programme::Usual);
-        let show = self.start(setup(self.step.player, &operator));
-        self.plays(&show, &operator, 0);
+        let harness = self.start(setup(self.step.player, &operator));
+        self.plays(&harness, &operator, 0);
     }
 
     fn stop_at_token(&mut self, at_null: bool, and_again: bool) {
         let player = self.step.player;
         let operator = self.operator(Programme::Usual).for_stopping(player);
         operator.set_auth(Auth::Hang);
-        let show = self.start(setup(player, &operator));
-        show.wait_until_all_waits_for_the_token(&operator);
+        let harness = self.start(setup(player, &operator));
+        harness.wait_until_all_waits_for_the_token(&operator);
         if !and_again {
-            self.stops(&show, &operator, at(at_null));
+            self.stops(&harness, &operator, at(at_null));
             operator.release();
             return;
         }
-        show.stop(at(at_null));
-        show.forget();
-        show.start();
-        show.wait_until_all_waits_for_the_token(&operator);
+        harness.stop(at(at_null));
+        harness.forget();
+        harness.start();
+        harness.wait_until_all_waits_for_the_token(&operator);
         operator.release();
-        self.ends_well(&show, &operator);
+        self.ends_well(&harness, &operator);
     }
 
     fn renew_ahead(&mut self) {
         let player = self.step.player;
         let operator = self.operator(Programme::Usual).for_stopping(player);
         operator.set_auth(Auth::Sequence(vec![Auth::GrantFor(2), Auth::Grant]));
-        let show = self.play_in_time(&operator);
-        let first = show.seen(|seen| {
+        let harness = self.play_in_time(&operator);
+        let first = harness.seen(|seen| {
             let request = seen.reached[0].key_request().expect("a key request");
             request.get::<u32>("generation").expect("a number")
         });
         operator.wait_for_token_requests(2);
-        let decryptor = show.element("clearkeydec").expect("one is plugged");
+        let decryptor = harness.element("clearkeydec").expect("one is plugged");
         let store = store_before(&decryptor);
         while store.property::<u32>("generation") == first {
             thread::yield_now();
         }
-        self.seek_to(&show, 0);
-        hurry(&show);
-        self.ends_well(&show, &operator);
+        self.seek_to(&harness, 0);
+        hurry(&harness);
+        self.ends_well(&harness, &operator);
     }
 
-    fn note_generations(&mut self, show: &Show) {
-        show.seen(|seen| {
+    fn note_generations(&mut self, harness: &PlayerHarness) {
+        harness.seen(|seen| {
             for reached in &seen.reached {
                 let request = reached.key_request().expect("a key request");
                 let generation = request.get("generation");
                 self.generations.insert(generation.expect("a number"));
             }
         });
-        let decryptor = show.element("clearkeydec").expect("one is plugged");
+        let decryptor = harness.element("clearkeydec").expect("one is plugged");
         let generation = store_before(&decryptor).property("generation");
         if generation > 0 {
             self.generations.insert(generation);
@@ -349,30 +351,30 @@ impl Scene<'_> {
     }
 
     /// Plays to the end, as the script wants it.
-    fn ends_well(&mut self, show: &Show, operator: &Operator) {
+    fn ends_well(&mut self, harness: &PlayerHarness, operator: &Operator) {
         match self.step.outcome.end {
-            End::Whole => self.plays(show, operator, 0),
-            End::From(segment) => self.plays(show, operator, segment),
+            End::Whole => self.plays(harness, operator, 0),
+            End::From(segment) => self.plays(harness, operator, segment),
             ref end => panic!("it played to the end, and not {end:?}"),
         }
     }
 
-    fn plays(&mut self, show: &Show, operator: &Operator, from: usize) {
-        show.end().assert_well();
-        self.has(show, operator, from..SEGMENTS);
+    fn plays(&mut self, harness: &PlayerHarness, operator: &Operator, from: usize) {
+        harness.end().assert_well();
+        self.has(harness, operator, from..SEGMENTS);
     }
 
     /// Asserts that these segments have been decrypted, and nothing else.
-    fn has(&mut self, show: &Show, operator: &Operator, segments: Range<usize>) {
-        self.note_generations(show);
+    fn has(&mut self, harness: &PlayerHarness, operator: &Operator, segments: Range<usize>) {
+        self.note_generations(harness);
         for kind in operator.kinds() {
-            show.seen(|seen| assert_segments(*kind, &seen.decrypted(*kind), segments.clone()));
+            harness.seen(|seen| assert_segments(*kind, &seen.decrypted(*kind), segments.clone()));
         }
     }
 
     /// Fails as the script wants it, and stops.
-    fn fails(&mut self, show: &Show, operator: &Operator) {
-        let ended = show.end();
+    fn fails(&mut self, harness: &PlayerHarness, operator: &Operator) {
+        let ended = harness.end();
         let complaint = ended.error();
         let details = complaint.details.as_ref().expect("details");
         let End::Failure(segments, failure) = &self.step.outcome.end else {
@@ -387,21 +389,21 @@ impl Scene<'_> {
         assert_eq!(details.get("reason"), Ok(*reason), "{ended:?}");
         let status = Ok(u32::from(*http_status));
         assert_eq!(details.get("http-status"), status, "{ended:?}");
-        self.has(show, operator, segments.clone());
-        show.stop(gst::State::Null);
+        self.has(harness, operator, segments.clone());
+        harness.stop(gst::State::Null);
     }
 
     /// Is stopped, when what the script wants has been played.
-    fn stops(&mut self, show: &Show, operator: &Operator, state: gst::State) {
+    fn stops(&mut self, harness: &PlayerHarness, operator: &Operator, state: gst::State) {
         let End::Stopped(segments) = &self.step.outcome.end else {
             panic!("it was stopped");
         };
-        show.wait_until("what is to be decrypted before the viewer stops", |seen| {
+        harness.wait_until("what is to be decrypted before the viewer stops", |seen| {
             let is_there = |kind: &Kind| seen.count(*kind) >= part(*kind, segments.clone()).len();
             operator.kinds().iter().all(is_there)
         });
-        self.has(show, operator, segments.clone());
-        show.stop(state);
+        self.has(harness, operator, segments.clone());
+        harness.stop(state);
     }
 }
 

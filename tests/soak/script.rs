@@ -15,11 +15,10 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-
-use crate::operator::granting;
-use crate::player::Player;
-use crate::programme::Programme;
-use crate::reference::SEGMENTS;
+use support::fixtures::Programme;
+use support::operator::granting;
+use support::player::Player;
+use support::reference::SEGMENTS;
 
 const PLAYERS: [Player; 3] = [Player::Playbin, Player::Playbin3, Player::WrittenOut];
 

@@ -13,7 +13,6 @@ mod json;
 mod lengths;
 mod licenses;
 mod problems;
-mod raw_server;
 mod redirects;
 mod retries;
 mod slow;
@@ -27,10 +26,9 @@ use std::thread;
 
 use gst::element_factory::ElementBuilder;
 use gst::prelude::*;
-
-use crate::rig::*;
-use crate::samples::picture;
-use raw_server::{RawServer, Script, Step};
+use support::raw_server::{RawServer, Script, Step};
+use support::rig::*;
+use support::samples::picture;
 
 /// Milliseconds for servers that answer. Nothing takes as long.
 const PLENTY: u32 = 30_000;

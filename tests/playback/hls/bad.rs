@@ -5,12 +5,14 @@
 use std::fs;
 use std::path::PathBuf;
 
+use support::fixtures::Programme;
+use support::folders::scratch_folder;
+use support::in_both_players;
+use support::operator::Operator;
+use support::player::Player;
+use support::player_harness::{Complaint, Setup};
+
 use super::{key_tag, raise, with_licenses};
-use crate::operator::Operator;
-use crate::player::{Player, in_both_players};
-use crate::programme::Programme;
-use crate::scratch::scratch_folder;
-use crate::show::{Complaint, Setup};
 
 const SKD: &str =
     r#"#EXT-X-KEY:METHOD=SAMPLE-AES,URI="skd://key",KEYFORMAT="com.apple.streamingkeydelivery""#;

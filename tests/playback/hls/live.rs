@@ -5,12 +5,14 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use support::fixtures::Programme;
+use support::in_both_players;
+use support::operator::Operator;
+use support::player::Player;
+use support::player_harness::{KINDS, Kind, PlayerHarness, Setup};
+use support::reference::samples;
+
 use super::{raise, with_licenses};
-use crate::operator::Operator;
-use crate::player::{Player, in_both_players};
-use crate::programme::Programme;
-use crate::reference::samples;
-use crate::show::{KINDS, Kind, Setup, Show};
 
 /// Segments of two seconds in a minute, and some.
 const MINUTE: usize = 33;
@@ -34,13 +36,13 @@ const MISSED: usize = 2;
 const IN_A_FILM: usize = 3;
 
 /// Starts a stream of so many segments as a viewer would see it.
-fn live(player: Player, segments: usize) -> (Operator, Show) {
+fn live(player: Player, segments: usize) -> (Operator, PlayerHarness) {
     raise();
     let operator = Operator::start_for(Programme::Live);
     operator.end_live_after((SKIPPED + segments) as u64);
-    let show = with_licenses(Setup::new(player, &operator).in_time(), &operator).open();
-    show.start();
-    (operator, show)
+    let harness = with_licenses(Setup::new(player, &operator).in_time(), &operator).open();
+    harness.start();
+    (operator, harness)
 }
 
 /// Asserts that these are the film over and over again, from somewhere on.
@@ -66,14 +68,14 @@ fn brought(player: Player, segments: usize) -> usize {
 
 /// Asserts that all comes without a repeat, a gap or a stall, with each key asked for once.
 #[track_caller]
-fn assert_seamless(operator: &Operator, show: &Show, segments: usize, missed: usize) {
+fn assert_seamless(operator: &Operator, harness: &PlayerHarness, segments: usize, missed: usize) {
     let limit = PATIENCE * Duration::from_secs(2 * segments as u64);
     let all = |kind| samples(kind).len() * segments / IN_A_FILM;
-    show.wait_for(limit, "all of both streams", |seen| {
+    harness.wait_for(limit, "all of both streams", |seen| {
         // A film's segments differ in length by a sample or two.
         KINDS.iter().all(|kind| seen.count(*kind) + 2 >= all(*kind))
     });
-    show.seen(|seen| {
+    harness.seen(|seen| {
         for kind in KINDS {
             assert_on_and_on(kind, &seen.decrypted(kind));
         }
@@ -90,9 +92,9 @@ fn assert_seamless(operator: &Operator, show: &Show, segments: usize, missed: us
 /// Where its newest playlist cannot be had for a moment, older demuxers ask for the first one again, which they cannot play.
 #[track_caller]
 fn assert_outlives_failures(player: Player) {
-    let (operator, show) = live(player, HALF_A_MINUTE);
+    let (operator, harness) = live(player, HALF_A_MINUTE);
     for (pictures, status) in [(60, 503), (160, 404)] {
-        show.wait_until("some pictures", |seen| {
+        harness.wait_until("some pictures", |seen| {
             seen.count(Kind::Picture) >= pictures
         });
         for name in ["video", "audio"] {
@@ -100,7 +102,7 @@ fn assert_outlives_failures(player: Player) {
             operator.set_media_status(&path, status, MISSED);
         }
     }
-    assert_seamless(&operator, &show, brought(player, HALF_A_MINUTE), MISSED);
+    assert_seamless(&operator, &harness, brought(player, HALF_A_MINUTE), MISSED);
     let playlists = operator.media_requests().into_iter();
     let firsts = playlists.filter(|request| request.path.ends_with("/master.m3u8"));
     assert_eq!(firsts.count(), 1, "the demuxer went past us");
@@ -108,8 +110,8 @@ fn assert_outlives_failures(player: Player) {
 
 in_both_players! {
     fn a_minute_of_live_television_plays(player: Player) {
-        let (operator, show) = live(player, MINUTE);
-        assert_seamless(&operator, &show, brought(player, MINUTE), 0);
+        let (operator, harness) = live(player, MINUTE);
+        assert_seamless(&operator, &harness, brought(player, MINUTE), 0);
     }
 
     fn live_television_outlives_playlists_that_cannot_be_had(player: Player) {

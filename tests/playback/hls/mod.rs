@@ -16,27 +16,27 @@ use std::sync::Once;
 
 use gst::prelude::*;
 use headend::{NEXT_VIDEO_KEY_ID, VIDEO_KEY_ID};
-
-use crate::operator::Operator;
-use crate::player::{Player, in_both_players};
-use crate::process::media;
-use crate::programme::Programme;
-use crate::reference::assert_played;
-use crate::scratch::scratch_folder;
-use crate::show::{Kind, Setup, Show};
+use support::fixtures::Programme;
+use support::folders::media;
+use support::folders::scratch_folder;
+use support::in_both_players;
+use support::operator::Operator;
+use support::player::Player;
+use support::player_harness::{Kind, PlayerHarness, Setup};
+use support::reference::assert_played;
 
 /// Asserts that all of it plays, with so many license requests, and that every event brings what a decryptor of AAMP's HLS flow expects.
 #[track_caller]
 fn assert_plays(player: Player, programme: Programme, licenses: usize) {
     let operator = Operator::start_for(programme);
-    let (show, ended) = with_licenses(Setup::new(player, &operator), &operator).play();
-    assert_played(&show, &ended, operator.kinds());
+    let (harness, ended) = with_licenses(Setup::new(player, &operator), &operator).play();
+    assert_played(&harness, &ended, operator.kinds());
     operator.assert_asked(1, licenses);
-    assert_flow(&show, &operator);
+    assert_flow(&harness, &operator);
 }
 
 /// HLS does not say where the license server is.
-fn with_licenses<'a>(setup: Setup<'a>, operator: &Operator) -> Setup<'a> {
+fn with_licenses(setup: Setup, operator: &Operator) -> Setup {
     setup.config("license-url", operator.license_url())
 }
 
@@ -46,14 +46,14 @@ fn assert_picture_plays(player: Player, folder: PathBuf, path: &str) -> Operator
     raise();
     let operator = Operator::start_with_media(folder);
     let setup = Setup::new(player, &operator).uri(operator.url(path));
-    let (show, ended) = with_licenses(setup, &operator).play();
-    assert_played(&show, &ended, &[Kind::Picture]);
+    let (harness, ended) = with_licenses(setup, &operator).play();
+    assert_played(&harness, &ended, &[Kind::Picture]);
     operator
 }
 
 #[track_caller]
-fn assert_flow(show: &Show, operator: &Operator) {
-    show.seen(|seen| {
+fn assert_flow(harness: &PlayerHarness, operator: &Operator) {
+    harness.seen(|seen| {
         assert!(!seen.reached.is_empty());
         for reached in &seen.reached {
             let request = reached.key_request().expect("a key request");
@@ -69,7 +69,7 @@ fn assert_flow(show: &Show, operator: &Operator) {
 fn raise() {
     static RAISED: Once = Once::new();
     RAISED.call_once(|| {
-        crate::player::init();
+        support::player::init();
         gst::ElementFactory::find("hlsdrmdemux")
             .expect("the plugin has it")
             .set_rank(gst::Rank::PRIMARY + 10);

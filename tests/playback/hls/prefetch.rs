@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use gst::prelude::*;
 use headend::Auth;
+use support::fixtures::Programme;
+use support::in_both_players;
+use support::operator::Operator;
+use support::player::Player;
+use support::player_harness::Setup;
+use support::reference::assert_played;
 
 use super::{raise, with_licenses};
-use crate::operator::Operator;
-use crate::player::{Player, in_both_players};
-use crate::programme::Programme;
-use crate::reference::assert_played;
-use crate::show::Setup;
 
 const CLEAR: &str = "/hls/clear/master.m3u8";
 
@@ -68,8 +69,8 @@ in_both_players! {
         raise();
         let operator = Operator::start_for(Programme::HlsCenc);
         let setup = with_licenses(Setup::new(player, &operator), &operator);
-        let (show, ended) = setup.config("prefetch", true).play();
-        assert_played(&show, &ended, operator.kinds());
+        let (harness, ended) = setup.config("prefetch", true).play();
+        assert_played(&harness, &ended, operator.kinds());
         assert_eq!(operator.token_requests().len(), 1);
     }
 }

@@ -13,15 +13,16 @@ use gst::glib;
 use gst::prelude::*;
 use headend::certificates::Authority;
 use headend::{Gzip, Headend, MediaRequest, Tls};
+use support::fixtures::Programme;
+use support::folders::scratch_folder;
+use support::in_both_players;
+use support::operator::Operator;
+use support::player::Player;
+use support::player_harness::{Kind, PlayerHarness, Setup};
+use support::reference::assert_played;
 
 use super::{raise, with_another_key, with_licenses};
 use crate::child::{Output, launch_line, run};
-use crate::operator::Operator;
-use crate::player::{Player, in_both_players};
-use crate::programme::Programme;
-use crate::reference::assert_played;
-use crate::scratch::scratch_folder;
-use crate::show::{Kind, Setup, Show};
 
 /// The value of a header.
 fn header<'a>(request: &'a MediaRequest, name: &str) -> Option<&'a str> {
@@ -54,19 +55,19 @@ fn set_headers(source: &gst::Element) {
     source.set_property("extra-headers", extra);
 }
 
-fn open(setup: Setup, operator: &Operator) -> Show {
-    let show = with_licenses(setup, operator).open();
-    show.on_source(set_headers);
-    show
+fn open(setup: Setup, operator: &Operator) -> PlayerHarness {
+    let harness = with_licenses(setup, operator).open();
+    harness.on_source(set_headers);
+    harness
 }
 
 #[track_caller]
 fn assert_headers_reach_the_operator(player: Player) {
     raise();
     let operator = Operator::start_for(Programme::HlsCenc);
-    let show = open(Setup::new(player, &operator), &operator);
-    show.start();
-    assert_played(&show, &show.end(), operator.kinds());
+    let harness = open(Setup::new(player, &operator), &operator);
+    harness.start();
+    assert_played(&harness, &harness.end(), operator.kinds());
     let ours = ours(&operator);
     assert_eq!(ours.len(), 4, "{ours:?}");
     for request in &ours {
@@ -84,8 +85,8 @@ fn assert_headers_reach_the_operator(player: Player) {
 fn assert_each_file_is_asked_for_once(player: Player) {
     raise();
     let operator = Operator::start_for(Programme::HlsCenc);
-    let (show, ended) = with_licenses(Setup::new(player, &operator), &operator).play();
-    assert_played(&show, &ended, operator.kinds());
+    let (harness, ended) = with_licenses(Setup::new(player, &operator), &operator).play();
+    assert_played(&harness, &ended, operator.kinds());
     let requests = operator.media_requests().into_iter();
     let mut names: Vec<_> = requests
         .map(|request| request.path.replace("/hls/cenc/", ""))
@@ -124,9 +125,9 @@ fn assert_plays_from_elsewhere(player: Player) {
     elsewhere(&other, &folder);
     let operator = Operator::start_with_media(folder);
     let uri = operator.url("/hls/elsewhere/master.m3u8");
-    let show = open(Setup::new(player, &operator).uri(uri), &operator);
-    show.start();
-    assert_played(&show, &show.end(), &[Kind::Picture]);
+    let harness = open(Setup::new(player, &operator).uri(uri), &operator);
+    harness.start();
+    assert_played(&harness, &harness.end(), &[Kind::Picture]);
     let ours = ours(&other);
     assert_eq!(ours.len(), 2, "{ours:?}");
     for request in &ours {
@@ -141,8 +142,8 @@ fn assert_plays_compressed(player: Player) {
     raise();
     let operator = Operator::start_for(Programme::HlsCbcs);
     operator.set_gzip(Gzip::WhereAccepted);
-    let (show, ended) = with_licenses(Setup::new(player, &operator), &operator).play();
-    assert_played(&show, &ended, operator.kinds());
+    let (harness, ended) = with_licenses(Setup::new(player, &operator), &operator).play();
+    assert_played(&harness, &ended, operator.kinds());
     let ours = ours(&operator);
     let playlists = ours
         .iter()
@@ -183,10 +184,10 @@ fn parts(url: &str) -> (&str, &str) {
 }
 
 /// The playlist that the demuxer inside gets first.
-fn first_playlist(show: &Show, demuxer: &'static str) -> Arc<Mutex<String>> {
+fn first_playlist(harness: &PlayerHarness, demuxer: &'static str) -> Arc<Mutex<String>> {
     let playlist = Arc::<Mutex<String>>::default();
     let seen = playlist.clone();
-    show.on_new(demuxer, move |demuxer| {
+    harness.on_new(demuxer, move |demuxer| {
         let sink = demuxer.static_pad("sink").expect("a sink pad");
         let seen = seen.clone();
         sink.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
@@ -204,11 +205,11 @@ fn assert_server_is_discreet(player: Player, demuxer: &'static str) {
     raise();
     let operator = Operator::start_for(Programme::HlsPictureAlone);
     let setup = Setup::new(player, &operator).in_time();
-    let show = with_licenses(setup, &operator).open();
-    let playlist = first_playlist(&show, demuxer);
-    show.start();
-    show.wait_until_all_has_come(&operator);
-    show.wait_for_picture(gst::ClockTime::ZERO);
+    let harness = with_licenses(setup, &operator).open();
+    let playlist = first_playlist(&harness, demuxer);
+    harness.start();
+    harness.wait_until_all_has_come(&operator);
+    harness.wait_for_picture(gst::ClockTime::ZERO);
     let playlist = playlist.lock().expect("no panic").clone();
     let url = playlist
         .lines()
@@ -237,8 +238,8 @@ fn assert_server_is_discreet(player: Player, demuxer: &'static str) {
     ] {
         assert_eq!(status("GET", path), 404, "{path}");
     }
-    show.end().assert_well();
-    show.stop(gst::State::Null);
+    harness.end().assert_well();
+    harness.stop(gst::State::Null);
     assert!(ask(address, "GET", path).is_none(), "it is there still");
 }
 
@@ -268,11 +269,11 @@ fn whom_the_source_trusts_is_trusted_with_playlists_too() {
     for is_strict in [true, false] {
         let uri = headend.url("/hls/cenc/master.m3u8");
         let setup = Setup::new(Player::Playbin, &operator).uri(uri);
-        let show = with_licenses(setup, &operator).open();
-        show.on_source(move |source| source.set_property("ssl-strict", is_strict));
-        show.start();
+        let harness = with_licenses(setup, &operator).open();
+        harness.on_source(move |source| source.set_property("ssl-strict", is_strict));
+        harness.start();
         // Whatever the demuxer makes of segments.
-        show.end();
+        harness.end();
         let requests = headend.media_requests();
         let came = |name: &str| requests.iter().any(|one| one.path.ends_with(name));
         assert_eq!(came("/video.m3u8"), !is_strict, "{requests:?}");
@@ -342,14 +343,14 @@ fn a_segment_behind_its_init_segment_can_be_had_from_any_byte_on() {
     let operator = Operator::start_with_media(with_another_key());
     let uri = operator.url("/hls/other/video.m3u8");
     let setup = Setup::new(Player::Playbin, &operator).uri(uri).in_time();
-    let show = with_licenses(setup, &operator).open();
-    let master = first_playlist(&show, "hlsdemux");
-    show.start();
-    show.wait_until("the end of the picture", |seen| {
+    let harness = with_licenses(setup, &operator).open();
+    let master = first_playlist(&harness, "hlsdemux");
+    harness.start();
+    harness.wait_until("the end of the picture", |seen| {
         seen.ends_at_decryptors == 1
     });
     operator.catch_up();
-    show.wait_for_picture(gst::ClockTime::ZERO);
+    harness.wait_for_picture(gst::ClockTime::ZERO);
     let url_in = |playlist: &str| {
         let found = playlist
             .lines()
@@ -377,5 +378,5 @@ fn a_segment_behind_its_init_segment_can_be_had_from_any_byte_on() {
         assert_eq!(status, 206, "{from}");
         assert!(rest == whole[from..], "{from}: {} bytes", rest.len());
     }
-    show.end().assert_well();
+    harness.end().assert_well();
 }

@@ -8,22 +8,23 @@ use std::time::Duration;
 
 use gst::prelude::*;
 use headend::{AUDIO_KEY_ID, NEXT_AUDIO_KEY_ID, NEXT_VIDEO_KEY_ID, VIDEO_KEY_ID};
+use support::fixtures::Programme;
+use support::folders::media;
+use support::folders::scratch_folder;
+use support::in_both_players;
+use support::operator::Operator;
+use support::player::Player;
+use support::player_harness::{Kind, PlayerHarness, Setup};
+use support::reference::{assert_clear, assert_last_segment, assert_played, samples};
 
 use super::{key_tag, raise, with_licenses};
-use crate::operator::Operator;
-use crate::player::{Player, in_both_players};
-use crate::process::media;
-use crate::programme::Programme;
-use crate::reference::{assert_clear, assert_last_segment, assert_played, samples};
-use crate::scratch::scratch_folder;
-use crate::show::{Kind, Setup, Show};
 
 /// In kbit/s.
 const SLOW: u32 = 200;
 const FAST: u32 = 10_000;
 
-fn set_connection_speed(show: &Show, speed: u32) {
-    let demuxer = show.element("hlsdrmdemux").expect("it plays HLS");
+fn set_connection_speed(harness: &PlayerHarness, speed: u32) {
+    let demuxer = harness.element("hlsdrmdemux").expect("it plays HLS");
     demuxer.set_property("connection-speed", speed);
 }
 
@@ -35,15 +36,15 @@ fn assert_switches_to_a_variant_with_another_key(player: Player) {
     // So that there is something left to be fetched when the network gets better.
     operator.set_media_delay(Duration::from_millis(500));
     let uri = operator.url("/hls/variants/master.m3u8");
-    let show = with_licenses(Setup::new(player, &operator).uri(uri), &operator).open();
-    show.on_new("hlsdrmdemux", |demuxer| {
+    let harness = with_licenses(Setup::new(player, &operator).uri(uri), &operator).open();
+    harness.on_new("hlsdrmdemux", |demuxer| {
         demuxer.set_property("connection-speed", SLOW);
     });
-    show.start();
-    show.wait_until("the first picture", |seen| seen.count(Kind::Picture) > 0);
-    set_connection_speed(&show, FAST);
-    let ended = show.end();
-    assert_played(&show, &ended, operator.kinds());
+    harness.start();
+    harness.wait_until("the first picture", |seen| seen.count(Kind::Picture) > 0);
+    set_connection_speed(&harness, FAST);
+    let ended = harness.end();
+    assert_played(&harness, &ended, operator.kinds());
     assert_eq!(operator.token_requests().len(), 1);
     let paths: Vec<_> = operator.media_requests();
     let came = |path: &str| paths.iter().any(|request| request.path == path);
@@ -73,15 +74,15 @@ fn assert_end(kind: Kind, samples: &[Vec<u8>]) {
 fn assert_seeks(player: Player, programme: Programme) {
     raise();
     let operator = Operator::start_for(programme);
-    let show = with_licenses(Setup::new(player, &operator).in_time(), &operator).open();
-    show.start();
-    show.wait_until_all_has_come(&operator);
-    show.wait_for_picture(gst::ClockTime::ZERO);
-    show.forget();
-    show.seek(gst::ClockTime::from_mseconds(4500));
-    let ended = show.end();
+    let harness = with_licenses(Setup::new(player, &operator).in_time(), &operator).open();
+    harness.start();
+    harness.wait_until_all_has_come(&operator);
+    harness.wait_for_picture(gst::ClockTime::ZERO);
+    harness.forget();
+    harness.seek(gst::ClockTime::from_mseconds(4500));
+    let ended = harness.end();
     ended.assert_well();
-    show.seen(|seen| {
+    harness.seen(|seen| {
         assert_last_segment(Kind::Picture, &seen.decrypted(Kind::Picture));
         if operator.kinds().contains(&Kind::Sound) {
             assert_end(Kind::Sound, &seen.decrypted(Kind::Sound));
@@ -145,12 +146,12 @@ fn a_viewer_who_chooses_another_language_hears_it_in_playbin3() {
     let operator = Operator::start_with_media(in_two_languages());
     let uri = operator.url("/hls/languages/master.m3u8");
     let setup = Setup::new(Player::Playbin3, &operator).uri(uri).in_time();
-    let show = with_licenses(setup, &operator).open();
-    show.start();
-    show.wait_until_all_has_come(&operator);
-    show.wait_for_picture(gst::ClockTime::ZERO);
+    let harness = with_licenses(setup, &operator).open();
+    harness.start();
+    harness.wait_until_all_has_come(&operator);
+    harness.wait_for_picture(gst::ClockTime::ZERO);
     assert_eq!(asked_for(&operator, NEXT_AUDIO_KEY_ID), 0);
-    show.select(|stream| {
+    harness.select(|stream| {
         let is_video = stream.stream_type().contains(gst::StreamType::VIDEO);
         let language = stream.tags().and_then(|tags| {
             let language = tags.get::<gst::tags::LanguageCode>();
@@ -158,36 +159,41 @@ fn a_viewer_who_chooses_another_language_hears_it_in_playbin3() {
         });
         is_video || language.as_deref() == Some("de")
     });
-    let ended = show.end();
+    let ended = harness.end();
     ended.assert_well();
-    show.seen(|seen| assert_end(Kind::Sound, seen.last_decrypted(Kind::Sound)));
+    harness.seen(|seen| assert_end(Kind::Sound, seen.last_decrypted(Kind::Sound)));
     assert_eq!(asked_for(&operator, NEXT_AUDIO_KEY_ID), 1);
     assert_eq!(asked_for(&operator, VIDEO_KEY_ID), 1);
     assert_eq!(operator.token_requests().len(), 1);
 }
 
 /// Plays a film whose better variant is answered so, on a network that gets better.
-fn with_bad_variant(player: Player, operator: &Operator, status: u16, times: usize) -> Show {
+fn with_bad_variant(
+    player: Player,
+    operator: &Operator,
+    status: u16,
+    times: usize,
+) -> PlayerHarness {
     raise();
     operator.set_media_delay(Duration::from_millis(300));
     operator.set_media_status("/hls/variants/high.m3u8", status, times);
     let uri = operator.url("/hls/variants/master.m3u8");
-    let show = with_licenses(Setup::new(player, operator).uri(uri), operator).open();
-    show.on_new("hlsdrmdemux", |demuxer| {
+    let harness = with_licenses(Setup::new(player, operator).uri(uri), operator).open();
+    harness.on_new("hlsdrmdemux", |demuxer| {
         demuxer.set_property("connection-speed", SLOW);
     });
-    show.start();
-    show.wait_until("the first picture", |seen| seen.count(Kind::Picture) > 0);
-    set_connection_speed(&show, FAST);
-    show
+    harness.start();
+    harness.wait_until("the first picture", |seen| seen.count(Kind::Picture) > 0);
+    set_connection_speed(&harness, FAST);
+    harness
 }
 
 in_both_players! {
     fn a_variant_that_cannot_be_had_twice_is_no_end(player: Player) {
         let operator = Operator::start();
-        let show = with_bad_variant(player, &operator, 503, 2);
-        let ended = show.end();
-        assert_played(&show, &ended, operator.kinds());
+        let harness = with_bad_variant(player, &operator, 503, 2);
+        let ended = harness.end();
+        assert_played(&harness, &ended, operator.kinds());
         let tried = operator.media_requests().into_iter();
         let tried = tried.filter(|request| request.path == "/hls/variants/high.m3u8");
         assert!(tried.count() > 0, "it was not tried");
@@ -195,17 +201,17 @@ in_both_players! {
 
     fn a_variant_that_is_no_playlist_is_told_and_no_end(player: Player) {
         let operator = Operator::start();
-        let show = with_bad_variant(player, &operator, 200, usize::MAX);
-        let warning = show.warning();
+        let harness = with_bad_variant(player, &operator, 200, usize::MAX);
+        let warning = harness.warning();
         assert_eq!(warning.from, "hlsdrmdemux");
         let message = warning.error.message();
         assert!(message.contains("does not begin with #EXTM3U"), "{message}");
         // The newer demuxer of GStreamer 1.26 asks for it for ever.
         let (_, minor, ..) = gst::version();
         if player == Player::Playbin || minor < 24 {
-            let ended = show.end();
+            let ended = harness.end();
             assert!(ended.error.is_none(), "{ended:?}");
-            show.seen(|seen| assert_clear(Kind::Picture, &seen.decrypted(Kind::Picture)));
+            harness.seen(|seen| assert_clear(Kind::Picture, &seen.decrypted(Kind::Picture)));
         }
     }
 

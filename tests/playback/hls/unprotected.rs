@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use gst::prelude::*;
 use headend::{Headend, MediaRequest};
+use support::fixtures::Programme;
+use support::folders::media;
+use support::operator::Operator;
+use support::player::{Player, init};
+use support::player_harness::Setup;
+use support::reference::{PICTURES, SOUNDS};
 
 use super::raise;
-use crate::operator::Operator;
-use crate::player::{Player, init};
-use crate::process::media;
-use crate::programme::Programme;
-use crate::reference::{PICTURES, SOUNDS};
-use crate::show::Setup;
 
 /// What a sink sees of a buffer.
 type Buffer = (Option<gst::ClockTime>, Option<gst::ClockTime>, Vec<u8>);
@@ -174,10 +174,10 @@ fn films_in_files_play_in_playbin() {
     let operator = Operator::start_for(Programme::HlsPictureAlone);
     let uri = format!("file://{}/dash/clear/video.m3u8", media().display());
     let setup = Setup::new(Player::Playbin, &operator).uri(uri);
-    let show = setup.open();
-    show.start();
-    show.end().assert_well();
-    assert!(show.element("hlsdrmdemux").is_some());
+    let harness = setup.open();
+    harness.start();
+    harness.end().assert_well();
+    assert!(harness.element("hlsdrmdemux").is_some());
 }
 
 #[test]

@@ -3,13 +3,15 @@
 //! METHOD=AES-128: whole segments, of whatever format, with open keys. No auth service is asked
 //! for anything.
 
+use support::in_both_players;
+use support::player::Player;
+
 use super::part::{Aes128, Part, Track};
 use super::presentation::Presentation;
 use super::rendition::{Rendition, Style};
 use super::{
     assert_keys, assert_keys_in_any_order, assert_plays, assert_tokens_and_licenses, operator,
 };
-use crate::player::{Player, in_both_players};
 
 const IV: u128 = 0x0123_4567_89ab_cdef_0123_4567_89ab_cdef;
 

@@ -4,6 +4,10 @@
 //! beside what is not.
 
 use gst::prelude::*;
+use support::fixtures::Programme;
+use support::in_both_players;
+use support::operator::Operator;
+use support::player::Player;
 
 use super::part::{Aes128, Part, Track};
 use super::presentation::Presentation;
@@ -14,9 +18,6 @@ use super::{
     open_path, operator, stock, twin,
 };
 use crate::hls::raise;
-use crate::operator::Operator;
-use crate::player::{Player, in_both_players};
-use crate::programme::Programme;
 
 pub const SCHEMES: [&str; 2] = ["cenc", "cbcs"];
 
@@ -228,8 +229,8 @@ in_both_players! {
             let operator = operator();
             let path = format!("/dash/lead-{scheme}/manifest.mpd");
             let played = open_path(player, &operator, &path, as_usual);
-            played.show.start();
-            let ended = played.show.end();
+            played.harness.start();
+            let ended = played.harness.end();
             assert!(ended.error.is_none(), "{ended:?}");
             let twin = stock::play(player, &operator.url("/dash/clear/manifest.mpd"));
             let twin = twin.expect("the clear film");
@@ -361,11 +362,11 @@ fn assert_seeks(player: Player, presentation: &Presentation, times: &[u64]) {
         played.tap.forget();
         let to = gst::ClockTime::from_mseconds(*time);
         let flags = gst::SeekFlags::FLUSH | gst::SeekFlags::ACCURATE;
-        let pipeline = played.show.pipeline();
+        let pipeline = played.harness.pipeline();
         pipeline
             .seek_simple(flags, to)
             .expect("the player can seek");
-        played.show.end().assert_well();
+        played.harness.end().assert_well();
         let shown = bytes(&played.tap.passed(), Place::Sink(Medium::Picture));
         let rest = &whole[((time - FIRST) / PICTURE) as usize..];
         assert_eq!(

@@ -3,10 +3,12 @@
 //! What cannot be played ends with one error of ours, which names it. Without one playbin3 would
 //! wait for ever.
 
+use support::in_both_players;
+use support::player::Player;
+
 use super::part::{Aes128, Part, Track};
 use super::presentation::Presentation;
 use super::{assert_keys, complaint, operator};
-use crate::player::{Player, in_both_players};
 
 /// Asserts that the error says all of this, and that no service was asked.
 #[track_caller]

@@ -6,6 +6,11 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use headend::{Headend, KeyPolicy, key_of};
+use support::folders::scratch_folder;
+use support::in_both_players;
+use support::operator::Operator;
+use support::operator::address;
+use support::player::Player;
 
 use super::part::{Aes128, Form, Part, Track};
 use super::presentation::Presentation;
@@ -14,10 +19,6 @@ use super::{
     assert_says, assert_tokens_and_licenses, complaint, complaint_with, open, operator,
 };
 use crate::child::{launch_line, run};
-use crate::operator::Operator;
-use crate::player::{Player, in_both_players};
-use crate::process::address;
-use crate::scratch::scratch_folder;
 
 fn with_keys(keys: [Aes128; 3]) -> Presentation {
     let mut number = 0;
@@ -389,7 +390,7 @@ in_both_players! {
     fn auth_service_that_refuses_is_one_error(player: Player) {
         let operator = operator();
         operator.set_keys(KeyPolicy::Token);
-        operator.set_auth(crate::operator::refusing(403));
+        operator.set_auth(support::operator::refusing(403));
         let complaint = complaint(player, &operator, &with_key(Aes128::key("1")));
         assert_says(&complaint, gst::ResourceError::NotAuthorized, &["403"]);
         assert_keys(&operator, &[("1", false)]);
@@ -399,9 +400,9 @@ in_both_players! {
         let operator = operator();
         operator.set_keys(KeyPolicy::Hang);
         let played = open(player, &operator, &with_key(Aes128::key("1")), as_usual);
-        played.show.start();
+        played.harness.start();
         operator.wait_for_key_requests(1);
-        played.show.stop(gst::State::Null);
+        played.harness.stop(gst::State::Null);
         assert_keys(&operator, &[("1", false)]);
     }
 
@@ -410,11 +411,11 @@ in_both_players! {
         operator.set_keys(KeyPolicy::Token);
         operator.set_auth(headend::Auth::Hang);
         let played = open(player, &operator, &with_key(Aes128::key("1")), |setup| {
-            setup.config("timeout", crate::show::NEVER)
+            setup.config("timeout", support::player_harness::NEVER)
         });
-        played.show.start();
+        played.harness.start();
         operator.wait_for_token_requests(1);
-        played.show.stop(gst::State::Null);
+        played.harness.stop(gst::State::Null);
         assert_keys(&operator, &[("1", false)]);
     }
 }

@@ -6,15 +6,16 @@
 use std::time::Duration;
 
 use headend::{Auth, KeyPolicy};
+use support::in_both_players;
+use support::operator::Operator;
+use support::player::Player;
+use support::player_harness::Setup;
 
 use super::part::{Aes128, Form, Part, Track};
 use super::presentation::Presentation;
 use super::rendition::{Rendition, Style};
 use super::tap::{Medium, Passed, Place};
 use super::{FOLDER, as_usual, key_requests, open_path, operator, twin};
-use crate::operator::Operator;
-use crate::player::{Player, in_both_players};
-use crate::show::Setup;
 
 /// How many segments a playlist has. Demuxers begin three before the end.
 const WINDOW: usize = 4;
@@ -52,7 +53,7 @@ fn assert_end_plays(
     operator: &Operator,
     rendition: &Rendition,
     segments: usize,
-    configure: impl FnOnce(Setup<'_>) -> Setup<'_>,
+    configure: impl FnOnce(Setup) -> Setup,
     during: impl FnOnce(),
 ) {
     const PICTURES: usize = 50;
@@ -61,7 +62,7 @@ fn assert_end_plays(
     let whole = digests(&whole);
     let path = rendition.publish_live(operator, Form::Protected, FOLDER, WINDOW);
     let played = open_path(player, operator, &path, configure);
-    played.show.start();
+    played.harness.start();
     during();
     let (_, minor, ..) = gst::version();
     // Without an end the newer demuxer holds back the last picture of an MPEG-TS, and so does the
@@ -76,7 +77,7 @@ fn assert_end_plays(
     // GStreamer 1.22 may crash where it is stopped in a download. The newer demuxer of 1.26 does
     // not come to the end of a live playlist.
     if player == Player::Playbin || minor < 24 {
-        played.show.end().assert_well();
+        played.harness.end().assert_well();
     }
     let pictures = digests(&played.tap.passed());
     let place = whole

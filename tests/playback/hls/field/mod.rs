@@ -25,11 +25,11 @@ use std::time::Duration;
 
 use gst::prelude::*;
 use headend::Headend;
+use support::operator::Operator;
+use support::player::Player;
+use support::player_harness::{Complaint, Ended, PlayerHarness, Setup};
 
 use super::{raise, with_licenses};
-use crate::operator::Operator;
-use crate::player::Player;
-use crate::show::{Complaint, Ended, Setup, Show};
 use part::Form;
 use presentation::Presentation;
 use tap::{Passed, Tap};
@@ -50,9 +50,9 @@ fn operator() -> Operator {
     operator
 }
 
-/// A show of a presentation, and what passes in it.
+/// A player with a presentation, and what passes in it.
 struct Played {
-    show: Show,
+    harness: PlayerHarness,
     tap: Tap,
 }
 
@@ -60,12 +60,12 @@ impl Played {
     /// Plays to the end or to an error.
     #[track_caller]
     fn to_end(&self) -> Ended {
-        self.show.start();
-        self.show.end()
+        self.harness.start();
+        self.harness.end()
     }
 }
 
-fn as_usual(setup: Setup<'_>) -> Setup<'_> {
+fn as_usual(setup: Setup) -> Setup {
     setup
 }
 
@@ -74,7 +74,7 @@ fn open(
     player: Player,
     operator: &Operator,
     presentation: &Presentation,
-    configure: impl FnOnce(Setup<'_>) -> Setup<'_>,
+    configure: impl FnOnce(Setup) -> Setup,
 ) -> Played {
     let path = presentation.publish(operator, Form::Protected, FOLDER);
     open_path(player, operator, &path, configure)
@@ -84,12 +84,12 @@ fn open_path(
     player: Player,
     operator: &Operator,
     path: &str,
-    configure: impl FnOnce(Setup<'_>) -> Setup<'_>,
+    configure: impl FnOnce(Setup) -> Setup,
 ) -> Played {
     let setup = Setup::new(player, operator).uri(operator.url(path));
-    let show = configure(with_licenses(setup, operator)).open();
-    let tap = Tap::on(show.pipeline());
-    Played { show, tap }
+    let harness = configure(with_licenses(setup, operator)).open();
+    let tap = Tap::on(harness.pipeline());
+    Played { harness, tap }
 }
 
 /// What the stock player makes of the clear twin. Where several tests have the same one it plays
@@ -128,7 +128,7 @@ fn assert_plays_with(
     player: Player,
     operator: &Operator,
     presentation: &Presentation,
-    configure: impl FnOnce(Setup<'_>) -> Setup<'_>,
+    configure: impl FnOnce(Setup) -> Setup,
 ) {
     let played = open(player, operator, presentation, configure);
     let ended = played.to_end();
@@ -159,15 +159,19 @@ fn complaint_with(
     player: Player,
     operator: &Operator,
     presentation: &Presentation,
-    configure: impl FnOnce(Setup<'_>) -> Setup<'_>,
+    configure: impl FnOnce(Setup) -> Setup,
 ) -> Complaint {
     let played = open(player, operator, presentation, configure);
     let ended = played.to_end();
     let complaint = ended.error.expect("an error");
     assert_eq!(complaint.from, "hlsdrmdemux", "{complaint:?}");
     // NULL would throw messages away. A player that has failed may fail at that too.
-    let _ = played.show.pipeline().set_state(gst::State::Ready);
-    let bus = played.show.pipeline().bus().expect("a pipeline has a bus");
+    let _ = played.harness.pipeline().set_state(gst::State::Ready);
+    let bus = played
+        .harness
+        .pipeline()
+        .bus()
+        .expect("a pipeline has a bus");
     while let Some(message) = bus.pop_filtered(&[gst::MessageType::Error]) {
         let from = message
             .src()

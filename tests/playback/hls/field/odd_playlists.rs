@@ -4,14 +4,15 @@
 //! written as usual.
 
 use headend::VIDEO_KEY_ID;
+use support::in_both_players;
+use support::operator::Operator;
+use support::player::Player;
 
 use super::part::{Part, Track, key_tags};
 use super::presentation::Presentation;
 use super::rendition::Rendition;
 use super::{FOLDER, TWIN, assert_plays, assert_tokens_and_licenses, operator};
 use crate::hls::key_tag as widevine_tag;
-use crate::operator::Operator;
-use crate::player::{Player, in_both_players};
 
 /// The box of the W3C's common system with the key id of the picture, and some data for which
 /// base64 and base64url differ.

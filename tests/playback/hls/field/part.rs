@@ -5,9 +5,9 @@
 use std::fs;
 
 use headend::{NEXT_VIDEO_KEY_ID, encrypt_aes128, key_of, retimed};
+use support::folders::media;
 
 use crate::hls::key_tag;
-use crate::process::media;
 
 /// The vector of `hls/sample-aes` in the test media.
 pub const SAMPLE_AES_IV: &str = "0x5e5510c0ffee00015e5510c0ffee0001";

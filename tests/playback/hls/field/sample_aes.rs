@@ -4,6 +4,10 @@
 //! URL, in whatever format. No license server is asked for anything.
 
 use headend::KeyPolicy;
+use support::in_both_players;
+use support::operator::Operator;
+use support::operator::address;
+use support::player::Player;
 
 use super::part::{Part, Track};
 use super::presentation::Presentation;
@@ -11,9 +15,6 @@ use super::{
     as_usual, assert_keys, assert_keys_in_any_order, assert_plays, assert_same, assert_says,
     assert_tokens_and_licenses, complaint, open, operator, twin,
 };
-use crate::operator::Operator;
-use crate::player::{Player, in_both_players};
-use crate::process::address;
 
 /// A key tag for fragmented MP4. Its vector is in `tenc`, where there is one.
 fn tag(key: &str) -> String {
@@ -172,9 +173,9 @@ in_both_players! {
         let played = [&wrong, &right]
             .map(|operator| open(player, operator, &presentation, as_usual));
         for one in &played {
-            one.show.start();
+            one.harness.start();
         }
-        let [wrong_end, right_end] = played.each_ref().map(|one| one.show.end());
+        let [wrong_end, right_end] = played.each_ref().map(|one| one.harness.end());
         drop(wrong_end);
         right_end.assert_well();
         let twin = twin(player, &right, &presentation);

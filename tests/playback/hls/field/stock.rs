@@ -14,11 +14,11 @@ use std::thread;
 use std::time::Duration;
 
 use gst::prelude::*;
+use support::fixtures::Programme;
+use support::folders::scratch;
+use support::player::{Pace, Player};
 
 use super::tap::{Passed, Tap};
-use crate::player::{Pace, Player};
-use crate::process::scratch;
-use crate::programme::Programme;
 
 /// Longer than anything takes that ends at all.
 const PATIENCE: Duration = Duration::from_secs(60);

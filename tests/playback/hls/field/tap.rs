@@ -10,8 +10,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use gst::prelude::*;
-
-use crate::show::bytes_of;
+use support::player_harness::bytes_of;
 
 /// A buffer: when it plays, and what is in it.
 #[derive(Clone, Debug, PartialEq, Eq)]

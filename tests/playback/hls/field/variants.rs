@@ -5,6 +5,8 @@
 use std::time::Duration;
 
 use gst::prelude::*;
+use support::in_both_players;
+use support::player::Player;
 
 use super::clear_parts::Item::{self, Clear, Film};
 use super::clear_parts::{SCHEMES, assert_same_bytes, rendition};
@@ -12,7 +14,6 @@ use super::part::{Part, Track};
 use super::presentation::Presentation;
 use super::rendition::Style;
 use super::{FOLDER, as_usual, open, operator, twin};
-use crate::player::{Player, in_both_players};
 
 /// Plays two variants on a network that gets better, and on one that gets worse.
 #[track_caller]
@@ -29,18 +30,18 @@ fn assert_switches(player: Player, scheme: &str, low: fn(usize) -> Item, high: f
     for (presentation, begins, goes_on) in [(better, 100, 10_000), (worse, 10_000, 100)] {
         operator.clear_record();
         let played = open(player, &operator, &presentation, as_usual);
-        played.show.on_new("hlsdrmdemux", move |demuxer| {
+        played.harness.on_new("hlsdrmdemux", move |demuxer| {
             demuxer.set_property("connection-speed", begins as u32);
         });
-        played.show.start();
+        played.harness.start();
         let first = operator.wait_for(Duration::from_secs(30), |record| {
             let mut requests = record.media_requests();
             requests.any(|one| one.path.starts_with(FOLDER) && one.path.contains("_0.m4s"))
         });
         assert!(first, "no segment was asked for");
-        let demuxer = played.show.element("hlsdrmdemux").expect("it plays HLS");
+        let demuxer = played.harness.element("hlsdrmdemux").expect("it plays HLS");
         demuxer.set_property("connection-speed", goes_on as u32);
-        played.show.end().assert_well();
+        played.harness.end().assert_well();
         assert_same_bytes(&played.tap.passed(), &twin);
         let requests = operator.media_requests();
         let asked = |name: &str| requests.iter().any(|one| one.path.contains(name));

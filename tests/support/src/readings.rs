@@ -1,97 +1,21 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! A part of a test in a process of its own, so that every thread, descriptor and page in it is that part's. The head-end, whose record
-//! grows, stays in the test's process.
-//!
-//! The two talk by lines: orders come on the child's standard error, and each is answered on its standard input when it has been carried out.
-
-#![allow(dead_code, reason = "each test program takes what it needs")]
+//! What this process has, and what it has taken so far.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use gst::glib;
-
-/// What an order begins with.
-const ORDER: &str = "order: ";
+use nix::sys::resource::{UsageWho, getrusage};
 
 /// Between two looks at something that cannot be waited for.
 const TICK: Duration = Duration::from_millis(5);
 
 /// Longer than anything takes that happens at all.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Kills the child where the test fails before that has ended.
-struct Killed(Child);
-
-impl Drop for Killed {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// The child: another test of this program, which is ignored otherwise.
-pub fn child(test: &str) -> Command {
-    let mut command = Command::new(std::env::current_exe().expect("the test's own program"));
-    command
-        .args(["--exact", test, "--ignored", "--nocapture"])
-        // What is freed is to be seen as free: one heap, and no hoards beside it.
-        .env("MALLOC_ARENA_MAX", "1")
-        .env("G_SLICE", "always-malloc")
-        .env_remove("GST_DEBUG")
-        .env_remove("GST_TRACERS")
-        .env_remove("GST_SESSION_TOKEN_CONFIG");
-    command
-}
-
-/// Runs the child to its end. Has its orders carried out, by its process id and their words, whose answers are a line each, and its other
-/// lines read.
-pub fn run(
-    child: &mut Command,
-    mut carry_out: impl FnMut(u32, &str) -> String,
-    mut read: impl FnMut(&str),
-) -> ExitStatus {
-    let mut child = child
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map(Killed)
-        .expect("the test's own program runs");
-    let id = child.0.id();
-    let mut answers = child.0.stdin.take().expect("piped");
-    let lines = BufReader::new(child.0.stderr.take().expect("piped")).lines();
-    for line in lines {
-        let line = line.expect("text");
-        match line.strip_prefix(ORDER) {
-            Some(order) => {
-                let answer = carry_out(id, order);
-                // Who has crashed meanwhile says so by their end.
-                let _ = writeln!(answers, "{answer}");
-            }
-            None => read(&line),
-        }
-    }
-    child.0.wait().expect("its end")
-}
-
-/// In the child: has the test do that, and gives its answer.
-pub fn order(what: &str) -> String {
-    eprintln!("{ORDER}{what}");
-    let mut answer = String::new();
-    let answered = std::io::stdin().lock().read_line(&mut answer);
-    assert!(
-        answered.expect("the test answers") > 0,
-        "the test has ended"
-    );
-    answer.trim_end().to_owned()
-}
 
 /// What a process has.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -202,10 +126,44 @@ fn netlink_sockets() -> BTreeSet<String> {
 
 /// The memory that is this process's own, without that of files, in KiB.
 pub fn resident() -> u64 {
+    status("RssAnon:")
+}
+
+/// That and what files it has mapped, its own code for one, in KiB.
+pub fn resident_with_files() -> u64 {
+    status("VmRSS:")
+}
+
+/// The most memory that this process has had at a time since [`forget_peak`], in KiB.
+pub fn peak() -> u64 {
+    status("VmHWM:")
+}
+
+/// Begins anew with [`peak`] (proc(5), `clear_refs`).
+pub fn forget_peak() {
+    fs::write("/proc/self/clear_refs", "5").expect("Linux 4.0 or newer");
+}
+
+/// How many threads this process has.
+pub fn thread_count() -> u64 {
+    status("Threads:")
+}
+
+/// What all threads of this process have computed so far.
+pub fn cpu() -> Duration {
+    let usage = getrusage(UsageWho::RUSAGE_SELF).expect("of this process");
+    let time = |time: nix::sys::time::TimeVal| {
+        let seconds = u64::try_from(time.tv_sec()).expect("no time before the start");
+        let rest = u64::try_from(time.tv_usec()).expect("no time before the start");
+        Duration::from_secs(seconds) + Duration::from_micros(rest)
+    };
+    time(usage.user_time()) + time(usage.system_time())
+}
+
+/// A figure of this process's.
+fn status(name: &str) -> u64 {
     let status = fs::read_to_string("/proc/self/status").expect("Linux");
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("RssAnon:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
     let figure = line.and_then(|line| line.split_whitespace().next());
     figure.and_then(|text| text.parse().ok()).expect("a number")
 }

@@ -2,17 +2,19 @@
 
 //! A head-end of the test's own, and how the elements are told about it.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use headend::{Auth, Headend};
+use headend::{Auth, Headend, Licenses};
 
+use crate::fixtures::Programme;
+use crate::folders::without_sound;
 use crate::player::Player;
-use crate::process::{address, catch_up, without_sound};
-use crate::programme::Programme;
-use crate::show::{KINDS, Kind};
+use crate::player_harness::{HeadendControl, KINDS, Kind};
 
 /// How long a request may take to come to the head-end. It comes within a second; on a machine
 /// that is busy with other things it may take longer, and a test that fails takes this long.
@@ -37,6 +39,41 @@ pub fn refusing(status: u16) -> Auth {
         content_type: "text/plain".to_owned(),
         body: "no".to_owned(),
     }
+}
+
+/// A head-end that answers as the auth service of a box without a subscription does.
+pub fn without_subscription() -> Headend {
+    let headend = Headend::start().expect("a head-end");
+    headend.set_auth(Auth::Reply {
+        status: 403,
+        content_type: "application/problem+json".to_owned(),
+        body: r#"{"title":"No subscription"}"#.to_owned(),
+    });
+    headend
+}
+
+/// Host and port of a head-end.
+pub fn address(headend: &Headend) -> String {
+    let origin = headend.url("");
+    let address = origin.strip_prefix("http://");
+    address.expect("an http URL").to_owned()
+}
+
+/// Has a request of its own answered. The head-end works in one thread, so it has answered every request that came before.
+#[track_caller]
+pub fn catch_up(headend: &Headend) {
+    let address = address(headend);
+    let mut connection = TcpStream::connect(&address).expect("a connection");
+    write!(
+        connection,
+        "GET /record HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+    )
+    .expect("the head-end reads");
+    let mut reply = Vec::new();
+    connection
+        .read_to_end(&mut reply)
+        .expect("the head-end answers");
+    assert!(reply.starts_with(b"HTTP/1.1 200"));
 }
 
 /// A head-end and the location of its auth service.
@@ -173,5 +210,59 @@ impl Operator {
             (token_requests, license_requests),
             "token requests and license requests"
         );
+    }
+}
+
+impl HeadendControl for Operator {
+    fn programme(&self) -> Programme {
+        self.programme
+    }
+
+    fn kinds(&self) -> &'static [Kind] {
+        self.kinds
+    }
+
+    fn url(&self, path: &str) -> String {
+        self.headend.url(path)
+    }
+
+    fn uri(&self) -> String {
+        Self::uri(self)
+    }
+
+    fn location(&self) -> &str {
+        &self.location
+    }
+
+    fn set_auth(&self, auth: Auth) {
+        self.headend.set_auth(auth);
+    }
+
+    fn set_licenses(&self, licenses: Licenses) {
+        self.headend.set_licenses(licenses);
+    }
+
+    fn revoke(&self) {
+        self.headend.revoke();
+    }
+
+    fn release_licenses(&self) {
+        self.headend.release_licenses();
+    }
+
+    fn token_request_count(&self) -> usize {
+        self.headend.token_requests().len()
+    }
+
+    fn catch_up(&self) {
+        catch_up(&self.headend);
+    }
+
+    fn wait_for_token_requests(&self, count: usize) {
+        Self::wait_for_token_requests(self, count);
+    }
+
+    fn wait_for_license_requests(&self, count: usize) {
+        Self::wait_for_license_requests(self, count);
     }
 }

@@ -35,6 +35,7 @@ pub fn begin(rig: &Rig) {
     rig.log.wait_for(event.item());
 }
 
+/// Waits until the auth service has been asked so many times.
 pub fn wait_for_requests(headend: &Headend, count: usize) {
     let came = headend.wait_for(PATIENCE, |record| record.token_requests().count() >= count);
     assert!(came, "request number {count} did not come");
@@ -73,6 +74,7 @@ pub fn store_from(pad: &gst::Pad) -> glib::Object {
     context.structure().get("store").expect("a store")
 }
 
+/// The store of tokens, as a decryptor behind the element finds it.
 pub fn store(rig: &Rig) -> glib::Object {
     store_from(&rig.downstream)
 }

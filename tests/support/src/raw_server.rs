@@ -36,6 +36,7 @@ pub enum Step {
     Silence,
 }
 
+/// All that happens on a connection.
 pub type Script = Vec<Step>;
 
 #[derive(Default)]
@@ -155,10 +156,12 @@ pub struct RawServer {
 }
 
 impl RawServer {
+    /// Starts one, with a script for each connection; the last one also for all that come after it.
     pub fn new(scripts: Vec<Script>) -> Self {
         Self::on(Ipv4Addr::LOCALHOST.into(), scripts)
     }
 
+    /// The same on IPv6.
     pub fn on_ipv6(scripts: Vec<Script>) -> Self {
         Self::on(Ipv6Addr::LOCALHOST.into(), scripts)
     }

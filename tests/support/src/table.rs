@@ -2,8 +2,6 @@
 
 //! Figures and how they are shown.
 
-#![allow(dead_code, reason = "each benchmark takes what it needs")]
-
 use std::time::Duration;
 
 /// What several runs of the same gave, in one unit.
@@ -11,6 +9,7 @@ use std::time::Duration;
 pub struct Figures(Vec<f64>);
 
 impl Figures {
+    /// Of one more run.
     pub fn add(&mut self, value: f64) {
         self.0.push(value);
         self.0.sort_unstable_by(f64::total_cmp);
@@ -26,14 +25,17 @@ impl Figures {
         Self(self.0.iter().map(|value| value / count as f64).collect())
     }
 
+    /// The one in the middle.
     pub fn median(&self) -> f64 {
         self.0.get(self.0.len() / 2).copied().unwrap_or_default()
     }
 
+    /// The largest.
     pub fn most(&self) -> f64 {
         self.0.last().copied().unwrap_or_default()
     }
 
+    /// The smallest.
     pub fn least(&self) -> f64 {
         self.0.first().copied().unwrap_or_default()
     }
@@ -82,6 +84,7 @@ pub fn head(title: &str, cells: &[&str]) {
 pub struct Wanted(Vec<String>);
 
 impl Wanted {
+    /// What the command line says.
     pub fn from_arguments() -> Self {
         // `cargo bench` adds options for the harness that is not here.
         let arguments = std::env::args().skip(1);

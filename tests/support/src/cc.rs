@@ -3,12 +3,10 @@
 //! Small parts in C beside a test or a benchmark, compiled when it runs: elements to compare ours with, programs, and libraries that stand
 //! between a process and the C library (`LD_PRELOAD`).
 
-#![allow(dead_code, reason = "each program takes what it needs")]
-
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
-use crate::process::scratch;
+use crate::folders::{repository, scratch};
 
 /// A library from the source in that file of the repository, optimised, with what pkg-config says of these packages.
 pub fn library(source: &str, packages: &[&str]) -> PathBuf {
@@ -21,7 +19,7 @@ pub fn program(source: &str, packages: &[&str]) -> PathBuf {
 }
 
 fn compile(source: &str, kind: &[&str], packages: &[&str], extension: &str) -> PathBuf {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(source);
+    let source = repository().join(source);
     let name = source.file_stem().expect("a source has a name");
     let output = scratch().join(name).with_extension(extension);
     let mut compiler = Command::new("cc");

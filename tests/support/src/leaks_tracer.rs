@@ -2,40 +2,40 @@
 
 //! What is left alive when GStreamer is shut down, as its tracer `leaks` names it.
 
-#![allow(dead_code, reason = "each test program takes what it needs")]
-
 use std::collections::BTreeMap;
 
 /// How many things of each sort were left alive.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Remains(BTreeMap<String, usize>);
+pub struct Leaks(BTreeMap<String, usize>);
 
-impl<const N: usize> From<[(&str, usize); N]> for Remains {
+impl<const N: usize> From<[(&str, usize); N]> for Leaks {
     fn from(counts: [(&str, usize); N]) -> Self {
         let counts = counts.map(|(sort, count)| (sort.to_owned(), count));
         Self(counts.into())
     }
 }
 
-impl Remains {
+impl Leaks {
+    /// Of a process that has ended, from what it has printed with the tracer.
     #[track_caller]
     pub fn of(text: &str) -> Self {
         // It says at the start which records there will be, and at the end nothing where all is well.
         assert!(text.contains("object-alive.class"), "no tracer: {text}");
-        let remains = Self::read(text);
+        let leaks = Self::read(text);
         let warned = text.contains("Leaks detected");
-        assert_eq!(remains.0.is_empty(), !warned, "{text}");
-        remains
+        assert_eq!(leaks.0.is_empty(), !warned, "{text}");
+        leaks
     }
 
+    /// The records in a text.
     pub fn read(text: &str) -> Self {
-        let mut remains = Self::default();
+        let mut leaks = Self::default();
         // Not the line that says what a record will look like.
         let is_record = |line: &&str| line.contains("object-alive, ") && !line.contains("%s");
         for line in text.lines().filter(is_record) {
-            *remains.0.entry(sort(line)).or_default() += 1;
+            *leaks.0.entry(sort(line)).or_default() += 1;
         }
-        remains
+        leaks
     }
 
     /// How many there are of that sort.
@@ -71,28 +71,33 @@ fn sort(record: &str) -> String {
     format!("{type_name} {name}")
 }
 
-#[test]
-fn what_the_tracer_names_is_counted() {
-    let record = |type_name: &str, description: &str| {
-        format!(
-            "0:00:00.2 1 0x1 TRACE GST_TRACER :0:: object-alive, type-name=(string){type_name}, address=(gpointer)0x7f, \
-             description=(string){description}, ref-count=(uint)1, trace=(string);\n"
-        )
-    };
-    let known = Remains::read(&record("GstVolume", "<volume0>"));
-    let more = Remains::read(
-        &[
-            record("GstVolume", "<volume12>"),
-            record("GstPad", "<clearkeydec0:sink>"),
-            record("GstBuffer", "buffer: 0x7f, pts 0:00:00.04, size 5"),
-            record("GstBuffer", "buffer: 0x80, pts 0:00:00.08, size 6"),
-        ]
-        .concat(),
-    );
-    let beyond = more.beyond(&known);
-    assert_eq!(
-        beyond,
-        [("GstBuffer ", 2), ("GstPad <clearkeydec:sink>", 1)]
-    );
-    assert_eq!(known.beyond(&more), []);
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_tracer_names_is_counted() {
+        let record = |type_name: &str, description: &str| {
+            format!(
+                "0:00:00.2 1 0x1 TRACE GST_TRACER :0:: object-alive, type-name=(string){type_name}, address=(gpointer)0x7f, \
+                 description=(string){description}, ref-count=(uint)1, trace=(string);\n"
+            )
+        };
+        let known = Leaks::read(&record("GstVolume", "<volume0>"));
+        let more = Leaks::read(
+            &[
+                record("GstVolume", "<volume12>"),
+                record("GstPad", "<clearkeydec0:sink>"),
+                record("GstBuffer", "buffer: 0x7f, pts 0:00:00.04, size 5"),
+                record("GstBuffer", "buffer: 0x80, pts 0:00:00.08, size 6"),
+            ]
+            .concat(),
+        );
+        let beyond = more.beyond(&known);
+        assert_eq!(
+            beyond,
+            [("GstBuffer ", 2), ("GstPad <clearkeydec:sink>", 1)]
+        );
+        assert_eq!(known.beyond(&more), []);
+    }
 }

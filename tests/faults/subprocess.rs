@@ -5,21 +5,20 @@
 use std::any::type_name;
 use std::fs;
 use std::path::PathBuf;
-use std::process::Command;
 use std::sync::OnceLock;
 
 use headend::Headend;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use support::cc;
+use support::folders::scratch;
+use support::rig::headend;
+use support::subprocess::{order, run, this_program};
 
-use crate::child;
-use crate::compiled;
 use crate::machine::{ORDERS, Orders};
-use crate::process::scratch;
-use crate::rig::headend;
 
 /// Set in the child, to the test that it is to run.
-const APART: &str = "FAULTS_APART";
+const SUBPROCESS: &str = "FAULTS_SUBPROCESS";
 
 /// Where the head-end of the test is, which is not in the child.
 const AUTH_URL: &str = "FAULTS_AUTH_URL";
@@ -55,23 +54,23 @@ pub struct Inside {
 impl Inside {
     /// Has this done outside, and waits until it is.
     pub fn order(&self, name: &str) {
-        assert_eq!(child::order(name), DONE);
+        assert_eq!(order(name), DONE);
     }
 }
 
 /// Runs the test that calls this in a process of its own, with a system that does as the test says.
-pub fn apart<F: FnOnce()>(test: F) {
+pub fn in_subprocess<F: FnOnce()>(test: F) {
     with_outside::<F>(&[], |_| test());
 }
 
-/// As [`apart`], with a head-end that stays outside.
+/// As [`in_subprocess`], with a head-end that stays outside.
 pub fn beside_a_headend<F: FnOnce(&Inside)>(orders: &[Order], test: F) {
     with_outside::<F>(orders, test);
 }
 
 fn with_outside<F>(orders: &[Order], test: impl FnOnce(&Inside)) {
     let name = name_of::<F>();
-    if std::env::var(APART).as_deref() == Ok(name) {
+    if std::env::var(SUBPROCESS).as_deref() == Ok(name) {
         let url = |name| std::env::var(name).expect("the test sets it");
         return test(&Inside {
             auth_url: url(AUTH_URL),
@@ -86,17 +85,15 @@ fn with_outside<F>(orders: &[Order], test: impl FnOnce(&Inside)) {
     let headend = &outside.headend;
     let file = scratch().join(name.replace("::", "-"));
     fs::write(&file, Orders::default().bytes()).expect("a file for orders");
-    let mut command = Command::new(std::env::current_exe().expect("the test's own program"));
+    let mut command = this_program();
     command
         .args(["--exact", name, "--nocapture", "--include-ignored"])
-        .env(APART, name)
+        .env(SUBPROCESS, name)
         .env(ORDERS, &file)
         .env(AUTH_URL, headend.auth_url())
         .env(THUNDER_URL, headend.thunder_url())
         .env(LICENSE_URL, headend.license_url())
-        .env("LD_PRELOAD", library())
-        .env_remove("GST_DEBUG")
-        .env_remove("GST_SESSION_TOKEN_CONFIG");
+        .env("LD_PRELOAD", library());
     let carry_out = |child, order: &str| {
         outside.child = child;
         let known = orders.iter().find(|(known, _)| *known == order);
@@ -104,7 +101,7 @@ fn with_outside<F>(orders: &[Order], test: impl FnOnce(&Inside)) {
         carry_out(&outside);
         DONE.to_owned()
     };
-    let status = child::run(&mut command, carry_out, |line| println!("{line}"));
+    let status = run(&mut command, carry_out, |line| println!("{line}"));
     assert!(status.success(), "{status}");
 }
 
@@ -117,5 +114,5 @@ fn name_of<F>() -> &'static str {
 
 fn library() -> &'static PathBuf {
     static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
-    LIBRARY.get_or_init(|| compiled::library("tests/faults/system.c", &[]))
+    LIBRARY.get_or_init(|| cc::library("tests/faults/system.c", &[]))
 }

@@ -2,10 +2,11 @@
 
 //! What is played: where it is, and what a pipeline that is written out needs for it.
 
-use crate::show::{KINDS, Kind};
+use crate::player_harness::{KINDS, Kind};
 
-/// What stands behind the decryptors.
+/// What stands behind the decryptor of the picture.
 pub const PICTURE: &str = "h264parse ! avdec_h264";
+/// What stands behind the decryptor of the sound.
 pub const SOUND: &str = "aacparse ! avdec_aac";
 
 /// As players have between network and sinks; it takes all of the test media.
@@ -20,11 +21,13 @@ pub enum Programme {
     Cbcs,
     /// The same with the first part in the clear, by either scheme.
     LeadCenc,
+    /// See `LeadCenc`.
     LeadCbcs,
     /// For HLS, in playlists without key tags.
     HlsWithoutKeyTags,
     /// For HLS as the packager writes it, by either scheme.
     HlsCenc,
+    /// See `HlsCenc`.
     HlsCbcs,
     /// One playlist of these, with nothing above it.
     HlsPictureAlone,
@@ -111,8 +114,10 @@ const TRACKS: [(&str, &str, &str); 2] = [("video", PICTURE, "picture"), ("audio"
 
 /// Pads of an element that are linked whenever there are new ones.
 pub struct Link {
+    /// The name of the element that has the pads.
     pub from: String,
     /// How their names begin.
     pub pads: String,
+    /// The name of the element that they are linked to.
     pub to: String,
 }

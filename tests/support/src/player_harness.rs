@@ -12,7 +12,7 @@ use gst::glib;
 use gst::prelude::*;
 use headend::{Auth, Licenses};
 
-use crate::operator::Operator;
+use crate::fixtures::Programme;
 use crate::player::{Pace, Player};
 
 /// How long anything may take that does happen in the end. Six seconds of media play in less than
@@ -29,14 +29,64 @@ const A_MOMENT: gst::ClockTime = gst::ClockTime::from_mseconds(200);
 /// A `timeout` in milliseconds that no test outlives.
 pub const NEVER: u32 = 600_000;
 
+/// The head-end with what it has on, whichever process it is in.
+pub trait HeadendControl {
+    /// What it has on.
+    fn programme(&self) -> Programme;
+
+    /// The streams of the media.
+    fn kinds(&self) -> &'static [Kind];
+
+    /// The URL of this path.
+    fn url(&self, path: &str) -> String;
+
+    /// Where what it has on is.
+    fn uri(&self) -> String;
+
+    /// The URL of the auth service.
+    fn location(&self) -> &str;
+
+    /// What the auth service answers from now on.
+    fn set_auth(&self, auth: Auth);
+
+    /// What the license server answers from now on.
+    fn set_licenses(&self, licenses: Licenses);
+
+    /// Has the license server take none of the tokens that there are.
+    fn revoke(&self);
+
+    /// Answers the license requests that hang.
+    fn release_licenses(&self);
+
+    /// How many times the auth service has been asked.
+    fn token_request_count(&self) -> usize;
+
+    /// Waits until every request has been answered that came before.
+    #[track_caller]
+    fn catch_up(&self);
+
+    /// Waits until the auth service has been asked so many times, all in all.
+    #[track_caller]
+    fn wait_for_token_requests(&self, count: usize);
+
+    /// Waits until the license server has been asked so many times, all in all.
+    #[track_caller]
+    fn wait_for_license_requests(&self, count: usize);
+}
+
+/// What a stream holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
+    /// What is seen.
     Picture,
+    /// What is heard.
     Sound,
 }
 
+/// All that there are.
 pub const KINDS: [Kind; 2] = [Kind::Picture, Kind::Sound];
 
+/// Samples of a stream, in their order.
 pub type Samples = Vec<Vec<u8>>;
 
 struct Decrypted {
@@ -53,6 +103,7 @@ pub struct Protection {
 }
 
 impl Protection {
+    /// The event itself.
     pub fn event(&self) -> &gst::event::Protection {
         match self.event.view() {
             gst::EventView::Protection(event) => event,
@@ -146,7 +197,9 @@ impl Watched {
 pub struct Complaint {
     /// The factory of the element that the message is from.
     pub from: String,
+    /// What is told.
     pub error: glib::Error,
+    /// The details that go with it.
     pub details: Option<gst::Structure>,
 }
 
@@ -156,11 +209,12 @@ impl fmt::Debug for Complaint {
     }
 }
 
-/// How a show ended, and what the application was told on the way.
+/// How it ended, and what the application was told on the way.
 #[derive(Debug)]
 pub struct Ended {
     /// `None` at the end of the stream.
     pub error: Option<Complaint>,
+    /// The warnings, in their order.
     pub warnings: Vec<Complaint>,
     /// The messages `session-token`.
     pub told: Vec<gst::Structure>,
@@ -170,7 +224,6 @@ pub struct Ended {
 
 impl Ended {
     /// The generations that the elements told of, each once, ascending.
-    #[allow(dead_code, reason = "not every user of this room asks")]
     pub fn generations(&self) -> Vec<u32> {
         let told = self.told.iter();
         let generations = told.filter_map(|told| told.get::<u32>("generation").ok());
@@ -194,38 +247,42 @@ impl Ended {
 
 /// A player with something to play. It is stopped when it is dropped.
 ///
-/// A test that stops or seeks before the end waits until all has come (see [`Operator::start_for_stopping`]).
-pub struct Show {
+/// A test that stops or seeks before the end waits until all has come (see
+/// [`Operator::start_for_stopping`](crate::operator::Operator::start_for_stopping)).
+pub struct PlayerHarness {
     player: Player,
     pipeline: gst::Pipeline,
     watched: Arc<Watched>,
 }
 
-/// What a show is like, where it is not as usual.
-pub struct Setup<'a> {
+/// What a harness is like, where it is not as usual.
+pub struct Setup {
     player: Player,
+    programme: Programme,
+    origin: String,
     uri: String,
     pace: Pace,
     config: gst::Structure,
-    operator: &'a Operator,
 }
 
-impl<'a> Setup<'a> {
+impl Setup {
     /// What this operator has on, as fast as it goes.
-    pub fn new(player: Player, operator: &'a Operator) -> Self {
+    pub fn new(player: Player, operator: &impl HeadendControl) -> Self {
         Self {
             player,
+            programme: operator.programme(),
+            origin: operator.url(""),
             uri: operator.uri(),
             pace: Pace::AtOnce,
             config: gst::Structure::builder("session-token-config")
                 .field("location", operator.location())
                 .build(),
-            operator,
         }
     }
 
+    /// Plays this one of the usual film's manifests.
     pub fn manifest(mut self, name: &str) -> Self {
-        self.uri = self.operator.url(&format!("/dash/cenc/{name}"));
+        self.uri = format!("{}/dash/cenc/{name}", self.origin);
         self
     }
 
@@ -235,6 +292,7 @@ impl<'a> Setup<'a> {
         self
     }
 
+    /// Plays each picture at its time.
     pub fn in_time(mut self) -> Self {
         self.pace = Pace::InTime;
         self
@@ -252,11 +310,9 @@ impl<'a> Setup<'a> {
         self.config("auth-service", "dashif")
     }
 
-    pub fn open(self) -> Show {
-        let pipeline = {
-            let programme = self.operator.programme();
-            self.player.pipeline(programme, &self.uri, self.pace)
-        };
+    /// Makes the player, which does not play yet.
+    pub fn open(self) -> PlayerHarness {
+        let pipeline = self.player.pipeline(self.programme, &self.uri, self.pace);
         // Persistent: bins forget others on the way to READY.
         let mut context = gst::Context::new("session-token-config", true);
         let fields = context.get_mut().expect("a new one").structure_mut();
@@ -271,7 +327,7 @@ impl<'a> Setup<'a> {
         }
         let later = watched.clone();
         pipeline.connect_deep_element_added(move |_, _, element| watch(element, &later));
-        Show {
+        PlayerHarness {
             player: self.player,
             pipeline,
             watched,
@@ -279,15 +335,16 @@ impl<'a> Setup<'a> {
     }
 
     /// Opens it and plays it to its end.
-    pub fn play(self) -> (Show, Ended) {
-        let show = self.open();
-        show.start();
-        let ended = show.end();
-        (show, ended)
+    pub fn play(self) -> (PlayerHarness, Ended) {
+        let harness = self.open();
+        harness.start();
+        let ended = harness.end();
+        (harness, ended)
     }
 }
 
-impl Show {
+impl PlayerHarness {
+    /// Has it play.
     pub fn start(&self) {
         // What fails at once is on the bus too.
         let _ = self.pipeline.set_state(gst::State::Playing);
@@ -414,7 +471,7 @@ impl Show {
 
     /// Waits until everything has been downloaded that comes before a token is there.
     #[track_caller]
-    pub fn wait_until_all_waits_for_the_token(&self, operator: &Operator) {
+    pub fn wait_until_all_waits_for_the_token(&self, operator: &impl HeadendControl) {
         let ends = self.player.ends_held(operator.kinds().len());
         self.wait_until("the end of what is held for a token", |seen| {
             seen.ends == ends
@@ -424,7 +481,7 @@ impl Show {
 
     /// Waits until everything has been downloaded that comes before a license is there.
     #[track_caller]
-    pub fn wait_until_all_waits_for_the_license(&self, operator: &Operator) {
+    pub fn wait_until_all_waits_for_the_license(&self, operator: &impl HeadendControl) {
         let ends = self.player.ends_held(operator.kinds().len());
         self.wait_until("the end of what is held for a license", |seen| {
             seen.ends_at_decryptors == ends
@@ -435,7 +492,7 @@ impl Show {
     /// Waits until every stream has come to its decryptor, which holds it and wants a license. The decryptor has dealt with
     /// the first piece of data when the second one comes.
     #[track_caller]
-    pub fn wait_until_every_stream_waits_for_the_license(&self, operator: &Operator) {
+    pub fn wait_until_every_stream_waits_for_the_license(&self, operator: &impl HeadendControl) {
         let streams = operator.kinds().len();
         self.wait_until(
             "data of every stream behind data that needs a license",
@@ -448,7 +505,7 @@ impl Show {
 
     /// Waits until there is no room for what has come, where nothing but one event may be held.
     #[track_caller]
-    pub fn wait_until_there_is_no_room(&self, operator: &Operator) {
+    pub fn wait_until_there_is_no_room(&self, operator: &impl HeadendControl) {
         self.wait_until("a protection event and another one behind it", |seen| {
             seen.came.len() > 1
         });
@@ -457,7 +514,7 @@ impl Show {
 
     /// The same after a flush. It leaves the event that is held, so that there is no room for any other.
     #[track_caller]
-    pub fn wait_until_there_is_no_room_after_the_flush(&self, operator: &Operator) {
+    pub fn wait_until_there_is_no_room_after_the_flush(&self, operator: &impl HeadendControl) {
         self.wait_until("a flush and an event behind it", |seen| {
             seen.since_flush.is_some_and(|events| events > 0)
         });
@@ -467,11 +524,11 @@ impl Show {
     /// Plays the programme whose keys change until the second key is refused, and everything behind the first fragment waits for another
     /// token, which does not come.
     #[track_caller]
-    pub fn start_and_wait_for_another_token_in_mid_film(&self, operator: &Operator) {
+    pub fn start_and_wait_for_another_token_in_mid_film(&self, operator: &impl HeadendControl) {
         operator.set_licenses(Licenses::Hang);
         self.start();
         operator.wait_for_license_requests(1);
-        let asked = operator.token_requests().len();
+        let asked = operator.token_request_count();
         operator.revoke();
         operator.set_auth(Auth::Hang);
         operator.release_licenses();
@@ -483,7 +540,7 @@ impl Show {
 
     /// Waits until everything has been downloaded, and nothing is held.
     #[track_caller]
-    pub fn wait_until_all_has_come(&self, operator: &Operator) {
+    pub fn wait_until_all_has_come(&self, operator: &impl HeadendControl) {
         let streams = operator.kinds().len();
         self.wait_until("the ends of all streams", |seen| {
             seen.ends_at_decryptors == streams
@@ -499,6 +556,7 @@ impl Show {
         });
     }
 
+    /// Looks at what was seen so far.
     pub fn seen<R>(&self, look: impl FnOnce(&Seen) -> R) -> R {
         look(&self.watched.lock())
     }
@@ -508,7 +566,7 @@ impl Show {
         *self.watched.lock() = Seen::default();
     }
 
-    #[allow(dead_code, reason = "the soak changes channels with it")]
+    /// The player itself.
     pub fn pipeline(&self) -> &gst::Pipeline {
         &self.pipeline
     }
@@ -588,7 +646,7 @@ impl Show {
     }
 }
 
-impl Drop for Show {
+impl Drop for PlayerHarness {
     fn drop(&mut self) {
         if thread::panicking() {
             // If it hangs the test has failed already: it is left alone.

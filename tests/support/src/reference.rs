@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use gst::prelude::*;
 
+use crate::folders::{media, scratch};
 use crate::player::init;
-use crate::process::{media, scratch};
-use crate::show::{Ended, Kind, Samples, Show, bytes_of};
+use crate::player_harness::{Ended, Kind, PlayerHarness, Samples, bytes_of};
 
 /// Of two seconds each.
 pub const SEGMENTS: usize = 3;
@@ -33,10 +33,10 @@ pub fn samples(kind: Kind) -> &'static Samples {
 
 /// Asserts that it played to its end, these streams byte for byte as the clear media are, and nobody complained.
 #[track_caller]
-pub fn assert_played(show: &Show, ended: &Ended, kinds: &[Kind]) {
+pub fn assert_played(harness: &PlayerHarness, ended: &Ended, kinds: &[Kind]) {
     ended.assert_well();
     for kind in kinds {
-        show.seen(|seen| assert_clear(*kind, &seen.decrypted(*kind)));
+        harness.seen(|seen| assert_clear(*kind, &seen.decrypted(*kind)));
     }
 }
 

@@ -2,14 +2,12 @@
 
 //! The players, and how each is made.
 
-#[path = "warnings.rs"]
-pub mod warnings;
-
 use std::sync::OnceLock;
 
 use gst::prelude::*;
 
-use crate::programme::{Link, PICTURE, Programme, SOUND};
+use crate::fixtures::{Link, PICTURE, Programme, SOUND};
+use crate::warnings;
 
 /// A way to play a URI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,21 +21,24 @@ pub enum Player {
 }
 
 /// Makes a test in each player of one that takes the player.
+#[macro_export]
 macro_rules! in_every_player {
     ($($tests:tt)*) => {
-        $crate::player::in_players! { [in_playbin Playbin, in_playbin3 Playbin3, in_a_written_out_pipeline WrittenOut] $($tests)* }
+        $crate::in_players! { [in_playbin Playbin, in_playbin3 Playbin3, in_a_written_out_pipeline WrittenOut] $($tests)* }
     };
 }
-pub(crate) use in_every_player;
 
 /// Makes a test in playbin and playbin3 of one that takes the player.
+#[macro_export]
 macro_rules! in_both_players {
     ($($tests:tt)*) => {
-        $crate::player::in_players! { [in_playbin Playbin, in_playbin3 Playbin3] $($tests)* }
+        $crate::in_players! { [in_playbin Playbin, in_playbin3 Playbin3] $($tests)* }
     };
 }
-pub(crate) use in_both_players;
 
+/// Makes a test in each of these players.
+#[doc(hidden)]
+#[macro_export]
 macro_rules! in_players {
     (@each [$($test:ident $player:ident),*]) => {$(
         #[test]
@@ -53,13 +54,12 @@ macro_rules! in_players {
 
             fn check($player: $type) $body
 
-            $crate::player::in_players! { @each $players }
+            $crate::in_players! { @each $players }
         }
 
-        $crate::player::in_players! { $players $($tests)* }
+        $crate::in_players! { $players $($tests)* }
     };
 }
-pub(crate) use in_players;
 
 /// How the sinks take what comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -26,7 +26,6 @@ const STOCK: [&[&str]; 4] = [
 static ARE_EXPECTED: AtomicBool = AtomicBool::new(false);
 
 /// From here on no warning ends anything: leaks are told by warnings.
-#[allow(dead_code, reason = "the soak looks for leaks")]
 pub fn expect() {
     ARE_EXPECTED.store(true, Ordering::Relaxed);
 }

@@ -14,18 +14,23 @@ use crate::rig::*;
 pub const VIDEO_KEY_STREAM: &str = "0f17526be177b7130a39ccc41afbba3f0e341a993a73eb3010096a93e181f50b\
                                 a60f46671bfd05a18365593a21f9a800d8caa3eb65cf00445ef4a7c1b88b18a1\
                                 5b2e8104efb6c94c9f65937ed2741c6ab8f2b642c4e8f80fa49b24398e9216ff";
+/// The same with the key of the sound.
 pub const AUDIO_KEY_STREAM: &str = "a3f55a0bcfde6c35b3a8eb17302e3ac1c38ab5d6fbee328d2ea3de1232a30778\
                                 81353b1583edfd6bf0709fe2cc98a3f98713d01ab905daef85f1fe4a799fdce4";
+/// The initialization vector.
 pub const IV: &str = "0001020304050607";
 
+/// What the samples are in the clear.
 pub const PLAINTEXT: &[u8] = b"Lorem ipsum dolor sit amet, consetetur sadipscing elitr, sed diam";
 
+/// The bytes that these digits stand for.
 pub fn bytes(hex: &str) -> Vec<u8> {
     (0..hex.len() / 2)
         .map(|index| u8::from_str_radix(&hex[2 * index..][..2], 16).expect("two digits"))
         .collect()
 }
 
+/// Encrypts, or decrypts, with this key stream.
 pub fn xor(text: &[u8], key_stream: &[u8]) -> Vec<u8> {
     assert!(text.len() <= key_stream.len());
     text.iter().zip(key_stream).map(|(a, b)| a ^ b).collect()
@@ -42,6 +47,7 @@ pub fn whole(key_id: &str) -> gst::Structure {
         .build()
 }
 
+/// A sample with what qtdemux says of it.
 pub fn sample(data: Vec<u8>, info: gst::Structure) -> gst::Buffer {
     let mut buffer = gst::Buffer::from_mut_slice(data);
     let unshared = buffer.get_mut().expect("not shared yet");
@@ -82,6 +88,7 @@ pub fn pssh(key_ids: &[&str]) -> Vec<u8> {
     .concat()
 }
 
+/// A protection event with these init data.
 pub fn event(system: &str, origin: &str, data: impl AsRef<[u8]> + Send + 'static) -> gst::Event {
     gst::event::Protection::builder(system, &gst::Buffer::from_slice(data))
         .origin(origin)
@@ -114,6 +121,7 @@ pub fn serving(licenses: Licenses) -> Headend {
     headend
 }
 
+/// Begins a `clearkeydec` that asks this head-end and waits for it as long as it takes.
 pub fn clearkeydec(headend: &Headend) -> ElementBuilder<'static> {
     make("clearkeydec")
         .property("license-url", headend.license_url())
@@ -132,6 +140,7 @@ pub fn authorized(headend: &Headend, key_ids: &[&str]) -> Rig {
     authorized_by(clearkeydec(headend), headend, key_ids)
 }
 
+/// The same of a decryptor that is not as usual.
 pub fn authorized_by(builder: ElementBuilder<'_>, headend: &Headend, key_ids: &[&str]) -> Rig {
     let rig = started(builder);
     let token = format!("Bearer {}", headend.token());
@@ -139,6 +148,7 @@ pub fn authorized_by(builder: ElementBuilder<'_>, headend: &Headend, key_ids: &[
     rig
 }
 
+/// The bytes of a buffer.
 pub fn contents(buffer: &gst::BufferRef) -> Vec<u8> {
     buffer.map_readable().expect("readable").to_vec()
 }

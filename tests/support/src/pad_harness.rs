@@ -3,18 +3,19 @@
 //! An element, or none, between two pads.
 
 use gst::prelude::*;
+use headend::{Headend, VIDEO_KEY_ID};
 
-use crate::rig;
+use crate::{rig, samples};
 
 /// A stream in its middle.
-pub struct Line {
+pub struct PadHarness {
     upstream: gst::Pad,
     element: Option<gst::Element>,
     /// Kept alive.
     _downstream: gst::Pad,
 }
 
-impl Line {
+impl PadHarness {
     /// Begins a stream through the element.
     pub fn around(element: Option<gst::Element>) -> Self {
         let upstream = gst::Pad::builder(gst::PadDirection::Src).build();
@@ -37,29 +38,46 @@ impl Line {
                 element.set_state(gst::State::Playing).expect("it plays");
             }
         }
-        let line = Self {
+        let harness = Self {
             upstream,
             element,
             _downstream: downstream,
         };
         for event in [rig::stream_start(), rig::caps_event(), rig::segment()] {
-            line.push_event(event);
+            harness.push_event(event);
         }
-        line
+        harness
     }
 
+    /// A stream through a `clearkeydec` that has the key of the picture.
+    pub fn with_key(headend: &Headend) -> Self {
+        let element = samples::clearkeydec(headend).build().expect("it is there");
+        let harness = Self::around(Some(element));
+        let token = format!("Bearer {}", headend.token());
+        let headers = [("Authorization", token.as_str())];
+        harness.push_event(samples::event_with_headers(&[VIDEO_KEY_ID], &headers));
+        // The license is fetched now.
+        harness.push_buffer(samples::picture());
+        harness.wait_until_direct();
+        harness
+    }
+
+    /// The element, where there is one.
     pub fn element(&self) -> &gst::Element {
         self.element.as_ref().expect("there is one")
     }
 
+    /// Pushes an event, which must be taken.
     pub fn push_event(&self, event: gst::Event) {
         assert!(self.upstream.push_event(event), "the event is taken");
     }
 
+    /// Pushes a buffer, which must be taken.
     pub fn push_buffer(&self, buffer: gst::Buffer) {
         self.upstream.push(buffer).expect("the buffer is taken");
     }
 
+    /// Pushes a list, which must be taken.
     pub fn push_list(&self, list: gst::BufferList) {
         self.upstream.push_list(list).expect("the list is taken");
     }
@@ -73,7 +91,7 @@ impl Line {
     }
 }
 
-impl Drop for Line {
+impl Drop for PadHarness {
     fn drop(&mut self) {
         if let Some(element) = &self.element {
             element.set_state(gst::State::Null).expect("it stops");

@@ -17,6 +17,8 @@ use gst::prelude::*;
 use gst_check::Harness;
 use headend::{Auth, Headend};
 
+use crate::folders::scratch;
+
 /// After this long a test that waits for something has failed. Far longer than anything here
 /// takes, on a machine that has other things to do as well.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -30,6 +32,7 @@ pub const COMMON_SYSTEM: &str = "1077efec-c0b2-4d02-ace3-3c1e52e2fb4b";
 /// DASH-IF's ClearKey.
 pub const CLEARKEY_SYSTEM: &str = "e2719d58-a985-b3c9-781a-b030af78d30e";
 
+/// GStreamer with our plugin.
 pub fn init() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -98,19 +101,21 @@ pub fn nobody() -> String {
 pub struct File(PathBuf);
 
 impl File {
+    /// Makes one with this in it.
     pub fn new(text: impl AsRef<[u8]>) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let name = format!("{}-file-{number}", std::process::id());
-        let file = Self(PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name));
+        let file = Self(scratch().join(format!("file-{number}")));
         file.write(text);
         file
     }
 
+    /// Puts this in the place of what is in it.
     pub fn write(&self, text: impl AsRef<[u8]>) {
         fs::write(&self.0, text).expect("the file is written");
     }
 
+    /// Where it is.
     pub fn path(&self) -> String {
         self.0.to_str().expect("a path in UTF-8").to_owned()
     }
@@ -129,6 +134,7 @@ pub fn refusal(builder: ElementBuilder<'_>) -> Complaint {
     refusal_of(&element, &bus)
 }
 
+/// The same of one that is built.
 pub fn refusal_of(element: &gst::Element, bus: &gst::Bus) -> Complaint {
     assert_eq!(
         element.set_state(gst::State::Ready),
@@ -153,8 +159,11 @@ pub fn with_bus(builder: ElementBuilder<'_>) -> (gst::Element, gst::Bus) {
 /// the element hands on a copy of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Item {
+    /// By its place in memory.
     Buffer(usize),
+    /// Likewise.
     List(usize),
+    /// By its sequence number.
     Event(gst::EventType, gst::Seqnum),
 }
 
@@ -179,12 +188,16 @@ impl From<&gst::Event> for Item {
 /// Something to push. It stays with the test, so that no other thing takes its place in memory.
 #[derive(Clone, Debug)]
 pub enum Input {
+    /// A buffer.
     Buffer(gst::Buffer),
+    /// Several at once.
     List(gst::BufferList),
+    /// An event.
     Event(gst::Event),
 }
 
 impl Input {
+    /// What it is known by when it leaves.
     pub fn item(&self) -> Item {
         match self {
             Input::Buffer(buffer) => buffer.into(),
@@ -221,6 +234,7 @@ impl From<gst::Event> for Input {
     }
 }
 
+/// What these are known by when they leave.
 pub fn items(inputs: &[Input]) -> Vec<Item> {
     inputs.iter().map(Input::item).collect()
 }
@@ -228,8 +242,11 @@ pub fn items(inputs: &[Input]) -> Vec<Item> {
 /// Something that left the element.
 #[derive(Clone, Debug)]
 pub struct Left {
+    /// What it was.
     pub item: Item,
+    /// The thread that brought it.
     pub thread: ThreadId,
+    /// The event, if it was one.
     pub event: Option<gst::Event>,
 }
 
@@ -255,10 +272,12 @@ impl Log {
         self.grown.notify_all();
     }
 
+    /// All that has left so far.
     pub fn left(&self) -> Vec<Left> {
         self.lock().clone()
     }
 
+    /// What has left so far, without the circumstances.
     pub fn items(&self) -> Vec<Item> {
         self.lock().iter().map(|left| left.item).collect()
     }
@@ -295,9 +314,13 @@ impl Log {
 
 /// An element in PLAYING, with the pads of a harness around it.
 pub struct Rig {
+    /// Around the element.
     pub harness: Harness,
+    /// The element.
     pub element: gst::Element,
+    /// Its bus, which nobody else reads.
     pub bus: gst::Bus,
+    /// What has left it.
     pub log: Arc<Log>,
     /// The pad before the element.
     pub upstream: gst::Pad,
@@ -354,11 +377,13 @@ impl Rig {
         u32::try_from(place).expect("a few") + 1
     }
 
+    /// With an element that is built for it.
     pub fn new(builder: ElementBuilder<'_>) -> Self {
         let (element, bus) = with_bus(builder);
         Self::around(element, bus)
     }
 
+    /// With an element that has this bus.
     pub fn around(element: gst::Element, bus: gst::Bus) -> Self {
         let harness = Harness::with_element(&element, Some("sink"), Some("src"));
         let downstream = harness.sinkpad().expect("the harness has both pads");
@@ -430,6 +455,7 @@ impl Rig {
         }
     }
 
+    /// Goes to that state, which must be possible at once.
     pub fn set_state(&self, state: gst::State) {
         let changed = self.element.set_state(state);
         assert_eq!(changed, Ok(gst::StateChangeSuccess::Success), "{state:?}");
@@ -447,10 +473,12 @@ impl Rig {
         self.set_state(gst::State::Playing);
     }
 
+    /// Pushes an event, and says whether it was taken.
     pub fn push_event(&self, event: impl Into<gst::Event>) -> bool {
         self.upstream.push_event(event.into())
     }
 
+    /// Pushes a buffer, and says what came of it.
     pub fn push(&self, buffer: gst::Buffer) -> Result<gst::FlowSuccess, gst::FlowError> {
         self.upstream.push(buffer)
     }
@@ -497,6 +525,7 @@ impl Rig {
         told(&self.bus)
     }
 
+    /// A field of the element's statistics.
     pub fn stats<T: for<'a> glib::value::FromValue<'a> + 'static>(&self, field: &str) -> T {
         self.element
             .property::<gst::Structure>("stats")
@@ -528,6 +557,7 @@ impl Blockage {
         assert_eq!(self.blocks.recv_timeout(PATIENCE), Ok(()));
     }
 
+    /// Lets go on what is blocked.
     pub fn remove(self) {
         self.srcpad.remove_probe(self.id);
     }
@@ -552,12 +582,15 @@ fn seen<'a>(info: &'a gst::PadProbeInfo<'_>) -> (Item, Option<&'a gst::Event>) {
 /// What an application finds on its bus.
 #[derive(Debug, Default)]
 pub struct Told {
+    /// The errors, in their order.
     pub errors: Vec<Complaint>,
+    /// The warnings, in their order.
     pub warnings: Vec<Complaint>,
     /// The structures of element messages.
     pub states: Vec<gst::Structure>,
 }
 
+/// What is on this bus, which is empty then.
 pub fn told(bus: &gst::Bus) -> Told {
     let mut told = Told::default();
     while let Some(message) = bus.pop() {
@@ -575,6 +608,7 @@ pub fn told(bus: &gst::Bus) -> Told {
 }
 
 impl Told {
+    /// Whether there was nothing.
     pub fn is_nothing(&self) -> bool {
         self.errors.is_empty() && self.warnings.is_empty() && self.states.is_empty()
     }
@@ -596,13 +630,18 @@ impl Told {
 /// What an error or a warning says.
 #[derive(Debug)]
 pub struct Complaint {
+    /// The error, by domain and code.
     pub error: glib::Error,
+    /// Its message.
     pub text: String,
+    /// The details that go with it.
     pub details: Option<gst::Structure>,
+    /// Who says it.
     pub from: Option<gst::Object>,
 }
 
 impl Complaint {
+    /// Of an error or a warning on the bus.
     pub fn of(message: &gst::Message) -> Self {
         let (error, details) = match message.view() {
             gst::MessageView::Error(error) => (error.error(), error.details()),
@@ -624,11 +663,13 @@ impl Complaint {
         details.get(field).expect("a field of the details")
     }
 
+    /// Asserts that it has this code.
     pub fn is<E: glib::error::ErrorDomain + PartialEq + std::fmt::Debug>(&self, code: E) -> &Self {
         assert_eq!(self.error.kind::<E>(), Some(code), "{}", self.text);
         self
     }
 
+    /// Asserts that its message has these words in it.
     pub fn says(&self, words: &[&str]) -> &Self {
         for word in words {
             assert!(self.text.contains(word), "no {word:?} in {:?}", self.text);
@@ -636,6 +677,7 @@ impl Complaint {
         self
     }
 
+    /// Asserts that none of these words is anywhere in it.
     pub fn does_not_say(&self, words: &[&str]) -> &Self {
         let all = format!("{} {:?}", self.text, self.details);
         for word in words {
@@ -645,6 +687,7 @@ impl Complaint {
     }
 }
 
+/// The first event of a stream.
 pub fn stream_start() -> gst::Event {
     gst::event::StreamStart::new("stream")
 }
@@ -659,14 +702,17 @@ pub fn caps() -> gst::Caps {
         .build()
 }
 
+/// These caps as an event.
 pub fn caps_event() -> gst::Event {
     gst::event::Caps::new(&caps())
 }
 
+/// A segment in time, from the start.
 pub fn segment() -> gst::Event {
     gst::event::Segment::new(&gst::FormattedSegment::<gst::ClockTime>::new())
 }
 
+/// Tags of a stream.
 pub fn tag() -> gst::Event {
     let mut tags = gst::TagList::new();
     tags.make_mut()
@@ -674,20 +720,24 @@ pub fn tag() -> gst::Event {
     gst::event::Tag::new(tags)
 }
 
+/// A second without data.
 pub fn gap() -> gst::Event {
     gst::event::Gap::builder(gst::ClockTime::ZERO)
         .duration(gst::ClockTime::SECOND)
         .build()
 }
 
+/// A downstream event that means nothing to any element.
 pub fn custom(name: &str) -> gst::Event {
     gst::event::CustomDownstream::new(gst::Structure::new_empty(name))
 }
 
+/// A buffer of that size.
 pub fn buffer(size: usize) -> gst::Buffer {
     gst::Buffer::from_slice(vec![0xa5; size])
 }
 
+/// A list of buffers of these sizes.
 pub fn list(sizes: &[usize]) -> gst::BufferList {
     sizes.iter().map(|size| buffer(*size)).collect()
 }
