@@ -3,10 +3,12 @@
 //! The process has all the file descriptors that it may have, as a player has that leaks some. What we cannot do then is said, and once there are some again it
 //! is done.
 
+use std::fmt::Debug;
 use std::process;
 use std::sync::mpsc::{self, Receiver};
 use std::time::Instant;
 
+use gst::glib::error::ErrorDomain;
 use gst::prelude::*;
 use headend::{Auth, VIDEO_KEY_ID};
 use support::rig::*;
@@ -63,18 +65,26 @@ const ORDERS: [Order; 10] = [
     }),
 ];
 
-fn is_about_descriptors(complaint: &Complaint) {
-    complaint.is(gst::ResourceError::OpenRead).says(&[REASON]);
+fn is_about_descriptors<E>(complaint: &Complaint, code: E)
+where
+    E: ErrorDomain + PartialEq + Debug,
+{
+    complaint.is(code).says(&[REASON]);
     assert_eq!(complaint.detail::<String>("reason"), "transient");
 }
 
 /// A tune fails, and says why, while there are none; a later one plays.
-fn fails_for_want_of_descriptors(make: impl Fn() -> gst::element_factory::ElementBuilder<'static>) {
+fn fails_for_want_of_descriptors<E>(
+    make: impl Fn() -> gst::element_factory::ElementBuilder<'static>,
+    code: E,
+) where
+    E: ErrorDomain + PartialEq + Debug,
+{
     let rig = Rig::new(make().property("max-held-bytes", 1_u64));
     let exhausted = Exhausted::new();
     let complaint = failure_on(&rig);
     drop(exhausted);
-    is_about_descriptors(&complaint);
+    is_about_descriptors(&complaint, code);
     tunes_in_the_end(make, REASON);
 }
 
@@ -83,7 +93,7 @@ fn fails_for_want_of_descriptors(make: impl Fn() -> gst::element_factory::Elemen
 fn the_first_tune_without_descriptors_says_so_and_a_later_one_plays() {
     beside_a_headend(&ORDERS, |inside| {
         let make = || at(&inside.auth_url).property("prefetch", false);
-        fails_for_want_of_descriptors(make);
+        fails_for_want_of_descriptors(make, gst::CoreError::Thread);
     });
 }
 
@@ -96,7 +106,7 @@ fn a_connection_without_a_descriptor_says_so_and_a_later_one_is_made() {
             // The runtime and the client are here.
             begin(&playing(at(&format!("{location}?first"))));
             let make = || at(&location).property("prefetch", false);
-            fails_for_want_of_descriptors(make);
+            fails_for_want_of_descriptors(make, gst::ResourceError::OpenRead);
         }
     });
 }
@@ -117,7 +127,7 @@ fn roots_that_cannot_be_read_for_want_of_a_descriptor_are_read_later() {
         let exhausted = Exhausted::new();
         let complaint = failure_on(&rig);
         drop(exhausted);
-        is_about_descriptors(&complaint);
+        is_about_descriptors(&complaint, gst::ResourceError::OpenRead);
         let begun = Instant::now();
         loop {
             // Nobody is there, but that is found out by asking.
@@ -125,7 +135,7 @@ fn roots_that_cannot_be_read_for_want_of_a_descriptor_are_read_later() {
             if complaint.text.contains("service runs") {
                 break;
             }
-            is_about_descriptors(&complaint);
+            is_about_descriptors(&complaint, gst::ResourceError::OpenRead);
             assert!(begun.elapsed() < PATIENCE, "{complaint:?}");
         }
     });
@@ -189,7 +199,7 @@ fn a_license_request_without_a_descriptor_says_so_and_a_later_one_is_made() {
         let exhausted = Exhausted::new();
         let complaint = complaint_after(&rig, picture());
         drop(exhausted);
-        is_about_descriptors(&complaint);
+        is_about_descriptors(&complaint, gst::ResourceError::OpenRead);
         plays_when_the_key_is_here(&mut authorized());
     });
 }
@@ -223,7 +233,7 @@ fn a_retry_without_a_descriptor_says_so() {
         let exhausted = Exhausted::new();
         let complaint = failure_on(&rig);
         drop(exhausted);
-        is_about_descriptors(&complaint);
+        is_about_descriptors(&complaint, gst::ResourceError::OpenRead);
         assert_eq!(complaint.detail::<u32>("attempts"), 2);
         tunes_in_the_end(make, REASON);
     });
@@ -340,7 +350,7 @@ fn a_playlist_server_without_a_descriptor_says_so_and_the_next_one_starts() {
             .auth_url
             .replace("/authService/getSessionToken", "/hls/nothing.m3u8");
         let complaint = hls_error(&url, true);
-        is_about_descriptors(&complaint);
+        is_about_descriptors(&complaint, gst::ResourceError::OpenRead);
         // The origin has no such playlist, but that is found out by asking.
         let complaint = hls_error(&url, false);
         assert!(!complaint.text.contains(REASON), "{complaint:?}");
