@@ -4,11 +4,11 @@
 
 use std::time::Duration;
 
+use crate::random;
+
 /// A number from 0 to 1 that nobody can foresee.
 pub fn chance() -> f64 {
-    let (_, random) = uuid::Uuid::new_v4().as_u64_pair();
-    // The upper bits say the UUID's variant; the lower ones are random.
-    f64::from(random as u32) / f64::from(u32::MAX)
+    f64::from(u32::from_ne_bytes(random::bytes())) / f64::from(u32::MAX)
 }
 
 /// A time between the half and the whole of it. `chance` is from 0 to 1.

@@ -24,6 +24,7 @@ mod key_request;
 mod license;
 mod messages;
 mod problem_details;
+mod random;
 mod runtime;
 mod sample_aes;
 mod session;

@@ -8,10 +8,10 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 
 use once_cell::sync::Lazy;
-use uuid::Uuid;
 
 use super::pssh;
 use super::{ContentKey, KeyId};
+use crate::random;
 use crate::wait::lock;
 
 /// The private system. Nobody else knows it, and no server is asked for its keys.
@@ -30,7 +30,7 @@ pub struct PrivateKey {
 
 impl PrivateKey {
     pub fn new(key: ContentKey) -> Self {
-        let handle = Uuid::new_v4().into_bytes();
+        let handle = random::bytes();
         lock(&KEYS).insert(handle, key);
         Self { handle }
     }

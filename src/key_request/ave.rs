@@ -6,8 +6,8 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE;
 use serde::Serialize;
-use uuid::Uuid;
 
+use crate::random;
 use crate::token::Secret;
 
 #[derive(Serialize)]
@@ -28,11 +28,11 @@ struct ClientAccess<'a> {
 pub fn client_access(token: &Secret) -> Secret {
     // Twenty bytes that nobody can foresee: their base64 ends in the one `=` that such messages
     // have.
-    let random = [Uuid::new_v4().into_bytes(), Uuid::new_v4().into_bytes()].concat();
+    let nonce = random::bytes::<20>();
     super::json(&ClientAccess {
-        id: Uuid::new_v4().to_string(),
+        id: random::uuid().to_string(),
         kind: "clientAccess",
-        nonce: URL_SAFE.encode(&random[..20]),
+        nonce: URL_SAFE.encode(nonce),
         access_token: token.expose(),
         media_usage: "stream",
     })

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::Failure;
+use crate::random;
 use crate::shared_result::SharedResult;
 use crate::token::{ClockReading, Grant, Secret, Token, TokenOrigin, checked};
 
@@ -103,7 +104,7 @@ fn token(
 
 /// The application's own, or a fresh one.
 pub fn correlation_id_or_new(own: Option<&str>) -> Arc<str> {
-    own.map_or_else(|| uuid::Uuid::new_v4().to_string().into(), Into::into)
+    own.map_or_else(|| random::uuid().to_string().into(), Into::into)
 }
 
 #[cfg(test)]

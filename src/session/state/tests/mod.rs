@@ -29,7 +29,7 @@ fn endless(text: &str) -> Fetched {
 /// A token that is valid for so long, unlike any other.
 fn for_seconds(seconds: u64) -> Fetched {
     granted(
-        &uuid::Uuid::new_v4().to_string(),
+        &crate::random::uuid().to_string(),
         Some(Duration::from_secs(seconds)),
     )
 }
