@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What other people's code depends on, as GObject tells it: compared with the files in `docs/plugins/`, so that a change of it is seen by
-//! whoever reviews one. `UPDATE_API=1`, as `scripts/api --update` sets it, writes the files instead.
+//! What other people's code depends on, as GObject tells it: compared with
+//! `docs/plugins/gst_plugins_cache.json`, so that a change of it is seen by whoever reviews one.
+//! `UPDATE_API=1`, as `scripts/api --update` sets it, writes the file instead.
+//!
+//! The file is what GStreamer's `gst-hotdoc-plugins-scanner` writes, from which hotdoc makes the
+//! plugin's pages. That program is in no distribution, so the file is written here.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::fs;
 use std::num::NonZeroU32;
@@ -13,30 +16,63 @@ use std::slice;
 use gst::glib;
 use gst::glib::subclass::SignalId;
 use gst::prelude::*;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
 
-/// Our elements.
-const ELEMENTS: [&str; 4] = [
-    "sessiontoken",
-    "sessiontokensrc",
-    "clearkeydec",
-    "hlsdrmdemux",
-];
-
-fn folder() -> PathBuf {
-    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/plugins"))
+fn file() -> PathBuf {
+    PathBuf::from(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/docs/plugins/gst_plugins_cache.json"
+    ))
 }
 
-/// The files of our plugin as they should be, by name.
-fn snapshot() -> BTreeMap<String, String> {
+/// The file as it should be.
+fn snapshot() -> String {
     gst::init().expect("GStreamer starts");
     gstsessiontoken::plugin_register_static().expect("the plugin registers");
-    let mut files: BTreeMap<_, _> = ELEMENTS
-        .iter()
-        .map(|name| (format!("{name}.txt"), element(name)))
-        .collect();
+    let registry = gst::Registry::get();
+    let plugin = registry
+        .find_plugin("sessiontoken")
+        .expect("the plugin is there");
+    let mut types = Map::new();
+    let mut elements = Map::new();
+    for feature in registry.features_by_plugin(&plugin.plugin_name()) {
+        let factory = feature
+            .downcast::<gst::ElementFactory>()
+            .expect("it has nothing but elements");
+        elements.insert(factory.name().into(), element(&factory, &mut types));
+    }
+    // The scanner does not see what is in an answer to a query.
     let store = store();
-    files.insert(format!("{}.txt", store.type_()), object(&store));
-    files
+    types.insert(store.type_().name().to_owned(), {
+        let mut described = json!({"kind": "object"});
+        describe(&store, &mut described, &mut Map::new());
+        described
+    });
+    pretty(&json!({
+        plugin.plugin_name().as_str(): {
+            "description": plugin.description().as_str(),
+            "elements": elements,
+            "filename": "gstsessiontoken",
+            "license": plugin.license().as_str(),
+            "other-types": types,
+            "package": plugin.package().as_str(),
+            "source": plugin.source().as_str(),
+            "tracers": {},
+            "url": plugin.origin().as_str(),
+        }
+    }))
+}
+
+fn pretty(value: &Value) -> String {
+    let mut text = Vec::new();
+    let format = serde_json::ser::PrettyFormatter::with_indent(b"    ");
+    let mut serializer = serde_json::Serializer::with_formatter(&mut text, format);
+    value
+        .serialize(&mut serializer)
+        .expect("a vector takes all");
+    text.push(b'\n');
+    String::from_utf8(text).expect("JSON is UTF-8")
 }
 
 /// The tokens of an element, as a decryptor finds them.
@@ -54,208 +90,198 @@ fn store() -> glib::Object {
         .expect("the store is in it")
 }
 
-fn element(name: &str) -> String {
-    let factory = gst::ElementFactory::find(name).expect("the element is registered");
+fn element(factory: &gst::ElementFactory, types: &mut Map<String, Value>) -> Value {
     let element = factory.create().build().expect("it can be made");
-    let mut text = String::new();
-    let mut line = |name: &str, value: &str| {
-        writeln!(text, "{name}: {value}").expect("a string takes all");
-    };
-    line("Element", name);
-    line("Type", &lineage(element.type_()));
-    line("Rank", &i32::from(factory.rank()).to_string());
-    for (what, key) in [
-        ("Class", "klass"),
-        ("Name", "long-name"),
-        ("Description", "description"),
-    ] {
-        line(what, factory.metadata(key).expect("all elements have that"));
+    let mut described = json!({
+        "pad-templates": pad_templates(factory),
+        "rank": rank(factory.rank()),
+    });
+    for key in factory.metadata_keys() {
+        described[key.as_str()] = factory.metadata(&key).into();
     }
-    text + &pad_templates(&factory) + &interface(element.upcast_ref())
+    describe(element.upcast_ref(), &mut described, types);
+    described
 }
 
-fn object(object: &glib::Object) -> String {
-    format!(
-        "Object\nType: {}\n{}",
-        lineage(object.type_()),
-        interface(object)
-    )
-}
-
-/// The names of a type and of what it is made of, up to the first that is not ours.
-fn lineage(type_: glib::Type) -> String {
-    let mut names = vec![type_.name()];
-    let mut next = type_;
-    while is_ours(next)
-        && let Some(parent) = next.parent()
-    {
-        names.push(parent.name());
-        next = parent;
+/// A rank, by the nearest that has a name.
+fn rank(rank: gst::Rank) -> String {
+    let names = [
+        (gst::Rank::NONE, "none"),
+        (gst::Rank::MARGINAL, "marginal"),
+        (gst::Rank::SECONDARY, "secondary"),
+        (gst::Rank::PRIMARY, "primary"),
+    ];
+    let distance = |named: gst::Rank| i32::from(rank) - i32::from(named);
+    let (nearest, name) = names
+        .into_iter()
+        .min_by_key(|(named, _)| distance(*named).abs())
+        .expect("there are some");
+    match distance(nearest) {
+        0 => name.to_owned(),
+        more @ 1.. => format!("{name} + {more}"),
+        less => format!("{name} - {}", -less),
     }
-    names.join(" < ")
 }
 
-/// What is a part of GStreamer's classes differs from version to version.
-fn is_ours(type_: glib::Type) -> bool {
-    !gst::Bin::static_type().is_a(type_)
-}
-
-fn pad_templates(factory: &gst::ElementFactory) -> String {
-    let mut templates: Vec<_> = factory.static_pad_templates().into_iter().collect();
-    templates.sort_by_key(|template| template.name_template());
-    let mut text = "\nPad templates:\n".to_owned();
-    for template in templates {
-        let (direction, presence) = match (template.direction(), template.presence()) {
-            (gst::PadDirection::Sink, presence) => ("sink", presence),
-            (_, presence) => ("source", presence),
-        };
-        writeln!(
-            text,
-            "  {}: {direction}, {}",
-            template.name_template(),
-            match presence {
+fn pad_templates(factory: &gst::ElementFactory) -> Value {
+    let described = factory.static_pad_templates().into_iter().map(|template| {
+        let described = json!({
+            "caps": caps(&template.caps()),
+            "direction": match template.direction() {
+                gst::PadDirection::Sink => "sink",
+                _ => "src",
+            },
+            "presence": match template.presence() {
                 gst::PadPresence::Sometimes => "sometimes",
-                gst::PadPresence::Request => "on request",
+                gst::PadPresence::Request => "request",
                 _ => "always",
-            }
-        )
-        .expect("a string takes all");
-        let caps = template.caps();
-        if caps.is_any() {
-            text += "    anything\n";
-        }
-        for (structure, features) in caps.iter_with_features() {
-            let features = match features.to_string().as_str() {
-                "memory:SystemMemory" => String::new(),
-                others => format!(" ({others})"),
-            };
-            writeln!(
-                text,
-                "    {}{features}",
-                structure.to_string().trim_end_matches(';')
-            )
-            .expect("a string takes all");
+            },
+        });
+        // Hotdoc takes names for formats.
+        (template.name_template().replace('%', "%%"), described)
+    });
+    Value::Object(described.collect())
+}
+
+fn caps(caps: &gst::Caps) -> String {
+    if caps.is_any() {
+        return "ANY".to_owned();
+    }
+    let mut text = String::new();
+    for (structure, features) in caps.iter_with_features() {
+        assert_eq!(features.to_string(), "memory:SystemMemory");
+        writeln!(text, "{}:", structure.name()).expect("a string takes all");
+        for (name, value) in structure.iter() {
+            let value = value.serialize().expect("what stands in caps has a text");
+            writeln!(text, "{name:>15}: {value}").expect("a string takes all");
         }
     }
     text
 }
 
-/// Properties and signals.
-fn interface(object: &glib::Object) -> String {
-    let mut properties: Vec<_> = object
+/// What an object is made of, its properties and its signals.
+fn describe(object: &glib::Object, described: &mut Value, types: &mut Map<String, Value>) {
+    let type_ = object.type_();
+    let hierarchy = std::iter::successors(Some(type_), |type_| type_.parent());
+    described["hierarchy"] = hierarchy.map(|type_| type_.name()).collect();
+    let interfaces = type_.interfaces();
+    if !interfaces.is_empty() {
+        described["interfaces"] = interfaces.iter().map(|type_| type_.name()).collect();
+    }
+    let own = |property: &&glib::ParamSpec| property.owner_type() == type_;
+    let properties: Map<_, _> = object
         .list_properties()
         .iter()
-        .filter(|property| is_ours(property.owner_type()))
-        .map(|property| (property.name().to_owned(), self::property(property)))
+        .filter(own)
+        .map(|property| {
+            if let Some(class) = glib::EnumClass::with_type(property.value_type()) {
+                types.insert(property.value_type().name().to_owned(), values(&class));
+            }
+            let value = self::property(object, property);
+            (property.name().to_owned(), value)
+        })
         .collect();
-    properties.sort();
-    let mut signals: Vec<_> = own_signals(object.type_()).map(signal).collect();
-    signals.sort();
-    let mut text = "\nProperties:\n".to_owned();
-    text.extend(properties.into_iter().map(|(_, text)| text));
-    if !signals.is_empty() {
-        text += "\nSignals:\n";
-        text.extend(signals);
-    }
-    text
-}
-
-fn property(property: &glib::ParamSpec) -> String {
-    let type_ = property.value_type();
-    let mut text = format!("  {}: {type_}\n", property.name());
-    let mut line = |line: &str| {
-        writeln!(text, "    {line}").expect("a string takes all");
-    };
-    line(&flags(property.flags()));
-    if let Some(range) = range(property) {
-        line(&format!("range: {range}"));
-    }
-    line(&format!("default: {}", value(property.default_value())));
-    if let Some(class) = glib::EnumClass::with_type(type_) {
-        for value in class.values() {
-            let (number, nick, name) = (value.value(), value.nick(), value.name());
-            line(&format!("value {number} {nick}: {name}"));
+    let signals: Map<_, _> = signals_of(type_).into_iter().map(signal).collect();
+    for (name, members) in [("properties", properties), ("signals", signals)] {
+        if !members.is_empty() {
+            described[name] = Value::Object(members);
         }
     }
-    line(&format!(
-        "{}: {}",
-        property.nick(),
-        property.blurb().unwrap_or_default()
-    ));
-    text
 }
 
-/// What may be done with a property, and when.
-fn flags(flags: glib::ParamFlags) -> String {
-    use glib::ParamFlags;
-    let mutable = gst::PARAM_FLAG_MUTABLE_READY
-        | gst::PARAM_FLAG_MUTABLE_PAUSED
-        | gst::PARAM_FLAG_MUTABLE_PLAYING;
-    let names = [
-        (ParamFlags::READABLE, "read"),
-        (ParamFlags::WRITABLE, "write"),
-        (ParamFlags::CONSTRUCT, "when constructed"),
-        (ParamFlags::CONSTRUCT_ONLY, "only when constructed"),
-        (ParamFlags::DEPRECATED, "deprecated"),
-        (gst::PARAM_FLAG_CONTROLLABLE, "controllable"),
-        (gst::PARAM_FLAG_MUTABLE_READY, "up to READY"),
-        (gst::PARAM_FLAG_MUTABLE_PAUSED, "up to PAUSED"),
-        (gst::PARAM_FLAG_MUTABLE_PLAYING, "up to PLAYING"),
-    ];
-    let mut texts: Vec<_> = names
-        .into_iter()
-        .filter(|(flag, _)| flags.contains(*flag))
-        .map(|(_, text)| text)
+fn values(class: &glib::EnumClass) -> Value {
+    let values: Value = class
+        .values()
+        .iter()
+        .map(|value| {
+            json!({
+                "desc": value.name(),
+                "name": value.nick(),
+                "value": value.value().to_string(),
+            })
+        })
         .collect();
-    if flags.contains(ParamFlags::WRITABLE) && !flags.intersects(mutable) {
-        texts.push("whenever");
+    json!({"kind": "enum", "values": values})
+}
+
+fn property(object: &glib::Object, property: &glib::ParamSpec) -> Value {
+    let flags = property.flags();
+    let mutable = [
+        (gst::PARAM_FLAG_MUTABLE_PLAYING, "playing"),
+        (gst::PARAM_FLAG_MUTABLE_PAUSED, "paused"),
+        (gst::PARAM_FLAG_MUTABLE_READY, "ready"),
+    ];
+    let until = mutable.into_iter().find(|(flag, _)| flags.contains(*flag));
+    let mut described = json!({
+        "blurb": property.blurb(),
+        // GST_PARAM_CONDITIONALLY_AVAILABLE (GStreamer 1.18): none of ours is.
+        "conditionally-available": false,
+        "construct": flags.contains(glib::ParamFlags::CONSTRUCT),
+        "construct-only": flags.contains(glib::ParamFlags::CONSTRUCT_ONLY),
+        "controllable": flags.contains(gst::PARAM_FLAG_CONTROLLABLE),
+        "mutable": until.map_or("null", |(_, name)| name),
+        "readable": flags.contains(glib::ParamFlags::READABLE),
+        "type": property.value_type().name(),
+        "writable": flags.contains(glib::ParamFlags::WRITABLE),
+    });
+    let value = if flags.contains(glib::ParamFlags::READABLE) {
+        object.property_value(property.name())
+    } else {
+        property.default_value().clone()
+    };
+    if let Some(default) = default(&value) {
+        described["default"] = default.into();
     }
-    texts.join(", ")
+    if let Some((least, greatest)) = range(property) {
+        described["min"] = least.into();
+        described["max"] = greatest.into();
+    }
+    described
+}
+
+fn default(value: &glib::Value) -> Option<String> {
+    if let Some((_, value)) = glib::EnumValue::from_value(value) {
+        return Some(format!("{} ({})", value.nick(), value.value()));
+    }
+    if let Ok(text) = value.get::<Option<String>>() {
+        return Some(text.unwrap_or_else(|| "NULL".to_owned()));
+    }
+    if let Ok(yes) = value.get::<bool>() {
+        return Some(yes.to_string());
+    }
+    if let Ok(structure) = value.get::<Option<gst::Structure>>() {
+        return structure.map(|structure| structure.to_string());
+    }
+    // Other boxed types have none that can be told.
+    if value.type_().is_a(glib::Type::BOXED) {
+        return None;
+    }
+    let text = value.transform::<String>().ok()?;
+    text.get::<Option<String>>().ok().flatten()
 }
 
 /// The least and the greatest value, of what has them.
-fn range(property: &glib::ParamSpec) -> Option<String> {
+fn range(property: &glib::ParamSpec) -> Option<(String, String)> {
     macro_rules! of {
-        ($($numbers:ty),*) => {
+        ($($numbers:ty as $printed:ty),*) => {
             $(if let Some(property) = property.downcast_ref::<$numbers>() {
-                return Some(format!("{} to {}", property.minimum(), property.maximum()));
+                return Some((
+                    (property.minimum() as $printed).to_string(),
+                    (property.maximum() as $printed).to_string(),
+                ));
             })*
         };
     }
+    // The scanner prints a `guint` with `%d`.
     of!(
-        glib::ParamSpecInt,
-        glib::ParamSpecUInt,
-        glib::ParamSpecInt64,
-        glib::ParamSpecUInt64,
-        glib::ParamSpecFloat,
-        glib::ParamSpecDouble
+        glib::ParamSpecInt as i32,
+        glib::ParamSpecUInt as i32,
+        glib::ParamSpecInt64 as i64,
+        glib::ParamSpecUInt64 as u64,
+        glib::ParamSpecFloat as f32,
+        glib::ParamSpecDouble as f64
     );
     None
-}
-
-fn value(value: &glib::Value) -> String {
-    if let Some((_, value)) = glib::EnumValue::from_value(value) {
-        return value.nick().to_owned();
-    }
-    if let Ok(text) = value.get::<Option<&str>>() {
-        return text.map_or_else(|| "none".to_owned(), |text| format!("\"{text}\""));
-    }
-    // Boxed types have no other default, and GStreamer warns where theirs is printed.
-    if value.type_().is_a(glib::Type::BOXED) {
-        return "none".to_owned();
-    }
-    value
-        .transform::<String>()
-        .ok()
-        .and_then(|text| text.get::<Option<String>>().ok().flatten())
-        .unwrap_or_else(|| "none".to_owned())
-}
-
-/// The signals of our own types among those that this one is made of.
-fn own_signals(type_: glib::Type) -> impl Iterator<Item = SignalId> {
-    std::iter::successors(Some(type_), |type_| type_.parent())
-        .take_while(|type_| is_ours(*type_))
-        .flat_map(signals_of)
 }
 
 fn signals_of(type_: glib::Type) -> Vec<SignalId> {
@@ -277,37 +303,41 @@ fn signals_of(type_: glib::Type) -> Vec<SignalId> {
     }
 }
 
-fn signal(signal: SignalId) -> String {
+fn signal(signal: SignalId) -> (String, Value) {
     let query = signal.query();
-    let arguments: Vec<_> = query
+    let arguments: Value = query
         .param_types()
         .iter()
-        .map(|argument| argument.type_().name())
+        .enumerate()
+        .map(|(at, type_)| json!({"name": format!("arg{at}"), "type": type_.type_().name()}))
         .collect();
-    let names = [
-        (glib::SignalFlags::RUN_FIRST, "run first"),
-        (glib::SignalFlags::RUN_LAST, "run last"),
-        (glib::SignalFlags::RUN_CLEANUP, "run cleanup"),
+    let mut described = json!({
+        "args": arguments,
+        "return-type": query.return_type().type_().name(),
+    });
+    let flags = query.flags();
+    let when = [
+        (glib::SignalFlags::RUN_FIRST, "first"),
+        (glib::SignalFlags::RUN_LAST, "last"),
+        (glib::SignalFlags::RUN_CLEANUP, "cleanup"),
+    ];
+    if let Some((_, when)) = when.into_iter().find(|(flag, _)| flags.contains(*flag)) {
+        described["when"] = when.into();
+    }
+    let others = [
+        (glib::SignalFlags::NO_RECURSE, "no-recurse"),
         (glib::SignalFlags::DETAILED, "detailed"),
         (glib::SignalFlags::ACTION, "action"),
-        (glib::SignalFlags::NO_HOOKS, "no hooks"),
-        (glib::SignalFlags::DEPRECATED, "deprecated"),
+        (glib::SignalFlags::NO_HOOKS, "no-hooks"),
     ];
-    let flags: Vec<_> = names
-        .into_iter()
-        .filter(|(flag, _)| query.flags().contains(*flag))
-        .map(|(_, text)| text)
-        .collect();
-    format!(
-        "  {} ({}) -> {}\n    {}\n",
-        query.signal_name(),
-        arguments.join(", "),
-        query.return_type().type_(),
-        flags.join(", ")
-    )
+    for (_, name) in others.iter().filter(|(flag, _)| flags.contains(*flag)) {
+        described[*name] = true.into();
+    }
+    (query.signal_name().to_owned(), described)
 }
 
-/// The part in which two texts differ, with what stands before it: `-` is the file's, `+` the plugin's.
+/// The part in which two texts differ, with what stands before it: `-` is the file's, `+` the
+/// plugin's.
 fn difference(file: &str, plugin: &str) -> String {
     const CONTEXT: usize = 3;
     let (old, new): (Vec<_>, Vec<_>) = (file.lines().collect(), plugin.lines().collect());
@@ -332,62 +362,20 @@ fn difference(file: &str, plugin: &str) -> String {
         + &marked('+', &new_rest[..new_rest.len() - after])
 }
 
-fn files_there() -> BTreeMap<String, String> {
-    let Ok(entries) = fs::read_dir(folder()) else {
-        return BTreeMap::new();
-    };
-    entries
-        .map(|entry| entry.expect("an entry").path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "txt"))
-        .map(|path| {
-            let name = path
-                .file_name()
-                .expect("files have names")
-                .to_string_lossy();
-            (
-                name.into_owned(),
-                fs::read_to_string(&path).expect("a text"),
-            )
-        })
-        .collect()
-}
-
-fn update(expected: &BTreeMap<String, String>) {
-    fs::create_dir_all(folder()).expect("the folder can be made");
-    for name in files_there()
-        .keys()
-        .filter(|name| !expected.contains_key(*name))
-    {
-        fs::remove_file(folder().join(name)).expect("the file can go");
-    }
-    for (name, text) in expected {
-        fs::write(folder().join(name), text).expect("the file can be written");
-    }
-}
-
 /// Applications, configurations and decryptors would break without anybody having meant it.
 #[test]
 fn the_public_api_is_as_documented() {
-    let expected = snapshot();
+    let plugin = snapshot();
     if std::env::var_os("UPDATE_API").is_some() {
-        update(&expected);
+        fs::write(file(), &plugin).expect("the file can be written");
     }
-    let there = files_there();
-    let mut differences = String::new();
-    let names: BTreeSet<_> = expected.keys().chain(there.keys()).collect();
-    for name in names {
-        let of = |files: &BTreeMap<String, String>| files.get(name).cloned().unwrap_or_default();
-        let (file, plugin) = (of(&there), of(&expected));
-        if file != plugin {
-            let difference = difference(&file, &plugin);
-            write!(differences, "\ndocs/plugins/{name}:\n{difference}")
-                .expect("a string takes all");
-        }
-    }
+    let there = fs::read_to_string(file()).expect("the file is there");
     assert!(
-        differences.is_empty(),
-        "the public API is not what the files say (-) any more (+).\n{differences}\n\
-         If that is meant, run `scripts/api --update`, review what `git diff docs/plugins` says, and put it into CHANGELOG.md."
+        there == plugin,
+        "the public API is not what the file says (-) any more (+).\n{}\n\
+         If that is meant, run `scripts/api --update`, review what `git diff docs/plugins` says, \
+         and put it into CHANGELOG.md.",
+        difference(&there, &plugin)
     );
 }
 
