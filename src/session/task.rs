@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::fetcher::{Fetched, Work};
-use super::request::{Listener, Step, Ticket, abandoned};
+use super::request::{Listener, Outcome, Step, Ticket, abandoned};
 use super::shared::Shared;
 use super::state::State;
 use crate::token::ClockReading;
@@ -68,25 +68,31 @@ pub async fn run(session: Weak<Shared>, mut changes: watch::Receiver<State>) {
 }
 
 /// What to do now, and when that is; `None` where the session is gone. A request that nobody wants
-/// any more ends.
+/// any more ends first, so that there is never a second one beside it.
 fn next_step(
     session: &Weak<Shared>,
     fetching: &mut Option<(Ticket, Work<Fetched>)>,
 ) -> Option<(Step, ClockReading)> {
     let session = session.upgrade()?;
-    let now = (session.environment.now)();
-    let (mut step, mut is_over) = (None, false);
-    session.state.send_if_modified(|state| {
-        let fetching = fetching.as_ref();
-        is_over = fetching.is_some_and(|(ticket, _)| !state.is_current(ticket));
-        step = Some(state.next_step(now));
-        // Nobody else has to know.
-        false
-    });
-    if is_over {
-        *fetching = None;
+    loop {
+        let now = (session.environment.now)();
+        let mut step = None;
+        session.state.send_if_modified(|state| {
+            let request = fetching.as_ref();
+            let is_over = request.is_some_and(|(ticket, _)| !state.is_current(ticket));
+            step = (!is_over).then(|| state.next_step(now));
+            // Nobody else has to know.
+            false
+        });
+        if let Some(step) = step {
+            return Some((step, now));
+        }
+        if let Some((ticket, work)) = fetching.take() {
+            drop(work);
+            // Whoever cleared the session may not have come to say so yet.
+            ticket.complete(Outcome::Cleared);
+        }
     }
-    Some((step?, now))
 }
 
 /// Listens as long as there is somebody who may, whoever began it.
