@@ -5,10 +5,11 @@
 //! The work belongs to whoever does it (the runtime, a thread of the application), never to one who
 //! waits: a caller that goes away ends its own wait and nothing else.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
+use crate::sync::Mutex;
 use crate::wait::lock;
 
 /// When the wait for a request that has `timeout` is over: a little after the request's own

@@ -2,12 +2,11 @@
 
 //! A session's state, as callers and task share it.
 
-use tokio::sync::watch;
-
 use super::fetcher::{ChangeNotice, Work};
 use super::request::Outcome;
 use super::state::State;
 use crate::error::Failure;
+use crate::sync::watch;
 use crate::token::ClockReading;
 
 /// The world outside: clocks, and where tasks run.

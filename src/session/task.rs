@@ -9,12 +9,11 @@ use std::sync::Weak;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
-
 use super::fetcher::{Fetched, Work};
 use super::request::{Listener, Outcome, Step, Ticket, abandoned};
 use super::shared::Shared;
 use super::state::State;
+use crate::sync::{sleep_until, watch};
 use crate::token::ClockReading;
 
 /// After so long it is checked again whether the token is stale: the wall clock may have been set
@@ -127,7 +126,7 @@ async fn next_event(
 ) -> Event {
     let mut timer = pin!(async {
         match until {
-            Some(until) => tokio::time::sleep_until(until.into()).await,
+            Some(until) => sleep_until(until.into()).await,
             None => std::future::pending().await,
         }
     });

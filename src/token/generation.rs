@@ -5,10 +5,8 @@
 //! sees two tokens of one generation.
 
 use std::collections::BTreeSet;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
-
-use crate::wait::lock;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Rejected generations that are remembered. A player that is handed a rejected token every minute
 /// has the last three days; older ones are of tokens that nobody has any more.
@@ -25,7 +23,7 @@ pub fn next() -> u32 {
 
 /// Records that this generation was rejected. `true` on the first report.
 pub fn reject(generation: u32) -> bool {
-    let mut rejected = lock(&REJECTED);
+    let mut rejected = rejected();
     let is_news = rejected.insert(generation);
     if rejected.len() > MAX_REJECTED {
         rejected.pop_first();
@@ -34,5 +32,10 @@ pub fn reject(generation: u32) -> bool {
 }
 
 pub fn is_rejected(generation: u32) -> bool {
-    lock(&REJECTED).contains(&generation)
+    rejected().contains(&generation)
+}
+
+/// Nothing else is done under this lock, and nothing that panics.
+fn rejected() -> MutexGuard<'static, BTreeSet<u32>> {
+    REJECTED.lock().unwrap_or_else(PoisonError::into_inner)
 }
