@@ -7,4 +7,8 @@ pub use std::sync::{Condvar, Mutex, MutexGuard, atomic};
 pub use std::thread;
 
 pub use tokio::sync::watch;
-pub use tokio::time::sleep_until;
+
+/// Returns at that time.
+pub async fn sleep_until(time: std::time::Instant) {
+    tokio::time::sleep_until(time.into()).await;
+}
