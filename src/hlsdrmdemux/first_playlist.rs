@@ -2,13 +2,15 @@
 
 //! The first playlist as it comes in, with what its source says.
 
+use gst_base::UniqueAdapter;
+
 use super::playlists::MAX_PLAYLIST;
 use super::source::SourceHeaders;
 use crate::error::Failure;
 
 #[derive(Default)]
 pub struct FirstPlaylist {
-    bytes: Vec<u8>,
+    parts: UniqueAdapter,
     headers: SourceHeaders,
 }
 
@@ -16,13 +18,13 @@ impl FirstPlaylist {
     /// # Errors
     ///
     /// `Malformed` where it has become too long.
-    pub fn add(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        if self.bytes.len() + bytes.len() > MAX_PLAYLIST {
+    pub fn add(&mut self, part: gst::Buffer) -> Result<(), Failure> {
+        if self.parts.available() + part.size() > MAX_PLAYLIST {
             self.clear();
             let what = format!("the playlist has more than {MAX_PLAYLIST} bytes");
             return Err(Failure::malformed(what).of_stream());
         }
-        self.bytes.extend_from_slice(bytes);
+        self.parts.push(part);
         Ok(())
     }
 
@@ -32,11 +34,12 @@ impl FirstPlaylist {
 
     /// Another one is about to come.
     pub fn clear(&mut self) {
-        self.bytes.clear();
+        self.parts.clear();
     }
 
-    /// It is whole. The headers are those of the next one too.
-    pub fn take(&mut self) -> (Vec<u8>, SourceHeaders) {
-        (std::mem::take(&mut self.bytes), self.headers.clone())
+    /// It is whole; `None` where nothing has come. The headers are those of the next one too.
+    pub fn take(&mut self) -> (Option<gst::Buffer>, SourceHeaders) {
+        let playlist = self.parts.take_buffer(self.parts.available());
+        (playlist.ok(), self.headers.clone())
     }
 }

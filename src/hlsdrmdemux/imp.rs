@@ -72,10 +72,7 @@ pub struct HlsDrmDemux {
 
 impl HlsDrmDemux {
     fn sink_chain(&self, buffer: gst::Buffer) -> Result<gst::FlowSuccess, gst::FlowError> {
-        let Ok(bytes) = buffer.map_readable() else {
-            return Err(gst::FlowError::Error);
-        };
-        let added = lock(&self.state).first.add(&bytes);
+        let added = lock(&self.state).first.add(buffer);
         added
             .map_err(|failure| self.fail(&failure))
             .map_err(|()| gst::FlowError::Error)?;
@@ -116,14 +113,14 @@ impl HlsDrmDemux {
     /// The first playlist is whole: the demuxer gets another one.
     fn pass_manifest(&self, pad: &gst::GhostPad) -> Result<(), Failure> {
         let (manifest, headers) = lock(&self.state).first.take();
-        if manifest.is_empty() {
+        let Some(manifest) = manifest else {
             // The source has said why, and the demuxer will say so.
             return Ok(());
-        }
+        };
         let at = source::manifest(pad)?;
         if !["http", "https"].contains(&at.base.scheme()) {
             // What is on no web server is the demuxer's alone.
-            self.push(pad, gst::Buffer::from_mut_slice(manifest));
+            self.push(pad, manifest);
             return Ok(());
         }
         let tls = source::tls(self.obj().upcast_ref());
@@ -155,6 +152,8 @@ impl HlsDrmDemux {
             state.server = Some(server.clone());
             state.first_url = Some(first_url);
         }
+        let manifest = (manifest.into_mapped_buffer_readable())
+            .map_err(|_| Failure::malformed("the playlist cannot be read from memory"))?;
         let playlist = server.first(&manifest, &at.url, &at.base)?;
         if server.has_keys() {
             tokens.warm_up();
