@@ -5,7 +5,7 @@
 //! Each function takes bytes as they come from the network or the stream; those of services are
 //! read under every HTTP status that counts.
 
-use crate::auth_service::changes::{Registrations, Said};
+use crate::auth_service::thunder_events::{Registrations, ThunderMessage};
 use crate::auth_service::{Ags, Service, Thunder, ags, dashif, discovery, rdk, thunder};
 use url::Url;
 
@@ -16,8 +16,8 @@ use crate::error::Failure;
 use crate::hls::recording_map::{Place, RecordingMap};
 use crate::hls::{
     Aes128Decryptor, Context, Rewritten, Scheme, Variables, as_clear, decode_data_uri,
-    decrypt_aes128, key_ids_of, lists_playlists, moved, pssh_boxes, rewrite, scheme_of, splice,
-    systems, with_only,
+    decrypt_aes128, insert_free_box, key_ids_of, lists_playlists, pssh_boxes, rewrite, scheme_of,
+    splice, systems, with_only,
 };
 use crate::http::HttpResponse;
 use crate::problem_details::ProblemDetails;
@@ -85,9 +85,9 @@ pub fn thunder(body: &[u8]) {
 pub fn changes(message: &[u8]) {
     let mut registrations = Registrations::new("plugin.1.register", [3, 4]);
     match registrations.read(message) {
-        Ok(Said::Registered) => {
+        Ok(ThunderMessage::Registered) => {
             assert!(registrations.is_done());
-            assert_eq!(registrations.read(message), Ok(Said::Nothing));
+            assert_eq!(registrations.read(message), Ok(ThunderMessage::Nothing));
         }
         Ok(said) => {
             assert!(!registrations.is_done());
@@ -262,7 +262,7 @@ pub fn init_segment(bytes: &[u8]) {
     let common = pssh::write(pssh::COMMON_SYSTEM_ID, &[KeyId([7; 16])], &[]);
     if let Ok(once) = splice(bytes, std::slice::from_ref(&common)) {
         assert!(once.len() <= bytes.len() + common.len());
-        let further = moved(&once, 24);
+        let further = insert_free_box(&once, 24);
         assert_eq!(further.len(), once.len() + 24);
         // Once is enough, wherever they are.
         for init in [once, further] {

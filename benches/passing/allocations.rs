@@ -20,7 +20,7 @@ const WARM_UP: usize = 10;
 const PUSHES: u64 = 100;
 
 /// For a protection event that gets a key request: the copies of event and init data, and the request's fields.
-const MOST: u64 = 30;
+const MAX_ALLOCATIONS: u64 = 30;
 
 /// In bytes.
 const SAMPLE: usize = 1_000;
@@ -70,7 +70,7 @@ fn passing(headend: &Headend) {
             let count = allocations() - before;
             if kind == Kind::Protection {
                 assert!(
-                    count <= MOST * PUSHES,
+                    count <= MAX_ALLOCATIONS * PUSHES,
                     "{name} allocates much for a key request"
                 );
             }

@@ -3,7 +3,6 @@
 //! What each auth service is asked, and how strictly its answer is read. No network here.
 
 pub mod ags;
-pub mod changes;
 pub mod dashif;
 pub mod discovery;
 pub mod parameters;
@@ -11,6 +10,7 @@ pub mod rdk;
 mod service_choice;
 mod status;
 pub mod thunder;
+pub mod thunder_events;
 
 use zeroize::Zeroizing;
 
@@ -21,9 +21,9 @@ use crate::token::Secret;
 use crate::token::{Grant, checked};
 
 pub use ags::Ags;
-pub use changes::Changes;
 pub use dashif::DashIf;
 pub use thunder::Thunder;
+pub use thunder_events::Changes;
 
 /// Which auth service hands out the tokens, with what it wants to know.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -44,7 +44,7 @@ pub fn choose(
                 .iter()
                 .any(|(name, value)| name == *wanted && !value.expose().is_empty())
         })
-        .map(shown)
+        .map(quoted)
         .collect();
     if missing.is_empty() {
         return Ok(offer.id.clone());
@@ -56,14 +56,14 @@ pub fn choose(
 }
 
 fn list(offers: &[Offer]) -> String {
-    some(offers.iter().map(|offer| shown(&offer.id)).collect())
+    some(offers.iter().map(|offer| quoted(&offer.id)).collect())
 }
 
 /// The first few of them: a server decides how many there are.
 fn some(mut names: Vec<String>) -> String {
-    const MANY: usize = 8;
-    let more = names.len().saturating_sub(MANY);
-    names.truncate(MANY);
+    const MAX_NAMES: usize = 8;
+    let more = names.len().saturating_sub(MAX_NAMES);
+    names.truncate(MAX_NAMES);
     let names = names.join(", ");
     match more {
         0 => names,
@@ -71,7 +71,7 @@ fn some(mut names: Vec<String>) -> String {
     }
 }
 
-fn shown(name: impl AsRef<str>) -> String {
+fn quoted(name: impl AsRef<str>) -> String {
     format!("`{}`", cleaned(name.as_ref(), 64))
 }
 

@@ -170,7 +170,7 @@ pub fn systems(init: &[u8]) -> Vec<u128> {
 ///
 /// qtdemux passes over a `moov` that is where the one before it was (`last_moov_offset` in
 /// `qtdemux.c`), so that two init segments of one stream have to differ in that.
-pub fn moved(init: &[u8], bytes: u32) -> Vec<u8> {
+pub fn insert_free_box(init: &[u8], bytes: u32) -> Vec<u8> {
     let start = moov_of(init).map_or(init.len(), |moov| moov.whole.start);
     let mut moved = Vec::with_capacity(init.len() + bytes as usize);
     moved.extend_from_slice(&init[..start]);
@@ -240,7 +240,10 @@ mod tests {
         );
         let init = [first.clone(), moov.clone(), last.clone()].concat();
         let free = a_box(b"free", &[0; 16]);
-        assert_eq!(moved(&init, 24), [first, free, moov, last].concat());
+        assert_eq!(
+            insert_free_box(&init, 24),
+            [first, free, moov, last].concat()
+        );
         assert!(is_mp4(&init) && !is_mp4(&init[1..]) && !is_mp4(b"ftyp"));
     }
 

@@ -40,7 +40,9 @@ pub use aes128::{Aes128Decryptor, decrypt as decrypt_aes128};
 pub use clear_init::{Scheme, as_clear, is_protected, key_ids_of, scheme_of};
 pub use data_uri::{decode as decode_data_uri, is_data_uri};
 pub use digest::Digest;
-pub use init_segment::{is_clear, is_media, is_mp4, moved, pssh_boxes, splice, systems, with_only};
+pub use init_segment::{
+    insert_free_box, is_clear, is_media, is_mp4, pssh_boxes, splice, systems, with_only,
+};
 pub use playlist::rewrite;
 pub use resource::{
     ByteRange, FirstKey, InitCipher, InitProtection, InitSegment, Segment, SegmentCipher,

@@ -15,8 +15,8 @@ use crate::cenc::{KeyId, PRIVATE_SYSTEM_ID, clear_pssh, pssh};
 use crate::error::{Failure, MissingPlugin};
 use crate::hls::{
     FirstKey, InitLocation, KeyBoxes, Scheme, SharedBox, as_clear, decode_data_uri, decrypt_aes128,
-    is_clear, is_mp4, is_protected, key_ids_of, moved, pssh_boxes, scheme_of, splice, systems,
-    with_only,
+    insert_free_box, is_clear, is_mp4, is_protected, key_ids_of, pssh_boxes, scheme_of, splice,
+    systems, with_only,
 };
 
 /// A box with nothing in it.
@@ -60,7 +60,7 @@ pub async fn init_segment(
     };
     let treated = treated(presentation, raw, treatment).await?;
     Ok(match presentation.map.number(init) {
-        Some(number) => moved(&treated, number * SMALLEST_BOX).into(),
+        Some(number) => insert_free_box(&treated, number * SMALLEST_BOX).into(),
         None => treated,
     })
 }

@@ -53,7 +53,7 @@ struct Known {
 }
 
 impl Known {
-    fn is_good(&self) -> bool {
+    fn is_current(&self) -> bool {
         let validity = match &self.result {
             Ok(_) => return true,
             Err(failure) => match failure.kind {
@@ -88,7 +88,7 @@ impl KeyStore {
         }
         let entry = self.entry(url);
         let mut known = entry.lock().await;
-        if let Some(known) = known.as_ref().filter(|known| known.is_good()) {
+        if let Some(known) = known.as_ref().filter(|known| known.is_current()) {
             return known.result.clone();
         }
         let result = self.fetcher.fetch(url).await;

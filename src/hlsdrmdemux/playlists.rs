@@ -172,7 +172,7 @@ async fn rewritten(
     let survey = survey?;
     let may_become_protected = survey.may_become_protected;
     let is_open = survey.first.is_none() && survey.has_init_segment;
-    learn(presentation, survey);
+    set_first_key(presentation, survey);
     if is_open && presentation.map.first_key().is_none() {
         look_around(presentation, Some(url)).await;
         // What plays already keeps its init segments.
@@ -219,7 +219,7 @@ async fn surveyed(
     }
 }
 
-fn learn(presentation: &Presentation, survey: Survey) {
+fn set_first_key(presentation: &Presentation, survey: Survey) {
     if let Some(key) = survey.first {
         presentation.map.set_first_key(key, survey.inits);
     }
@@ -245,7 +245,7 @@ pub async fn look_around(presentation: &Arc<Presentation>, besides: Option<&Url>
         let learning = async {
             while let Some(found) = fetching.join_next().await {
                 if let Ok(Some(survey)) = found {
-                    learn(presentation, survey);
+                    set_first_key(presentation, survey);
                 }
             }
         };

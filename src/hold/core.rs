@@ -146,7 +146,7 @@ impl<I: HeldItem, E: Copy> Core<I, E> {
         let (state, woken) = self.wait(stream, self.lock(), |state| {
             state.is_over() || state.mode == Mode::Direct
         });
-        if let Some(error) = state.verdict(woken, S::FLUSHING) {
+        if let Some(error) = state.error_after_wait(woken, S::FLUSHING) {
             return Err(error);
         }
         drop(state);
@@ -220,7 +220,7 @@ impl<I: HeldItem, E: Copy> Core<I, E> {
                     Mode::Waiting => state.has_room(cost) || stream.needs_more_input(),
                 }
         });
-        if let Some(error) = state.verdict(woken, S::FLUSHING) {
+        if let Some(error) = state.error_after_wait(woken, S::FLUSHING) {
             return Err(error);
         }
         if is_data && state.unreported.is_some() {

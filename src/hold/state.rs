@@ -142,7 +142,7 @@ impl<I: HeldItem, E: Copy> State<I, E> {
     }
 
     /// What to return after a wait, instead of going on.
-    pub fn verdict(&self, woken: Woken, flushing: E) -> Option<E> {
+    pub fn error_after_wait(&self, woken: Woken, flushing: E) -> Option<E> {
         if woken != Woken::Ready || !self.active || self.flushing {
             return Some(flushing);
         }

@@ -48,7 +48,7 @@ impl TokenHosts {
                 Failure::misconfigured(format!(
                     "`token-hosts` has the entry \"{}\", {what}: write `host`, `host:port` or \
                      `*.example.com`",
-                    shown(part)
+                    redacted(part)
                 ))
             })?;
             entries.push(entry);
@@ -130,7 +130,7 @@ fn split_port(text: &str) -> Result<(&str, Option<u16>), &'static str> {
 }
 
 /// The entry as an error may show it. What stands before an `@` may be a password.
-fn shown(entry: &str) -> String {
+fn redacted(entry: &str) -> String {
     let (_, host) = entry.rsplit_once('@').unwrap_or(("", entry));
     let host = host.split(['?', '#']).next().unwrap_or_default();
     let short: String = host.chars().take(MAX_SHOWN).collect();

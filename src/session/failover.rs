@@ -14,7 +14,7 @@ use crate::wait::lock;
 const REST: Duration = Duration::from_secs(30);
 
 /// Places that are remembered. There are as many as an operator has sites.
-const MOST: usize = 64;
+const MAX_RESTING: usize = 64;
 
 static RESTING: Mutex<Resting> = Mutex::new(Resting(Vec::new()));
 
@@ -48,7 +48,7 @@ impl Resting {
 
     fn failed(&mut self, place: &str, wish: Option<Duration>, now: Instant) {
         self.answered(place);
-        if self.0.len() == MOST {
+        if self.0.len() == MAX_RESTING {
             self.0.remove(0);
         }
         let wish = wish.unwrap_or_default().min(MAX_RETRY_AFTER);

@@ -47,13 +47,13 @@ pub trait TokenFetcher: Send + Sync {
 
 /// What came of a request.
 pub struct Fetched {
-    pub result: Result<Brought, Failure>,
+    pub result: Result<TokenResponse, Failure>,
     /// What the next request may take for granted.
     pub discovered: Option<Discovered>,
 }
 
 /// What a request brought.
-pub struct Brought {
+pub struct TokenResponse {
     pub grant: Grant,
     /// Ties the license request to the token request in the services' logs.
     pub correlation_id: Arc<str>,

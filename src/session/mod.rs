@@ -20,7 +20,9 @@ mod task;
 pub mod testing;
 
 pub use cache::{Account, Identity, clear_account, session};
-pub use fetcher::{Brought, ChangeNotice, Discovered, Fetched, NoticeSink, TokenFetcher, Work};
+pub use fetcher::{
+    ChangeNotice, Discovered, Fetched, NoticeSink, TokenFetcher, TokenResponse, Work,
+};
 pub use handle::{Session, SessionGuard, SessionHandle};
 pub use refresh_policy::pause_after;
 pub use request::{Answer, Outcome};

@@ -11,7 +11,7 @@ use crate::shared_result::SharedResult;
 use crate::token::{ClockReading, Secret, Token, TokenOrigin};
 
 use super::change_notices::ChangeNotices;
-use super::fetcher::{Brought, Discovered, Fetched, TokenFetcher};
+use super::fetcher::{Discovered, Fetched, TokenFetcher, TokenResponse};
 use super::refresh_policy::pause_after;
 use super::request::{
     Answer, Failures, Listener, MAX_REJECTIONS, Outcome, Pending, Step, Ticket, abandoned,
@@ -306,13 +306,12 @@ impl State {
         self.pending = None;
         self.discovered = fetched.discovered;
         let latency = now.steady.saturating_duration_since(ticket.started);
-        let result =
-            fetched.result.and_then(
-                |brought| match self.rejected.contains(&brought.grant.token) {
-                    true => Err(rejected_again().after_attempts(brought.attempts)),
-                    false => Ok(Self::token_of(brought, ticket.started, latency, now)),
-                },
-            );
+        let result = fetched.result.and_then(|response| {
+            match self.rejected.contains(&response.grant.token) {
+                true => Err(rejected_again().after_attempts(response.attempts)),
+                false => Ok(Self::token_of(response, ticket.started, latency, now)),
+            }
+        });
         match result {
             Ok(token) => {
                 let before = self.token.replace(token.clone());
@@ -344,15 +343,20 @@ impl State {
         }
     }
 
-    fn token_of(brought: Brought, started: Instant, latency: Duration, now: ClockReading) -> Token {
+    fn token_of(
+        response: TokenResponse,
+        started: Instant,
+        latency: Duration,
+        now: ClockReading,
+    ) -> Token {
         let origin = TokenOrigin {
-            correlation_id: brought.correlation_id,
-            location: brought.location,
+            correlation_id: response.correlation_id,
+            location: response.location,
             started,
             latency,
-            attempts: brought.attempts,
+            attempts: response.attempts,
         };
-        Token::new(brought.grant, origin, now)
+        Token::new(response.grant, origin, now)
     }
 }
 

@@ -126,7 +126,7 @@ async fn next_event(
 ) -> Event {
     let mut timer = pin!(async {
         match until {
-            Some(until) => sleep_until(until.into()).await,
+            Some(until) => sleep_until(until).await,
             None => std::future::pending().await,
         }
     });

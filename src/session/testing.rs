@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 pub use tokio::time::sleep;
 
-use super::fetcher::{Brought, Discovered, Fetched, NoticeSink, TokenFetcher, Work};
+use super::fetcher::{Discovered, Fetched, NoticeSink, TokenFetcher, TokenResponse, Work};
 use super::handle::{Session, SessionHandle};
 use super::shared::Environment;
 use crate::error::Failure;
@@ -148,7 +148,7 @@ impl TokenFetcher for NoFetcher {
 /// A reply with that token.
 pub fn granted(text: &str, lifetime: Option<Duration>) -> Fetched {
     Fetched {
-        result: Ok(Brought {
+        result: Ok(TokenResponse {
             grant: Grant {
                 token: Secret::from(text),
                 lifetime,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::debug::CAT;
 use crate::auth_service::Changes;
-use crate::auth_service::changes::{PROTOCOL, Said};
+use crate::auth_service::thunder_events::{PROTOCOL, ThunderMessage};
 use crate::error::{Failure, Kind};
 use crate::http::{Deadline, Endpoint, Opening, TlsConfig};
 use crate::session::{Account, ChangeNotice, NoticeSink, failover, pause_after};
@@ -128,6 +128,7 @@ impl ChangeSubscription {
             protocol: PROTOCOL,
         };
         let mut socket = opening.open(&deadline).await?;
+        let authority = url.authority();
         let mut registrations = self.changes.registrations();
         for message in registrations.messages() {
             socket.send(message, &deadline).await?;
@@ -138,18 +139,17 @@ impl ChangeSubscription {
                 false => socket.next_within(&deadline).await?,
             };
             match registrations.read(&message)? {
-                Said::Registered => {
+                ThunderMessage::Registered => {
                     *since = Some(Instant::now());
-                    let authority = url.authority();
                     gst::info!(CAT, "{authority} tells of changes of the session token");
                     self.on_start(again);
                 }
-                Said::Changed => {
+                ThunderMessage::Changed => {
                     // Not at INFO: the service decides how many there are.
-                    gst::debug!(CAT, "the auth service has another session token");
+                    gst::debug!(CAT, "{authority} has another session token");
                     (self.sink)(ChangeNotice::Changed);
                 }
-                Said::Nothing => {}
+                ThunderMessage::Nothing => {}
             }
         }
     }

@@ -12,8 +12,8 @@ use crate::backoff::chance;
 use crate::error::{Failure, Kind};
 use crate::http::{self, Deadline, Endpoint, HttpResponse, Redirects, Request};
 use crate::session::{
-    Account, Brought, Discovered, Fetched, Identity, NoticeSink, SessionHandle, TokenFetcher, Work,
-    failover, session,
+    Account, Discovered, Fetched, Identity, NoticeSink, SessionHandle, TokenFetcher, TokenResponse,
+    Work, failover, session,
 };
 use crate::token::Secret;
 use crate::tune::{Endpoints, correlation_id_or_new};
@@ -105,7 +105,7 @@ impl HttpTokenFetcher {
     async fn fetch_from_any(
         &self,
         discovered: &mut Option<Discovered>,
-    ) -> Result<Brought, Failure> {
+    ) -> Result<TokenResponse, Failure> {
         let deadline = Deadline::new(self.config.timeout, self.config.retries);
         let correlation_id = correlation_id_or_new(self.config.correlation_id.as_deref());
         let endpoints = &self.endpoints.list;
@@ -126,10 +126,10 @@ impl HttpTokenFetcher {
                 .fetch_from(endpoint, &correlation_id, &share, discovered)
                 .await;
             match result {
-                Ok(mut brought) => {
+                Ok(mut response) => {
                     failover::answered(&names[number]);
-                    brought.attempts += attempts;
-                    return Ok(brought);
+                    response.attempts += attempts;
+                    return Ok(response);
                 }
                 Err(failure) => {
                     attempts += failure.attempts;
@@ -158,7 +158,7 @@ impl HttpTokenFetcher {
         correlation_id: &Arc<str>,
         deadline: &Deadline,
         discovered: &mut Option<Discovered>,
-    ) -> Result<Brought, Failure> {
+    ) -> Result<TokenResponse, Failure> {
         let name = name(endpoint);
         let known = discovered.as_ref().filter(|known| *known.endpoint == *name);
         let (service_id, asked) = match known {
@@ -178,7 +178,7 @@ impl HttpTokenFetcher {
         let request = self.request(endpoint.clone(), &call, true);
         let read = |response: &HttpResponse| self.service.read_token(&call, response);
         match http::exchange(&request, deadline, read).await {
-            Ok((grant, attempts)) => Ok(Brought {
+            Ok((grant, attempts)) => Ok(TokenResponse {
                 grant: grant.limited(self.config.token_lifetime),
                 correlation_id: correlation_id.clone(),
                 location: Some(endpoint.authority().into()),

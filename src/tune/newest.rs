@@ -31,7 +31,7 @@ impl<E: Clone> Tune<E> {
         app: &mut AppTokens,
         call: &Call,
     ) -> Option<Token> {
-        if generation == 0 || self.is_applications(app, (call.has_handler)()) {
+        if generation == 0 || self.uses_app_token(app, (call.has_handler)()) {
             return self.newest(app, call.now);
         }
         match self.issuer(generation).cloned() {

@@ -49,10 +49,10 @@ impl<E: Clone> TokenProvider<E> {
             }
             return;
         };
-        let is_applications = tune.is_applications(&self.app, has_handler);
+        let uses_app_token = tune.uses_app_token(&self.app, has_handler);
         let file = read_file(&mut self.app, tune, file);
         tune.refresh(file, &mut self.app, call.now);
-        if !is_applications {
+        if !uses_app_token {
             if let Some(session) = tune.session() {
                 session.refresh();
             }

@@ -59,10 +59,10 @@ impl<E: Clone> TokenProvider<E> {
         tune.take_answer(&mut self.app);
         tune.reject_own(generation, http_status, file, &self.app, call.now);
         let has_property = self.app.property().is_some();
-        let is_applications = tune.is_applications(&self.app, (call.has_handler)());
+        let uses_app_token = tune.uses_app_token(&self.app, (call.has_handler)());
         let rejected = match (unreadable, tune.issuer(generation)) {
             (Some(unreadable), _) if !has_property => Rejected::File(unreadable),
-            _ if is_applications => Rejected::Application,
+            _ if uses_app_token => Rejected::Application,
             (_, Some(session)) => {
                 let (session, answer) = (session.clone(), session.reject(generation));
                 tune.note_request(&answer);
@@ -79,7 +79,7 @@ impl<E: Clone> TokenProvider<E> {
             });
         }
         // One that is not rejected any more was forgotten at a logout.
-        if is_applications && !has_property && (is_new || !is_rejected(generation)) {
+        if uses_app_token && !has_property && (is_new || !is_rejected(generation)) {
             tune.prefetch(&mut self.app, call);
         }
         rejected

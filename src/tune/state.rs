@@ -381,7 +381,7 @@ impl<E: Clone> Tune<E> {
 
     /// Whether the application gives the tokens itself. `has_handler` says whether it listens to
     /// `request-token`.
-    pub fn is_applications(&self, app: &AppTokens, has_handler: bool) -> bool {
+    pub fn uses_app_token(&self, app: &AppTokens, has_handler: bool) -> bool {
         app.property().is_some()
             || match self.application {
                 Application::Pending(_) | Application::Gave(_) => true,
@@ -392,7 +392,7 @@ impl<E: Clone> Tune<E> {
 
     /// Where the token comes from, or should.
     pub fn source_nick(&self, app: &AppTokens) -> &'static str {
-        match self.is_applications(app, false) {
+        match self.uses_app_token(app, false) {
             true => APPLICATION,
             false => self.policy.source.nick(),
         }

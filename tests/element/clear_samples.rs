@@ -15,7 +15,7 @@ const AUDIO_KEY: u128 = 0x0123456789abcdef0123456789abcd01;
 const CONSTANT_IV: u128 = 0x5e5510c0ffee00010000000000000000;
 
 /// Samples that decide whether sound is clear, and some more.
-const MANY: usize = 40;
+const SAMPLES: usize = 40;
 
 fn cbcs_caps(media_type: &str, mpeg_version: Option<i32>) -> gst::Event {
     let caps = gst::Caps::builder("application/x-cenc")
@@ -222,21 +222,21 @@ fn assert_warned_once(told: Told) {
 fn clear_sound_is_known_by_its_syntax() {
     let headend = serving(Licenses::ServeAnonymous);
     let mut rig = cbcs(&headend, "audio/mpeg", Some(4));
-    let sounds = (0..MANY).map(|number| match number / 10 % 2 {
+    let sounds = (0..SAMPLES).map(|number| match number / 10 % 2 {
         0 => clear_sound(number),
         _ => protected_sound(number),
     });
     let left = through(&mut rig, sounds);
-    let wrong = (0..MANY)
+    let wrong = (0..SAMPLES)
         .filter(|number| left[*number] != frame(*number))
         .count();
     if tells_clear_samples() {
         // It says so itself, and what it says is protected is.
-        assert_eq!(wrong, MANY / 2);
-        assert_eq!(counted(&rig), (0, MANY as u64));
+        assert_eq!(wrong, SAMPLES / 2);
+        assert_eq!(counted(&rig), (0, SAMPLES as u64));
     } else {
         assert_eq!(wrong, 0);
-        assert_eq!(counted(&rig), (MANY as u64 / 2, MANY as u64 / 2));
+        assert_eq!(counted(&rig), (SAMPLES as u64 / 2, SAMPLES as u64 / 2));
     }
     let told = rig.told();
     assert!(
@@ -250,11 +250,11 @@ fn clear_sound_is_known_by_its_syntax() {
 fn protected_sound_is_not_warned_of() {
     let headend = serving(Licenses::ServeAnonymous);
     let mut rig = cbcs(&headend, "audio/mpeg", Some(4));
-    let clear = through(&mut rig, (0..MANY).map(protected_sound));
-    assert_eq!(clear, (0..MANY).map(frame).collect::<Vec<_>>());
+    let clear = through(&mut rig, (0..SAMPLES).map(protected_sound));
+    assert_eq!(clear, (0..SAMPLES).map(frame).collect::<Vec<_>>());
     let opaque = through(
         &mut cbcs(&headend, "audio/x-opus", None),
-        (0..MANY).map(protected_sound),
+        (0..SAMPLES).map(protected_sound),
     );
     assert_eq!(opaque, clear);
     assert!(rig.told().warnings.is_empty());
@@ -293,7 +293,7 @@ impl Together {
     }
 
     fn push_sound(&mut self) {
-        through(&mut self.sound, (0..MANY).map(protected_sound));
+        through(&mut self.sound, (0..SAMPLES).map(protected_sound));
     }
 }
 

@@ -6,7 +6,7 @@
 const AT_ONCE: u64 = 16 * 1024;
 
 /// From so many steps on, that moment has most likely come: then half of it is allowed, and what follows.
-const MANY: usize = 500;
+const MIN_STEPS: usize = 500;
 
 /// What it may grow by in each of many steps, in KiB: stock players leave some things of their own.
 const IN_A_STEP: u64 = 4;
@@ -36,7 +36,7 @@ impl Memory {
     #[track_caller]
     pub fn assert_steady(&self) {
         let (grown, steps) = self.growth();
-        let bound = match steps < MANY {
+        let bound = match steps < MIN_STEPS {
             true => AT_ONCE,
             false => AT_ONCE / 2 + IN_A_STEP * steps as u64,
         };

@@ -5,7 +5,7 @@
 use super::*;
 
 /// The largest body that is read.
-const MOST: usize = 65_536;
+const MAX_BODY: usize = 65_536;
 
 /// A grant of so many bytes.
 fn grant_of(size: usize) -> Vec<u8> {
@@ -50,9 +50,9 @@ fn a_reply_is_read_up_to_its_bound_and_not_a_byte_further() {
     ];
     let mut cases = Vec::new();
     for (form, frame) in forms {
-        let whole = frame(&grant_of(MOST));
+        let whole = frame(&grant_of(MAX_BODY));
         cases.push(Case::new(format!("at the bound, {form}"), raw(whole)));
-        for size in [MOST + 1, 70_000] {
+        for size in [MAX_BODY + 1, 70_000] {
             let name = format!("{size} bytes, {form}");
             cases.push(too_large(&name, raw(frame(&grant_of(size)))));
             let slowly = vec![Step::Read, Step::Pieces(frame(&grant_of(size)), 1024)];

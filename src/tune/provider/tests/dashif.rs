@@ -62,7 +62,7 @@ fn dashif() -> (Element, Arc<Services>) {
 
 impl Element {
     /// An event arrives that names this service. Whether what comes next is wanted.
-    fn arrives(&mut self, url: &str) -> Option<bool> {
+    fn item_arrived(&mut self, url: &str) -> Option<bool> {
         let data =
             format!(r#"<d:Authzurl xmlns:d="https://dashif.org/CPS">https://{url}/</d:Authzurl>"#);
         self.provider.notice_protection(&ProtectionNotice {
@@ -84,7 +84,7 @@ impl Element {
 fn dashif_asks_nobody_before_the_first_sample() {
     on_paused_clock(async {
         let (mut element, services) = dashif();
-        assert_eq!(element.arrives("a"), Some(true));
+        assert_eq!(element.item_arrived("a"), Some(true));
         assert!(matches!(element.event("mpd"), Action::Hold(_)));
         assert!(lock(&services.asked).is_empty());
         element.next_id = 0;
@@ -125,7 +125,7 @@ fn dashif_stream_without_a_service_needs_no_token() {
 fn dashif_stream_without_a_key_fails() {
     on_paused_clock(async {
         let (mut element, _) = dashif();
-        element.arrives("a");
+        element.item_arrived("a");
         element.sample(None);
         assert!(matches!(element.event("mpd"), Action::Fail));
     });
@@ -135,7 +135,7 @@ fn dashif_stream_without_a_key_fails() {
 fn dashif_gathers_for_as_long_as_a_token_may_take() {
     on_paused_clock(async {
         let (mut element, _) = dashif();
-        element.arrives("a");
+        element.item_arrived("a");
         let begun = now().steady;
         loop {
             element.next_id = 0;
@@ -153,7 +153,7 @@ fn dashif_gathers_for_as_long_as_a_token_may_take() {
 fn dashif_gathers_a_bounded_number_of_items() {
     on_paused_clock(async {
         let (mut element, _) = dashif();
-        element.arrives("a");
+        element.item_arrived("a");
         let enough = (1..10_000).find(|_| {
             let item = FollowingItem::Gap;
             element.provider.notice_following(item, None)
@@ -168,7 +168,7 @@ fn dashif_rejection_is_told_to_the_service_that_issued_the_token() {
         let (mut element, _) = dashif();
         let token = async |element: &mut Element, url: &str, key_id| {
             let first = element.next_id;
-            element.arrives(url);
+            element.item_arrived(url);
             element.sample(Some(key_id));
             loop {
                 element.next_id = first;
@@ -209,7 +209,7 @@ fn dashif_other_stream_begins_a_new_description() {
         let (mut element, _) = dashif();
         assert!(!element.provider.notice_stream_start("one", None));
         assert!(!element.provider.notice_stream_start("one", None));
-        element.arrives("a");
+        element.item_arrived("a");
         assert!(element.provider.notice_stream_start("two", None));
     });
 }
@@ -218,7 +218,7 @@ fn dashif_other_stream_begins_a_new_description() {
 fn dashif_token_has_its_own_time_after_the_sample() {
     on_paused_clock(async {
         let (mut element, _) = dashif();
-        element.arrives("a");
+        element.item_arrived("a");
         assert!(matches!(element.event("mpd"), Action::Hold(_)));
         sleep(Duration::from_millis(4800)).await;
         element.sample(Some(ONE));

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use model::clock;
 use model::error::Failure;
 use model::session::fetcher::{
-    Brought, ChangeNotice, Discovered, Fetched, NoticeSink, TokenFetcher, Work,
+    ChangeNotice, Discovered, Fetched, NoticeSink, TokenFetcher, TokenResponse, Work,
 };
 use model::session::handle::{Session, SessionHandle};
 use model::session::request::{Answer, Outcome};
@@ -139,7 +139,7 @@ impl TokenFetcher for Service {
                 lifetime: None,
             };
             Fetched {
-                result: Ok(Brought {
+                result: Ok(TokenResponse {
                     grant,
                     correlation_id: "id".into(),
                     location: None,

@@ -46,7 +46,7 @@ pub struct Registrations {
 
 /// What a message says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Said {
+pub enum ThunderMessage {
     /// From now on changes are told.
     Registered,
     /// There is another token.
@@ -110,7 +110,7 @@ impl Registrations {
     ///
     /// `Malformed` for what is no JSON-RPC; by the code of the error where none of the
     /// registrations was granted.
-    pub fn read(&mut self, message: &[u8]) -> Result<Said, Failure> {
+    pub fn read(&mut self, message: &[u8]) -> Result<ThunderMessage, Failure> {
         let message: Message = json::read_object(message).map_err(|complaint| {
             Failure::malformed(format!(
                 "a message from Thunder is {complaint}: check that `location` names Thunder's `jsonrpc`"
@@ -122,27 +122,31 @@ impl Registrations {
             ));
         }
         match (message.method, message.id) {
-            (Some(method), None) => Ok(said_by(&method)),
+            (Some(method), None) => Ok(message_of(&method)),
             (None, Some(Scalar::Integer(id))) => self.answered(id, message.error),
             // A request, to which nobody here has an answer, or a reply to none of ours.
-            _ => Ok(Said::Nothing),
+            _ => Ok(ThunderMessage::Nothing),
         }
     }
 
-    fn answered(&mut self, id: i64, error: Option<Object<RpcError>>) -> Result<Said, Failure> {
+    fn answered(
+        &mut self,
+        id: i64,
+        error: Option<Object<RpcError>>,
+    ) -> Result<ThunderMessage, Failure> {
         let ours = |(known, _): &(u32, &str)| i64::from(*known) == id;
         let Some(place) = self.waiting.iter().position(ours) else {
-            return Ok(Said::Nothing);
+            return Ok(ThunderMessage::Nothing);
         };
         self.waiting.remove(place);
         match error {
-            None if self.done => Ok(Said::Nothing),
+            None if self.done => Ok(ThunderMessage::Nothing),
             None => {
                 self.done = true;
-                Ok(Said::Registered)
+                Ok(ThunderMessage::Registered)
             }
             // The other spelling may be the one, or one for both.
-            Some(_) if self.done || !self.waiting.is_empty() => Ok(Said::Nothing),
+            Some(_) if self.done || !self.waiting.is_empty() => Ok(ThunderMessage::Nothing),
             Some(error) => Err(error.0.failure()),
         }
     }
@@ -160,13 +164,13 @@ struct Message {
     error: Option<Object<RpcError>>,
 }
 
-fn said_by(method: &Scalar) -> Said {
+fn message_of(method: &Scalar) -> ThunderMessage {
     let event = method
         .text()
         .and_then(|method| method.expose().strip_prefix(CLIENT)?.strip_prefix('.'));
     match event {
-        Some(event) if event.eq_ignore_ascii_case(EVENTS[0]) => Said::Changed,
-        _ => Said::Nothing,
+        Some(event) if event.eq_ignore_ascii_case(EVENTS[0]) => ThunderMessage::Changed,
+        _ => ThunderMessage::Nothing,
     }
 }
 
@@ -230,16 +234,28 @@ mod tests {
         for (first, second) in [(0, 1), (1, 0)] {
             let (mut registrations, ids) = registrations();
             let refused = refused(ids[first], -31002);
-            assert_eq!(registrations.read(refused.as_bytes()), Ok(Said::Nothing));
+            assert_eq!(
+                registrations.read(refused.as_bytes()),
+                Ok(ThunderMessage::Nothing)
+            );
             assert!(!registrations.is_done());
             let granted = granted(ids[second]);
-            assert_eq!(registrations.read(granted.as_bytes()), Ok(Said::Registered));
+            assert_eq!(
+                registrations.read(granted.as_bytes()),
+                Ok(ThunderMessage::Registered)
+            );
             assert!(registrations.is_done());
             // Said once.
-            assert_eq!(registrations.read(granted.as_bytes()), Ok(Said::Nothing));
+            assert_eq!(
+                registrations.read(granted.as_bytes()),
+                Ok(ThunderMessage::Nothing)
+            );
         }
         let (mut registrations, ids) = registrations();
-        for (id, said) in ids.into_iter().zip([Said::Registered, Said::Nothing]) {
+        for (id, said) in ids
+            .into_iter()
+            .zip([ThunderMessage::Registered, ThunderMessage::Nothing])
+        {
             assert_eq!(registrations.read(granted(id).as_bytes()), Ok(said));
         }
     }
@@ -253,7 +269,10 @@ mod tests {
         ] {
             let (mut registrations, ids) = registrations();
             let first = refused(ids[0], code);
-            assert_eq!(registrations.read(first.as_bytes()), Ok(Said::Nothing));
+            assert_eq!(
+                registrations.read(first.as_bytes()),
+                Ok(ThunderMessage::Nothing)
+            );
             let second = refused(ids[1], code);
             let failure = registrations.read(second.as_bytes()).expect_err("refused");
             assert_eq!(failure.kind, kind);
@@ -269,7 +288,10 @@ mod tests {
             r#"{"jsonrpc":"2.0","method":"client.events.1.sessiontokenchanged","params":null,"x":{}}"#,
         ] {
             let (mut registrations, _) = registrations();
-            assert_eq!(registrations.read(message.as_bytes()), Ok(Said::Changed));
+            assert_eq!(
+                registrations.read(message.as_bytes()),
+                Ok(ThunderMessage::Changed)
+            );
         }
     }
 
@@ -289,7 +311,7 @@ mod tests {
         ] {
             let (mut registrations, _) = registrations();
             let said = registrations.read(message.as_bytes());
-            assert_eq!(said, Ok(Said::Nothing), "{message}");
+            assert_eq!(said, Ok(ThunderMessage::Nothing), "{message}");
             assert!(!registrations.is_done());
         }
     }
