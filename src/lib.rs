@@ -48,6 +48,11 @@ fn element_types() -> Vec<glib::Type> {
     ]
 }
 
+/**
+ * plugin-sessiontoken:
+ *
+ * Since: 0.1.0
+ */
 fn plugin_init(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
     sessiontoken::register(plugin)?;
     clearkeydec::register(plugin)?;
