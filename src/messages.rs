@@ -97,8 +97,8 @@ fn glib_error(failure: &Failure) -> glib::Error {
 }
 
 /// What an installer of plugins reads: the messages `missing-plugin` of GStreamer's design document
-/// "Missing plugins", as `gst_missing_element_message_new` and `gst_missing_decoder_message_new` make
-/// them.
+/// "Missing plugins", as `gst_missing_element_message_new` and `gst_missing_decoder_message_new`
+/// make them.
 fn missing_plugins(missing: &MissingPlugin) -> Vec<gst::Structure> {
     let message = |kind: &str| gst::Structure::builder("missing-plugin").field("type", kind);
     match missing {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What authors of decryptors in C and C++ have: the header, and the skeleton in `examples/c`. Both are compiled as they do it, and meet the real
-//! elements, a real demuxer and a real head-end.
+//! What authors of decryptors in C and C++ have: the header, and the skeleton in `examples/c`. Both
+//! are compiled as they do it, and meet the real elements, a real demuxer and a real head-end.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
@@ -18,8 +18,8 @@ use gst::prelude::*;
 use headend::{Auth, Headend};
 use support::folders::{media, plugin_folder, scratch, without_sound};
 
-/// How long anything may take that does happen in the end. Far longer than anything here takes, on a machine that has other things
-/// to do as well.
+/// How long anything may take that does happen in the end. Far longer than anything here takes, on
+/// a machine that has other things to do as well.
 const IN_THE_END: Duration = Duration::from_secs(90);
 
 /// How long a call may take that waits for nobody.
@@ -136,7 +136,8 @@ fn check_contract(compiler: &str, package: &str, language: &[&str]) {
     succeed(&mut with_plugins(&program, &[plugin_folder()], &registry));
 }
 
-/// An author whose build takes warnings for errors could not include the header, or would get something else from the element than the header says.
+/// An author whose build takes warnings for errors could not include the header, or would get
+/// something else from the element than the header says.
 #[test]
 fn a_decryptor_in_c89_can_use_the_whole_contract() {
     let language = ["-std=c89", "-Wdeclaration-after-statement"];
@@ -277,7 +278,8 @@ impl Operator {
 
     fn of(headend: Headend, auth: Vec<Auth>) -> Self {
         headend.set_auth(Auth::Sequence(auth));
-        // Sessions are shared by location, and the system may give the port of a test that has ended to another one.
+        // Sessions are shared by location, and the system may give the port of a test that has
+        // ended to another one.
         static STARTED: AtomicU32 = AtomicU32::new(0);
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
         let location = format!("{}?device={number}", headend.auth_url());
@@ -292,7 +294,8 @@ impl Operator {
         assert!(came, "no token request number {count} came");
     }
 
-    /// Has a request of its own answered. The head-end works in one thread, so it has answered every request that came before.
+    /// Has a request of its own answered. The head-end works in one thread, so it has answered
+    /// every request that came before.
     fn catch_up(&self) {
         let origin = self.headend.url("");
         let address = origin.strip_prefix("http://").expect("an http URL");
@@ -407,7 +410,8 @@ impl Show {
         show
     }
 
-    /// The picture from a file: no download that a stop could come in the middle of. (GStreamer 1.22 with libsoup 3.2 crashes there now and then.)
+    /// The picture from a file: no download that a stop could come in the middle of. (GStreamer
+    /// 1.22 with libsoup 3.2 crashes there now and then.)
     fn from_file(operator: &Operator) -> Self {
         let show = Self::of(&format!(
             "filesrc location={} ! qtdemux ! sessiontoken ! skeletondecryptor reject-first=true ! fakesink",
@@ -426,8 +430,9 @@ impl Show {
         all.filter(|element| is_of(element, factory)).collect()
     }
 
-    /// Lets the license server answer a decryptor when the first buffer has come to that: otherwise all that comes after a refusal might
-    /// wait in `sessiontoken`, with another token, and not in the decryptor. What is given back is to be called with each decryptor.
+    /// Lets the license server answer a decryptor when the first buffer has come to that: otherwise
+    /// all that comes after a refusal might wait in `sessiontoken`, with another token, and not in
+    /// the decryptor. What is given back is to be called with each decryptor.
     fn answer_late(&self) -> impl Fn(&gst::Element) + Send + Sync + 'static {
         let arrivals = Arc::new(Arrivals::default());
         let awaited = arrivals.clone();
@@ -584,7 +589,8 @@ fn every_protection_event_tells_a_decryptor_in_c_all_that_its_license_request_ne
     assert_eq!(operator.headend.token_requests().len(), 1);
 }
 
-/// A viewer whose session the operator has ended would have to tune again, or each stream would cost the operator a token.
+/// A viewer whose session the operator has ended would have to tune again, or each stream would
+/// cost the operator a token.
 #[test]
 fn a_token_that_decryptors_in_c_refuse_is_replaced_once_for_all_of_them() {
     let operator = Operator::start(vec![granting(FIRST_TOKEN), granting(SECOND_TOKEN)]);
@@ -652,7 +658,8 @@ fn the_player_stops_at_once_while_a_decryptor_in_c_waits_for_another_token() {
     show.stop();
 }
 
-/// A player that takes the decryptor out, or resets it alone, would freeze; nobody upstream is stopped and could wake it.
+/// A player that takes the decryptor out, or resets it alone, would freeze; nobody upstream is
+/// stopped and could wake it.
 #[test]
 fn the_decryptor_alone_stops_at_once_while_it_waits_for_another_token() {
     let (_operator, show) = waiting_for_another_token();
@@ -677,7 +684,8 @@ fn a_flush_ends_the_stream_s_wait_while_the_decryptor_waits_for_another_token() 
     }
 }
 
-/// A viewer would look at a frozen player: playbin3 waits for the thread that waits in the decryptor before it stops anything.
+/// A viewer would look at a frozen player: playbin3 waits for the thread that waits in the
+/// decryptor before it stops anything.
 #[test]
 fn playbin3_stops_at_once_while_its_only_thread_waits_in_a_decryptor_in_c() {
     // With one stream all has been downloaded once that thread waits (see `Show::from_file`).
@@ -693,8 +701,8 @@ fn playbin3_stops_at_once_while_its_only_thread_waits_in_a_decryptor_in_c() {
     let answer_late = show.answer_late();
     show.pipeline
         .connect_deep_element_added(move |_, _, element| {
-            // The application's own token is at hand, so that nothing is held and the demuxer's own thread goes through. It will give
-            // no other one.
+            // The application's own token is at hand, so that nothing is held and the demuxer's own
+            // thread goes through. It will give no other one.
             if is_of(element, "sessiontoken") {
                 element.set_property("session-token", FIRST_TOKEN);
                 element.set_property("timeout", NEVER);
@@ -733,7 +741,8 @@ fn the_printed_line_shows_what_reaches_a_decryptor_and_no_token_however_much_is_
             .env("GST_DEBUG", "*:9")
             .env("GST_DEBUG_FILE", &log)
             .env("GST_DEBUG_NO_COLOR", "1")
-            // GStreamer's own logging fails at a structure of its multiqueue, and says so with a critical warning.
+            // GStreamer's own logging fails at a structure of its multiqueue, and says so with a
+            // critical warning.
             .env_remove("G_DEBUG"),
     );
     let said = String::from_utf8_lossy(&output.stdout);

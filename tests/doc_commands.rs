@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What a newcomer types first: the gst-launch lines of the README, of the guide to troubleshooting and of the element docs, run as printed.
+//! What a newcomer types first: the gst-launch lines of the README, of the guide to troubleshooting
+//! and of the element docs, run as printed.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -74,8 +75,8 @@ struct Place {
     _turn: MutexGuard<'static, ()>,
 }
 
-/// How long a connection of another test's, which the system happened to give this port, can keep it after its end (TIME_WAIT), and a
-/// half more.
+/// How long a connection of another test's, which the system happened to give this port, can keep
+/// it after its end (TIME_WAIT), and a half more.
 const LINGERING: Duration = Duration::from_secs(90);
 
 fn start() -> Headend {
@@ -124,7 +125,8 @@ fn run(line: &str, folder: &Path, log: Option<&Path>) -> Output {
         .env("GST_REGISTRY", folder.join("registry"))
         .env("no_proxy", "localhost,127.0.0.1");
     if log.is_some() || line.contains("gst-launch-1.0 -m ") {
-        // GStreamer cannot write down a structure of its multiqueue, in its log or as a message, and says so with a critical warning.
+        // GStreamer cannot write down a structure of its multiqueue, in its log or as a message,
+        // and says so with a critical warning.
         command.env_remove("G_DEBUG");
     }
     if let Some(log) = log {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What the documents name is there: constants with their files, paths of this repository, and a test for each fault.
+//! What the documents name is there: constants with their files, paths of this repository, and a
+//! test for each fault.
 
 use std::collections::HashSet;
 use std::fs;
@@ -35,7 +36,8 @@ fn code(line: &str) -> impl Iterator<Item = &str> {
     line.split('`').skip(1).step_by(2)
 }
 
-/// Whoever looks for a bound would not find it, or a bound would be gone and the document still promise it.
+/// Whoever looks for a bound would not find it, or a bound would be gone and the document still
+/// promise it.
 #[test]
 fn the_constants_of_the_security_notes_are_in_the_files_that_they_name() {
     let notes = read("docs/security.md");

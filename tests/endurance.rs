@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! A box that is switched on for months: ten thousand tunes in one process, good and bad, and what they leave behind.
+//! A box that is switched on for months: ten thousand tunes in one process, good and bad, and what
+//! they leave behind.
 //!
 //! The tunes have a process of their own, and the head-end stays in the test's.
 //!
@@ -23,8 +24,8 @@ use support::subprocess;
 /// Tunes, all in all.
 const TUNES: usize = 10_000;
 
-/// After so many tunes everything has happened that happens once: there are the runtime, the HTTP client, as many sessions as are kept, and what
-/// GLib and the allocator keep for the next time.
+/// After so many tunes everything has happened that happens once: there are the runtime, the HTTP
+/// client, as many sessions as are kept, and what GLib and the allocator keep for the next time.
 const WARM_UP: usize = 2_000;
 
 /// Tunes between two readings of threads and descriptors.
@@ -50,7 +51,8 @@ const COUNT: &str = "ENDURANCE_TUNES";
 enum Kind {
     /// The token is at hand.
     AtHand,
-    /// The license server refuses the token at hand, and takes the next one. The viewer logs out after it.
+    /// The license server refuses the token at hand, and takes the next one. The viewer logs out
+    /// after it.
     Revoked,
     /// Another account: a session that no other tune has.
     OwnSession,
@@ -98,7 +100,8 @@ fn kind(number: usize) -> Kind {
     CYCLE[number % CYCLE.len()]
 }
 
-/// Whether the license of a tune of that kind ends while it plays: in so few because that takes half a second.
+/// Whether the license of a tune of that kind ends while it plays: in so few because that takes
+/// half a second.
 fn is_renewed(number: usize) -> bool {
     kind(number) == Kind::Ending && number % STAGE < CYCLE.len()
 }
@@ -207,8 +210,8 @@ fn a_box_that_is_never_switched_off_keeps_its_threads_its_descriptors_and_its_me
 
     let kinds = || (0..count()).map(kind);
     let tokens = headend.token_requests().len();
-    // The very first one, and one for each time that the common session was let go: that happens where as many others have come as are
-    // kept, and the common one is in nobody's hands.
+    // The very first one, and one for each time that the common session was let go: that happens
+    // where as many others have come as are kept, and the common one is in nobody's hands.
     let least = 1 + kinds().map(Kind::token_requests).sum::<usize>();
     let most = least + kinds().filter(|kind| kind.is_own_session()).count() / 60;
     assert!(
@@ -267,7 +270,8 @@ fn child_that_tunes() {
     assert!(grown <= bound, "{grown} KiB more, {bound} at the most");
 }
 
-/// What there is once all has gone that is on its way out: what there was `before`, and the runtime's one thread and own descriptors.
+/// What there is once all has gone that is on its way out: what there was `before`, and the
+/// runtime's one thread and own descriptors.
 fn settled(before: &Readings) -> Readings {
     let mut expected = before.threads.clone();
     *expected.entry("session-token".to_owned()).or_default() += 1;
@@ -298,8 +302,9 @@ impl Player {
         self.chain = None;
     }
 
-    /// The keys to ask for, others than in the tune before: two tunes that want the same ones may share their license where the second
-    /// one comes while the first one's request is being tidied up.
+    /// The keys to ask for, others than in the tune before: two tunes that want the same ones may
+    /// share their license where the second one comes while the first one's request is being tidied
+    /// up.
     fn key_ids(&mut self) -> &'static [&'static str] {
         self.licenses += 1;
         match self.licenses % 2 {
@@ -310,7 +315,8 @@ impl Player {
 
     fn tune(&mut self, number: usize) {
         let kind = kind(number);
-        // Every third tune is one with new elements, and every other one of the rest begins in READY.
+        // Every third tune is one with new elements, and every other one of the rest begins in
+        // READY.
         if number.is_multiple_of(3) {
             self.put_away();
         }
@@ -512,7 +518,8 @@ impl Chain {
         assert_eq!(pushed, Ok(gst::FlowSuccess::Ok), "{:#?}", told(&self.bus));
     }
 
-    /// Ends the stream, and expects that so many samples have played. Says what the application was told.
+    /// Ends the stream, and expects that so many samples have played. Says what the application was
+    /// told.
     fn ends_after(&self, samples: usize) -> Vec<String> {
         assert!(self.upstream.push_event(gst::event::Eos::new()));
         let mut told = Vec::new();

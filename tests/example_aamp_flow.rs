@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The example that shows AAMP's flow to those who port such a player: run as its documentation prints it, in a process of its own, and once
-//! more in this one, where what passes at the decryptor can be seen.
+//! The example that shows AAMP's flow to those who port such a player: run as its documentation
+//! prints it, in a process of its own, and once more in this one, where what passes at the
+//! decryptor can be seen.
 
 use std::fs;
 use std::io::Read;
@@ -43,8 +44,9 @@ mod playlist;
 #[path = "../examples/aamp_flow/report.rs"]
 mod report;
 
-/// How long anything may take that does happen in the end. Six seconds of media play in six; the rest is for machines that are
-/// busy with other things, and for GStreamer to look through its plugins the first time.
+/// How long anything may take that does happen in the end. Six seconds of media play in six; the
+/// rest is for machines that are busy with other things, and for GStreamer to look through its
+/// plugins the first time.
 const IN_THE_END: Duration = Duration::from_secs(90);
 
 /// 6 s at 25 frames a second.
@@ -149,7 +151,8 @@ mod as_printed {
 
     /// Runs it where it is to fail.
     fn run_to_failure(arguments: &[impl AsRef<str>]) -> (ExitStatus, String) {
-        // qtdemux of 1.22 may warn of data before its stream when a pipeline is stopped in the middle of its start.
+        // qtdemux of 1.22 may warn of data before its stream when a pipeline is stopped in the
+        // middle of its start.
         run(example(arguments).env_remove("G_DEBUG"))
     }
 
@@ -205,7 +208,8 @@ mod as_printed {
         output.lines().filter(|line| line.contains(part)).count()
     }
 
-    /// Plays it to its end. Each element of `keys` stands for a license request that asks for so many keys.
+    /// Plays it to its end. Each element of `keys` stands for a license request that asks for so
+    /// many keys.
     #[track_caller]
     fn assert_plays(headend: &Headend, arguments: &[String], keys: &[usize]) {
         let (status, output) = run(&mut example(arguments));
@@ -240,7 +244,8 @@ mod as_printed {
         assert_discreet(headend, &output);
     }
 
-    /// Who ports such a player would look for the fault in the elements, if the line did not work as it is printed.
+    /// Who ports such a player would look for the fault in the elements, if the line did not work
+    /// as it is printed.
     #[test]
     fn the_printed_line_plays() {
         let headend = Headend::start().expect("a head-end");
@@ -258,7 +263,8 @@ mod as_printed {
         );
     }
 
-    /// An operator who leaves the boxes out of the init segments would be told that the keys are not named anywhere. Each playlist names its own.
+    /// An operator who leaves the boxes out of the init segments would be told that the keys are
+    /// not named anywhere. Each playlist names its own.
     #[test]
     fn it_plays_what_only_the_playlists_name_the_keys_of() {
         let headend = Headend::start().expect("a head-end");
@@ -616,7 +622,8 @@ mod at_the_decryptor {
             assert_eq!(ids.len(), count, "each message has an id of its own");
         }
 
-        /// These are the events that the example has sent, in this order: nothing but what the key tags say.
+        /// These are the events that the example has sent, in this order: nothing but what the key
+        /// tags say.
         #[track_caller]
         fn assert_told_by_player(&self, kind: Kind, expected: &[(&str, Vec<u8>)]) {
             let told = self.told(kind);
@@ -668,7 +675,8 @@ mod at_the_decryptor {
         (0..digits.len()).step_by(2).map(byte).collect()
     }
 
-    /// A box of the common system for one key: size, type, version 1, system, count and id, no data.
+    /// A box of the common system for one key: size, type, version 1, system, count and id, no
+    /// data.
     fn common(key_id: &str) -> Vec<u8> {
         [
             &[0, 0, 0, 52][..],
@@ -719,7 +727,8 @@ mod at_the_decryptor {
         assert_eq!(played.headend.token_requests().len(), 1);
     }
 
-    /// AVE would have no token to pack into its key request, and the license server would refuse the box.
+    /// AVE would have no token to pack into its key request, and the license server would refuse
+    /// the box.
     #[test]
     fn every_event_of_the_player_brings_the_token_as_ave_takes_it() {
         assert_flow("cenc", "master.m3u8");
@@ -744,7 +753,8 @@ mod at_the_decryptor {
         init
     }
 
-    /// The picture with another key, in another init segment, from the second fragment on. Nothing but the key tags names the keys.
+    /// The picture with another key, in another init segment, from the second fragment on. Nothing
+    /// but the key tags names the keys.
     fn with_another_key() -> Made {
         let made = Made::new();
         made.write("one.mp4", without_boxes("cenc/v_init.mp4"));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The example that set-top-box developers copy from, run as a user runs it: in a process of its own, with keys on its
-//! standard input and a real head-end.
+//! The example that set-top-box developers copy from, run as a user runs it: in a process of its
+//! own, with keys on its standard input and a real head-end.
 
 use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
@@ -14,8 +14,9 @@ use headend::{Headend, OPERATOR_TOKEN, SECURITY_TOKEN, secret_forms};
 use support::operator::without_subscription;
 use support::subprocess::lines_of;
 
-/// How long anything may take that does happen in the end. Six seconds of media play in six; the rest is for machines that are
-/// busy with other things, and for GStreamer to look through its plugins the first time.
+/// How long anything may take that does happen in the end. Six seconds of media play in six; the
+/// rest is for machines that are busy with other things, and for GStreamer to look through its
+/// plugins the first time.
 const IN_THE_END: Duration = Duration::from_secs(90);
 
 /// The example's program, which `cargo test` leaves in a folder beside the tests' own.
@@ -45,7 +46,8 @@ impl Player {
         let registry = concat!(env!("CARGO_TARGET_TMPDIR"), "/example-player.registry");
         let mut command = Command::new(program());
         if arguments.contains(&"--written-out") {
-            // qtdemux of 1.22 may warn of data before its stream when a pipeline is stopped in the middle of its start.
+            // qtdemux of 1.22 may warn of data before its stream when a pipeline is stopped in the
+            // middle of its start.
             command.env_remove("G_DEBUG");
         }
         let mut child = command
@@ -125,8 +127,9 @@ impl Drop for Player {
 
 /// Plays to the end, which comes in the middle of downloads.
 ///
-/// GStreamer 1.22 with libsoup 3.2 crashes now and then when it is stopped there (a segmentation fault in libsoup, below souphttpsrc and
-/// dashdemux2), whatever it plays. That is not what is tested, so it is played again then, but not for ever.
+/// GStreamer 1.22 with libsoup 3.2 crashes now and then when it is stopped there (a segmentation
+/// fault in libsoup, below souphttpsrc and dashdemux2), whatever it plays. That is not what is
+/// tested, so it is played again then, but not for ever.
 #[track_caller]
 fn end_in_mid_download(watch: impl Fn() -> Player) -> (ExitStatus, String) {
     const SEGMENTATION_FAULT: i32 = 11;
@@ -160,8 +163,8 @@ fn check_channel_change(options: &[&str]) {
     let manifest = headend.manifest_url();
     let mut player = Player::watch(&headend, options, &[&manifest, &manifest]);
     player.wait_for("channel 1: plays");
-    // The last segments are on the screen now. GStreamer 1.22 with libsoup 3.2 crashes now and then when it is stopped in the middle of
-    // a download, whatever it plays.
+    // The last segments are on the screen now. GStreamer 1.22 with libsoup 3.2 crashes now and then
+    // when it is stopped in the middle of a download, whatever it plays.
     player.wait_for("channel 1: playing 4 of 6 s");
     player.press("n");
     player.wait_for("channel 2: plays");
@@ -198,7 +201,8 @@ fn check_channel_change(options: &[&str]) {
     assert_discreet(&headend, &output);
 }
 
-/// A user who zaps would wait for a token at each channel, and the operator would be asked each time.
+/// A user who zaps would wait for a token at each channel, and the operator would be asked each
+/// time.
 #[test]
 fn a_channel_change_asks_for_no_other_token_in_playbin3() {
     check_channel_change(&[]);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The example for developers in Python, run as its documentation prints it: in a process of its own, with the plugin that GStreamer loads
-//! there, and a real head-end.
+//! The example for developers in Python, run as its documentation prints it: in a process of its
+//! own, with the plugin that GStreamer loads there, and a real head-end.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -17,8 +17,9 @@ use support::folders::{plugin_folder, scratch};
 use support::operator::without_subscription;
 use support::subprocess::lines_of;
 
-/// How long anything may take that does happen in the end. Six seconds of media play in six; the rest is for machines that are
-/// busy with other things, and for GStreamer to look through its plugins the first time.
+/// How long anything may take that does happen in the end. Six seconds of media play in six; the
+/// rest is for machines that are busy with other things, and for GStreamer to look through its
+/// plugins the first time.
 const IN_THE_END: Duration = Duration::from_secs(90);
 
 const EXAMPLE: &str = "examples/python/player.py";
@@ -277,7 +278,8 @@ fn a_warm_session_has_its_token_before_the_stream() {
     output.assert_discreet(&headend);
 }
 
-/// A viewer would see an error that passes by itself, and a developer would go on using the token that was refused.
+/// A viewer would see an error that passes by itself, and a developer would go on using the token
+/// that was refused.
 #[test]
 fn a_token_that_the_license_server_refuses_is_told_and_replaced() {
     const STALE: &str = "stale-token-of-yesterday";

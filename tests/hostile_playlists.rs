@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Playlists that are made to take time and memory, each in a player with a process of its own: an error
-//! or playing on, and a bound on memory and processor time that holds for the whole player.
+//! Playlists that are made to take time and memory, each in a player with a process of its own: an
+//! error or playing on, and a bound on memory and processor time that holds for the whole player.
 //!
 //! `HOSTILE_CASE` tries one alone.
 
@@ -25,8 +25,8 @@ const LARGEST: usize = 16 * 1024 * 1024;
 /// What a player may grow by, in KiB.
 const MEMORY: u64 = 256 * 1024;
 
-/// What a player may take of a processor, in milliseconds. Without optimization our part of it takes
-/// some ten times as long; work is counted beside what does it.
+/// What a player may take of a processor, in milliseconds. Without optimization our part of it
+/// takes some ten times as long; work is counted beside what does it.
 const PROCESSOR: i64 = if cfg!(debug_assertions) {
     40_000
 } else {

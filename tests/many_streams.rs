@@ -21,7 +21,8 @@ fn threads() -> usize {
     Readings::now().threads.values().sum()
 }
 
-/// Plays on until there are so many threads: those that have done their work end with a later buffer, or by themselves, tokio's after ten seconds.
+/// Plays on until there are so many threads: those that have done their work end with a later
+/// buffer, or by themselves, tokio's after ten seconds.
 #[track_caller]
 fn play_until_threads_are(count: usize, rigs: &[Rig]) {
     let begun = Instant::now();
@@ -49,7 +50,8 @@ fn stream(headend: &headend::Headend) -> Rig {
     rig
 }
 
-/// A box with a mosaic of channels would run out of threads, and its operator's server out of connections.
+/// A box with a mosaic of channels would run out of threads, and its operator's server out of
+/// connections.
 #[test]
 fn sixty_four_streams_take_no_more_threads_and_connections_than_one() {
     let headend = headend(Auth::Hang);

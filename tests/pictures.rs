@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The pictures of the documentation, drawn anew into a folder of the test's own: from a pipeline that plays, with a real head-end.
+//! The pictures of the documentation, drawn anew into a folder of the test's own: from a pipeline
+//! that plays, with a real head-end.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -204,7 +205,8 @@ fn a_pipeline_that_plays_is_drawn_with_all_that_happens_in_it() {
     timeline.assert_is_the_timeline();
     let [manifest, _] = timeline.ends("manifest");
     assert!(manifest >= 70, "{manifest}");
-    // Whatever the machine does besides: the request cannot end before it has begun, after two files.
+    // Whatever the machine does besides: the request cannot end before it has begun, after two
+    // files.
     let [_, without_prefetch] = timeline.ends("token request");
     assert!(without_prefetch >= 340, "{without_prefetch}");
 

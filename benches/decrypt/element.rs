@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The decryptor in a stream: samples with their metadata go in on one pad and come out on the other.
+//! The decryptor in a stream: samples with their metadata go in on one pad and come out on the
+//! other.
 
 use std::time::Instant;
 
@@ -23,7 +24,8 @@ enum Contestant {
     Passed,
     /// `clearkeydec`, and samples with memory of their own.
     Own,
-    /// `clearkeydec`, and samples that are parts of a larger buffer, as qtdemux cuts them: read-only, so that each is copied.
+    /// `clearkeydec`, and samples that are parts of a larger buffer, as qtdemux cuts them:
+    /// read-only, so that each is copied.
     Parts,
 }
 
@@ -85,7 +87,8 @@ impl Contestant {
     }
 
     fn sample(self, size: usize) -> gst::Buffer {
-        // Written to, as a demuxer's is: untouched pages would be brought in while they are decrypted.
+        // Written to, as a demuxer's is: untouched pages would be brought in while they are
+        // decrypted.
         let memory = |size| gst::Buffer::from_mut_slice(vec![1; size]);
         let mut sample = match self {
             Contestant::Passed | Contestant::Own => memory(size),

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! How fast samples are decrypted: `cargo bench --bench decrypt`, with `--profile set-top-box` for the profile of that name.
+//! How fast samples are decrypted: `cargo bench --bench decrypt`, with `--profile set-top-box` for
+//! the profile of that name.
 //!
-//! `-- schemes` is decryption alone, which can be compared between profiles, beside OpenSSL's on the same core and what copying the bytes
-//! takes; `-- element` is `clearkeydec` in a stream.
+//! `-- schemes` is decryption alone, which can be compared between profiles, beside OpenSSL's on
+//! the same core and what copying the bytes takes; `-- element` is `clearkeydec` in a stream.
 
 mod element;
 mod openssl;

@@ -12,8 +12,8 @@ use crate::cenc::sample::{Scheme, decrypt};
 use crate::openssl::{self, Cipher};
 use crate::{ROUNDS, speed};
 
-/// A large picture of a stream of 8 Mbit/s, a small one, and sound. All stay in the cache, so that the memory's speed is not what is
-/// measured.
+/// A large picture of a stream of 8 Mbit/s, a small one, and sound. All stay in the cache, so that
+/// the memory's speed is not what is measured.
 const SAMPLES: [usize; 3] = [128 << 10, 8 << 10, 512];
 
 /// A slice of a picture in H.264, whose header stays in the clear.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! How long it takes to fetch a token, beside a player that does it by itself with libcurl's easy interface on the same server:
-//! `cargo bench --bench fetch`. It needs libcurl's development files (on Debian: libcurl4-openssl-dev).
+//! How long it takes to fetch a token, beside a player that does it by itself with libcurl's easy
+//! interface on the same server: `cargo bench --bench fetch`. It needs libcurl's development files
+//! (on Debian: libcurl4-openssl-dev).
 
 use std::path::Path;
 use std::process::Command;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! `gst-inspect-1.0`: with a new registry GStreamer looks at every plugin, with an old one it loads the one that is asked for.
+//! `gst-inspect-1.0`: with a new registry GStreamer looks at every plugin, with an old one it loads
+//! the one that is asked for.
 
 use std::fs;
 use std::path::Path;

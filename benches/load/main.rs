@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What it costs to have the plugin: when GStreamer looks at it, when it is loaded, and in memory and threads before and after the first
-//! tune. Beside it stands the plugin that downloads the media, `soup`, which no such player is without.
+//! What it costs to have the plugin: when GStreamer looks at it, when it is loaded, and in memory
+//! and threads before and after the first tune. Beside it stands the plugin that downloads the
+//! media, `soup`, which no such player is without.
 //!
-//! `cargo bench --bench load`; `-- inspect` and `-- memory` measure one part. That there is no thread before the first tune is checked.
+//! `cargo bench --bench load`; `-- inspect` and `-- memory` measure one part. That there is no
+//! thread before the first tune is checked.
 
 mod inspect;
 mod memory;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! How often a push asks for memory: counted by `allocations.c`, with which this program runs once more.
+//! How often a push asks for memory: counted by `allocations.c`, with which this program runs once
+//! more.
 
 use gst::meta::ProtectionMeta;
 use headend::{Headend, VIDEO_KEY_ID};
@@ -19,7 +20,8 @@ const WARM_UP: usize = 10;
 
 const PUSHES: u64 = 100;
 
-/// For a protection event that gets a key request: the copies of event and init data, and the request's fields.
+/// For a protection event that gets a key request: the copies of event and init data, and the
+/// request's fields.
 const MAX_ALLOCATIONS: u64 = 30;
 
 /// In bytes.
@@ -89,7 +91,8 @@ fn passing(headend: &Headend) {
 #[derive(Clone, Copy, PartialEq)]
 enum Memory {
     Own,
-    /// A part of a larger buffer, as qtdemux cuts it from a download: read-only, so that it is copied.
+    /// A part of a larger buffer, as qtdemux cuts it from a download: read-only, so that it is
+    /// copied.
     Part,
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! How many instructions a push takes, which is the same on every run: counted by callgrind, under which this program runs once more.
+//! How many instructions a push takes, which is the same on every run: counted by callgrind, under
+//! which this program runs once more.
 
 use std::fs;
 use std::hint::black_box;
@@ -53,7 +54,8 @@ pub fn measure() {
         let counts: Vec<_> = counts.iter().map(String::as_str).collect();
         row(&[&[*name][..], &counts].concat());
     }
-    // Of data no more than `identity` takes; of a key request several times as much, once for each fragment with other keys.
+    // Of data no more than `identity` takes; of a key request several times as much, once for each
+    // fragment with other keys.
     for (kind, most) in [(Kind::Buffer, 1), (Kind::List, 1), (Kind::Protection, 5)] {
         let of = |contestant| {
             let row = CONTESTANTS.iter().position(|(one, _)| *one == contestant);

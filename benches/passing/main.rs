@@ -2,8 +2,9 @@
 
 //! What it costs that the element stands in the data path, beside what other elements cost there.
 //!
-//! `cargo bench --bench passing` measures everything; `-- times`, `-- instructions` and `-- allocations` one part. The last two are exact
-//! figures, on any machine: they fail when one is beyond its bound, and so are run by `scripts/test`.
+//! `cargo bench --bench passing` measures everything; `-- times`, `-- instructions` and `--
+//! allocations` one part. The last two are exact figures, on any machine: they fail when one is
+//! beyond its bound, and so are run by `scripts/test`.
 
 mod allocations;
 mod contestants;

@@ -37,7 +37,8 @@ pub struct Entrant {
 }
 
 impl Entrant {
-    /// For each demuxer of GStreamer's: itself, and in ours with the same and with what it cannot play.
+    /// For each demuxer of GStreamer's: itself, and in ours with the same and with what it cannot
+    /// play.
     pub fn all() -> Vec<Self> {
         let entrants = [
             (false, Tags::None),
@@ -76,7 +77,8 @@ impl Entrant {
     }
 }
 
-/// A pipeline that demuxes what is at this URI. `added` gets each stream's pad, which ends in a sink. `is_live` has that take each buffer at its time.
+/// A pipeline that demuxes what is at this URI. `added` gets each stream's pad, which ends in a
+/// sink. `is_live` has that take each buffer at its time.
 pub fn pipeline(
     demuxer: &str,
     inside: &str,
@@ -109,7 +111,8 @@ pub fn pipeline(
         added(pad);
         let sink = gst::ElementFactory::make("fakesink")
             .property("sync", is_live)
-            // The newer demuxer has one thread for all streams, which would wait here for the first buffers of the others.
+            // The newer demuxer has one thread for all streams, which would wait here for the first
+            // buffers of the others.
             .property("async", false)
             .build()
             .expect("fakesink is there");

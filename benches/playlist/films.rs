@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! From PLAYING to the first buffer behind the demuxer, for films of ten segments to a day of television's: time, work and memory.
+//! From PLAYING to the first buffer behind the demuxer, for films of ten segments to a day of
+//! television's: time, work and memory.
 
 use std::sync::mpsc;
 use std::time::Instant;
@@ -25,8 +26,9 @@ const SHORT: usize = 3;
 
 const RUNS: usize = 9;
 
-/// hlsdemux2 of GStreamer 1.22, also by itself, fails now and then with a film that it has whole before it has exposed its pad: "Can't push EOS on
-/// non-exposed pad" (`gst_adaptive_demux2_stream_end_of_manifest`). Those that failed are named on standard error.
+/// hlsdemux2 of GStreamer 1.22, also by itself, fails now and then with a film that it has whole
+/// before it has exposed its pad: "Can't push EOS on non-exposed pad"
+/// (`gst_adaptive_demux2_stream_end_of_manifest`). Those that failed are named on standard error.
 const ATTEMPTS: usize = 5;
 
 /// What is measured, in the order in which contestants say it.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! A live stream of picture and sound, whose playlists are read again every two seconds: what the process computes in a minute.
+//! A live stream of picture and sound, whose playlists are read again every two seconds: what the
+//! process computes in a minute.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

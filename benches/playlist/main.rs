@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What hlsdrmdemux adds to the stock demuxer that is inside: time and memory for playlists of any length, and the work of reading
-//! a live one again and again.
+//! What hlsdrmdemux adds to the stock demuxer that is inside: time and memory for playlists of any
+//! length, and the work of reading a live one again and again.
 //!
 //! `cargo bench --bench playlist` measures all; `-- films`, `-- rewriting`, `-- decryption` and
 //! `-- live` behind it a part. The last one takes ten minutes; `PLAYLIST_LIVE_MINUTES` sets another

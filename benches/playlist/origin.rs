@@ -9,7 +9,8 @@ use support::folders::{media, scratch};
 
 use crate::demuxers::Tags;
 
-/// Segments with the same key where keys change. A thousand keys in the longest playlist, as hlsdrmdemux takes it.
+/// Segments with the same key where keys change. A thousand keys in the longest playlist, as
+/// hlsdrmdemux takes it.
 pub const WITH_ONE_KEY: usize = 20;
 
 /// Segments that lie there.
@@ -18,7 +19,8 @@ const FILES: usize = 3;
 /// The key id in the packager's key tag.
 const KEY_ID: &str = "KEYID=0x00112233445566778899aabbccddee02";
 
-/// A folder with the clear picture, and playlists of it that have these numbers of segments: in `/hls/long`, by [`name`].
+/// A folder with the clear picture, and playlists of it that have these numbers of segments: in
+/// `/hls/long`, by [`name`].
 pub fn folder(lengths: &[usize]) -> PathBuf {
     let folder = scratch().join("origin");
     let to = folder.join("dash/long");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Rewriting alone, without network, demuxer or threads: the plugin's own code on a film of eleven hours.
+//! Rewriting alone, without network, demuxer or threads: the plugin's own code on a film of eleven
+//! hours.
 
 use std::time::Instant;
 

@@ -3,8 +3,9 @@
 //! Many streams in one process, all with the token of one session, or each with one of its own:
 //! requests, connections, threads and memory.
 //!
-//! `cargo bench --bench sharing` measures both; `cargo bench --bench sharing -- elements` and `-- sessions` one of them. The head-end is in another
-//! process than the elements. What `identity` takes in their place is what any element takes.
+//! `cargo bench --bench sharing` measures both; `cargo bench --bench sharing -- elements` and `--
+//! sessions` one of them. The head-end is in another process than the elements. What `identity`
+//! takes in their place is what any element takes.
 
 mod many_streams;
 

@@ -19,7 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// For elements whose service hangs, in milliseconds.
 const NO_HURRY: u32 = 300_000;
 
-/// After this long all is at rest: tokio keeps the threads on which it does what blocks for ten seconds.
+/// After this long all is at rest: tokio keeps the threads on which it does what blocks for ten
+/// seconds.
 const REST: Duration = Duration::from_secs(12);
 
 /// Buffers that come later.
@@ -131,7 +132,8 @@ struct Stream {
 }
 
 impl Stream {
-    /// Takes it to PLAYING and gives it what a demuxer does, as far as the first buffer. `arrived` hears of that.
+    /// Takes it to PLAYING and gives it what a demuxer does, as far as the first buffer. `arrived`
+    /// hears of that.
     fn begin(element: gst::Element, arrived: Sender<()>) -> Self {
         let arrived = std::sync::Mutex::new(arrived);
         let upstream = gst::Pad::builder(gst::PadDirection::Src).build();

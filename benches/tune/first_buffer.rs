@@ -21,7 +21,8 @@ const AUTHS: [Duration; 4] = [
     Duration::from_millis(500),
 ];
 
-/// What each file takes to arrive: manifest, init segment and first segment come one after the other.
+/// What each file takes to arrive: manifest, init segment and first segment come one after the
+/// other.
 const FILE: Duration = Duration::from_millis(70);
 
 const RUNS: usize = 9;
@@ -35,8 +36,8 @@ enum Way {
     WithoutToken,
     /// As it comes: in a written-out pipeline the element asks when going to PAUSED.
     Plain,
-    /// AAMP's order of work: the token is asked for when the stream brings its init data, and the license when the token is here.
-    /// Segments come meanwhile.
+    /// AAMP's order of work: the token is asked for when the stream brings its init data, and the
+    /// license when the token is here. Segments come meanwhile.
     InOrder,
     /// `hlsdrmdemux` asks when going to PAUSED, where by itself it waits for a key.
     AtOnce,
@@ -313,7 +314,8 @@ fn with_session_keys() -> String {
     playlist
 }
 
-/// Where no token has been asked for yet. The system may choose a port again that another head-end had.
+/// Where no token has been asked for yet. The system may choose a port again that another head-end
+/// had.
 fn new_session(headend: &Headend) -> String {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);

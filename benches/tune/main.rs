@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What a tune takes, and what stopping one in the middle takes: against a real head-end, in stock players.
+//! What a tune takes, and what stopping one in the middle takes: against a real head-end, in stock
+//! players.
 //!
-//! `cargo bench --bench tune` measures all; `-- first-buffer` (DASH), `-- hls` and `-- moments` behind it a part. Machines
-//! differ and are noisy, so only what stands in one table, and was measured in turns, can be compared.
+//! `cargo bench --bench tune` measures all; `-- first-buffer` (DASH), `-- hls` and `-- moments`
+//! behind it a part. Machines differ and are noisy, so only what stands in one table, and was
+//! measured in turns, can be compared.
 
 mod first_buffer;
 mod moments;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! How long the application waits when it stops, seeks or changes channels while something is under way that does not come.
+//! How long the application waits when it stops, seeks or changes channels while something is under
+//! way that does not come.
 
 use std::time::{Duration, Instant};
 

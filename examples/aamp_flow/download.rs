@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Playlists and segments over HTTP, bounded in size and time. Nothing here carries the session token.
+//! Playlists and segments over HTTP, bounded in size and time. Nothing here carries the session
+//! token.
 
 use std::fmt;
 use std::time::Duration;

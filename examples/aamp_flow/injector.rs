@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! A track on its way from the playlist into the pipeline: a thread that downloads what is next and pushes it into the track's `appsrc`, as
-//! AAMP's injector threads do.
+//! A track on its way from the playlist into the pipeline: a thread that downloads what is next and
+//! pushes it into the track's `appsrc`, as AAMP's injector threads do.
 
 use std::io;
 use std::sync::Arc;
@@ -15,10 +15,12 @@ use crate::pipeline::Kind;
 use crate::playlist::Step;
 use crate::report::Report;
 
-/// The origin of protection events that are made of an HLS playlist (`AAMPGstPlayer::QueueProtectionEvent`).
+/// The origin of protection events that are made of an HLS playlist
+/// (`AAMPGstPlayer::QueueProtectionEvent`).
 pub const ORIGIN: &str = "hls/m3u8";
 
-/// Begins to inject. It ends with the track, or when the pipeline takes no more. What goes wrong is an error of the source's on the bus.
+/// Begins to inject. It ends with the track, or when the pipeline takes no more. What goes wrong is
+/// an error of the source's on the bus.
 pub fn start(kind: Kind, steps: Vec<Step>, source: gst::Element, report: Report) -> io::Result<()> {
     let injector = Injector {
         kind,
@@ -75,11 +77,13 @@ impl Injector {
         Ok(())
     }
 
-    /// One protection event for each init data of the key tags. qtdemux keeps them for the pads that it makes of the init segment, and takes their
-    /// system ids for its choice of a decryptor, so they go before that.
+    /// One protection event for each init data of the key tags. qtdemux keeps them for the pads
+    /// that it makes of the init segment, and takes their system ids for its choice of a decryptor,
+    /// so they go before that.
     ///
-    /// AAMP pushes its event from the source's pad when the first buffer is at hand (`InterfacePlayerRDK::SendGstEvents`). By `send_event` an
-    /// `appsrc` does so in the order of its buffers, which is what it takes where the keys change between two segments.
+    /// AAMP pushes its event from the source's pad when the first buffer is at hand
+    /// (`InterfacePlayerRDK::SendGstEvents`). By `send_event` an `appsrc` does so in the order of
+    /// its buffers, which is what it takes where the keys change between two segments.
     fn send_events(&self, tags: &[Arc<KeyTag>]) -> Result<(), Ended> {
         let kind = self.kind;
         for tag in tags {

@@ -2,10 +2,12 @@
 
 //! Key tags (EXT-X-KEY), and the init data of the protection events that they become.
 //!
-//! AAMP keeps a tag's attributes as text, looks up KEYFORMAT and URI in it, and has a helper for each DRM decode what stands behind
-//! the comma of the `data:` URI (`ProcessContentProtection`, `getDrmHelper` and `getPsshData` in processProtectionHls.cpp; `parsePssh` and `createInitData`
-//! of the helpers). Of the tags it takes one, the last whose DRM it has (`StreamAbstractionAAMP_HLS::InitiateDrmProcess`). Here all of them become
-//! events: which of them counts is up to the decryptors that there are, by which qtdemux chooses.
+//! AAMP keeps a tag's attributes as text, looks up KEYFORMAT and URI in it, and has a helper for
+//! each DRM decode what stands behind the comma of the `data:` URI (`ProcessContentProtection`,
+//! `getDrmHelper` and `getPsshData` in processProtectionHls.cpp; `parsePssh` and `createInitData`
+//! of the helpers). Of the tags it takes one, the last whose DRM it has
+//! (`StreamAbstractionAAMP_HLS::InitiateDrmProcess`). Here all of them become events: which of them
+//! counts is up to the decryptors that there are, by which qtdemux chooses.
 
 use std::sync::Arc;
 
@@ -95,7 +97,8 @@ impl KeyTag {
         }
     }
 
-    /// Whole `pssh` boxes stay as they are. What PlayReady's tags hold is its object, which belongs into such a box.
+    /// Whole `pssh` boxes stay as they are. What PlayReady's tags hold is its object, which belongs
+    /// into such a box.
     fn init_data(&self) -> Option<InitData> {
         let system = self.system()?;
         let data = match self.data.get(4..8) {
@@ -107,7 +110,8 @@ impl KeyTag {
     }
 }
 
-/// What these tags, which are in force together, say to decryptors: one event for each of them, and one with the ids of all their keys.
+/// What these tags, which are in force together, say to decryptors: one event for each of them, and
+/// one with the ids of all their keys.
 pub fn init_data(tags: &[Arc<KeyTag>]) -> Vec<InitData> {
     let mut found: Vec<_> = tags.iter().filter_map(|tag| tag.init_data()).collect();
     let mut key_ids: Vec<_> = tags.iter().filter_map(|tag| tag.key_id).collect();
@@ -132,7 +136,8 @@ pub fn name_of(system: Uuid) -> String {
     }
 }
 
-/// A Protection System Specific Header box (ISO/IEC 23001-7, 8.1), of version 1 where it lists key ids.
+/// A Protection System Specific Header box (ISO/IEC 23001-7, 8.1), of version 1 where it lists key
+/// ids.
 fn pssh(system: Uuid, key_ids: &[Uuid], data: &[u8]) -> Vec<u8> {
     // What comes from a playlist is far from the 4 GiB that 32 bits can count.
     let count = |count: usize| (count as u32).to_be_bytes();
@@ -151,7 +156,8 @@ fn is_name(text: &str) -> bool {
     text.len() <= 200 && text.chars().all(|one| one.is_ascii_graphic() || one == ' ')
 }
 
-/// The value of the attribute of that name, without quotes. Lists are `NAME=value,NAME="text, with commas"` (RFC 8216, 4.2).
+/// The value of the attribute of that name, without quotes. Lists are `NAME=value,NAME="text, with
+/// commas"` (RFC 8216, 4.2).
 fn value_of<'a>(mut list: &'a str, name: &str) -> Option<&'a str> {
     loop {
         let (found, rest) = list.split_once('=')?;

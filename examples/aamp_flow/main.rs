@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! HLS with DRM key tags in the way of RDK's AAMP: the player reads playlists and downloads segments itself, feeds them to one
-//! `appsrc` a track, and sends the protection events of the playlist's key tags (origin `hls/m3u8`) ahead of them. No demuxer for HLS is
-//! in the pipeline:
+//! HLS with DRM key tags in the way of RDK's AAMP: the player reads playlists and downloads
+//! segments itself, feeds them to one `appsrc` a track, and sends the protection events of the
+//! playlist's key tags (origin `hls/m3u8`) ahead of them. No demuxer for HLS is in the pipeline:
 //!
 //! ```text
 //! appsrc ! qtdemux ! sessiontoken ! clearkeydec ! h264parse ! avdec_h264 ! queue ! videoconvert ! autovideosink
@@ -24,8 +24,9 @@
 //! * `bus_message` and what its log tells of a tune: `player.rs` and `report.rs`;
 //! * `AampDRMLicenseManager`, which has the session token from the auth service and hands it to the DRM: `sessiontoken`.
 //!
-//! It plays what a developer needs to see this flow: the first variant, H.264 and AAC in fragmented MP4, protected from the first
-//! segment to the last, in one timeline from zero. A live playlist is played as it is when it comes, and not asked for again.
+//! It plays what a developer needs to see this flow: the first variant, H.264 and AAC in fragmented
+//! MP4, protected from the first segment to the last, in one timeline from zero. A live playlist is
+//! played as it is when it comes, and not asked for again.
 
 mod download;
 mod injector;
@@ -72,7 +73,8 @@ fn play(options: &Options) -> Result<(), String> {
 /// GStreamer with our elements.
 fn set_up() -> Result<(), String> {
     gst::init().map_err(|error| format!("GStreamer does not start: {error}"))?;
-    // An application in Rust links the plugin. Any other one installs it, or names its folder in GST_PLUGIN_PATH.
+    // An application in Rust links the plugin. Any other one installs it, or names its folder in
+    // GST_PLUGIN_PATH.
     gstsessiontoken::plugin_register_static()
         .map_err(|error| format!("the plugin does not register: {error}"))
 }

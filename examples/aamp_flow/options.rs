@@ -92,8 +92,8 @@ fn url(text: &str, what: &str) -> Result<Url, String> {
     }
 }
 
-/// The elements check the name and convert the value, and say what is wrong with them. An error here does not quote the
-/// value, which may be a secret.
+/// The elements check the name and convert the value, and say what is wrong with them. An error
+/// here does not quote the value, which may be a secret.
 fn setting(text: &str) -> Result<(String, String), String> {
     let is_name = |name: &str| {
         !name.is_empty()

@@ -2,14 +2,16 @@
 
 //! The pipeline, and how its elements are configured.
 //!
-//! AAMP has a `playbin` with `appsrc://` for each track (`InterfacePlayerRDK::SetupStream`), which plugs the same elements where the ranks of
-//! `sessiontoken` and the decryptor are raised. Written out they can be seen.
+//! AAMP has a `playbin` with `appsrc://` for each track (`InterfacePlayerRDK::SetupStream`), which
+//! plugs the same elements where the ranks of `sessiontoken` and the decryptor are raised. Written
+//! out they can be seen.
 
 use std::fmt;
 
 use gst::prelude::*;
 
-/// What an `appsrc` holds before the injector waits, as AAMP's `videoBufBytes` and `audioBufBytes` do.
+/// What an `appsrc` holds before the injector waits, as AAMP's `videoBufBytes` and `audioBufBytes`
+/// do.
 const MAX_BYTES: usize = 8 * 1024 * 1024;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +48,8 @@ impl Sinks {
     };
 }
 
-/// The configuration of our elements as a context. Its fields are names of properties: each element takes what it knows, and converts the text to the property's type.
+/// The configuration of our elements as a context. Its fields are names of properties: each element
+/// takes what it knows, and converts the text to the property's type.
 pub fn token_config(settings: &[(String, String)]) -> gst::Context {
     // Persistent: bins forget others on the way to READY.
     let mut context = gst::Context::new("session-token-config", true);
@@ -76,7 +79,8 @@ fn chain(kind: Kind, sinks: Sinks) -> String {
             format!("aacparse ! avdec_aac ! queue ! audioconvert ! audioresample ! {audio}")
         }
     };
-    // Time is the format of AAMP's too (`InitializeSourceForPlayer`). With `block` it is the thread that injects who waits.
+    // Time is the format of AAMP's too (`InitializeSourceForPlayer`). With `block` it is the thread
+    // that injects who waits.
     format!(
         "appsrc name={kind} format=time block=true max-bytes={MAX_BYTES} caps=video/quicktime \
          ! qtdemux ! sessiontoken name={kind}-token ! clearkeydec name={kind}-decryptor ! {decode}"
@@ -90,7 +94,8 @@ pub fn source(pipeline: &gst::Pipeline, kind: Kind) -> Result<gst::Element, Stri
         .ok_or_else(|| format!("the pipeline has no source for the {kind}"))
 }
 
-/// How many pictures the screen has shown, and how many came too late (as AAMP's `GetVideoPlaybackQuality` asks).
+/// How many pictures the screen has shown, and how many came too late (as AAMP's
+/// `GetVideoPlaybackQuality` asks).
 pub fn pictures(pipeline: &gst::Pipeline) -> (u64, u64) {
     let screen = pipeline.by_name("screen");
     // Sinks that choose one by themselves are bins.

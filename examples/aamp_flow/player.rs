@@ -104,7 +104,8 @@ impl Drop for Player {
     }
 }
 
-/// The tracks of a presentation. A media playlist alone is taken for the picture's, as AAMP takes it.
+/// The tracks of a presentation. A media playlist alone is taken for the picture's, as AAMP takes
+/// it.
 fn tracks(
     downloader: &Downloader,
     place: &Place,

@@ -68,13 +68,14 @@ const MAX_KEY_TAGS: usize = 32;
 /// The name by which the parser does not know a key tag.
 const KEY_TAG: &str = "X-DRM-KEY";
 
-/// The parser keeps no more than one key tag a segment, and not all that is in it. Of tags that it does not know it keeps all.
+/// The parser keeps no more than one key tag a segment, and not all that is in it. Of tags that it
+/// does not know it keeps all.
 fn with_unknown_key_tags(text: &str) -> String {
     text.replace("\n#EXT-X-KEY:", &format!("\n#EXT-{KEY_TAG}:"))
 }
 
-/// No more than what is needed to play: of the variants the first one, of its group of sounds the one that is marked as default, or else the
-/// first.
+/// No more than what is needed to play: of the variants the first one, of its group of sounds the
+/// one that is marked as default, or else the first.
 fn master(playlist: MasterPlaylist, url: &Url) -> Result<Master, String> {
     let variants = || playlist.variants.iter().filter(|one| !one.is_i_frame);
     let variant = variants()

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What happens, in words: a line each, as AAMP's log tells a tune. No line has a token, a license, a key, or the query of a URL.
+//! What happens, in words: a line each, as AAMP's log tells a tune. No line has a token, a license,
+//! a key, or the query of a URL.
 
 use std::io::{Write, stdout};
 use std::time::Instant;

@@ -20,11 +20,13 @@ pub enum Key {
 /// Name of the structure in the message.
 const MESSAGE: &str = "key";
 
-/// The terminal, as it was before keys were read from it one by one. It is put back when this is dropped.
+/// The terminal, as it was before keys were read from it one by one. It is put back when this is
+/// dropped.
 pub struct Terminal(Termios);
 
 impl Terminal {
-    /// Lets keys through without Enter and without an echo. `None` where standard input is no terminal.
+    /// Lets keys through without Enter and without an echo. `None` where standard input is no
+    /// terminal.
     pub fn take() -> Option<Self> {
         let stdin = stdin();
         if !stdin.is_terminal() {
@@ -46,8 +48,8 @@ impl Drop for Terminal {
     }
 }
 
-/// Posts the keys from standard input on the bus, until it ends. That needs a thread, which stays in its read when the program
-/// ends.
+/// Posts the keys from standard input on the bus, until it ends. That needs a thread, which stays
+/// in its read when the program ends.
 pub fn listen(bus: gst::Bus) {
     thread::spawn(move || {
         let mut bytes = [0; 64];

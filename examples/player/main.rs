@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! A player with channels, to copy from: how an application sets the elements up, warms the session, changes channels and
-//! tells its user what became of the token.
+//! A player with channels, to copy from: how an application sets the elements up, warms the
+//! session, changes channels and tells its user what became of the token.
 //!
 //! `cargo run --example player -- --help` says how to start it. Where to look for what:
 //!
@@ -50,7 +50,8 @@ fn give_up(why: &str) -> ExitCode {
 /// GStreamer with our elements, ready for players to plug.
 fn set_up() -> Result<(), String> {
     gst::init().map_err(|error| format!("GStreamer does not start: {error}"))?;
-    // An application in Rust links the plugin. Any other one installs it, or names its folder in GST_PLUGIN_PATH.
+    // An application in Rust links the plugin. Any other one installs it, or names its folder in
+    // GST_PLUGIN_PATH.
     gstsessiontoken::plugin_register_static()
         .map_err(|error| format!("the plugin does not register: {error}"))?;
     // It makes requests with credentials, so nothing plugs it unless the application says so.

@@ -99,8 +99,8 @@ fn uri(text: String) -> Result<String, String> {
     }
 }
 
-/// The elements check the name and convert the value, and say what is wrong with them. An error here does not quote the
-/// value, which may be a secret.
+/// The elements check the name and convert the value, and say what is wrong with them. An error
+/// here does not quote the value, which may be a secret.
 fn setting(text: &str) -> Result<(String, String), String> {
     let is_name = |name: &str| {
         !name.is_empty()

@@ -4,8 +4,9 @@
 
 use gst::prelude::*;
 
-/// The configuration for elements that the player does not make itself, as a context. Its fields are names of properties.
-/// Each element takes what it knows, and converts the text to the property's type.
+/// The configuration for elements that the player does not make itself, as a context. Its fields
+/// are names of properties. Each element takes what it knows, and converts the text to the
+/// property's type.
 pub fn token_config(settings: &[(String, String)]) -> gst::Context {
     // Persistent: bins forget others on the way to READY.
     let mut context = gst::Context::new("session-token-config", true);
@@ -16,12 +17,12 @@ pub fn token_config(settings: &[(String, String)]) -> gst::Context {
     context
 }
 
-/// A `sessiontoken` in no pipeline, for as long as the player lives. All elements of a process with the same configuration
-/// share a session, so it warms it for those that come: the request for the token runs beside that for the manifest, and
-/// the token stays fresh between channels.
+/// A `sessiontoken` in no pipeline, for as long as the player lives. All elements of a process with
+/// the same configuration share a session, so it warms it for those that come: the request for the
+/// token runs beside that for the manifest, and the token stays fresh between channels.
 ///
-/// That is for playbin3, which makes its elements when the stream is there already. One that is in its pipeline from the start
-/// asks by itself on the way to PAUSED (`prefetch`).
+/// That is for playbin3, which makes its elements when the stream is there already. One that is in
+/// its pipeline from the start asks by itself on the way to PAUSED (`prefetch`).
 pub struct WarmUp(gst::Element);
 
 impl WarmUp {

@@ -69,7 +69,8 @@ impl Player {
         })
     }
 
-    /// Plays until the last channel ends or the user has had enough. Whether any channel could be played.
+    /// Plays until the last channel ends or the user has had enough. Whether any channel could be
+    /// played.
     pub fn run(mut self) -> bool {
         self.terminal = Terminal::take();
         keys::listen(self.bus.clone());
@@ -193,8 +194,8 @@ impl Player {
         Ok(pipeline)
     }
 
-    /// Stops what plays. A playbin3 that has played is kept for the next channel; one that has not may abort when it is used
-    /// again (seen in 1.22).
+    /// Stops what plays. A playbin3 that has played is kept for the next channel; one that has not
+    /// may abort when it is used again (seen in 1.22).
     fn stop(&mut self) {
         let has_played = self.tuning_since.take().is_none();
         if has_played && !self.options.written_out {
@@ -202,7 +203,8 @@ impl Player {
         } else {
             self.discard();
         }
-        // What it had still to say of its playback is no news of the next channel's; of its token it is.
+        // What it had still to say of its playback is no news of the next channel's; of its token
+        // it is.
         let of_playback = [
             gst::MessageType::AsyncDone,
             gst::MessageType::Buffering,
@@ -269,7 +271,8 @@ impl Player {
         }
     }
 
-    /// The channel cannot be played, or not any further. The user chooses another one, if there is one and a user.
+    /// The channel cannot be played, or not any further. The user chooses another one, if there is
+    /// one and a user.
     fn fail(&mut self) {
         self.discard();
         self.stop();

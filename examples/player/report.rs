@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What happens, in words: a line each, and a line at the bottom of a terminal that is drawn again and again.
+//! What happens, in words: a line each, and a line at the bottom of a terminal that is drawn again
+//! and again.
 
 use std::collections::{BTreeSet, HashSet};
 use std::io::{IsTerminal, Write, stdout};
@@ -14,7 +15,8 @@ pub struct Report {
     progress: String,
     /// It stands on the terminal's last line.
     is_drawn: bool,
-    /// What the elements of this tune have said. Each stream has elements of its own, which say the same.
+    /// What the elements of this tune have said. Each stream has elements of its own, which say the
+    /// same.
     said: HashSet<String>,
     /// The tokens by generation that a service was asked for.
     fetched: BTreeSet<u32>,
@@ -47,7 +49,8 @@ impl Report {
         let _ = writeln!(stdout(), "{clear}{text}");
     }
 
-    /// Shows how far it is: on the terminal's last line, again and again, or else on a line of its own for each second.
+    /// Shows how far it is: on the terminal's last line, again and again, or else on a line of its
+    /// own for each second.
     pub fn progress(&mut self, text: &str) {
         let is_terminal = stdout().is_terminal();
         if text == self.progress && self.is_drawn == is_terminal {
@@ -102,8 +105,8 @@ impl Report {
     fn acquired(&mut self, message: &gst::StructureRef) -> String {
         let service = message.get("service").unwrap_or("somewhere");
         let generation = message.get("generation").unwrap_or(0);
-        // Its own field `cached` says that this element has not asked. For a token that the warm-up has asked for all of them
-        // say so; whether a request was made shows in the generation.
+        // Its own field `cached` says that this element has not asked. For a token that the warm-up
+        // has asked for all of them say so; whether a request was made shows in the generation.
         let is_from_service = service != "file" && service != "application";
         if is_from_service && self.fetched.insert(generation) {
             self.way = Way::Fetched;

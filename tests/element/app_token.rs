@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! An application with a login of its own: it hands tokens over, has them replaced, and takes them away.
+//! An application with a login of its own: it hands tokens over, has them replaced, and takes them
+//! away.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Clear samples in a protected stream: handed on as they are, counted, and warned of where nobody can tell
-//! them.
+//! Clear samples in a protected stream: handed on as they are, counted, and warned of where nobody
+//! can tell them.
 
 use aes::Aes128;
 use cipher::{BlockCipherEncrypt, KeyInit};
@@ -27,8 +27,8 @@ fn cbcs_caps(media_type: &str, mpeg_version: Option<i32>) -> gst::Event {
     gst::event::Caps::new(&caps)
 }
 
-/// What qtdemux before 1.22.6 says of each sample of a track whose initialization vector is constant, and of
-/// protected sound still.
+/// What qtdemux before 1.22.6 says of each sample of a track whose initialization vector is
+/// constant, and of protected sound still.
 fn track_default(key_id: &str) -> gst::Structure {
     gst::Structure::builder("application/x-cenc")
         .field("iv_size", 0_u32)
@@ -137,7 +137,8 @@ fn clear_and_protected_samples_are_counted() {
     assert_eq!(counted(&rig), (0, 0));
 }
 
-/// With a fragment's key ids only, its samples would name no key where clear ones stand between fragments.
+/// With a fragment's key ids only, its samples would name no key where clear ones stand between
+/// fragments.
 #[test]
 fn clear_sample_ends_the_keys_of_a_fragment() {
     let headend = serving(Licenses::ServeAnonymous);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! DASH-IF's model in one stream: what its protection events say, what is held until it is known whom to ask, and what a decryptor is told.
+//! DASH-IF's model in one stream: what its protection events say, what is held until it is known
+//! whom to ask, and what a decryptor is told.
 
 use std::collections::HashMap;
 
@@ -130,7 +131,8 @@ fn all_keys_that_are_named_are_asked_for_in_order_and_once() {
     );
 }
 
-/// Content that demands no token would not play, or would give one away to whoever is asked for keys.
+/// Content that demands no token would not play, or would give one away to whoever is asked for
+/// keys.
 #[test]
 fn a_stream_that_names_no_service_of_its_system_passes_as_it_is() {
     let headend = headend(Auth::Grant);
@@ -174,7 +176,8 @@ fn a_stream_that_ends_before_its_first_sample_does_so() {
     }
 }
 
-/// A stream that begins with a gap would go on without its token, or not begin before its first sample though its keys are known.
+/// A stream that begins with a gap would go on without its token, or not begin before its first
+/// sample though its keys are known.
 #[test]
 fn a_gap_is_waited_behind_only_where_no_key_is_known() {
     let headend = headend(Auth::Grant);
@@ -199,7 +202,8 @@ fn a_gap_is_waited_behind_only_where_no_key_is_known() {
     assert_eq!(kids(&headend), [VIDEO, VIDEO]);
 }
 
-/// After a seek a viewer would see a stream that needs no token any more, and a refusal of its license.
+/// After a seek a viewer would see a stream that needs no token any more, and a refusal of its
+/// license.
 #[test]
 fn what_the_manifest_said_holds_after_a_seek_and_until_it_says_something_else() {
     let headend = headend(Auth::Grant);
@@ -260,7 +264,8 @@ fn newest(rig: &Rig) -> Option<String> {
     store(rig).property("session-token")
 }
 
-/// A refusal would be told to the wrong service, which would lose a good token, and the refused one would be handed out to the next tune.
+/// A refusal would be told to the wrong service, which would lose a good token, and the refused one
+/// would be handed out to the next tune.
 #[test]
 fn a_refusal_is_the_affair_of_the_service_that_gave_the_token() {
     let headend = headend(Auth::Grant);
@@ -365,7 +370,8 @@ fn another_stream_begins_without_what_the_last_manifest_said() {
     assert_eq!(headend.token_requests().len(), 1);
 }
 
-/// A stream whose keys stand in its fragments alone would be played without the token that the application has named a service for.
+/// A stream whose keys stand in its fragments alone would be played without the token that the
+/// application has named a service for.
 #[test]
 fn keys_in_fragments_alone_are_enough_where_the_application_names_the_service() {
     let headend = headend(Auth::Grant);
@@ -410,7 +416,8 @@ fn a_decryptor_does_not_use_a_token_for_what_comes_after() {
     );
 }
 
-/// The license server of one service would be shown the token of another one, by a decryptor that is not as far as the stream.
+/// The license server of one service would be shown the token of another one, by a decryptor that
+/// is not as far as the stream.
 #[test]
 fn a_decryptor_that_lags_behind_gets_the_newer_token_of_its_own_service() {
     let headend = headend(Auth::Grant);
@@ -480,7 +487,8 @@ fn places_that_the_application_names_are_asked_in_their_order() {
     );
 }
 
-/// A decryptor that was refused would be told of the token for the next period's keys, and never of its own.
+/// A decryptor that was refused would be told of the token for the next period's keys, and never of
+/// its own.
 #[test]
 fn what_is_sent_again_at_a_boundary_brings_its_own_token() {
     let headend = headend(Auth::Grant);
@@ -543,7 +551,8 @@ fn events_that_wait_leave_with_the_token_for_the_data_behind_them() {
     assert_eq!(kids(&headend), [VIDEO, AUDIO]);
 }
 
-/// A viewer would lose the picture when the token ends, or the service would be asked for each segment.
+/// A viewer would lose the picture when the token ends, or the service would be asked for each
+/// segment.
 #[test]
 fn a_token_is_used_until_the_end_that_it_names() {
     let headend = headend(Auth::GrantFor(1000));

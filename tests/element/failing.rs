@@ -99,7 +99,8 @@ fn a_service_that_was_restarted_serves_the_next_tune() {
     let port = port(&first);
     let mut headends = vec![first];
     for round in 0..RESTARTS {
-        // The connection of the tune before ends with its head-end, whether our client has seen that or not.
+        // The connection of the tune before ends with its head-end, whether our client has seen
+        // that or not.
         headends.clear();
         headends.push(Headend::start_on(port).expect("the port is free again"));
         let location = format!("{}?round={round}", headends[0].auth_url());

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Several places for one auth service (`locations`): the next one is asked where the one before has no answer.
+//! Several places for one auth service (`locations`): the next one is asked where the one before
+//! has no answer.
 
 use gst::prelude::*;
 use headend::{Auth, Headend};
@@ -70,7 +71,8 @@ fn the_first_place_is_asked_alone_as_long_as_it_answers() {
     assert_eq!(second.token_requests().len(), 0);
 }
 
-/// An account without a subscription would be shown to each of an operator's sites, and a viewer would wait for all of them to say no.
+/// An account without a subscription would be shown to each of an operator's sites, and a viewer
+/// would wait for all of them to say no.
 #[test]
 fn a_no_is_one_wherever_it_comes_from() {
     let second = headend(Auth::Grant);

@@ -158,8 +158,8 @@ fn a_seek_frees_a_demuxer_that_waits_at_the_bound() {
     }
 }
 
-/// Has what is held leave until downstream blocks at the first thing of that kind, and seeks just then. Gives the flush, and
-/// the stream that came after it.
+/// Has what is held leave until downstream blocks at the first thing of that kind, and seeks just
+/// then. Gives the flush, and the stream that came after it.
 fn seek_in_mid_push(
     rig: &Rig,
     headend: &Headend,
@@ -416,7 +416,8 @@ fn a_player_may_pause_and_resume_while_it_waits() {
     assert_eq!(headend.token_requests().len(), 1);
 }
 
-/// A wait has a thread, which the stream ends when it is over; meanwhile the player may seek or stop, at any moment of that. It would freeze.
+/// A wait has a thread, which the stream ends when it is over; meanwhile the player may seek or
+/// stop, at any moment of that. It would freeze.
 #[test]
 fn a_stream_that_waits_time_and_again_goes_on_whatever_the_player_does() {
     const ROUNDS: usize = 300;

@@ -447,7 +447,8 @@ fn the_token_is_packed_as_the_flow_wants_it_or_as_the_operator_says() {
     assert_eq!(custom_data("none", "hls/m3u8"), None);
 }
 
-/// A decryptor of another system's would be given a token that is none of its business, or its stream would wait for one.
+/// A decryptor of another system's would be given a token that is none of its business, or its
+/// stream would wait for one.
 #[test]
 fn only_the_systems_that_the_application_names_get_the_token() {
     let headend = headend(Auth::Hang);

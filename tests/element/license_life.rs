@@ -14,7 +14,8 @@ use support::samples::*;
 /// Between two samples, where a test plays until something has happened.
 const TICK: Duration = Duration::from_millis(5);
 
-/// Of this a license is renewed after one half, so a test has the other half for what is to happen before the end.
+/// Of this a license is renewed after one half, so a test has the other half for what is to happen
+/// before the end.
 const SHORT: Duration = Duration::from_secs(6);
 
 /// For what is to happen at the end itself.
@@ -84,7 +85,8 @@ fn flush(rig: &Rig) {
     ]);
 }
 
-/// A `sessiontoken` with a decryptor behind it, in the middle of a stream that has named these keys.
+/// A `sessiontoken` with a decryptor behind it, in the middle of a stream that has named these
+/// keys.
 fn behind_a_sessiontoken(headend: &Headend, key_ids: &[&str]) -> (Rig, gst::Element) {
     let elements = [sessiontoken(headend), clearkeydec(headend)]
         .map(|builder| builder.build().expect("an element"));
@@ -216,7 +218,8 @@ fn a_renewal_that_fails_leaves_the_license_until_it_really_ends_and_then_says_wh
         assert_eq!(told.get::<u32>("http-status"), Ok(500));
         assert_eq!(told.get::<u32>("attempts"), Ok(1));
     }
-    // The first, one or two ahead of the end with a second at least between them, and one at the end.
+    // The first, one or two ahead of the end with a second at least between them, and one at the
+    // end.
     let requests = headend.license_requests().len();
     assert!((3..=4).contains(&requests), "{requests} requests");
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Where licenses are asked for: the servers that the MPD names, redirects, and who may be sent the token.
+//! Where licenses are asked for: the servers that the MPD names, redirects, and who may be sent the
+//! token.
 
 use gst::prelude::*;
 use headend::{Auth, Headend, Licenses, VIDEO_KEY_ID};

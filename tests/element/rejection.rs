@@ -338,7 +338,8 @@ fn of_two_elements_in_one_chain_the_one_that_has_the_tokens_hears_of_a_refusal()
     assert_eq!(put, [2, 0]);
 }
 
-/// A viewer would wait for a token that nobody fetches, and then be told to look for a service that there is not.
+/// A viewer would wait for a token that nobody fetches, and then be told to look for a service that
+/// there is not.
 #[test]
 fn a_file_is_read_again_once_its_token_is_refused() {
     let file = File::new("first");

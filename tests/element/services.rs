@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Each auth service against the head-end: what it is asked, over HTTP and over TLS, and what becomes of its answer.
+//! Each auth service against the head-end: what it is asked, over HTTP and over TLS, and what
+//! becomes of its answer.
 
 use gst::element_factory::ElementBuilder;
 use gst::glib;

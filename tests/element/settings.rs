@@ -475,7 +475,8 @@ fn last_lines(text: &str) -> String {
     lines[lines.len().saturating_sub(60)..].join("\n")
 }
 
-/// What an element logs as a warning on its way to PAUSED with this file, which has these permissions.
+/// What an element logs as a warning on its way to PAUSED with this file, which has these
+/// permissions.
 fn warnings_with_permissions(mode: u32) -> Vec<String> {
     use std::os::unix::fs::PermissionsExt;
     use std::sync::{Arc, Mutex};

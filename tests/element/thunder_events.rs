@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Thunder says that there is another session token, and the player has it before the old one is refused.
+//! Thunder says that there is another session token, and the player has it before the old one is
+//! refused.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -82,7 +82,8 @@ fn place(headend: &Headend) -> String {
     place.to_owned()
 }
 
-/// A head-end that presents itself by this, and admits whom this authority vouches for, or else everybody.
+/// A head-end that presents itself by this, and admits whom this authority vouches for, or else
+/// everybody.
 fn speaking(identity: Identity, admits: Option<&Authority>) -> Headend {
     let headend = Headend::start_tls(Tls {
         certificate_chain: identity.certificate,

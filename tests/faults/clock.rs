@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Somebody sets the wall clock: the viewer, the network's time, or a box without a battery that has just learnt what year it is. The clock that nobody sets
-//! goes on.
+//! Somebody sets the wall clock: the viewer, the network's time, or a box without a battery that
+//! has just learnt what year it is. The clock that nobody sets goes on.
 
 use std::time::Duration;
 
@@ -25,7 +25,8 @@ fn goes_on(rig: &Rig, headend: &Headend) {
     assert_eq!(headend.token_requests().len(), 1);
 }
 
-/// The viewer would wait for a token at each change of channel after the clock was set, or see an error where the service has no time.
+/// The viewer would wait for a token at each change of channel after the clock was set, or see an
+/// error where the service has no time.
 #[test]
 fn a_token_that_says_for_how_long_it_is_good_outlives_a_change_of_the_clock() {
     in_subprocess(|| {
@@ -43,7 +44,8 @@ fn a_token_that_says_for_how_long_it_is_good_outlives_a_change_of_the_clock() {
     });
 }
 
-/// The store would name an end from before the clock was set, and a decryptor that looks at it would ask for another token.
+/// The store would name an end from before the clock was set, and a decryptor that looks at it
+/// would ask for another token.
 #[test]
 fn the_end_of_a_token_is_told_by_the_clock_as_it_is_now() {
     in_subprocess(|| {
@@ -70,8 +72,8 @@ fn the_end_of_a_token_is_told_by_the_clock_as_it_is_now() {
     });
 }
 
-/// Of a token that names the time of its end the clock says whether that has come. A service whose tokens all seem to have ended would else be asked
-/// at each event.
+/// Of a token that names the time of its end the clock says whether that has come. A service whose
+/// tokens all seem to have ended would else be asked at each event.
 #[test]
 fn a_token_that_names_its_end_goes_by_the_clock_and_is_replaced_once() {
     in_subprocess(|| {
@@ -91,7 +93,8 @@ fn a_token_that_names_its_end_goes_by_the_clock_and_is_replaced_once() {
             } else {
                 begin(&rig);
                 for _ in 0..20 {
-                    // Another one that has ended already, by a clock that is more likely wrong than the service.
+                    // Another one that has ended already, by a clock that is more likely wrong than
+                    // the service.
                     assert_eq!(generation(&rig), 2);
                 }
                 assert_eq!(headend.token_requests().len(), 2);
@@ -101,7 +104,8 @@ fn a_token_that_names_its_end_goes_by_the_clock_and_is_replaced_once() {
     });
 }
 
-/// A box without a battery would throw away the token of its first channel when it learns the time, or keep it for fifty years.
+/// A box without a battery would throw away the token of its first channel when it learns the time,
+/// or keep it for fifty years.
 #[test]
 fn a_box_that_learns_the_year_keeps_its_token_until_the_end_that_it_names() {
     in_subprocess(|| {
@@ -122,7 +126,8 @@ fn a_box_that_learns_the_year_keeps_its_token_until_the_end_that_it_names() {
     });
 }
 
-/// The stream would wait for the time that the clock was set back by, or give the request up at once.
+/// The stream would wait for the time that the clock was set back by, or give the request up at
+/// once.
 #[test]
 fn a_change_of_the_clock_during_a_flight_changes_nothing_for_who_waits() {
     in_subprocess(|| {
@@ -204,7 +209,8 @@ fn a_change_of_the_clock_does_not_put_a_renewal_off() {
     });
 }
 
-/// The picture would stop for a license that is still good, or go on with one that has ended for as long as the clock was set back.
+/// The picture would stop for a license that is still good, or go on with one that has ended for as
+/// long as the clock was set back.
 #[test]
 fn a_license_goes_by_the_clock_and_is_replaced_once() {
     in_subprocess(|| {
@@ -230,7 +236,8 @@ fn a_license_goes_by_the_clock_and_is_replaced_once() {
     });
 }
 
-/// A viewer whose box has just been plugged in would see an error that says nothing of its clock, and have to restart the player.
+/// A viewer whose box has just been plugged in would see an error that says nothing of its clock,
+/// and have to restart the player.
 #[test]
 fn a_box_that_does_not_know_the_year_is_told_to_look_at_its_clock() {
     in_subprocess(|| {

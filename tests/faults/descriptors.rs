@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The process has all the file descriptors that it may have, as a player has that leaks some. What we cannot do then is said, and once there are some again it
-//! is done.
+//! The process has all the file descriptors that it may have, as a player has that leaks some. What
+//! we cannot do then is said, and once there are some again it is done.
 
 use std::fmt::Debug;
 use std::process;
@@ -88,7 +88,8 @@ fn fails_for_want_of_descriptors<E>(
     tunes_in_the_end(make, REASON);
 }
 
-/// The very first tune starts the runtime, which needs some itself. A player would be without tokens until it is started anew.
+/// The very first tune starts the runtime, which needs some itself. A player would be without
+/// tokens until it is started anew.
 #[test]
 fn the_first_tune_without_descriptors_says_so_and_a_later_one_plays() {
     beside_a_headend(&ORDERS, |inside| {
@@ -111,7 +112,8 @@ fn a_connection_without_a_descriptor_says_so_and_a_later_one_is_made() {
     });
 }
 
-/// The roots cannot be read, and a client without any would refuse every server for as long as the player runs.
+/// The roots cannot be read, and a client without any would refuse every server for as long as the
+/// player runs.
 #[test]
 fn roots_that_cannot_be_read_for_want_of_a_descriptor_are_read_later() {
     beside_a_headend(&ORDERS, |inside| {
@@ -204,7 +206,8 @@ fn a_license_request_without_a_descriptor_says_so_and_a_later_one_is_made() {
     });
 }
 
-/// A request that has its connection needs no more. The stream would get an error for a token that is on its way.
+/// A request that has its connection needs no more. The stream would get an error for a token that
+/// is on its way.
 #[test]
 fn a_request_that_is_under_way_when_the_last_descriptor_goes_has_its_answer() {
     beside_a_headend(&ORDERS, |inside| {

@@ -77,7 +77,8 @@ impl Machine {
         assert!(seen > jump, "the clock of this process was not set");
     }
 
-    /// The wall clock of a box without a battery: it has been on for a minute, and counts from 1970.
+    /// The wall clock of a box without a battery: it has been on for a minute, and counts from
+    /// 1970.
     pub fn forget_the_time(&self) -> i64 {
         let now = SystemTime::UNIX_EPOCH.elapsed().expect("after 1970");
         let by = i64::try_from(now.as_secs()).expect("some decades") - 60;
@@ -113,7 +114,8 @@ pub struct Exhausted {
 }
 
 impl Exhausted {
-    /// Waits until the connections of before are closed: what one of them leaves free could be had again.
+    /// Waits until the connections of before are closed: what one of them leaves free could be had
+    /// again.
     pub fn new() -> Self {
         let begun = Instant::now();
         while connections() > 0 {
@@ -138,7 +140,8 @@ impl Exhausted {
     /// While connections are open that stay open.
     pub fn beside_connections() -> Self {
         let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("a limit");
-        // None that is open may be above it: what waits for many of them at a time is given no more than the limit says.
+        // None that is open may be above it: what waits for many of them at a time is given no more
+        // than the limit says.
         let highest = descriptors().into_iter().max().expect("there are some");
         setrlimit(Resource::RLIMIT_NOFILE, highest + 1, hard).expect("a lower one is allowed");
         let mut held = Vec::new();

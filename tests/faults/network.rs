@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The network is gone, in ways that `tests/element` does not have: nobody answers, and nobody says so either.
+//! The network is gone, in ways that `tests/element` does not have: nobody answers, and nobody says
+//! so either.
 
 use std::time::Instant;
 
@@ -25,7 +26,8 @@ fn a_place_that_does_not_take_the_connection_is_given_up_in_time() {
     assert_eq!(complaint.detail::<String>("reason"), "timed-out");
 }
 
-/// A resolver that does not answer would hold the stream for as long as the system asks it, and the next tune with it.
+/// A resolver that does not answer would hold the stream for as long as the system asks it, and the
+/// next tune with it.
 #[test]
 fn a_name_that_nobody_looks_up_in_time_is_given_up_and_the_next_tune_plays() {
     in_subprocess(|| {
@@ -47,7 +49,8 @@ fn a_name_that_nobody_looks_up_in_time_is_given_up_and_the_next_tune_plays() {
     });
 }
 
-/// A Thunder that has a token and does not answer when it is asked for a WebSocket would keep the stream waiting, or be left for good.
+/// A Thunder that has a token and does not answer when it is asked for a WebSocket would keep the
+/// stream waiting, or be left for good.
 #[test]
 fn a_websocket_that_is_never_agreed_on_costs_nothing_and_is_asked_for_again() {
     let grant = r#"{"jsonrpc":"2.0","id":1,"result":{"token":"TOKEN","status":0}}"#;

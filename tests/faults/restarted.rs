@@ -57,7 +57,8 @@ fn a_service_that_is_restarted_in_the_middle_of_a_flight_is_asked_again() {
     assert!(rig.told().errors.is_empty());
 }
 
-/// Players start faster than services: the first tune would fail for what was so when the player came up.
+/// Players start faster than services: the first tune would fail for what was so when the player
+/// came up.
 #[test]
 fn a_service_that_comes_up_after_the_player_serves_its_first_tune() {
     let first = headend(Auth::Grant);

@@ -37,7 +37,8 @@ pub struct Outside {
 }
 
 impl Outside {
-    /// Tells the child something that its system does not tell it: to stop where it is, or to go on.
+    /// Tells the child something that its system does not tell it: to stop where it is, or to go
+    /// on.
     pub fn signal(&self, signal: Signal) {
         let child = i32::try_from(self.child).expect("a process id");
         kill(Pid::from_raw(child), signal).expect("the child is there");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The box is suspended for an hour, or its process is stopped for a while. The clock that nobody sets stands still in a suspend, the others go on, and the
-//! connections of before are dead.
+//! The box is suspended for an hour, or its process is stopped for a while. The clock that nobody
+//! sets stands still in a suspend, the others go on, and the connections of before are dead.
 
 use std::time::Duration;
 
@@ -82,7 +82,8 @@ fn a_request_whose_connection_died_in_a_suspend_is_made_again() {
     });
 }
 
-/// The clock by which requests are given up stood still. The viewer who switches the box on again would wait for what died long ago.
+/// The clock by which requests are given up stood still. The viewer who switches the box on again
+/// would wait for what died long ago.
 #[test]
 fn a_flight_that_was_under_way_in_a_suspend_ends_whatever_it_waits_for() {
     in_subprocess(|| {
@@ -106,7 +107,8 @@ fn a_flight_that_was_under_way_in_a_suspend_ends_whatever_it_waits_for() {
     });
 }
 
-/// The license server has forgotten the box meanwhile, and the stream would wait for a token from a connection that is dead.
+/// The license server has forgotten the box meanwhile, and the stream would wait for a token from a
+/// connection that is dead.
 #[test]
 fn a_refused_token_is_replaced_after_a_suspend() {
     in_subprocess(|| {
@@ -127,7 +129,8 @@ fn a_refused_token_is_replaced_after_a_suspend() {
     });
 }
 
-/// Most suspends fall between two films: the element waits in READY, and its first tune is the first one of the evening.
+/// Most suspends fall between two films: the element waits in READY, and its first tune is the
+/// first one of the evening.
 #[test]
 fn a_player_that_was_suspended_before_its_first_tune_plays() {
     in_subprocess(|| {
@@ -145,7 +148,8 @@ fn a_player_that_was_suspended_before_its_first_tune_plays() {
     });
 }
 
-/// A service that wanted to be left alone for some minutes has been, for an hour; the viewer would see its old error for those minutes more.
+/// A service that wanted to be left alone for some minutes has been, for an hour; the viewer would
+/// see its old error for those minutes more.
 #[test]
 fn a_pause_after_a_failure_is_over_after_a_suspend() {
     in_subprocess(|| {
@@ -227,7 +231,8 @@ const STOPPING: [Order; 4] = [
     ("stop", stop_for_a_while),
 ];
 
-/// A debugger, or a system that stops players in the background: the token that ended meanwhile would be handed out as if it were fresh.
+/// A debugger, or a system that stops players in the background: the token that ended meanwhile
+/// would be handed out as if it were fresh.
 #[test]
 fn a_token_that_ended_while_the_process_was_stopped_is_not_handed_out() {
     beside_a_headend(&STOPPING, |inside| {
@@ -241,7 +246,8 @@ fn a_token_that_ended_while_the_process_was_stopped_is_not_handed_out() {
     });
 }
 
-/// The answer came while the process was stopped, and so did the deadline: the stream would wait for ever for the one, or never hear of the other.
+/// The answer came while the process was stopped, and so did the deadline: the stream would wait
+/// for ever for the one, or never hear of the other.
 #[test]
 fn a_flight_whose_deadline_passed_while_the_process_was_stopped_ends() {
     beside_a_headend(&STOPPING, |inside| {

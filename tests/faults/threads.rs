@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The system gives no more threads. Its own limit (RLIMIT_NPROC) does not hold for root, so `system.c` refuses them.
+//! The system gives no more threads. Its own limit (RLIMIT_NPROC) does not hold for root, so
+//! `system.c` refuses them.
 
 use headend::Auth;
 use support::rig::*;
@@ -28,7 +29,8 @@ fn the_first_tune_without_threads_says_so_and_a_later_one_plays() {
     });
 }
 
-/// The stream would wait for ever for the thread that was to bring what is held, and the player for the stream to stop.
+/// The stream would wait for ever for the thread that was to bring what is held, and the player for
+/// the stream to stop.
 #[test]
 fn a_stream_that_cannot_be_held_for_want_of_a_thread_ends_with_an_error() {
     in_subprocess(|| {

@@ -59,7 +59,8 @@ pub fn failure_on(rig: &Rig) -> Complaint {
     told.errors.remove(0)
 }
 
-/// Tunes again and again, as a viewer does, until it plays. Nothing but that failure may come before.
+/// Tunes again and again, as a viewer does, until it plays. Nothing but that failure may come
+/// before.
 pub fn tunes_in_the_end(make: impl Fn() -> ElementBuilder<'static>, meanwhile: &str) -> Rig {
     let begun = Instant::now();
     loop {

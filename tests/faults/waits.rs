@@ -107,7 +107,8 @@ impl Place {
     }
 }
 
-/// A server that has more connections waiting than it takes: the system drops what else is asked of it, as a network does that is gone.
+/// A server that has more connections waiting than it takes: the system drops what else is asked of
+/// it, as a network does that is gone.
 struct Full {
     _runtime: runtime::Runtime,
     _listener: tokio::net::TcpListener,

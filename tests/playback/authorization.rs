@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! DASH-IF's interoperable license request model: the manifest says where there are tokens for which keys, and the content plays without a word of
-//! configuration. `docs/dashif.md` says which test shows which clause.
+//! DASH-IF's interoperable license request model: the manifest says where there are tokens for
+//! which keys, and the content plays without a word of configuration. `docs/dashif.md` says which
+//! test shows which clause.
 
 use headend::{AUDIO_KEY_ID, Auth, Licenses, Service, TokenRequest, VIDEO_KEY_ID};
 use support::fixtures::Programme;
@@ -213,7 +214,8 @@ in_every_player! {
         assert_all_played(&harness, &ended);
         let requests = operator.token_requests();
         let kids: Vec<_> = requests.iter().map(|request| asked(request).1.to_owned()).collect();
-        // A stream of the new period that begins while one of the old still waits asks with the keys of both.
+        // A stream of the new period that begins while one of the old still waits asks with the
+        // keys of both.
         assert!((2..=3).contains(&kids.len()), "{kids:?}");
         assert_ne!(kids.first(), kids.last());
         for request in operator.license_requests() {

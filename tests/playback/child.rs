@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The stock tools with our plugin, each in a process of its own: for ranks and for the environment, which
-//! are a process's, and for what users see on their terminal.
+//! The stock tools with our plugin, each in a process of its own: for ranks and for the
+//! environment, which are a process's, and for what users see on their terminal.
 
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{OnceLock, mpsc};
@@ -12,7 +12,8 @@ use support::folders::{plugin_folder, scratch};
 use support::operator::Operator;
 use support::player::Player;
 
-/// How long a tool may take. It needs some seconds with all logs on; a failing test takes this long.
+/// How long a tool may take. It needs some seconds with all logs on; a failing test takes this
+/// long.
 const TOOL: Duration = Duration::from_secs(120);
 
 /// How a tool ended and what it printed.

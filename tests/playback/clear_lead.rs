@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! A clear lead, as Shaka Packager writes it: the first part of a protected presentation is not protected.
+//! A clear lead, as Shaka Packager writes it: the first part of a protected presentation is not
+//! protected.
 
 use gst::prelude::*;
 use support::fixtures::Programme;

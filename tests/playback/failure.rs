@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! When there is no token or no license, the application is told so, and by whom and why. In playbin3 our elements sit
-//! inside dashdemux2, which keeps its children's errors to itself, so each case is tried in each player.
+//! When there is no token or no license, the application is told so, and by whom and why. In
+//! playbin3 our elements sit inside dashdemux2, which keeps its children's errors to itself, so
+//! each case is tried in each player.
 
 use std::net::TcpStream;
 
@@ -38,7 +39,8 @@ fn assert_complaint(
     assert_eq!(details.get_optional("http-status"), Ok(http_status));
 }
 
-/// Plays until all waits for the token, has the auth service answer like that, expects an error of `sessiontoken`, and stops.
+/// Plays until all waits for the token, has the auth service answer like that, expects an error of
+/// `sessiontoken`, and stops.
 fn assert_fails(
     player: Player,
     answer: impl FnOnce(HangingAuthServer),
@@ -71,7 +73,8 @@ fn assert_fails(
     operator.assert_asked(0, 0);
 }
 
-/// Plays until all waits for a service that hangs, expects an error of this element when the time is over, and stops.
+/// Plays until all waits for a service that hangs, expects an error of this element when the time
+/// is over, and stops.
 fn assert_times_out(
     player: Player,
     operator: &Operator,

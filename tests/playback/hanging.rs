@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! While a service hangs the player stays the viewer's: it stops, seeks and plays on as if nothing hung.
+//! While a service hangs the player stays the viewer's: it stops, seeks and plays on as if nothing
+//! hung.
 //!
-//! The services here answer only when the test lets them, and the elements would wait for ten minutes. So a call that
-//! returns has not waited for either.
+//! The services here answer only when the test lets them, and the elements would wait for ten
+//! minutes. So a call that returns has not waited for either.
 
 use headend::{Auth, Licenses};
 use support::in_every_player;
@@ -94,8 +95,9 @@ in_every_player! {
     }
 }
 
-/// Plays until the token that lives a second has ended, lets the auth service hang, and seeks to the beginning. Returns
-/// when the protection events that came again, and all behind them, wait for a new token.
+/// Plays until the token that lives a second has ended, lets the auth service hang, and seeks to
+/// the beginning. Returns when the protection events that came again, and all behind them, wait for
+/// a new token.
 fn open_and_seek_without_token(player: Player, operator: &Operator) -> PlayerHarness {
     let harness = play_and_seek_without_token(operator, Setup::new(player, operator));
     harness.wait_until_all_waits_for_the_token(operator);
@@ -147,8 +149,8 @@ in_every_player! {
     }
 }
 
-// dashdemux2's only thread waits in our element when there is no room in it. In the other players that is no thread which a stop
-// or a seek needs.
+// dashdemux2's only thread waits in our element when there is no room in it. In the other players
+// that is no thread which a stop or a seek needs.
 
 #[test]
 fn playbin3_stops_while_there_is_no_room_for_what_waits_for_the_token() {

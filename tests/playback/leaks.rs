@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What is left of our elements when a player ends, by GStreamer's own count: its tracer `leaks` names every object and every buffer,
-//! event and caps that is still alive when it is shut down.
+//! What is left of our elements when a player ends, by GStreamer's own count: its tracer `leaks`
+//! names every object and every buffer, event and caps that is still alive when it is shut down.
 //!
-//! Stock players leave a few things of their own (playbin of 1.22 the volume control of an audio sink that has none). So what remains after
-//! protected content is compared with what remains after the same content in the clear.
+//! Stock players leave a few things of their own (playbin of 1.22 the volume control of an audio
+//! sink that has none). So what remains after protected content is compared with what remains after
+//! the same content in the clear.
 
 use headend::Auth;
 use support::in_every_player;
@@ -80,7 +81,8 @@ in_every_player! {
         assert!(licenses.iter().any(|request| request.status == Some(200)));
     }
 
-    // Not one that refuses at once: GStreamer 1.22 with libsoup 3.2 crashes now and then when it is stopped in the middle of a download.
+    // Not one that refuses at once: GStreamer 1.22 with libsoup 3.2 crashes now and then when it is
+    // stopped in the middle of a download.
     fn a_film_that_failed_with_all_of_it_held_leaves_nothing(player: Player) {
         let operator = Operator::start();
         operator.set_auth(Auth::Hang);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Tokens and licenses that end in mid-film. The viewer sees nothing of it, as long as there are others.
+//! Tokens and licenses that end in mid-film. The viewer sees nothing of it, as long as there are
+//! others.
 
 use std::time::Duration;
 
@@ -12,7 +13,8 @@ use support::player::Player;
 use support::player_harness::{Ended, Kind, NEVER, PlayerHarness, Setup};
 use support::reference::assert_played;
 
-/// What each file of a programme takes to arrive, so that its five or more files come one after the other for some seconds.
+/// What each file of a programme takes to arrive, so that its five or more files come one after the
+/// other for some seconds.
 const DELAY: Duration = Duration::from_millis(700);
 
 /// A film whose files come so slowly that what lives for a second ends while it plays.
@@ -22,7 +24,8 @@ fn play_slowly(operator: &Operator, setup: Setup) -> (PlayerHarness, Ended) {
     setup.config("timeout", NEVER).play()
 }
 
-/// The generations of the tokens on the events that reached the decryptors of a stream, in their order.
+/// The generations of the tokens on the events that reached the decryptors of a stream, in their
+/// order.
 fn generations(harness: &PlayerHarness) -> Vec<u32> {
     harness.seen(|seen| {
         let requests = seen.reached.iter().map(|reached| reached.key_request());
@@ -36,7 +39,8 @@ fn generations(harness: &PlayerHarness) -> Vec<u32> {
 in_every_player! {
     fn a_token_that_ends_in_mid_film_is_replaced_without_a_license_request_and_without_a_wait(player: Player) {
         let operator = Operator::start();
-        // The first one lasts until all streams have begun, however busy the machine; the others are renewed after a second.
+        // The first one lasts until all streams have begun, however busy the machine; the others
+        // are renewed after a second.
         operator.set_auth(Auth::Sequence(vec![Auth::GrantFor(4), Auth::GrantFor(2)]));
         let harness = Setup::new(player, &operator).config("timeout", NEVER).in_time().open();
         harness.start();
@@ -72,7 +76,8 @@ in_every_player! {
         harness.start();
         harness.wait_until("the first fragment", |seen| !seen.decrypted(Kind::Picture).is_empty());
         operator.set_auth(refusing(403));
-        // The next file may have been asked for already; the one after it comes when the token has ended.
+        // The next file may have been asked for already; the one after it comes when the token has
+        // ended.
         operator.set_media_delay(Duration::from_secs(3));
         let ended = harness.end();
         let error = ended.error();

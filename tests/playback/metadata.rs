@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What a decryptor of somebody else's can rely on: every protection event brings what its key request needs.
+//! What a decryptor of somebody else's can rely on: every protection event brings what its key
+//! request needs.
 
 use std::collections::HashSet;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! A session token is refused in mid-film, when a license is renewed or another key comes into use. The viewer sees nothing of it, and
-//! does not wait while another token is under way.
+//! A session token is refused in mid-film, when a license is renewed or another key comes into use.
+//! The viewer sees nothing of it, and does not wait while another token is under way.
 
 use std::time::Duration;
 
@@ -16,7 +16,8 @@ use support::reference::{assert_first_segment, assert_played};
 /// What a renewal of a license takes: files that come slowly, so that data passes when it is due.
 const DELAY: Duration = Duration::from_millis(700);
 
-/// Plays in these players at once, whose licenses live for a second, and has the token refused with this status from the first license on.
+/// Plays in these players at once, whose licenses live for a second, and has the token refused with
+/// this status from the first license on.
 #[track_caller]
 fn play_and_revoke_at_renewal(harnesses: usize, player: Player, status: u16) {
     let operator = Operator::start();
@@ -89,7 +90,8 @@ in_every_player! {
     }
 }
 
-/// Plays until the second fragment's key is refused, and everything behind the first one waits for a token that does not come.
+/// Plays until the second fragment's key is refused, and everything behind the first one waits for
+/// a token that does not come.
 #[track_caller]
 fn open_and_wait_in_mid_film(player: Player, operator: &Operator) -> PlayerHarness {
     let harness = Setup::new(player, operator)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! When the license server refuses a session token that was good before, the viewer sees the content and nothing of the refusal.
+//! When the license server refuses a session token that was good before, the viewer sees the
+//! content and nothing of the refusal.
 
 use std::collections::HashMap;
 
@@ -23,8 +24,8 @@ fn play_and_revoke(player: Player, operator: &Operator) {
     operator.revoke();
 }
 
-/// Asserts how the license server answered all requests so far, and that from the second one on those that it granted, and no
-/// others, came with the token that is current now.
+/// Asserts how the license server answered all requests so far, and that from the second one on
+/// those that it granted, and no others, came with the token that is current now.
 #[track_caller]
 fn assert_licenses(operator: &Operator, statuses: &[u16]) {
     let licenses = operator.license_requests();
@@ -79,7 +80,8 @@ fn assert_told_of_refusal(ended: &Ended, operator: &Operator, status: u16) {
     }
 }
 
-/// Plays a second time, lets all streams wait for one license, and has that refused. Returns when it has ended.
+/// Plays a second time, lets all streams wait for one license, and has that refused. Returns when
+/// it has ended.
 #[track_caller]
 fn play_with_revoked_token(player: Player, operator: &Operator) -> (PlayerHarness, Ended) {
     play_and_revoke(player, operator);
@@ -190,7 +192,8 @@ in_every_player! {
     }
 }
 
-/// Plays with tokens from an auth service like that, none of which the license server takes, until there is an error.
+/// Plays with tokens from an auth service like that, none of which the license server takes, until
+/// there is an error.
 #[track_caller]
 fn assert_given_up(player: Player, auth: Auth, operator: &Operator) {
     operator.set_auth(auth);
@@ -281,7 +284,8 @@ in_every_player! {
     }
 }
 
-/// Plays a second time until everything waits for a token that takes the refused one's place, and does not come.
+/// Plays a second time until everything waits for a token that takes the refused one's place, and
+/// does not come.
 #[track_caller]
 fn open_and_wait_for_another_token(player: Player, operator: &Operator) -> PlayerHarness {
     play_and_revoke(player, operator);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Keys that change in mid-stream: with a new period of the manifest, and with a new fragment. The viewer sees no seam.
+//! Keys that change in mid-stream: with a new period of the manifest, and with a new fragment. The
+//! viewer sees no seam.
 
 use support::fixtures::Programme;
 use support::in_every_player;

@@ -45,7 +45,8 @@ fn log_everything<'a>(command: &'a mut Command, log: &Path) -> &'a mut Command {
         .env("GST_DEBUG", "*:9")
         .env("GST_DEBUG_FILE", log)
         .env("GST_DEBUG_NO_COLOR", "1")
-        // GStreamer's own logging fails at a structure of its multiqueue, and says so with a critical warning.
+        // GStreamer's own logging fails at a structure of its multiqueue, and says so with a
+        // critical warning.
         .env_remove("G_DEBUG")
 }
 
@@ -128,7 +129,8 @@ fn what_gst_inspect_shows_of_the_elements_has_no_secret_in_it() {
     assert!(operator.token_requests().is_empty());
 }
 
-/// Auth services and a license server over TLS that know a player by its certificate, and all that is secret between them.
+/// Auth services and a license server over TLS that know a player by its certificate, and all that
+/// is secret between them.
 struct Guarded {
     headend: Headend,
     folder: PathBuf,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! An auth service that takes its time costs time and nothing else: what waits for it is played whole.
+//! An auth service that takes its time costs time and nothing else: what waits for it is played
+//! whole.
 
 use std::time::Duration;
 

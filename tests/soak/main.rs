@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! A box at a viewer's who does what viewers do, with servers that do what servers do: tunes, seeks, other channels, key changes, refusals,
-//! faults and restarts, in random order. Each comes out as it must, and nothing is left of any.
+//! A box at a viewer's who does what viewers do, with servers that do what servers do: tunes,
+//! seeks, other channels, key changes, refusals, faults and restarts, in random order. Each comes
+//! out as it must, and nothing is left of any.
 //!
-//! `SOAK_SECONDS` says for how long, after a first round in which each thing happens once; `SOAK_SEED` in which order. What comes next depends
-//! on the seed alone, so what failed fails again with the seed that was printed.
+//! `SOAK_SECONDS` says for how long, after a first round in which each thing happens once;
+//! `SOAK_SEED` in which order. What comes next depends on the seed alone, so what failed fails
+//! again with the seed that was printed.
 //!
 //! ```text
 //! SOAK_SECONDS=3600 SOAK_SEED=$RANDOM cargo test --test soak -- --nocapture
@@ -84,7 +86,8 @@ fn is_traced(line: &str) -> bool {
 /// Asserts that nothing is left but what stock elements leave, in the clear too.
 #[track_caller]
 fn assert_left_by_others(leaks: &Leaks) {
-    // playbin the volume control of an audio sink that has none, with all that it was told by contexts.
+    // playbin the volume control of an audio sink that has none, with all that it was told by
+    // contexts.
     let volumes = leaks.count("GstVolume <volume>");
     // qtdemux a buffer, if it reads a file: the clear picture and the clear sound. Since it reads
     // sample groups also key ids, of 16 bytes each.
@@ -151,7 +154,8 @@ fn shut_down() {
 /// GLib's own threads, which it starts when there is something to do for them, and keeps.
 const STOCK: [&str; 3] = ["dconf worker", "gdbus", "gmain"];
 
-/// What there is once all has gone that is on its way out: what there was `before`, the runtime's one thread, and what GLib keeps.
+/// What there is once all has gone that is on its way out: what there was `before`, the runtime's
+/// one thread, and what GLib keeps.
 fn settled(before: &Readings) -> Readings {
     let mut expected = before.threads.clone();
     *expected.entry("session-token".to_owned()).or_default() += 1;

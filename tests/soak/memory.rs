@@ -2,10 +2,12 @@
 
 //! Whether the memory grows.
 
-/// What it may grow by at once, in KiB. The heap gets as large as the largest moment needs, and has been seen to gain eleven MiB so.
+/// What it may grow by at once, in KiB. The heap gets as large as the largest moment needs, and has
+/// been seen to gain eleven MiB so.
 const AT_ONCE: u64 = 16 * 1024;
 
-/// From so many steps on, that moment has most likely come: then half of it is allowed, and what follows.
+/// From so many steps on, that moment has most likely come: then half of it is allowed, and what
+/// follows.
 const MIN_STEPS: usize = 500;
 
 /// What it may grow by in each of many steps, in KiB: stock players leave some things of their own.
@@ -20,8 +22,8 @@ impl Memory {
         self.0.push((steps, resident));
     }
 
-    /// How much more there is in the last third than in the one before, and in how many steps. The least of each counts: what is in use
-    /// for a moment is none of it.
+    /// How much more there is in the last third than in the one before, and in how many steps. The
+    /// least of each counts: what is in use for a moment is none of it.
     fn growth(&self) -> (u64, usize) {
         let third = self.0.len().div_ceil(3);
         let mut thirds = self.0.rchunks(third).map(|looks| {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Carries out the steps of the script with real players, and compares what comes of each with what must.
+//! Carries out the steps of the script with real players, and compares what comes of each with what
+//! must.
 //!
 //! Who stops or seeks before the end waits until all has come: see `start_for_stopping` in
 //! `tests/support/src/operator.rs`.
@@ -151,7 +152,8 @@ impl Scene<'_> {
             Act::StopAtLicense { at_null } => {
                 let operator = self.operator(Programme::Usual).for_stopping(player);
                 operator.set_licenses(Licenses::Hang);
-                // The request is the runtime's now: a tune that comes before it has ended shares it, if it asks for the same.
+                // The request is the runtime's now: a tune that comes before it has ended shares
+                // it, if it asks for the same.
                 let own = format!("{}?step={number}", operator.license_url());
                 let harness = self.start(setup(player, &operator).config("license-url", own));
                 harness.wait_until_all_waits_for_the_license(&operator);
@@ -204,7 +206,8 @@ impl Scene<'_> {
         harness
     }
 
-    /// Plays to the end when all streams have waited for the one license for which the token is refused.
+    /// Plays to the end when all streams have waited for the one license for which the token is
+    /// refused.
     fn tune_with_bad_token(&mut self, operator: &Operator) -> PlayerHarness {
         operator.set_licenses(Licenses::Hang);
         let harness = self.start(setup(self.step.player, operator));
@@ -267,7 +270,8 @@ impl Scene<'_> {
     fn refuse_in_mid_film(&mut self, status: u16, then: Then) {
         let operator = self.operator(Programme::Rotating);
         operator.set_refusal(status);
-        // In time, so that the first part of the film is not over before the viewer seeks: dashdemux2 then says that all of it is.
+        // In time, so that the first part of the film is not over before the viewer seeks:
+        // dashdemux2 then says that all of it is.
         let harness = setup(self.step.player, &operator).in_time().open();
         harness.start_and_wait_for_another_token_in_mid_film(&operator);
         match then {

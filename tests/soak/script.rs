@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What happens, in random order from a seed, and what must come of it. Nothing here knows the time, so a seed says the same again.
+//! What happens, in random order from a seed, and what must come of it. Nothing here knows the
+//! time, so a seed says the same again.
 //!
-//! All steps of the [`Account::Common`] go on with one session. A step after which it would have no token, or one that the license server has
-//! refused, ends with a tune in which it comes by another. So all that is to be known of what went before is how many tokens it has had.
-//! The others have accounts of their own, as failures are remembered for a while; as often as the servers are restarted the common session
-//! is not the one that nobody has used for longest.
+//! All steps of the [`Account::Common`] go on with one session. A step after which it would have no
+//! token, or one that the license server has refused, ends with a tune in which it comes by
+//! another. So all that is to be known of what went before is how many tokens it has had. The
+//! others have accounts of their own, as failures are remembered for a while; as often as the
+//! servers are restarted the common session is not the one that nobody has used for longest.
 
 use std::ops::Range;
 
@@ -133,7 +135,8 @@ impl Kind {
     }
 }
 
-/// Places in the film, in milliseconds, away from where segments begin: there, sound and picture differ.
+/// Places in the film, in milliseconds, away from where segments begin: there, sound and picture
+/// differ.
 fn seeks() -> impl Strategy<Value = Vec<u64>> {
     let place = (0..SEGMENTS as u64, 300..1700_u64).prop_map(|(segment, ms)| segment * 2000 + ms);
     vec(place, 1..3)
@@ -174,7 +177,8 @@ pub enum Act {
     NoLicense(u16),
     /// The license server refuses the token, and the auth service has no other.
     GivenUp,
-    /// While the auth service hangs, to NULL or to READY. Perhaps the viewer comes back while it still does.
+    /// While the auth service hangs, to NULL or to READY. Perhaps the viewer comes back while it
+    /// still does.
     StopAtToken { at_null: bool, and_again: bool },
     /// While the license server hangs.
     StopAtLicense { at_null: bool },
@@ -184,7 +188,8 @@ pub enum Act {
     SideBySide(Player),
     /// The token ends soon; there is another one before that.
     RenewedAhead,
-    /// The operator's servers, which know no token of before. The viewer logs out after it, and in again.
+    /// The operator's servers, which know no token of before. The viewer logs out after it, and in
+    /// again.
     Restart,
 }
 
@@ -419,7 +424,8 @@ fn outcome(end: End, tokens: &[u16], licenses: &[u16], generations: &[u32]) -> O
     }
 }
 
-/// A license for each time that keys are named: those of picture and sound are named together, but in playlists of their own.
+/// A license for each time that keys are named: those of picture and sound are named together, but
+/// in playlists of their own.
 fn granted(programme: Programme) -> Vec<u16> {
     let count = match programme {
         Programme::Rotating => headend::rotating_key_ids().len(),
@@ -429,7 +435,8 @@ fn granted(programme: Programme) -> Vec<u16> {
     vec![200; count]
 }
 
-/// How often a service is asked that answers so: what may be better the next time is tried three times.
+/// How often a service is asked that answers so: what may be better the next time is tried three
+/// times.
 fn tries(status: u16) -> Vec<u16> {
     let count = if status < 500 { 1 } else { 3 };
     vec![status; count]

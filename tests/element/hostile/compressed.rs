@@ -27,8 +27,8 @@ fn packed_grant() -> Vec<u8> {
     .concat()
 }
 
-/// A gzip stream of 48 KiB that unpacks to 160 times as much: a zero, and then nothing but repetitions of 258 zeros, in the
-/// fixed codes of RFC 1951, 3.2.6.
+/// A gzip stream of 48 KiB that unpacks to 160 times as much: a zero, and then nothing but
+/// repetitions of 258 zeros, in the fixed codes of RFC 1951, 3.2.6.
 fn bomb() -> Vec<u8> {
     const FIRST: &str = "11000110000";
     const REPETITION: &str = "1100010100000";

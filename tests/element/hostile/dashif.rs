@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! DASH-IF's authorization service: plain text that has to be a token, and redirects, which are followed as far as they are safe.
+//! DASH-IF's authorization service: plain text that has to be a token, and redirects, which are
+//! followed as far as they are safe.
 
 use super::*;
 

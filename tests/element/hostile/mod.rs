@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Hostile and broken servers: each failure has its reason and comes within its deadline, and nothing of the reply is in it.
+//! Hostile and broken servers: each failure has its reason and comes within its deadline, and
+//! nothing of the reply is in it.
 //!
-//! The word SECRET stands for what must not be told: in the URL, in headers, and in what the servers say.
+//! The word SECRET stands for what must not be told: in the URL, in headers, and in what the
+//! servers say.
 
 mod ags;
 mod compressed;
@@ -75,7 +77,8 @@ impl Service {
             Service::Rdk => sessiontoken(),
             Service::Thunder => sessiontoken()
                 .property_from_str("auth-service", "thunder")
-                // One that names no plugin, with which nobody could register: every connection counts here.
+                // One that names no plugin, with which nobody could register: every connection
+                // counts here.
                 .property("thunder-method", "getSessionToken")
                 .property("authorization", "SECRET-AUTHORIZATION"),
             Service::Ags => sessiontoken()
@@ -336,7 +339,8 @@ impl Expected {
     }
 }
 
-/// Runs each of them, and says which ones were not as expected. Each has a thread of its own, which has its name.
+/// Runs each of them, and says which ones were not as expected. Each has a thread of its own, which
+/// has its name.
 fn run(cases: Vec<Case>) {
     run_each(cases, |case| case.name.clone(), Case::run);
 }
@@ -363,7 +367,8 @@ fn run_each<T: Send>(cases: Vec<T>, name: impl Fn(&T) -> String, run: fn(T)) {
     assert!(failed.is_empty(), "not as expected: {failed:#?}");
 }
 
-/// Tunes, brings a protection event and data, and hears what the application is told next: the failure, or none.
+/// Tunes, brings a protection event and data, and hears what the application is told next: the
+/// failure, or none.
 fn tune(element: ElementBuilder<'_>) -> (Rig, Option<Complaint>) {
     let rig = Rig::new(element);
     rig.send(&[stream_start().into(), caps_event().into(), segment().into()]);
@@ -374,7 +379,8 @@ fn tune(element: ElementBuilder<'_>) -> (Rig, Option<Complaint>) {
     (rig, complaint)
 }
 
-/// The next error, unless it is told first that there is a token. Nothing that is told may hold a secret.
+/// The next error, unless it is told first that there is a token. Nothing that is told may hold a
+/// secret.
 fn verdict(bus: &gst::Bus) -> Option<Complaint> {
     let patience = gst::ClockTime::try_from(PATIENCE).expect("a time");
     loop {

@@ -133,7 +133,8 @@ fn a_tls_handshake_without_end_is_given_up_within_the_deadline() {
             .says(&[&server.place(), "`timeout`"]);
         assert_eq!(complaint.detail::<String>("reason"), "timed-out");
         let elapsed = complaint.detail::<gst::ClockTime>("elapsed").mseconds();
-        // A connection may take three fifths of the time, and then there is some for another attempt.
+        // A connection may take three fifths of the time, and then there is some for another
+        // attempt.
         assert!(
             (240..u64::from(SHORT + GRACE)).contains(&elapsed),
             "{elapsed} ms"

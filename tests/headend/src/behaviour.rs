@@ -70,8 +70,8 @@ pub enum Discovery {
 /// How Thunder answers a request for a WebSocket.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Events {
-    /// Agrees with whoever has the security token, and grants what is registered for. It looks for that where Thunder does when security is
-    /// switched on: in the query alone, as `token`.
+    /// Agrees with whoever has the security token, and grants what is registered for. It looks for
+    /// that where Thunder does when security is switched on: in the query alone, as `token`.
     #[default]
     Serve,
     /// Answers with this HTTP status.
@@ -121,8 +121,8 @@ pub enum KeyPolicy {
     /// Gives the key to everyone.
     #[default]
     Open,
-    /// Gives the key to whoever presents a valid session token, as the license server takes it. Without
-    /// a token the answer is 401, with another one that of
+    /// Gives the key to whoever presents a valid session token, as the license server takes it.
+    /// Without a token the answer is 401, with another one that of
     /// [`Headend::set_refusal`](crate::Headend::set_refusal).
     Token,
     /// Answers with this HTTP status, whatever the request brings.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! DASH-IF's authorization service (DASH-IF implementation guidelines, "Content protection and security"): tokens for the keys that a request
-//! names, as signed JSON Web Tokens, and what the license server reads in them.
+//! DASH-IF's authorization service (DASH-IF implementation guidelines, "Content protection and
+//! security"): tokens for the keys that a request names, as signed JSON Web Tokens, and what the
+//! license server reads in them.
 
 use std::time::SystemTime;
 
@@ -12,7 +13,8 @@ use serde_json::{Value, json};
 
 use crate::reply::{self, Reply};
 
-/// Grants a token for the keys in the request's `kids`, for so many seconds. Whoever knows `secret` can read it.
+/// Grants a token for the keys in the request's `kids`, for so many seconds. Whoever knows `secret`
+/// can read it.
 pub(crate) fn grant(uri: &Uri, secret: &str, seconds: u64) -> Reply {
     let Some(key_ids) = key_ids(uri) else {
         return reply::problem(
@@ -39,7 +41,8 @@ fn token(issuer: &str, key_ids: &[&str], secret: &str, seconds: u64) -> String {
     format!("{signed}.{}", BASE64.encode(signature))
 }
 
-/// The keys (32 hexadecimal digits each) that a token is for, if it is one of ours and has not ended.
+/// The keys (32 hexadecimal digits each) that a token is for, if it is one of ours and has not
+/// ended.
 pub(crate) fn authorized(token: &[u8], secret: &str) -> Option<Vec<String>> {
     let (signed, signature) = std::str::from_utf8(token).ok()?.rsplit_once('.')?;
     let signature = BASE64.decode(signature).ok()?;
@@ -54,7 +57,8 @@ pub(crate) fn authorized(token: &[u8], secret: &str) -> Option<Vec<String>> {
     Some(key_ids.map(|id| id.replace('-', "")).collect())
 }
 
-/// The one list of key ids in the query, if it is written as it should be: lower case with hyphens, each once, ascending.
+/// The one list of key ids in the query, if it is written as it should be: lower case with hyphens,
+/// each once, ascending.
 fn key_ids(uri: &Uri) -> Option<Vec<&str>> {
     let pairs = uri.query()?.split('&');
     let mut lists = pairs.filter_map(|pair| pair.strip_prefix("kids="));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Thunder's WebSocket, on which it says that there is another session token to whoever has registered for that.
+//! Thunder's WebSocket, on which it says that there is another session token to whoever has
+//! registered for that.
 
 use std::pin::pin;
 use std::sync::Arc;

@@ -39,8 +39,8 @@ impl Track {
     }
 
     /// How long the film is, in ticks of the track's timescale: six seconds of 12 800 ticks, or 260
-    /// frames of 1024 samples. By that the sound is 37 ms longer than the picture: its first frame only
-    /// primes the decoder, and its last is not full.
+    /// frames of 1024 samples. By that the sound is 37 ms longer than the picture: its first frame
+    /// only primes the decoder, and its last is not full.
     pub(crate) fn length(self) -> u64 {
         match self {
             Self::Video => 6 * 12_800,
@@ -59,8 +59,9 @@ impl Track {
 }
 
 impl Film {
-    /// Reads a track of the film in this folder. The key of each part is that of the init segment in
-    /// the part's folder of these; the client has its init segment where that says which gets that folder.
+    /// Reads a track of the film in this folder. The key of each part is that of the init segment
+    /// in the part's folder of these; the client has its init segment where that says which gets
+    /// that folder.
     pub(crate) fn read(
         media: &Path,
         track: Track,

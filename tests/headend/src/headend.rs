@@ -133,7 +133,8 @@ impl Headend {
         self.url(server::AGS_PATH)
     }
 
-    /// Where a DASH-IF authorization service grants tokens. Any path below this is another such service.
+    /// Where a DASH-IF authorization service grants tokens. Any path below this is another such
+    /// service.
     #[must_use]
     pub fn authz_url(&self) -> String {
         self.url(server::AUTHZ_PATH)
@@ -205,8 +206,8 @@ impl Headend {
         self.shared.update(|state| state.events = events);
     }
 
-    /// Has Thunder say that there is another session token to all who have registered for that, whether there is one
-    /// ([`revoke`](Self::revoke)) or not.
+    /// Has Thunder say that there is another session token to all who have registered for that,
+    /// whether there is one ([`revoke`](Self::revoke)) or not.
     pub fn session_token_changed(&self) {
         self.order(&Order::Changed);
     }
@@ -221,7 +222,8 @@ impl Headend {
         self.order(&Order::Ping(data.to_owned()));
     }
 
-    /// Has Thunder send these bytes on all connections that are WebSockets, whether they are frames or not.
+    /// Has Thunder send these bytes on all connections that are WebSockets, whether they are frames
+    /// or not.
     pub fn send_raw(&self, bytes: &[u8]) {
         self.order(&Order::Raw(bytes.to_owned()));
     }
@@ -240,8 +242,8 @@ impl Headend {
         self.shared.update(|state| state.licenses = licenses);
     }
 
-    /// Says with which HTTP status the license server refuses a token that is not valid, in the requests that arrive from now
-    /// on. It is 403 otherwise.
+    /// Says with which HTTP status the license server refuses a token that is not valid, in the
+    /// requests that arrive from now on. It is 403 otherwise.
     pub fn set_refusal(&self, status: u16) {
         self.shared.update(|state| state.refusal = status);
     }
@@ -252,9 +254,9 @@ impl Headend {
         self.shared.update(|state| state.media_delay = delay);
     }
 
-    /// Lets the origin answer the next so many requests for exactly this path, whatever their query,
-    /// with this HTTP status and no file; `usize::MAX` stands for all requests from now on, and 0 for
-    /// none. What was said before of the same path no longer counts.
+    /// Lets the origin answer the next so many requests for exactly this path, whatever their
+    /// query, with this HTTP status and no file; `usize::MAX` stands for all requests from now on,
+    /// and 0 for none. What was said before of the same path no longer counts.
     ///
     /// An auth service's path does as well; it answers with a problem document of that status then.
     ///
@@ -264,7 +266,8 @@ impl Headend {
             .update(|state| state.media_statuses.set(path, status, times));
     }
 
-    /// Has the origin serve this at this path, under `/hls/` or `/dash/`, before what it has itself.
+    /// Has the origin serve this at this path, under `/hls/` or `/dash/`, before what it has
+    /// itself.
     pub fn set_file(&self, path: &str, contents: impl Into<Vec<u8>>) {
         self.set_file_versions(path, [contents]);
     }
@@ -304,8 +307,8 @@ impl Headend {
         self.shared.update(|state| state.gzip = gzip);
     }
 
-    /// Says how many segments the playlists of the live channels have from now on; 6 otherwise. To be said before the
-    /// first request for one of them, with which the channels begin.
+    /// Says how many segments the playlists of the live channels have from now on; 6 otherwise. To
+    /// be said before the first request for one of them, with which the channels begin.
     pub fn set_live_window(&self, segments: u64) {
         self.shared.update(|state| state.live.set_window(segments));
     }
@@ -332,8 +335,8 @@ impl Headend {
 
     /// Answers every request that hangs, as if there had been no wait, and lets no later one hang:
     /// [`Auth::Hang`] becomes [`Auth::Grant`], in a sequence too, [`Discovery::Hang`] becomes
-    /// [`Discovery::Offer`], [`Licenses::Hang`] becomes [`Licenses::Serve`], and [`KeyPolicy::Hang`]
-    /// becomes [`KeyPolicy::Open`].
+    /// [`Discovery::Offer`], [`Licenses::Hang`] becomes [`Licenses::Serve`], and
+    /// [`KeyPolicy::Hang`] becomes [`KeyPolicy::Open`].
     pub fn release(&self) {
         self.shared.release();
     }

@@ -9,8 +9,10 @@
 //! passes here has passed through the whole stack.
 //!
 //! For HLS the origin makes more of the same media than lies there: `/hls/live/` and
-//! `/hls/live-steady/` have them without end, with keys that rotate, `/hls/live-clear/` and `/hls/live-clear-both-keys/` the same with clear segments, `/hls/variants/` the picture twice, with two keys, and
-//! `/hls/aes128/` and `/hls/aes128-no-map/` all of it encrypted as a whole, without DRM.
+//! `/hls/live-steady/` have them without end, with keys that rotate, `/hls/live-clear/` and
+//! `/hls/live-clear-both-keys/` the same with clear segments, `/hls/variants/` the picture twice,
+//! with two keys, and `/hls/aes128/` and `/hls/aes128-no-map/` all of it encrypted as a whole,
+//! without DRM.
 //!
 //! A test can have files of its own served besides ([`Headend::set_file`]), and whole segments
 //! encrypted ([`encrypt_aes128`]) with keys that are at `/keys/NAME` ([`KeyPolicy`], [`key_of`]).

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! A live channel for HLS: the film of `tests/media` again and again, with the key of its first part
-//! and that of the others by turns.
+//! A live channel for HLS: the film of `tests/media` again and again, with the key of its first
+//! part and that of the others by turns.
 //!
 //! A segment of two seconds is published every two seconds. The timeline goes on from one turn of
 //! the film to the next, but before every other turn it begins anew, with a discontinuity. As
-//! GStreamer's own demuxers do not play fragmented MP4 beyond that (1.22), there is the same channel
-//! with the same discontinuities and a timeline that always goes on.
+//! GStreamer's own demuxers do not play fragmented MP4 beyond that (1.22), there is the same
+//! channel with the same discontinuities and a timeline that always goes on.
 //!
-//! Two more have the segments in the clear, and key tags all the same, of one key or of both by turns: whoever
-//! measures what a demuxer makes of the tags needs no decryptor then.
+//! Two more have the segments in the clear, and key tags all the same, of one key or of both by
+//! turns: whoever measures what a demuxer makes of the tags needs no decryptor then.
 //!
 //! What there is at a moment is decided by nothing but the moment ([`Edge`]).
 

@@ -43,7 +43,8 @@ pub(crate) enum Variant {
     AuthzElsewhere,
     /// With the license URL relative to the manifest.
     RelativeLaurl,
-    /// With the license URL as packagers write it that follow older guidelines, in their namespace at the root.
+    /// With the license URL as packagers write it that follow older guidelines, in their namespace
+    /// at the root.
     OldLaurl,
     /// With two license URLs before the right one: a file, and a server that is not there.
     DeadLaurls,
@@ -163,13 +164,15 @@ impl Variant {
 /// Whose servers a manifest names.
 pub(crate) struct Operator<'a> {
     pub(crate) origin: &'a str,
-    /// What tells this head-end's authorization services from those of another one on the same port.
+    /// What tells this head-end's authorization services from those of another one on the same
+    /// port.
     pub(crate) tenant: u32,
     pub(crate) license_url: &'a str,
 }
 
 impl Operator<'_> {
-    /// An element with the URL of the authorization service at that path. Its query holds a list of keys, which is none of the content's.
+    /// An element with the URL of the authorization service at that path. Its query holds a list of
+    /// keys, which is none of the content's.
     fn authzurl(&self, path: &str) -> String {
         let Self { origin, tenant, .. } = self;
         format!(
@@ -224,8 +227,9 @@ pub(crate) fn without_pssh(mut init: Vec<u8>) -> Vec<u8> {
     init
 }
 
-/// Cuts out the packager's comment. With it the longer root element would end beyond the first 512 bytes, and GStreamer's typefinder, which sees no
-/// more of an HTTP stream, would take the manifest for any XML.
+/// Cuts out the packager's comment. With it the longer root element would end beyond the first 512
+/// bytes, and GStreamer's typefinder, which sees no more of an HTTP stream, would take the manifest
+/// for any XML.
 fn without_comment(manifest: String) -> String {
     match (manifest.find("<!--"), manifest.find("-->")) {
         (Some(start), Some(end)) => [&manifest[..start], manifest[end + 3..].trim_start()].concat(),

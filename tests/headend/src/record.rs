@@ -183,8 +183,9 @@ impl Record {
         self.media_requests.iter()
     }
 
-    /// The requests for a WebSocket of Thunder's. They are printed as little as those to the origin, and outlast
-    /// [`Headend`](crate::Headend)'s forgetting of the others, as the connections do.
+    /// The requests for a WebSocket of Thunder's. They are printed as little as those to the
+    /// origin, and outlast [`Headend`](crate::Headend)'s forgetting of the others, as the
+    /// connections do.
     #[must_use]
     pub fn listeners(&self) -> &[Listener] {
         &self.listeners

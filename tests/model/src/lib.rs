@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What threads share in the hold and in a session, with the locks and threads of a model checker in
-//! the place of the standard library's: it decides which thread goes on, and tries many schedules.
+//! What threads share in the hold and in a session, with the locks and threads of a model checker
+//! in the place of the standard library's: it decides which thread goes on, and tries many
+//! schedules.
 
 // Their unit tests are the plugin's.
 #![cfg(not(test))]

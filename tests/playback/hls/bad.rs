@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Playlists that cannot be played, or not be had. The viewer would look at a black screen, and the operator would not know why.
+//! Playlists that cannot be played, or not be had. The viewer would look at a black screen, and the
+//! operator would not know why.
 
 use std::fs;
 use std::path::PathBuf;

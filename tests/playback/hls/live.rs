@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Live streams: playlists that slide, with keys that change twice in six seconds and timelines that begin again. The viewer sees no seam.
+//! Live streams: playlists that slide, with keys that change twice in six seconds and timelines
+//! that begin again. The viewer sees no seam.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -26,7 +27,8 @@ const SKIPPED: usize = 3;
 /// How much longer than itself a stream may take on a machine that is busy.
 const PATIENCE: u32 = 3;
 
-/// How late a picture may be. Players are two or three segments behind what there is, so that it takes more than one late segment for one.
+/// How late a picture may be. Players are two or three segments behind what there is, so that it
+/// takes more than one late segment for one.
 const CUSHION: gst::ClockTime = gst::ClockTime::from_seconds(2);
 
 /// How often in a row a playlist cannot be had. Each time what is new in it is late by a segment.
@@ -60,7 +62,8 @@ fn assert_on_and_on(kind: Kind, samples: &[Vec<u8>]) {
     assert_eq!(differs, None, "{kind:?}: of {} samples", samples.len());
 }
 
-/// How many segments come. The newer demuxer of GStreamer 1.26 leaves out the last one of a live stream that ends, with us and without.
+/// How many segments come. The newer demuxer of GStreamer 1.26 leaves out the last one of a live
+/// stream that ends, with us and without.
 fn brought(player: Player, segments: usize) -> usize {
     let (_, minor, ..) = gst::version();
     segments - usize::from(player == Player::Playbin3 && minor >= 24)
@@ -89,7 +92,8 @@ fn assert_seamless(operator: &Operator, harness: &PlayerHarness, segments: usize
     assert_eq!((kids.len(), different.len()), (4, 4), "{kids:?}");
 }
 
-/// Where its newest playlist cannot be had for a moment, older demuxers ask for the first one again, which they cannot play.
+/// Where its newest playlist cannot be had for a moment, older demuxers ask for the first one
+/// again, which they cannot play.
 #[track_caller]
 fn assert_outlives_failures(player: Player) {
     let (operator, harness) = live(player, HALF_A_MINUTE);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! HLS. Stock demuxers play protected playlists as long as these have no key tags of DRM systems; hlsdrmdemux plays the others.
+//! HLS. Stock demuxers play protected playlists as long as these have no key tags of DRM systems;
+//! hlsdrmdemux plays the others.
 
 mod bad;
 mod field;
@@ -25,7 +26,8 @@ use support::player::Player;
 use support::player_harness::{Kind, PlayerHarness, Setup};
 use support::reference::assert_played;
 
-/// Asserts that all of it plays, with so many license requests, and that every event brings what a decryptor of AAMP's HLS flow expects.
+/// Asserts that all of it plays, with so many license requests, and that every event brings what a
+/// decryptor of AAMP's HLS flow expects.
 #[track_caller]
 fn assert_plays(player: Player, programme: Programme, licenses: usize) {
     let operator = Operator::start_for(programme);
@@ -40,7 +42,8 @@ fn with_licenses(setup: Setup, operator: &Operator) -> Setup {
     setup.config("license-url", operator.license_url())
 }
 
-/// Plays the picture that is all there is in this folder, from the playlist of that path, with hlsdrmdemux.
+/// Plays the picture that is all there is in this folder, from the playlist of that path, with
+/// hlsdrmdemux.
 #[track_caller]
 fn assert_picture_plays(player: Player, folder: PathBuf, path: &str) -> Operator {
     raise();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What is asked of whom: operators see the player's own headers, nobody else sees its cookies, and the server inside hands out nothing but what the
-//! film needs.
+//! What is asked of whom: operators see the player's own headers, nobody else sees its cookies, and
+//! the server inside hands out nothing but what the film needs.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -253,7 +253,8 @@ fn the_server_inside_hands_out_what_the_film_needs_alone_in_playbin3() {
     assert_server_is_discreet(Player::Playbin3, "hlsdemux2");
 }
 
-/// What a source that trusts whoever answers makes of a film over TLS. The demuxer's own requests, for segments, know nothing of that setting.
+/// What a source that trusts whoever answers makes of a film over TLS. The demuxer's own requests,
+/// for segments, know nothing of that setting.
 #[test]
 fn whom_the_source_trusts_is_trusted_with_playlists_too() {
     raise();
@@ -336,7 +337,8 @@ in_both_players! {
     }
 }
 
-/// Where a connection breaks in a segment that comes with its init segment, the older demuxer goes on from there.
+/// Where a connection breaks in a segment that comes with its init segment, the older demuxer goes
+/// on from there.
 #[test]
 fn a_segment_behind_its_init_segment_can_be_had_from_any_byte_on() {
     raise();

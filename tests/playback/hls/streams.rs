@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What a viewer does with a film that has key tags: seeking, listening to another language, watching on a network that gets better.
+//! What a viewer does with a film that has key tags: seeking, listening to another language,
+//! watching on a network that gets better.
 
 use std::fs;
 use std::path::{Path, PathBuf};

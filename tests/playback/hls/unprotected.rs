@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What is not protected by a DRM system plays as without this plugin: nobody has to choose a demuxer by what is on.
+//! What is not protected by a DRM system plays as without this plugin: nobody has to choose a
+//! demuxer by what is on.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex};
@@ -80,7 +81,8 @@ fn collect(pipeline: &gst::Pipeline, pad: &gst::Pad, streams: &Arc<Streams>) {
         };
         let sink = gst::ElementFactory::make("fakesink")
             .property("sync", false)
-            // The newer demuxer has one thread for all streams, which would wait here for the first buffers of the others.
+            // The newer demuxer has one thread for all streams, which would wait here for the first
+            // buffers of the others.
             .property("async", false)
             .build()
             .expect("fakesink is there");
@@ -98,7 +100,8 @@ fn plug(pipeline: &gst::Pipeline, element: &gst::Element, pad: &gst::Pad) {
     pad.link(&sink).expect("they fit");
 }
 
-/// The parsed streams of a presentation, with the demuxer of this name inside `demuxer`, or as that.
+/// The parsed streams of a presentation, with the demuxer of this name inside `demuxer`, or as
+/// that.
 fn streams(demuxer: &str, inside: &str, uri: &str) -> BTreeMap<String, Vec<Buffer>> {
     init();
     let pipeline = gst::Pipeline::new();
@@ -132,7 +135,8 @@ fn streams(demuxer: &str, inside: &str, uri: &str) -> BTreeMap<String, Vec<Buffe
     std::mem::take(buffers)
 }
 
-/// Asserts that the files of the first so many requests are those of the others. An operator pays for each.
+/// Asserts that the files of the first so many requests are those of the others. An operator pays
+/// for each.
 #[track_caller]
 fn assert_asked_alike(requests: &[MediaRequest], count: usize) {
     let paths = |requests: &[MediaRequest]| {

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Small parts in C beside a test or a benchmark, compiled when it runs: elements to compare ours with, programs, and libraries that stand
-//! between a process and the C library (`LD_PRELOAD`).
+//! Small parts in C beside a test or a benchmark, compiled when it runs: elements to compare ours
+//! with, programs, and libraries that stand between a process and the C library (`LD_PRELOAD`).
 
 use std::path::PathBuf;
 use std::process::Command;
 
 use crate::folders::{repository, scratch};
 
-/// A library from the source in that file of the repository, optimised, with what pkg-config says of these packages.
+/// A library from the source in that file of the repository, optimised, with what pkg-config says
+/// of these packages.
 pub fn library(source: &str, packages: &[&str]) -> PathBuf {
     compile(source, &["-shared", "-fPIC"], packages, "so")
 }

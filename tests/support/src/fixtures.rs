@@ -84,7 +84,8 @@ impl Programme {
         for (track, decoder, sink) in &TRACKS[..self.kinds().len()] {
             line += &format!(" concat name={track} ! {decoder} ! fakesink name={sink}");
             for period in 0..periods {
-                // dashdemux has new pads in each period, and in each tune. The latter go on where the former began.
+                // dashdemux has new pads in each period, and in each tune. The latter go on where
+                // the former began.
                 let pads = match periods {
                     1 => (*track).to_owned(),
                     _ => format!("{track}_{period:02}"),

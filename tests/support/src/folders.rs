@@ -62,8 +62,8 @@ pub fn scratch_folder() -> PathBuf {
     folder
 }
 
-/// A folder with our plugin and nothing else. The plugin lies beside the test program, among libraries that GStreamer should
-/// not try to load.
+/// A folder with our plugin and nothing else. The plugin lies beside the test program, among
+/// libraries that GStreamer should not try to load.
 pub fn plugin_folder() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {

@@ -19,7 +19,8 @@ impl Leaks {
     /// Of a process that has ended, from what it has printed with the tracer.
     #[track_caller]
     pub fn of(text: &str) -> Self {
-        // It says at the start which records there will be, and at the end nothing where all is well.
+        // It says at the start which records there will be, and at the end nothing where all is
+        // well.
         assert!(text.contains("object-alive.class"), "no tracer: {text}");
         let leaks = Self::read(text);
         let warned = text.contains("Leaks detected");

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
 //! What several test programs and benchmarks share: harnesses for one element (`rig`, `samples`,
-//! `stream`, `pad_harness`) and for whole players (`player_harness` and what goes with it), servers,
-//! processes of their own, and folders.
+//! `stream`, `pad_harness`) and for whole players (`player_harness` and what goes with it),
+//! servers, processes of their own, and folders.
 
 pub mod cc;
 pub mod fixtures;

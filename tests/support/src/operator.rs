@@ -59,7 +59,8 @@ pub fn address(headend: &Headend) -> String {
     address.expect("an http URL").to_owned()
 }
 
-/// Has a request of its own answered. The head-end works in one thread, so it has answered every request that came before.
+/// Has a request of its own answered. The head-end works in one thread, so it has answered every
+/// request that came before.
 #[track_caller]
 pub fn catch_up(headend: &Headend) {
     let address = address(headend);
@@ -112,10 +113,11 @@ impl Operator {
 
     /// Starts one whose media a player can be stopped in before they end.
     ///
-    /// GStreamer 1.22 with libsoup 3.2 crashes now and then when it is stopped or sought in the middle of a download (a segmentation
-    /// fault in libsoup, below souphttpsrc and dashdemux2), whatever it plays. So the tests wait until everything has come. In
-    /// playbin3 that is only certain of a single stream: dashdemux2 brings all of them on one thread, and when that is free again it goes
-    /// on with the next download of the other stream.
+    /// GStreamer 1.22 with libsoup 3.2 crashes now and then when it is stopped or sought in the
+    /// middle of a download (a segmentation fault in libsoup, below souphttpsrc and dashdemux2),
+    /// whatever it plays. So the tests wait until everything has come. In playbin3 that is only
+    /// certain of a single stream: dashdemux2 brings all of them on one thread, and when that is
+    /// free again it goes on with the next download of the other stream.
     pub fn start_for_stopping(player: Player) -> Self {
         match player {
             Player::Playbin | Player::WrittenOut => Self::start(),
@@ -166,7 +168,8 @@ impl Operator {
         address(&self.headend)
     }
 
-    /// Has a request of its own answered. The head-end works in one thread, so it has answered every request that came before.
+    /// Has a request of its own answered. The head-end works in one thread, so it has answered
+    /// every request that came before.
     #[track_caller]
     pub fn catch_up(&self) {
         catch_up(&self.headend);

@@ -78,8 +78,8 @@ impl Pace {
 }
 
 impl Player {
-    /// How many of so many streams come to their end while an element holds them. dashdemux2 brings all of them on one thread,
-    /// which waits with the first one's end.
+    /// How many of so many streams come to their end while an element holds them. dashdemux2 brings
+    /// all of them on one thread, which waits with the first one's end.
     pub fn ends_held(self, streams: usize) -> usize {
         match self {
             Player::Playbin | Player::WrittenOut => streams,
@@ -87,7 +87,8 @@ impl Player {
         }
     }
 
-    /// A pipeline that plays the programme from this URI into fakesinks, named `picture` and `sound`.
+    /// A pipeline that plays the programme from this URI into fakesinks, named `picture` and
+    /// `sound`.
     pub fn pipeline(self, programme: Programme, uri: &str, pace: Pace) -> gst::Pipeline {
         init();
         let sink = |name: &str| {
@@ -114,7 +115,8 @@ impl Player {
                         pace.set_on(&sink);
                     }
                 }
-                // A line with all links would make each of them once. In a second tune there are new pads.
+                // A line with all links would make each of them once. In a second tune there are
+                // new pads.
                 for link in links {
                     link_later(bin, link);
                 }
@@ -124,7 +126,8 @@ impl Player {
         element.downcast().expect("a pipeline")
     }
 
-    /// What `gst-launch-1.0` is given to play the URI. `decryption` is what a written-out line has before the parsers.
+    /// What `gst-launch-1.0` is given to play the URI. `decryption` is what a written-out line has
+    /// before the parsers.
     pub fn launch_line(self, uri: &str, decryption: &str) -> String {
         match self {
             Player::Playbin | Player::Playbin3 => format!(

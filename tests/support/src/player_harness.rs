@@ -126,8 +126,9 @@ impl Protection {
 /// What has been seen in a player so far.
 #[derive(Default)]
 pub struct Seen {
-    /// What left each decryptor since it was flushed, in the order in which their streams began: one of a new period may have its key while one of the
-    /// period before still waits, and playbin plays them in turn.
+    /// What left each decryptor since it was flushed, in the order in which their streams began:
+    /// one of a new period may have its key while one of the period before still waits, and playbin
+    /// plays them in turn.
     decrypted: Vec<Decrypted>,
     /// Decryptors in that order.
     begun: Vec<String>,
@@ -150,7 +151,8 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// What left the decryptors. Each period of a programme may have one of its own, which works ahead while the one before still plays.
+    /// What left the decryptors. Each period of a programme may have one of its own, which works
+    /// ahead while the one before still plays.
     pub fn decrypted(&self, kind: Kind) -> Samples {
         let of_kind = self.decrypted.iter().filter(|one| one.kind == kind);
         of_kind.flat_map(|one| one.samples.clone()).collect()
@@ -410,8 +412,9 @@ impl PlayerHarness {
         }
     }
 
-    /// Stops to READY, with every decryptor that gives up its wait for a token taking its time before it goes on to stop. Returns
-    /// what the application was told of errors meanwhile; NULL would throw that away.
+    /// Stops to READY, with every decryptor that gives up its wait for a token taking its time
+    /// before it goes on to stop. Returns what the application was told of errors meanwhile; NULL
+    /// would throw that away.
     #[track_caller]
     pub fn stop_slowly(&self) -> Vec<gst::Message> {
         let bus = self.pipeline.bus().expect("a pipeline has a bus");
@@ -489,8 +492,8 @@ impl PlayerHarness {
         operator.catch_up();
     }
 
-    /// Waits until every stream has come to its decryptor, which holds it and wants a license. The decryptor has dealt with
-    /// the first piece of data when the second one comes.
+    /// Waits until every stream has come to its decryptor, which holds it and wants a license. The
+    /// decryptor has dealt with the first piece of data when the second one comes.
     #[track_caller]
     pub fn wait_until_every_stream_waits_for_the_license(&self, operator: &impl HeadendControl) {
         let streams = operator.kinds().len();
@@ -512,7 +515,8 @@ impl PlayerHarness {
         operator.catch_up();
     }
 
-    /// The same after a flush. It leaves the event that is held, so that there is no room for any other.
+    /// The same after a flush. It leaves the event that is held, so that there is no room for any
+    /// other.
     #[track_caller]
     pub fn wait_until_there_is_no_room_after_the_flush(&self, operator: &impl HeadendControl) {
         self.wait_until("a flush and an event behind it", |seen| {
@@ -521,8 +525,8 @@ impl PlayerHarness {
         operator.catch_up();
     }
 
-    /// Plays the programme whose keys change until the second key is refused, and everything behind the first fragment waits for another
-    /// token, which does not come.
+    /// Plays the programme whose keys change until the second key is refused, and everything behind
+    /// the first fragment waits for another token, which does not come.
     #[track_caller]
     pub fn start_and_wait_for_another_token_in_mid_film(&self, operator: &impl HeadendControl) {
         operator.set_licenses(Licenses::Hang);

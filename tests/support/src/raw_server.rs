@@ -20,7 +20,8 @@ type Answer = Box<dyn Fn(&str) -> Vec<u8> + Send + Sync>;
 pub enum Step {
     /// Reads a request, head and body.
     Read,
-    /// Waits until there is something to read and leaves it there, so that hanging up resets the connection.
+    /// Waits until there is something to read and leaves it there, so that hanging up resets the
+    /// connection.
     Peek,
     /// Sends these bytes.
     Send(Vec<u8>),

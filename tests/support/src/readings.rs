@@ -47,7 +47,8 @@ impl Readings {
         }
     }
 
-    /// Once all that is on its way out has gone: connections close, and threads end, a moment after the last word.
+    /// Once all that is on its way out has gone: connections close, and threads end, a moment after
+    /// the last word.
     #[track_caller]
     pub fn settled(is_settled: impl Fn(&Self) -> bool) -> Self {
         let begun = Instant::now();

@@ -31,7 +31,8 @@ pub fn samples(kind: Kind) -> &'static Samples {
     samples
 }
 
-/// Asserts that it played to its end, these streams byte for byte as the clear media are, and nobody complained.
+/// Asserts that it played to its end, these streams byte for byte as the clear media are, and
+/// nobody complained.
 #[track_caller]
 pub fn assert_played(harness: &PlayerHarness, ended: &Ended, kinds: &[Kind]) {
     ended.assert_well();

@@ -63,8 +63,8 @@ pub fn headend(auth: Auth) -> Headend {
 
 /// Starts a server on a port that was no other server's in this process.
 ///
-/// Where the system chooses ports it chooses some again, and then one test would find the session, or the open
-/// connection, of another.
+/// Where the system chooses ports it chooses some again, and then one test would find the session,
+/// or the open connection, of another.
 pub fn on_unused_port<T>(start: impl Fn(u16) -> std::io::Result<T>) -> T {
     loop {
         match start(unused_port()) {
@@ -501,8 +501,8 @@ impl Rig {
         Arrivals(arrivals)
     }
 
-    /// Blocks the element's source pad at the first thing of that kind, as a full queue would: until a
-    /// flush, or until the probe is removed.
+    /// Blocks the element's source pad at the first thing of that kind, as a full queue would:
+    /// until a flush, or until the probe is removed.
     pub fn block(&self, kind: gst::PadProbeType) -> Blockage {
         let (blocked, blocks) = mpsc::channel();
         let srcpad = self.element.static_pad("src").expect("a source pad");

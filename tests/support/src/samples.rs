@@ -9,8 +9,8 @@ use headend::{AUDIO_KEY_ID, Auth, Headend, Licenses, VIDEO_KEY_ID};
 
 use crate::rig::*;
 
-/// What AES-CTR makes of zeros with the test media's keys and the initialization vector below, by OpenSSL:
-/// `head -c 96 /dev/zero | openssl enc -aes-128-ctr -K <key> -iv <iv>`.
+/// What AES-CTR makes of zeros with the test media's keys and the initialization vector below, by
+/// OpenSSL: `head -c 96 /dev/zero | openssl enc -aes-128-ctr -K <key> -iv <iv>`.
 pub const VIDEO_KEY_STREAM: &str = "0f17526be177b7130a39ccc41afbba3f0e341a993a73eb3010096a93e181f50b\
                                 a60f46671bfd05a18365593a21f9a800d8caa3eb65cf00445ef4a7c1b88b18a1\
                                 5b2e8104efb6c94c9f65937ed2741c6ab8f2b642c4e8f80fa49b24398e9216ff";

@@ -65,8 +65,8 @@ fn units_of_stream(picture: &[u8]) -> Vec<&[u8]> {
     units.map(without_trailing_zeros).collect()
 }
 
-/// Whether that is a sequence or picture parameter set (ISO/IEC 14496-10, 7.4.1). A newer parser repeats
-/// them wherever the demuxer brings an init segment again, whatever is in it.
+/// Whether that is a sequence or picture parameter set (ISO/IEC 14496-10, 7.4.1). A newer parser
+/// repeats them wherever the demuxer brings an init segment again, whatever is in it.
 fn is_parameter_set(unit: &[u8]) -> bool {
     unit.first()
         .is_some_and(|head| [7, 8].contains(&(head & 0x1f)))
