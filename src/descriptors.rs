@@ -24,7 +24,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lack_of_descriptors_is_told_from_what_else_may_fail() {
+    fn descriptor_exhaustion_is_emfile_or_enfile() {
         for code in [libc::EMFILE, libc::ENFILE] {
             assert!(were_missing(&io::Error::from_raw_os_error(code)));
         }

@@ -99,7 +99,7 @@ mod tests {
 
     /// A token that a daemon serves through a file system of its own could not be read.
     #[test]
-    fn a_file_that_does_not_know_its_length_is_read_all_the_same() {
+    fn read_accepts_file_of_unknown_length() {
         let path = "/proc/self/status";
         assert_eq!(metadata(path).expect("it is there").len(), 0);
         let text = read(path, "setting", 64 * 1024).expect("it is read");

@@ -258,7 +258,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_and_texts_keep_the_order_in_which_they_are_written() {
+    fn pairs_keep_written_order() {
         let Ok(Pairs(pairs)) = read::<Pairs>(br#"{"z":"1","a":"2","m":""}"#) else {
             panic!("an object of strings");
         };
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_object_of_strings_is_described_and_not_quoted() {
+    fn invalid_pairs_error_describes_without_quoting() {
         for (text, says) in [
             (r#"{"SECRET":"SECRET","SECRET":"SECRET"}"#, "shape"),
             (r#"{"SECRET":17}"#, "shape"),
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_in_a_string_is_digits_and_nothing_else() {
+    fn number_in_a_string_is_digits_and_nothing_else() {
         for (text, number) in [
             ("0", Some(0)),
             ("-17", Some(-17)),
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn a_date_is_seconds_since_the_epoch_with_or_without_a_fraction() {
+    fn date_is_epoch_seconds_with_optional_fraction() {
         let date = |text: &str| match read::<Scalar>(text.as_bytes()) {
             Ok(scalar) => scalar.date(),
             Err(complaint) => panic!("{text} is {complaint}"),
@@ -352,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn an_array_is_not_taken_for_the_fields_of_an_object() {
+    fn array_is_not_taken_for_the_fields_of_an_object() {
         #[derive(Deserialize)]
         struct Reply {
             token: String,

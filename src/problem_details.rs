@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_garble_a_terminal_or_be_a_token_is_cut_out() {
+    fn cleaned_text_drops_control_chars_and_long_words() {
         assert_eq!(cleaned("a\u{1b}[31mred\r\nb\u{202e}c", 50), "a [31mred bc");
         let token = "x".repeat(MAX_WORD + 1);
         assert_eq!(
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_repeats_a_secret_is_not_quoted() {
+    fn server_that_repeats_a_secret_is_not_quoted() {
         let problem = ProblemDetails {
             title: Some("No account for me@example".to_owned()),
             detail: Some("Ask your operator.".to_owned()),

@@ -36,7 +36,7 @@ mod tests {
     }
 
     #[test]
-    fn a_uuid_says_that_it_is_random() {
+    fn uuid_says_that_it_is_random() {
         assert_eq!(uuid().get_version_num(), 4);
     }
 }

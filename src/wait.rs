@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_change_in_another_thread_ends_the_wait() {
+    fn change_in_another_thread_ends_the_wait() {
         let guarded = Arc::new(Guarded::new(0));
         let changer = {
             let guarded = guarded.clone();
@@ -128,14 +128,14 @@ mod tests {
     }
 
     #[test]
-    fn a_deadline_that_has_passed_ends_the_wait_without_a_nap() {
+    fn wait_with_past_deadline_returns_overdue() {
         let guarded = Guarded::new(());
         let (_state, woken) = guarded.wait(guarded.lock(), Some(Instant::now()), None, |_| false);
         assert_eq!(woken, Woken::Overdue);
     }
 
     #[test]
-    fn a_wait_without_a_point_is_given_up_though_nothing_changes() {
+    fn wait_is_abandoned_without_notification() {
         let guarded = Guarded::new(());
         let (_state, woken) = guarded.wait(guarded.lock(), None, Some(&|| true), |_| false);
         assert_eq!(woken, Woken::Abandoned);

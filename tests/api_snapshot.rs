@@ -364,7 +364,7 @@ fn difference(file: &str, plugin: &str) -> String {
 
 /// Applications, configurations and decryptors would break without anybody having meant it.
 #[test]
-fn the_public_api_is_as_documented() {
+fn public_api_is_as_documented() {
     let plugin = snapshot();
     if std::env::var_os("UPDATE_API").is_some() {
         fs::write(file(), &plugin).expect("the file can be written");
@@ -381,7 +381,7 @@ fn the_public_api_is_as_documented() {
 
 /// Whoever reviews would not see which property has changed, in whatever place it is.
 #[test]
-fn a_difference_is_shown_where_it_is() {
+fn difference_is_shown_where_it_is() {
     assert_eq!(
         difference("a\nb\nc\nd\ne\n", "a\nb\nc\nD\ne\n"),
         "  a\n  b\n  c\n- d\n+ D\n"

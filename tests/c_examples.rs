@@ -139,20 +139,20 @@ fn check_contract(compiler: &str, package: &str, language: &[&str]) {
 /// An author whose build takes warnings for errors could not include the header, or would get
 /// something else from the element than the header says.
 #[test]
-fn a_decryptor_in_c89_can_use_the_whole_contract() {
+fn decryptor_in_c89_can_use_the_whole_contract() {
     let language = ["-std=c89", "-Wdeclaration-after-statement"];
     check_contract("cc", "gcc", &language);
 }
 
 /// The same for the many decryptors that are C++.
 #[test]
-fn a_decryptor_in_cpp17_can_use_the_whole_contract() {
+fn decryptor_in_cpp17_can_use_the_whole_contract() {
     check_contract("c++", "g++", &["-x", "c++", "-std=c++17"]);
 }
 
 /// An author would copy code that does not compile.
 #[test]
-fn the_code_in_the_documentation_compiles() {
+fn code_in_the_documentation_compiles() {
     let guide = fs::read_to_string(root().join("docs/decryptors.md")).expect("the guide");
     let blocks = guide.split("```c\n").skip(1);
     let blocks: Vec<_> = blocks
@@ -547,7 +547,7 @@ fn number(told: &gst::Structure, field: &str) -> u32 {
 
 /// A decryptor would make license requests without the token, or could not have it replaced.
 #[test]
-fn every_protection_event_tells_a_decryptor_in_c_all_that_its_license_request_needs() {
+fn protection_event_has_all_license_request_fields() {
     let operator = Operator::start(vec![granting(FIRST_TOKEN)]);
     let show = Show::printed(&operator);
     let told = show.play_to_the_end();
@@ -592,7 +592,7 @@ fn every_protection_event_tells_a_decryptor_in_c_all_that_its_license_request_ne
 /// A viewer whose session the operator has ended would have to tune again, or each stream would
 /// cost the operator a token.
 #[test]
-fn a_token_that_decryptors_in_c_refuse_is_replaced_once_for_all_of_them() {
+fn c_decryptor_rejection_replaces_token_once_for_all() {
     let operator = Operator::start(vec![granting(FIRST_TOKEN), granting(SECOND_TOKEN)]);
     let show = Show::printed(&operator);
     let decryptors = show.elements("skeletondecryptor");
@@ -632,7 +632,7 @@ fn a_token_that_decryptors_in_c_refuse_is_replaced_once_for_all_of_them() {
 
 /// The same for one stream, where there is nobody whose answer could be shared.
 #[test]
-fn a_single_stream_refuses_once_and_plays_on_with_the_next_token() {
+fn single_stream_plays_on_after_one_rejection() {
     let operator = Operator::start(vec![granting(FIRST_TOKEN), granting(SECOND_TOKEN)]);
     let show = Show::from_file(&operator);
     let told = show.play_to_the_end();
@@ -653,7 +653,7 @@ fn waiting_for_another_token() -> (Operator, Show) {
 
 /// A viewer who changes the channel would wait for the auth service's timeout.
 #[test]
-fn the_player_stops_at_once_while_a_decryptor_in_c_waits_for_another_token() {
+fn player_stops_at_once_during_c_decryptor_wait() {
     let (_operator, show) = waiting_for_another_token();
     show.stop();
 }
@@ -661,7 +661,7 @@ fn the_player_stops_at_once_while_a_decryptor_in_c_waits_for_another_token() {
 /// A player that takes the decryptor out, or resets it alone, would freeze; nobody upstream is
 /// stopped and could wake it.
 #[test]
-fn the_decryptor_alone_stops_at_once_while_it_waits_for_another_token() {
+fn decryptor_alone_stops_at_once_during_token_wait() {
     let (_operator, show) = waiting_for_another_token();
     for decryptor in show.elements("skeletondecryptor") {
         at_once("the decryptor's stop", move || {
@@ -672,7 +672,7 @@ fn the_decryptor_alone_stops_at_once_while_it_waits_for_another_token() {
 
 /// A viewer who seeks would wait for the auth service's timeout.
 #[test]
-fn a_flush_ends_the_stream_s_wait_while_the_decryptor_waits_for_another_token() {
+fn flush_ends_decryptor_wait_for_new_token() {
     let (_operator, show) = waiting_for_another_token();
     for decryptor in show.elements("skeletondecryptor") {
         let pad = decryptor.static_pad("sink").expect("it has one");
@@ -687,7 +687,7 @@ fn a_flush_ends_the_stream_s_wait_while_the_decryptor_waits_for_another_token() 
 /// A viewer would look at a frozen player: playbin3 waits for the thread that waits in the
 /// decryptor before it stops anything.
 #[test]
-fn playbin3_stops_at_once_while_its_only_thread_waits_in_a_decryptor_in_c() {
+fn playbin3_stops_at_once_during_c_decryptor_wait() {
     // With one stream all has been downloaded once that thread waits (see `Show::from_file`).
     let headend = Headend::start_with_media(0, without_sound()).expect("a head-end");
     let operator = Operator::of(headend, vec![granting(FIRST_TOKEN)]);
@@ -725,7 +725,7 @@ fn playbin3_stops_at_once_while_its_only_thread_waits_in_a_decryptor_in_c() {
 
 /// A newcomer would see nothing, or a token on the terminal or in a log.
 #[test]
-fn the_printed_line_shows_what_reaches_a_decryptor_and_no_token_however_much_is_logged() {
+fn doc_command_shows_key_request_and_logs_no_token() {
     let operator = Operator::start(vec![granting(FIRST_TOKEN)]);
     let line = printed("gst-launch-1.0 ").replace(PRINTED_ORIGIN, &operator.headend.url(""));
     let log = scratch().join("everything.log");

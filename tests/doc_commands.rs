@@ -208,7 +208,7 @@ fn holds(path: &Path, secrets: &[String]) -> Option<usize> {
 }
 
 #[test]
-fn no_printed_line_gives_a_secret_away_however_much_is_logged() {
+fn doc_commands_reveal_no_secret_at_full_logging() {
     let place = Place::take("printed-lines-logged");
     let mut secrets = secret_forms();
     secrets.push(place.headend.token());

@@ -39,7 +39,7 @@ fn code(line: &str) -> impl Iterator<Item = &str> {
 /// Whoever looks for a bound would not find it, or a bound would be gone and the document still
 /// promise it.
 #[test]
-fn the_constants_of_the_security_notes_are_in_the_files_that_they_name() {
+fn security_doc_constants_exist_in_named_files() {
     let notes = read("docs/security.md");
     let rows = notes.lines().filter(|line| line.starts_with('|'));
     let mut found = 0;
@@ -59,7 +59,7 @@ fn the_constants_of_the_security_notes_are_in_the_files_that_they_name() {
 
 /// A newcomer would look for what has another name by now.
 #[test]
-fn the_paths_that_the_documents_name_exist() {
+fn paths_that_the_documents_name_exist() {
     for document in DOCUMENTS {
         let text = read(document);
         let paths = text.lines().flat_map(code).filter(|text| {

@@ -193,7 +193,7 @@ fn count() -> usize {
 }
 
 #[test]
-fn a_box_that_is_never_switched_off_keeps_its_threads_its_descriptors_and_its_memory() {
+fn many_tunes_leak_no_threads_descriptors_or_memory() {
     let headend = headend(Auth::Grant);
     let mut child = subprocess::ignored_test("child_that_tunes");
     child
@@ -230,7 +230,7 @@ fn a_box_that_is_never_switched_off_keeps_its_threads_its_descriptors_and_its_me
 }
 
 #[test]
-#[ignore = "needs a head-end, which `a_box_that_is_never_switched_off_keeps_its_threads_its_descriptors_and_its_memory` has"]
+#[ignore = "needs a head-end, which `many_tunes_leak_no_threads_descriptors_or_memory` has"]
 fn child_that_tunes() {
     let least = WARM_UP + STAGE;
     assert!(count() > least, "{COUNT} has to be more than {least}");

@@ -247,7 +247,7 @@ mod as_printed {
     /// Who ports such a player would look for the fault in the elements, if the line did not work
     /// as it is printed.
     #[test]
-    fn the_printed_line_plays() {
+    fn printed_line_plays() {
         let headend = Headend::start().expect("a head-end");
         assert_plays(&headend, &printed(&headend), &[2]);
     }
@@ -289,7 +289,7 @@ mod as_printed {
 
     /// A user would look at a black screen, or at an error of the decryptor.
     #[test]
-    fn what_is_no_playlist_to_play_is_refused_with_its_reason() {
+    fn unplayable_url_fails_with_reason() {
         let headend = Headend::start().expect("a head-end");
         for (path, reason) in [
             (
@@ -305,7 +305,7 @@ mod as_printed {
     }
 
     #[test]
-    fn a_playlist_that_has_no_end_is_not_read_to_its_end() {
+    fn playlist_that_has_no_end_is_not_read_to_its_end() {
         let made = Made::new();
         let mut playlist = b"#EXTM3U\n".to_vec();
         playlist.resize(download::MAX_PLAYLIST + 1, b'\n');
@@ -318,7 +318,7 @@ mod as_printed {
     }
 
     #[test]
-    fn a_server_that_is_not_there_is_named() {
+    fn server_that_is_not_there_is_named() {
         let headend = Headend::start().expect("a head-end");
         let arguments = printed(&headend);
         drop(headend);
@@ -332,7 +332,7 @@ mod as_printed {
 
     /// The picture would stand still for ever.
     #[test]
-    fn a_segment_that_is_missing_ends_it_with_the_segments_name() {
+    fn missing_segment_ends_playback_and_is_named() {
         let made = Made::new();
         for name in ["video.m3u8", "v_init.mp4", "v_1.m4s", "v_2.m4s"] {
             made.copy(&format!("cenc/{name}"), name);
@@ -347,7 +347,7 @@ mod as_printed {
 
     /// A user would not know whom to call.
     #[test]
-    fn a_refusal_is_told_with_its_reason() {
+    fn refusal_is_told_with_its_reason() {
         let headend = Headend::start().expect("a head-end");
         headend.set_auth(Auth::Reply {
             status: 403,
@@ -370,7 +370,7 @@ mod as_printed {
     }
 
     #[test]
-    fn a_license_server_that_refuses_is_told_apart_from_the_auth_service() {
+    fn license_server_error_names_license_server() {
         let headend = Headend::start().expect("a head-end");
         headend.set_licenses(Licenses::Refuse(404));
         let (status, output) = run_to_failure(&printed(&headend));
@@ -406,7 +406,7 @@ mod as_printed {
     }
 
     #[test]
-    fn a_setting_that_cannot_work_is_named_before_anything_is_played() {
+    fn invalid_setting_is_named_before_playback() {
         for setting in ["colour=red", "session-token=password", "timeout=soon"] {
             let headend = Headend::start().expect("a head-end");
             let mut arguments = printed(&headend);
@@ -730,17 +730,17 @@ mod at_the_decryptor {
     /// AVE would have no token to pack into its key request, and the license server would refuse
     /// the box.
     #[test]
-    fn every_event_of_the_player_brings_the_token_as_ave_takes_it() {
+    fn cenc_protection_events_carry_ave_token() {
         assert_flow("cenc", "master.m3u8");
     }
 
     #[test]
-    fn every_event_brings_it_where_samples_are_encrypted_by_a_pattern() {
+    fn cbcs_protection_events_carry_ave_token() {
         assert_flow("cbcs", "master.m3u8");
     }
 
     #[test]
-    fn every_event_brings_it_where_the_init_segments_have_no_boxes() {
+    fn protection_events_carry_ave_token_without_pssh() {
         assert_flow("cenc", "master-no-pssh.m3u8");
     }
 
@@ -778,7 +778,7 @@ mod at_the_decryptor {
 
     /// The picture would freeze where the operator changes the key.
     #[test]
-    fn a_key_that_changes_in_the_middle_of_the_film_comes_before_its_segments() {
+    fn rotated_key_precedes_its_segments() {
         let made = with_another_key();
         let played = play(made.serve(), "/hls/made/video.m3u8", &[Kind::Picture]);
         let expected = [
@@ -830,7 +830,7 @@ mod what_a_playlist_says {
 
     /// A decryptor would be told of a key too late, or pay for a license again and again.
     #[test]
-    fn keys_and_init_segments_are_injected_once_and_before_what_needs_them() {
+    fn keys_and_inits_are_injected_once_before_segments() {
         let segment = |name: &str| format!("#EXTINF:2,\n{name}\n");
         let text = [
             "#EXTM3U\n",
@@ -878,7 +878,7 @@ mod what_a_playlist_says {
 
     /// A user would look at a black screen.
     #[test]
-    fn what_cannot_be_played_is_said_before_anything_is_injected() {
+    fn unplayable_playlist_fails_before_injection() {
         let segment = "#EXTINF:2,\n1.m4s\n";
         let aes = "#EXT-X-KEY:METHOD=AES-128,URI=\"key.bin\"\n";
         let fairplay = "#EXT-X-KEY:METHOD=SAMPLE-AES,URI=\"skd://key\",KEYFORMAT=\"com.apple.streamingkeydelivery\"\n";

@@ -204,18 +204,18 @@ fn check_channel_change(options: &[&str]) {
 /// A user who zaps would wait for a token at each channel, and the operator would be asked each
 /// time.
 #[test]
-fn a_channel_change_asks_for_no_other_token_in_playbin3() {
+fn channel_change_reuses_token_in_playbin3() {
     check_channel_change(&[]);
 }
 
 #[test]
-fn a_channel_change_asks_for_no_other_token_in_a_written_out_pipeline() {
+fn channel_change_reuses_token_in_written_out() {
     check_channel_change(&["--written-out"]);
 }
 
 /// A developer who leaves the warm-up out would have no token, instead of a slower start.
 #[test]
-fn without_the_warm_up_it_asks_when_the_stream_is_there() {
+fn cold_start_still_acquires_one_token() {
     let headend = Headend::start().expect("a head-end");
     let player = Player::watch(&headend, &["--cold"], &[&headend.manifest_url()]);
     let (status, output) = player.end();
@@ -230,7 +230,7 @@ fn without_the_warm_up_it_asks_when_the_stream_is_there() {
 
 /// A user would look at a black screen and not know whom to call.
 #[test]
-fn a_refusal_is_told_with_its_reason_and_ends_a_player_without_other_channels() {
+fn denial_is_reported_and_ends_single_channel_player() {
     for options in [&[][..], &["--written-out"]] {
         let headend = without_subscription();
         let manifest = headend.manifest_url();
@@ -259,7 +259,7 @@ fn a_refusal_is_told_with_its_reason_and_ends_a_player_without_other_channels() 
 
 /// A user would lose all channels to one that cannot be played.
 #[test]
-fn a_channel_that_fails_leaves_the_others() {
+fn channel_that_fails_leaves_the_others() {
     let headend = without_subscription();
     let channels = [headend.manifest_url(), headend.clear_manifest_url()];
     let player = Player::watch(&headend, &[], &channels.each_ref().map(String::as_str));
@@ -293,7 +293,7 @@ fn what_is_asked_for_wrongly_plays_nothing() {
 
 /// A user would look for the fault in the channel, and give a secret away in the logs.
 #[test]
-fn a_setting_that_cannot_work_is_named_before_anything_is_played() {
+fn invalid_setting_is_named_before_playback() {
     let headend = Headend::start().expect("a head-end");
     let manifest = headend.manifest_url();
     for setting in ["colour=red", "session-token=password", "timeout=soon"] {

@@ -230,7 +230,7 @@ fn hls_plays_as_printed() {
 
 /// `examples/python/player.py` as it is printed would not be a command.
 #[test]
-fn the_example_can_be_executed() {
+fn example_can_be_executed() {
     let metadata = fs::metadata(root().join(EXAMPLE)).expect("the example");
     assert_eq!(metadata.permissions().mode() & 0o111, 0o111);
     assert!(SOURCE.starts_with("#!/usr/bin/python3\n"));
@@ -238,7 +238,7 @@ fn the_example_can_be_executed() {
 
 /// A developer would read of options that are not there.
 #[test]
-fn the_printed_options_are_those_that_exist() {
+fn printed_options_are_those_that_exist() {
     let help = run(&mut example(["--help"]));
     help.assert_ended(0);
     let commands = printed();
@@ -254,7 +254,7 @@ fn the_printed_options_are_those_that_exist() {
 
 /// Whoever follows the README would have another command than the one that is known to work.
 #[test]
-fn the_readme_prints_the_same_command() {
+fn readme_prints_the_same_command() {
     let readme = include_str!("../README.md");
     let lines = readme.lines().filter(|line| line.contains(EXAMPLE));
     let in_readme: Vec<Vec<_>> = lines
@@ -265,7 +265,7 @@ fn the_readme_prints_the_same_command() {
 
 /// A viewer would wait for a token that was asked for twice, or too late.
 #[test]
-fn a_warm_session_has_its_token_before_the_stream() {
+fn warm_session_has_its_token_before_the_stream() {
     let headend = Headend::start().expect("a head-end");
     let mut command = printed_for(&headend, "/dash/cenc/manifest.mpd");
     let output = run(command.arg("--warm-up"));
@@ -281,7 +281,7 @@ fn a_warm_session_has_its_token_before_the_stream() {
 /// A viewer would see an error that passes by itself, and a developer would go on using the token
 /// that was refused.
 #[test]
-fn a_token_that_the_license_server_refuses_is_told_and_replaced() {
+fn rejected_token_is_reported_and_replaced() {
     const STALE: &str = "stale-token-of-yesterday";
     let headend = Headend::start().expect("a head-end");
     let stale = Auth::Reply {
@@ -304,7 +304,7 @@ fn a_token_that_the_license_server_refuses_is_told_and_replaced() {
 
 /// A viewer would look at a black screen and not know whom to call.
 #[test]
-fn a_refused_request_for_a_token_is_told_with_its_reason() {
+fn denied_token_request_is_reported_with_reason() {
     for uri_end in ["/dash/cenc/manifest.mpd", "/hls/cbcs/master.m3u8"] {
         let headend = without_subscription();
         let mut command = printed_for(&headend, uri_end);
@@ -341,7 +341,7 @@ fn what_is_asked_for_wrongly_plays_nothing() {
 
 /// A developer would look for the fault in the stream, and give a secret away in the logs.
 #[test]
-fn a_setting_that_cannot_work_is_named_without_its_value() {
+fn invalid_setting_is_named_without_its_value() {
     let headend = Headend::start().expect("a head-end");
     for setting in ["colour=crimson", "session-token=password", "timeout=soon"] {
         let (name, value) = setting.split_once('=').expect("a setting");

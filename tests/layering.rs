@@ -115,7 +115,7 @@ fn is_in(file: &str, room: &str) -> bool {
 }
 
 #[test]
-fn each_file_stands_in_a_room_and_knows_only_what_the_room_may_know() {
+fn source_files_have_layer_and_allowed_dependencies() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = Vec::new();
     sources(&root, &mut files);
@@ -151,7 +151,7 @@ fn each_file_stands_in_a_room_and_knows_only_what_the_room_may_know() {
 }
 
 #[test]
-fn a_breach_would_be_seen() {
+fn breach_would_be_seen() {
     assert_eq!(named_worlds("use gst::prelude::*;"), ["gst"]);
     assert_eq!(
         named_worlds("    fn f(_: glib::Value, _: reqwest::Url) {}"),

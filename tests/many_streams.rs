@@ -53,7 +53,7 @@ fn stream(headend: &headend::Headend) -> Rig {
 /// A box with a mosaic of channels would run out of threads, and its operator's server out of
 /// connections.
 #[test]
-fn sixty_four_streams_take_no_more_threads_and_connections_than_one() {
+fn streams_share_one_thread_and_one_connection() {
     let headend = headend(Auth::Hang);
     let before = threads();
     let rigs: Vec<_> = (0..STREAMS).map(|_| stream(&headend)).collect();

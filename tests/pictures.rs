@@ -185,7 +185,7 @@ impl Picture {
 
 /// A newcomer would look at a pipeline that nobody has, or at times that nobody has seen.
 #[test]
-fn a_pipeline_that_plays_is_drawn_with_all_that_happens_in_it() {
+fn pictures_show_playing_pipeline_and_its_timeline() {
     let headend = Headend::start().expect("a head-end");
     // As `scripts/pictures` has it.
     headend.set_auth(Auth::GrantAfter(Duration::from_millis(200)));
@@ -223,7 +223,7 @@ fn a_pipeline_that_plays_is_drawn_with_all_that_happens_in_it() {
 
 /// An author of the documentation would keep a picture of a tune that failed.
 #[test]
-fn a_tune_that_fails_is_not_drawn() {
+fn tune_that_fails_is_not_drawn() {
     let headend = Headend::start().expect("a head-end");
     headend.set_auth(Auth::Reply {
         status: 403,
@@ -244,7 +244,7 @@ fn a_tune_that_fails_is_not_drawn() {
 
 /// The documentation would show something else than the script draws, or nothing.
 #[test]
-fn the_documentation_shows_both_pictures_whole() {
+fn documentation_shows_both_pictures_whole() {
     let pictures = root().join("docs/pictures");
     Picture::read(&pictures.join("pipeline.svg")).assert_is_the_pipeline();
     Picture::read(&pictures.join("timeline.svg")).assert_is_the_timeline();

@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn the_request_is_the_seeds_with_the_parameters_in_order() {
+    fn ags_request_lists_parameters_in_order() {
         let values = vec![
             ("Z".to_owned(), Secret::from("a\"b\\\u{1}é")),
             ("A".to_owned(), Secret::from("")),
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_a_string_in_its_own_field() {
+    fn token_is_a_string_in_its_own_field() {
         let grant = read_reply(&HttpResponse::new(
             200,
             br#"{"a":1,"sessionToken":"abc3fj6sdehd529ng33dg"}"#,
@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn the_documents_statuses_are_refusals() {
+    fn documents_statuses_are_refusals() {
         for status in [400, 401, 403] {
             let failure = read_reply(&HttpResponse::new(status, b"")).expect_err("refused");
             assert_eq!(failure.kind, Kind::Denied);

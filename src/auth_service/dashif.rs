@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn the_guidelines_token_is_one_with_whatever_white_space_around_it() {
+    fn dashif_token_parses_with_trailing_newline() {
         for (status, body) in [(200, TOKEN.to_owned()), (201, format!("{TOKEN}\r\n"))] {
             let grant = reply(status, "text/plain", &body).expect("a token");
             assert_eq!(grant.token, Secret::from(TOKEN));
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_token_of_dash_if_says_what_is_wrong_and_never_quotes_it() {
+    fn malformed_dashif_reply_error_never_quotes_it() {
         for (status, media_type, body, says) in [
             (200, "application/json", TOKEN, "not text/plain"),
             (200, "text/html", "<html>SECRET</html>", "not text/plain"),
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_of_the_future_is_not_used() {
+    fn token_of_the_future_is_not_used() {
         // {"alg":"HS256"}.{"nbf":99999999999}.
         let token = "eyJhbGciOiJIUzI1NiJ9.eyJuYmYiOjk5OTk5OTk5OTk5fQ.c2ln";
         let failure = reply(200, "text/plain", token).expect_err("not valid yet");

@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn the_parameters_of_the_endpoint_that_is_asked_count_where_there_is_one() {
+    fn mandatory_parameters_prefer_requested_endpoint() {
         let offers = offers(
             r#"{"availableServices":[{"authServiceName":"sso","endpoints":[
             {"path":"/signOn","parameterProperties":[{"name":"Password","mandatory":true}]},

@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_sent_is_refused_by_the_propertys_name_and_not_quoted() {
+    fn invalid_parameters_error_names_property_only() {
         for text in [
             "",
             "SECRET",

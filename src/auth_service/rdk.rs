@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn expires_counts_seconds_and_says_nothing_where_it_is_no_positive_number() {
+    fn expires_counts_only_positive_whole_seconds() {
         let lifetime = |expires: &str| {
             granted(&format!(
                 r#"{{"token":"t","status":0,"expires":{expires}}}"#
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_in_the_body_is_a_refusal_whatever_the_http_status() {
+    fn denial_in_body_overrides_http_success() {
         for (body, status) in [
             (r#"{"token":"t","status":-1}"#, Some(-1)),
             (r#"{"token":"t","status":"4"}"#, Some(4)),
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn replies_that_a_search_for_substrings_would_get_wrong_are_read_right() {
+    fn reply_is_parsed_as_json_not_by_substring() {
         assert_eq!(
             refused(200, r#"{"token":"","status":0}"#).kind,
             Kind::Malformed
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_reply_of_this_service_says_what_is_wrong_with_it_and_never_quotes_it() {
+    fn malformed_rdk_reply_error_never_quotes_it() {
         for (body, says) in [
             ("<html>SECRET</html>", "not JSON"),
             (r#"{"token":"SECRET","status":"#, "not JSON"),
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn the_services_own_message_is_passed_on_unless_it_repeats_the_token() {
+    fn service_message_passes_unless_it_quotes_token() {
         let refused = |message: &str| {
             refused(
                 200,

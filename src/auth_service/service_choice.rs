@@ -103,7 +103,7 @@ mod tests {
         r#"{"availableServices":[{"authServiceName":"sso"},{"authServiceName":"other"}]}"#;
 
     #[test]
-    fn the_only_service_is_taken_and_a_named_one_must_be_there() {
+    fn only_service_is_default_and_named_one_must_exist() {
         assert_eq!(chosen(ONE, None, &["User"]), Ok("sso".to_owned()));
         assert_eq!(chosen(TWO, Some("other"), &[]), Ok("other".to_owned()));
         for (id, text, says) in [
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mandatory_parameter_that_is_missing_is_named() {
+    fn mandatory_parameter_that_is_missing_is_named() {
         for given in [&["Nick"][..], &[], &["user"]] {
             let failure = chosen(ONE, None, given).expect_err("missing");
             assert_eq!(failure.kind, Kind::Misconfigured);

@@ -36,7 +36,7 @@ mod tests {
     use crate::error::Kind;
 
     #[test]
-    fn http_statuses_map_to_what_the_user_can_do_about_them() {
+    fn http_status_decides_failure_kind() {
         for (status, kind) in [
             (401, Kind::Denied),
             (403, Kind::Denied),
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn a_redirect_says_where_to() {
+    fn redirect_says_where_to() {
         let mut reply = HttpResponse::new(301, b"");
         reply.redirect = Some("https://auth.example:443".to_owned());
         let failure = failure(&reply, "a session token", "x");

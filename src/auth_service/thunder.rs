@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn the_request_is_aamps_with_an_id_of_its_own() {
+    fn request_is_aamps_with_an_id_of_its_own() {
         let thunder = Thunder::new(DEFAULT_METHOD, Some(Secret::from("s"))).expect("valid");
         let ids = [thunder.call(), thunder.call()].map(|call| {
             let (content_type, body) = call.body.expect("a body");
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reply_to_another_request_is_none_to_ours() {
+    fn reply_to_another_request_is_none_to_ours() {
         for id in ["4", "\"3\"", "null", "3.0", "[3]", "-3", "4294967299"] {
             let body = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{GRANT}}}"#);
             let failure = refused(&body);
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_object_says_what_to_do() {
+    fn error_object_says_what_to_do() {
         for (code, kind, says) in [
             (-32601, Kind::Malformed, "`thunder-method`"),
             (-32700, Kind::Malformed, "`location`"),
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_reply_of_thunders_is_malformed_and_never_quoted() {
+    fn malformed_thunder_reply_error_never_quotes_it() {
         for (body, says) in [
             (
                 r#"{"token":"SECRET","status":0}"#.to_owned(),

@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn both_spellings_are_registered_for_with_the_plugin_that_has_the_token() {
+    fn registration_covers_both_event_spellings() {
         let (registrations, ids) = registrations();
         assert_ne!(ids[0], ids[1]);
         for ((message, id), event) in registrations.messages().iter().zip(ids).zip(EVENTS) {
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plugin_that_has_no_such_event_or_is_not_there_says_so() {
+    fn registration_fails_when_both_spellings_fail() {
         for (code, kind) in [
             (-32601, Kind::Malformed),
             (2, Kind::Transient),
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn the_event_is_heard_in_any_case_with_and_without_parameters() {
+    fn token_change_event_ignores_case_and_params() {
         for message in [
             CHANGED,
             r#"{"method":"client.events.1.SessionTokenChanged","jsonrpc":"2.0","params":{"token":"SECRET"}}"#,
@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn what_else_is_said_on_the_connection_is_nothing_to_us() {
+    fn unrelated_thunder_messages_are_ignored() {
         for message in [
             r#"{"jsonrpc":"2.0","method":"client.events.1.authTokenChanged"}"#,
             r#"{"jsonrpc":"2.0","method":"client.events.2.sessionTokenChanged"}"#,
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_message_of_thunders_is_malformed_and_never_quoted() {
+    fn malformed_thunder_message_error_never_quotes_it() {
         for message in [
             "SECRET",
             "",

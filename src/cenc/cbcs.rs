@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_pattern_every_whole_block_matches_the_standards_vector() {
+    fn cbcs_without_pattern_decrypts_every_whole_block() {
         for pattern in [(0, 0), (1, 0), (10, 0)] {
             let (crypt, skip) = pattern;
             let sample = [&CIPHERTEXT.concat()[..], b"the rest"].concat();
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn blocks_that_the_pattern_leaves_out_stay_and_the_chain_goes_on_behind_them() {
+    fn cbcs_pattern_skips_clear_blocks_and_keeps_chain() {
         // One encrypted, two in the clear: 0 - - 1 - - 2, and a rest of fifteen bytes where the
         // fourth would be.
         let clear = [[b'c'; 16]; 2].concat();
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_that_no_file_can_have_is_refused() {
+    fn pattern_that_no_file_can_have_is_refused() {
         for (crypt, skip) in [(0, 1), (16, 0), (1, 16), (u32::MAX, u32::MAX)] {
             let pattern = Pattern { crypt, skip };
             let sample = CIPHERTEXT.concat();

@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn the_license_url_is_found_wherever_its_prefix_is_declared() {
+    fn license_url_is_found_across_namespace_forms() {
         for xml in [
             r#"<ContentProtection><dashif:Laurl xmlns:dashif="https://dashif.org/CPS">https://h/l?a=1&amp;b=2</dashif:Laurl></ContentProtection>"#,
             r#"<x:ContentProtection xmlns:x="urn:mpeg:dash:schema:mpd:2011" xmlns:q="https://dashif.org/CPS"><q:Laurl> https://h/l?a=1&amp;b=2 </q:Laurl></x:ContentProtection>"#,
@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn other_elements_named_alike_and_damaged_xml_give_no_license_url() {
+    fn license_url_is_none_for_foreign_or_damaged_xml() {
         for xml in [
             r#"<ContentProtection><Laurl>https://h/</Laurl></ContentProtection>"#,
             r#"<ContentProtection><a:Laurl xmlns:a="urn:other">https://h/</a:Laurl></ContentProtection>"#,

@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn the_request_is_the_specifications_json() {
+    fn request_is_the_specifications_json() {
         let id = KeyId(0x00112233445566778899aabbccddee02_u128.to_be_bytes());
         let body = String::from_utf8(request_body(&[id])).expect("text");
         assert_eq!(
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_license_with_or_without_padding_gives_its_keys() {
+    fn license_with_or_without_padding_gives_its_keys() {
         let id = KeyId(0x00112233445566778899aabbccddee02_u128.to_be_bytes());
         for k in ["AAAAAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAAAA=="] {
             let license =
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_license_is_good_until_the_first_of_the_keys_that_are_of_use_ends() {
+    fn license_end_is_first_expiry_of_usable_keys() {
         const AG: u128 = 0x00112233445566778899aabbccddee02;
         let jwk = |id: &str, exp: &str| {
             format!(
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_license_says_what_is_wrong_with_it_and_never_quotes_it() {
+    fn malformed_license_error_never_quotes_it() {
         let bodies = [
             "SECRET".to_owned(),
             r#"{"keys":"SECRET"}"#.to_owned(),
@@ -330,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_told_from_a_fault() {
+    fn refusal_is_told_from_a_fault() {
         for (status, kind) in [
             (401, Kind::Denied),
             (403, Kind::Denied),

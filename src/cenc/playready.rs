@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn the_policy_is_found_in_every_form_in_which_demuxers_hand_the_header_over() {
+    fn playready_policy_is_found_in_all_demuxer_formats() {
         let object = object(HEADER);
         let boxed = box_of(0, PLAYREADY_SYSTEM_ID, &object);
         let packed = STANDARD.encode(&object);

@@ -151,7 +151,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn clearkey_boxes_name_their_keys_and_other_systems_none() {
+    fn pssh_key_ids_come_only_from_clearkey_boxes() {
         let widevine = pssh(1, 0xedef8ba9_79d6_4ace_a3c8_27dcd51d21ed, &[[9; 16]]);
         let common = pssh(1, COMMON_SYSTEM_ID, &[[1; 16], [2; 16]]);
         let clearkey = pssh(1, CLEARKEY_SYSTEM_ID, &[[2; 16], [3; 16]]);
@@ -161,7 +161,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_box_that_lies_about_its_size_or_count_names_nothing_and_ends_the_reading() {
+    fn malformed_pssh_size_or_count_yields_no_key_ids() {
         let good = pssh(1, COMMON_SYSTEM_ID, &[[1; 16]]);
         for cut in 0..good.len() {
             assert_eq!(key_ids(&good[..cut]), [], "cut at {cut}");
@@ -177,7 +177,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_box_with_thousands_of_key_ids_is_bounded() {
+    fn box_with_thousands_of_key_ids_is_bounded() {
         let many = (0..5000_u128).map(u128::to_be_bytes).collect::<Vec<_>>();
         assert_eq!(
             key_ids(&pssh(1, COMMON_SYSTEM_ID, &many)).len(),

@@ -133,14 +133,14 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_sample_matches_the_standards_vector() {
+    fn whole_sample_matches_the_standards_vector() {
         let mut sample = CIPHERTEXT.concat();
         decrypted(&COUNTER, &[], &mut sample).expect("decrypted");
         assert_eq!(sample, PLAINTEXT.concat());
     }
 
     #[test]
-    fn protected_ranges_form_one_key_stream_and_clear_bytes_stay() {
+    fn ctr_spans_protected_ranges_and_keeps_clear_bytes() {
         // 5 clear, 7 protected, 0 clear, 20 protected, 3 clear, 5 protected, 2 beyond the table.
         let ciphertext = CIPHERTEXT.concat();
         let mut sample = b"clear".to_vec();
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn the_block_counter_wraps_without_a_carry_into_the_iv() {
+    fn counter_wraps_without_carry_into_iv() {
         let iv = |low: u64| [7_u64.to_be_bytes(), low.to_be_bytes()].concat();
         let mut two_blocks = [0; 32];
         decrypted(&iv(u64::MAX), &[], &mut two_blocks).expect("decrypted");
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_that_contradicts_itself_is_refused_before_a_byte_changes() {
+    fn invalid_sample_info_fails_before_any_change() {
         let untouched = CIPHERTEXT.concat();
         for (iv, table, error) in [
             (&COUNTER[..7], vec![], SampleError::IvSize(7)),

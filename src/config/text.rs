@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn what_gstreamer_writes_is_read_with_or_without_types_and_quotes() {
+    fn config_parses_with_or_without_types_and_quotes() {
         assert_eq!(fields("conf"), []);
         assert_eq!(fields("conf;"), []);
         assert_eq!(
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_parse_is_named_by_its_field_and_never_quoted() {
+    fn config_parse_error_locates_but_never_quotes() {
         for (text, names) in [
             ("other, a=SECRET", "begin"),
             ("", "begin"),

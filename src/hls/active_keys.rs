@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn newest_tag_says_whether_whole_segments_are_encrypted() {
+    fn newest_key_tag_decides_whole_segment_encryption() {
         assert_eq!(boxes(&[AES_128, FAIRPLAY]), 1);
         for tags in [
             &[FAIRPLAY, AES_128][..],

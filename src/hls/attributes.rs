@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_list_ends_where_it_is_damaged() {
+    fn damaged_list_ends_where_it_is_damaged() {
         for (list, count) in [
             ("", 0),
             ("A", 0),
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_changed_in_its_place() {
+    fn text_is_changed_in_its_place() {
         let changed = with_texts(r#"URI="a",BYTERANGE="7@0""#, MAX, |one| {
             (one.name == "URI").then(|| "b".to_owned())
         });

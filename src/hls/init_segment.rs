@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_init_segment_is_refused_and_never_read_beyond() {
+    fn splice_fails_for_malformed_init_segment() {
         let none: &[Vec<u8>] = &[];
         let init = [
             a_box(b"ftyp", b"iso5"),

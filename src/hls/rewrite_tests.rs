@@ -125,7 +125,7 @@ fn another_key_for_an_init_segment_makes_another_one() {
 }
 
 #[test]
-fn clear_parts_of_a_protected_presentation_look_protected() {
+fn clear_parts_of_drm_presentation_look_protected() {
     let playlist = "#EXTM3U\n#EXT-X-MAP:URI=\"c.mp4\"\n#EXTINF:2,\n1.m4s\n#EXT-X-MAP:URI=\"c.mp4\"\n#EXTINF:2,\n2.m4s\n";
     let mut map = RecordingMap::default();
     let key = FirstKey::Unknown;
@@ -277,7 +277,7 @@ fn what_nobody_can_play_is_told() {
 }
 
 #[test]
-fn demuxer_that_reads_one_map_gets_others_with_segments() {
+fn single_map_demuxer_gets_later_maps_with_segments() {
     let mut map = RecordingMap::default();
     let mut uris = |playlist: &str| -> Vec<String> {
         let one = |context: &mut Context| context.reads_one_map = true;
@@ -308,7 +308,7 @@ fn demuxer_that_reads_one_map_gets_others_with_segments() {
 }
 
 #[test]
-fn playlists_of_a_multivariant_one_are_had_from_another_place() {
+fn multivariant_rewrites_child_playlist_uris() {
     let playlist = "#EXTM3U\n#EXT-X-DEFINE:NAME=\"v\",VALUE=\"video\"\n#EXT-X-MEDIA:TYPE=AUDIO,URI=\"audio.m3u8\",GROUP-ID=\"a\"\n#EXT-X-MEDIA:TYPE=CLOSED-CAPTIONS,GROUP-ID=\"c\"\n#EXT-X-STREAM-INF:BANDWIDTH=1,AUDIO=\"a\"\n{$v}.m3u8\n#EXT-X-I-FRAME-STREAM-INF:URI=\"i.m3u8\",BANDWIDTH=1\n#EXT-X-SESSION-KEY:METHOD=SAMPLE-AES,URI=\"skd://k\",KEYFORMAT=\"com.apple.streamingkeydelivery\"\n#EXT-X-SESSION-DATA:DATA-ID=\"d\",URI=\"d.json\"\n";
     let (result, map) = rewritten(playlist);
     let names = ["audio.m3u8", "video.m3u8", "i.m3u8"].map(url);
@@ -324,7 +324,7 @@ fn playlists_of_a_multivariant_one_are_had_from_another_place() {
 }
 
 #[test]
-fn uris_of_other_schemes_are_left_alone_where_nobody_fetches_them() {
+fn unsupported_scheme_passes_only_if_never_fetched() {
     let tags = "#EXT-X-DATERANGE:ID=\"a\",X-AD-URI=\"urn:example:ad:17\",X-URI=\"skd://preload\"\n#EXT-X-VENDOR:URI=\"vendor://x\"\n#EXT-X-VENDOR:URI=\"file:///etc/hostname\"\n";
     let playlist = format!("#EXTM3U\n{tags}#EXTINF:2,\n1.ts\n");
     let (result, _) = rewritten(&playlist);

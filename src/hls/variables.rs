@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn variables_come_from_the_playlist_the_one_above_it_and_the_query() {
+    fn variables_come_from_playlist_parent_and_query() {
         let url = Url::parse("https://h/p.m3u8?token=a%20b&token=c").expect("a URL");
         let query = QueryParameters::of(&url);
         let mut master = Variables::default();

@@ -238,7 +238,7 @@ fn init_segment_is_treated_beside_other_requests() {
 
 /// hlsdemux2 reads on as long as it gets none (`gst_adaptive_demux2_stream_wait_prepared`).
 #[test]
-fn demuxer_that_is_stopped_gets_the_playlist_that_it_waits_for() {
+fn closing_server_answers_pending_playlist_request() {
     let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
     let url = format!("http://{}/file", silent.local_addr().expect("one"));
     let url = Url::parse(&url).expect("a URL");

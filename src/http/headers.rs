@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_change_the_request_is_refused_by_name_and_without_its_value() {
+    fn unsafe_header_error_names_property_not_value() {
         for (name, value, says) in [
             ("X-A\r\nHost", "SECRET", "HTTP allows"),
             ("", "SECRET", "HTTP allows"),

@@ -76,8 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn the_server_is_left_alone_as_long_as_it_asks_for_and_not_asked_again_where_that_is_too_long()
-    {
+    fn pause_honors_retry_after_within_deadline() {
         assert_eq!(pause(1, 2, Some(SECOND), 5 * SECOND, 0.5), Some(SECOND));
         assert_eq!(pause(1, 2, Some(5 * SECOND), 5 * SECOND, 0.5), None);
         assert_eq!(pause(1, 2, Some(Duration::MAX), 5 * SECOND, 0.5), None);

@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_agrees_may_write_it_in_its_own_way() {
+    fn server_that_agrees_may_write_it_in_its_own_way() {
         for (name, value) in [
             (CONNECTION, "keep-alive, upgrade"),
             (UPGRADE, "WebSocket"),
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_to_another_question_is_none() {
+    fn answer_to_another_question_is_none() {
         for (name, value) in [
             (CONNECTION, None),
             (CONNECTION, Some("close")),
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_without_one_is_told_from_one_that_has_no_time() {
+    fn upgrade_failure_kind_follows_http_status() {
         for (status, kind) in [
             (200, Kind::Denied),
             (302, Kind::Denied),

@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_token_stands_where_the_template_says() {
+    fn token_stands_where_the_template_says() {
         let token = Secret::from("abc");
         for (template, name, value) in [
             (DEFAULT_HEADER, "Authorization", "Bearer abc"),
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_template_that_makes_no_header_is_refused_with_what_to_write() {
+    fn invalid_header_template_error_names_property() {
         for template in [
             "",
             "Authorization",

@@ -49,7 +49,7 @@ mod tests {
         br#"<WRMHEADER><DATA><ckm:policy xmlns:ckm="urn:ccp:ckm">policy</ckm:policy></DATA></WRMHEADER>"#;
 
     #[test]
-    fn it_names_the_key_system_and_brings_what_the_header_says_of_the_content() {
+    fn key_request_names_system_and_content_metadata() {
         let token = Secret::from("t");
         let request = |system: &str, init_data| key_request(&token, system, init_data);
         assert_eq!(

@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn samples_without_a_key_id_have_that_of_their_fragment() {
+    fn sample_without_key_id_uses_key_of_its_fragment() {
         let fragment = Some(FRAGMENT);
         let mut named = named(&[(&[ONE], fragment)]);
         assert_eq!(named.resolve(NO_KEY_ID), Some(ONE));

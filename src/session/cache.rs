@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn session_of_the_channel_before_stays_while_others_come_and_go() {
+    fn cache_keeps_recently_used_session() {
         let mut sessions = Sessions::default();
         let channel = identity("http://channel/");
         let id = address(&sessions.get(&channel));

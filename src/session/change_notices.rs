@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_heard_while_the_token_comes_has_it_read_again() {
+    fn notice_during_request_triggers_another_request() {
         let (mut notices, now) = (ChangeNotices::default(), Instant::now());
         notices.add();
         let asked = notices.requested(now, 1.0);
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_service_that_never_stops_telling_is_asked_once_a_minute() {
+    fn continuous_notices_back_off_to_once_a_minute() {
         let (mut notices, begin) = (ChangeNotices::default(), Instant::now());
         let mut asked = Vec::new();
         let mut now = begin;
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn news_are_not_lost_with_a_request_that_fails_and_not_kept_over_a_logout() {
+    fn notices_survive_failed_request_but_not_logout() {
         let (mut notices, now) = (ChangeNotices::default(), Instant::now());
         notices.add();
         notices.requested(now, 1.0);

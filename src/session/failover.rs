@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_is_left_alone_as_long_as_it_wishes() {
+    fn place_is_left_alone_as_long_as_it_wishes() {
         let places = ["a", "b"].map(str::to_owned);
         let mut resting = Resting(Vec::new());
         let now = Instant::now();

@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_service_in_trouble_is_asked_less_and_less_often() {
+    fn service_in_trouble_is_asked_less_and_less_often() {
         let pauses = |chance| [1, 2, 3, 4, 5, 6, 99].map(|n| backoff(n, chance).as_secs_f64());
         assert_eq!(pauses(1.0), [2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0]);
         assert_eq!(pauses(0.0), [1.0, 2.0, 4.0, 8.0, 15.0, 15.0, 15.0]);

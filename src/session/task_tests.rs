@@ -51,7 +51,7 @@ fn callers_share_one_request() {
 }
 
 #[test]
-fn token_is_refreshed_ahead_of_its_end_as_long_as_it_is_used() {
+fn session_refreshes_before_expiry_while_in_use() {
     on_paused_clock(async {
         let replies = ["a", "b", "c"].map(|text| for_seconds(text, 100));
         let (handle, script) = scripted(replies);
@@ -120,7 +120,7 @@ fn clear_drops_the_request_and_who_waits_asks_again() {
 }
 
 #[test]
-fn panic_of_a_request_is_a_failure_and_the_next_one_is_made() {
+fn panicked_request_fails_and_next_one_succeeds() {
     on_paused_clock(async {
         let (handle, script) = scripted([]);
         let failure = wait_for(&handle).await.expect_err("no reply");
@@ -163,7 +163,7 @@ fn task_ends_with_the_session() {
 }
 
 #[test]
-fn rejections_from_many_threads_make_one_request_at_a_time() {
+fn concurrent_rejections_make_one_request_at_a_time() {
     const THREADS: usize = 16;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)

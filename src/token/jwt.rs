@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_ahead_of_its_time_where_the_clocks_are_more_than_a_minute_apart() {
+    fn nbf_allows_one_minute_clock_skew() {
         let ahead = |nbf: u64| {
             let claims = claims(&jwt(ALG, &format!(r#"{{"nbf":{nbf}}}"#))).expect("a token");
             claims.is_ahead(at(1000))

@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_debug_line_does_not_give_a_token_away() {
+    fn debug_line_does_not_give_a_token_away() {
         let secret = Secret::from("eyJhbGciOi");
         let printed = format!("{secret:?} {:#?}", Some(&secret));
         assert!(!printed.contains("eyJ"), "{printed}");

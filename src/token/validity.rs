@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn the_next_token_is_fetched_early_enough_and_not_too_often() {
+    fn refresh_margin_grows_with_lifetime_up_to_limit() {
         for (lifetime, least, most) in [
             (1, 0.5, 0.5),
             (15, 5.0, 7.5),
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn the_earliest_end_counts() {
+    fn earliest_end_counts() {
         let now = ClockReading::now();
         let ends_in = |lifetime: Option<Duration>, names: Option<Duration>| {
             let life = Validity::new(lifetime, names.map(|time| now.wall + time), now);
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_ended_before_it_came_is_left_to_the_license_server() {
+    fn validity_ignores_already_past_expiry() {
         let now = ClockReading::now();
         for age in [Duration::ZERO, SECOND, HOUR] {
             let names = Some(now.wall - age);
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_set_ends_nothing_that_was_to_last_for_a_time() {
+    fn lifetime_ignores_wall_clock_changes() {
         let now = ClockReading::now();
         let life = Validity::new(Some(HOUR), None, now);
         for wall in [now.wall + 9 * HOUR, now.wall - 9 * HOUR] {
@@ -262,8 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_set_right_says_when_a_named_time_comes_and_one_that_is_set_back_puts_no_end_off()
-     {
+    fn expiry_date_follows_forward_clock_change_only() {
         let now = ClockReading::now();
         let life = Validity::new(None, Some(now.wall + 2 * HOUR), now);
         let ahead = set(now, now.wall + HOUR);
@@ -275,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_set_moves_the_renewal_with_the_end() {
+    fn clock_that_is_set_moves_the_renewal_with_the_end() {
         let now = ClockReading::now();
         let life = Validity::new(None, Some(now.wall + 2 * HOUR), now);
         let stale_in = |now: ClockReading| {
@@ -293,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_does_not_move_with_the_moment_in_which_somebody_asks() {
+    fn ends_at_ignores_small_clock_jitter() {
         let now = ClockReading::now();
         let end = Validity::new(Some(HOUR), None, now);
         let unsteady = set(now, now.wall + Duration::from_millis(3));
@@ -301,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn a_life_beyond_every_clock_has_no_end() {
+    fn life_beyond_every_clock_has_no_end() {
         let now = ClockReading::now();
         for lifetime in [None, Some(Duration::MAX)] {
             let life = Validity::new(lifetime, None, now);

@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_of_another_service_and_of_another_pipeline_is_left_out() {
+    fn join_excludes_keys_of_other_service_or_pipeline() {
         let (video, audio, elsewhere) = (Stream::new(3), Stream::new(3), Stream::new(4));
         let all: BTreeSet<_> = [ONE, TWO].into();
         assert_eq!(

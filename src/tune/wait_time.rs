@@ -52,7 +52,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
-    fn wait_has_one_deadline_however_often_it_is_asked_for() {
+    fn wait_time_keeps_first_deadline_across_calls() {
         let (mut wait, now) = (WaitTime::default(), Instant::now());
         let until = wait.wait(5 * SECOND, now).expect("it has just begun");
         assert_eq!(wait.wait(5 * SECOND, now + SECOND), Some(until));

@@ -90,7 +90,7 @@ fn next(rig: &Rig) -> (String, u32) {
 }
 
 #[test]
-fn a_handler_that_takes_its_time_holds_the_stream_and_not_the_player() {
+fn slow_handler_holds_stream_without_blocking() {
     let headend = headend(Auth::Grant);
     let (rig, handler) = asked(&headend, NO_HURRY);
     let thread = handler.is_called();
@@ -109,7 +109,7 @@ fn a_handler_that_takes_its_time_holds_the_stream_and_not_the_player() {
 }
 
 #[test]
-fn the_first_handler_that_has_a_token_is_heard() {
+fn first_handler_that_has_a_token_is_heard() {
     let headend = headend(Auth::Grant);
     let (element, bus) = with_bus(sessiontoken(&headend));
     for answer in [None, Some("second"), Some("third")] {
@@ -123,7 +123,7 @@ fn the_first_handler_that_has_a_token_is_heard() {
 }
 
 #[test]
-fn an_application_without_a_token_leaves_it_to_the_service() {
+fn handler_without_token_falls_back_to_service() {
     for answer in [None, Some("")] {
         let headend = headend(Auth::Grant);
         let (rig, handler) = asked(&headend, NO_HURRY);
@@ -140,7 +140,7 @@ fn an_application_without_a_token_leaves_it_to_the_service() {
 }
 
 #[test]
-fn the_application_is_asked_once_a_tune_and_a_token_it_repeats_keeps_its_generation() {
+fn repeated_token_keeps_generation_one_call_per_tune() {
     let headend = headend(Auth::Grant);
     let (rig, handler) = asked(&headend, NO_HURRY);
     for (tune, (answer, generation)) in [("a", 1), ("a", 1), ("b", 2)].into_iter().enumerate() {
@@ -158,7 +158,7 @@ fn the_application_is_asked_once_a_tune_and_a_token_it_repeats_keeps_its_generat
 }
 
 #[test]
-fn a_token_from_a_handler_that_no_header_can_carry_is_refused_by_the_signals_name() {
+fn invalid_handler_token_error_names_signal() {
     let headend = headend(Auth::Grant);
     let (rig, handler) = asked(&headend, NO_HURRY);
     begin(&rig);
@@ -173,7 +173,7 @@ fn a_token_from_a_handler_that_no_header_can_carry_is_refused_by_the_signals_nam
 }
 
 #[test]
-fn a_handler_that_never_returns_ends_the_tune_at_its_timeout() {
+fn hanging_handler_fails_tune_at_timeout() {
     let headend = headend(Auth::Grant);
     let (rig, handler) = asked(&headend, 300);
     begin(&rig);
@@ -188,7 +188,7 @@ fn a_handler_that_never_returns_ends_the_tune_at_its_timeout() {
 }
 
 #[test]
-fn a_player_stops_while_a_handler_thinks() {
+fn player_stops_while_a_handler_thinks() {
     let headend = headend(Auth::Grant);
     let (rig, handler) = asked(&headend, NO_HURRY);
     begin(&rig);
@@ -201,7 +201,7 @@ fn a_player_stops_while_a_handler_thinks() {
 }
 
 #[test]
-fn a_token_that_is_set_while_a_handler_thinks_is_taken() {
+fn token_set_during_handler_call_is_used() {
     let headend = headend(Auth::Grant);
     let (rig, handler) = asked(&headend, NO_HURRY);
     begin(&rig);
@@ -215,7 +215,7 @@ fn a_token_that_is_set_while_a_handler_thinks_is_taken() {
 }
 
 #[test]
-fn a_token_that_the_application_has_set_stays_the_same_one_from_tune_to_tune() {
+fn application_token_keeps_generation_across_tunes() {
     let headend = headend(Auth::Grant);
     // Somebody else has a token of the service's already.
     let other = Rig::new(sessiontoken(&headend));
@@ -252,7 +252,7 @@ fn nobody_is_asked_who_has_given_a_token_already() {
 }
 
 #[test]
-fn a_refresh_replaces_the_token_and_nothing_waits_for_it() {
+fn refresh_replaces_token_without_holding_stream() {
     let headend = headend(Auth::Sequence(vec![Auth::Grant, Auth::Hang]));
     let rig = Rig::new(sessiontoken(&headend));
     begin(&rig);
@@ -282,7 +282,7 @@ fn a_refresh_replaces_the_token_and_nothing_waits_for_it() {
 }
 
 #[test]
-fn a_refresh_that_fails_leaves_the_token_that_is_still_good() {
+fn failed_refresh_keeps_valid_token() {
     let refusal = Auth::Reply {
         status: 403,
         content_type: "application/json".to_owned(),
@@ -306,7 +306,7 @@ fn a_refresh_that_fails_leaves_the_token_that_is_still_good() {
 }
 
 #[test]
-fn after_a_logout_the_next_token_is_a_new_one_in_every_element() {
+fn clear_token_renews_token_in_every_element() {
     let headend = headend(Auth::Grant);
     let rigs = [0, 1].map(|_| Rig::new(sessiontoken(&headend)));
     let first = headend.token();
@@ -323,7 +323,7 @@ fn after_a_logout_the_next_token_is_a_new_one_in_every_element() {
 }
 
 #[test]
-fn a_logout_in_the_middle_of_a_tune_has_it_ask_again_and_drops_the_old_answer() {
+fn clear_token_mid_tune_replaces_pending_request() {
     let headend = headend(Auth::Sequence(vec![Auth::Hang, Auth::Grant]));
     let rig = Rig::new(sessiontoken(&headend));
     begin(&rig);
@@ -337,7 +337,7 @@ fn a_logout_in_the_middle_of_a_tune_has_it_ask_again_and_drops_the_old_answer() 
 }
 
 #[test]
-fn a_logout_takes_the_applications_own_token_too() {
+fn logout_takes_the_applications_own_token_too() {
     let headend = headend(Auth::Grant);
     let rig = Rig::new(sessiontoken(&headend).property("session-token", "mine"));
     begin(&rig);
@@ -350,7 +350,7 @@ fn a_logout_takes_the_applications_own_token_too() {
 }
 
 #[test]
-fn an_application_that_is_logged_out_is_asked_again() {
+fn application_that_is_logged_out_is_asked_again() {
     let headend = headend(Auth::Grant);
     let (rig, handler) = playing_with_one(&headend);
     rig.element.emit_by_name::<()>("clear-token", &[]);
@@ -365,7 +365,7 @@ fn an_application_that_is_logged_out_is_asked_again() {
 }
 
 #[test]
-fn an_application_that_is_asked_for_a_refresh_has_time_and_the_token_at_hand_goes_on() {
+fn handler_refresh_keeps_token_until_valid_answer() {
     let headend = headend(Auth::Grant);
     let (rig, handler) = playing_with_one(&headend);
     for answer in [Some("one\r\n"), Some("two")] {
@@ -391,7 +391,7 @@ fn an_application_that_is_asked_for_a_refresh_has_time_and_the_token_at_hand_goe
 }
 
 #[test]
-fn an_answer_from_before_a_logout_is_not_taken() {
+fn answer_from_before_a_logout_is_not_taken() {
     let headend = headend(Auth::Grant);
     let (rig, handler) = asked(&headend, NO_HURRY);
     handler.is_called();
@@ -409,7 +409,7 @@ fn an_answer_from_before_a_logout_is_not_taken() {
 }
 
 #[test]
-fn a_file_that_has_changed_is_read_again_where_the_application_says_so() {
+fn refresh_token_rereads_changed_token_file() {
     let path = format!("{}/refreshed-token", env!("CARGO_TARGET_TMPDIR"));
     std::fs::write(&path, "before\n").expect("the file is written");
     let rig = Rig::new(make("sessiontoken").property("session-token-file", &path));
@@ -445,7 +445,7 @@ fn signals_before_the_first_tune_do_no_harm() {
 }
 
 #[test]
-fn the_signals_have_the_types_that_c_and_python_see() {
+fn signals_have_the_types_that_c_and_python_see() {
     let element = make("sessiontokensrc").build().expect("an element");
     for (name, returns, is_action) in [
         ("request-token", glib::Type::STRING, false),

@@ -300,7 +300,7 @@ impl Together {
 
 /// Opus says nothing by its syntax: the pictures beside it do.
 #[test]
-fn sound_of_any_kind_beside_clear_pictures_is_warned_of() {
+fn protected_opus_beside_clear_video_warns_once() {
     for is_sound_first in [false, true] {
         let headend = serving(Licenses::ServeAnonymous);
         let mut both = Together::start(&headend, cbcs_caps("audio/x-opus", None));
@@ -317,7 +317,7 @@ fn sound_of_any_kind_beside_clear_pictures_is_warned_of() {
 }
 
 #[test]
-fn protected_aac_beside_clear_pictures_is_not_warned_of() {
+fn protected_aac_beside_clear_video_does_not_warn() {
     let headend = serving(Licenses::ServeAnonymous);
     let mut both = Together::start(&headend, cbcs_caps("audio/mpeg", Some(4)));
     both.push_clear_picture();

@@ -87,7 +87,7 @@ fn authz(headend: &Headend, name: &str) -> String {
 
 /// A viewer would wait for a token that nobody can ask for yet, and the player would hang with it.
 #[test]
-fn nobody_is_asked_before_the_first_sample_says_which_key_it_is() {
+fn authz_request_waits_for_key_id_of_first_sample() {
     let headend = headend(Auth::Grant);
     let rig = started(dashif());
     let url = authz(&headend, "first");
@@ -107,7 +107,7 @@ fn nobody_is_asked_before_the_first_sample_says_which_key_it_is() {
 
 /// An operator would see a request for each stream, and tokens for half of the keys.
 #[test]
-fn all_keys_that_are_named_are_asked_for_in_order_and_once() {
+fn one_authz_request_lists_all_keys_sorted() {
     let headend = headend(Auth::Grant);
     let url = authz(&headend, "order");
     for (sample, own) in [(sound(), AUDIO), (picture(), VIDEO)] {
@@ -134,7 +134,7 @@ fn all_keys_that_are_named_are_asked_for_in_order_and_once() {
 /// Content that demands no token would not play, or would give one away to whoever is asked for
 /// keys.
 #[test]
-fn a_stream_that_names_no_service_of_its_system_passes_as_it_is() {
+fn stream_without_matching_authz_url_is_unchanged() {
     let headend = headend(Auth::Grant);
     const WIDEVINE: &str = "edef8ba9-79d6-4ace-a3c8-27dcd51d21ed";
     for events in [
@@ -161,7 +161,7 @@ fn a_stream_that_names_no_service_of_its_system_passes_as_it_is() {
 
 /// A player would wait for the end for ever.
 #[test]
-fn a_stream_that_ends_before_its_first_sample_does_so() {
+fn stream_that_ends_before_its_first_sample_does_so() {
     let headend = headend(Auth::Grant);
     for (named, is_asked) in [(&[][..], false), (&[VIDEO_KEY_ID], true)] {
         let url = authz(&headend, &format!("end-{is_asked}"));
@@ -179,7 +179,7 @@ fn a_stream_that_ends_before_its_first_sample_does_so() {
 /// A stream that begins with a gap would go on without its token, or not begin before its first
 /// sample though its keys are known.
 #[test]
-fn a_gap_is_waited_behind_only_where_no_key_is_known() {
+fn gap_is_waited_behind_only_where_no_key_is_known() {
     let headend = headend(Auth::Grant);
     let rig = started(dashif());
     let gap = gap();
@@ -205,7 +205,7 @@ fn a_gap_is_waited_behind_only_where_no_key_is_known() {
 /// After a seek a viewer would see a stream that needs no token any more, and a refusal of its
 /// license.
 #[test]
-fn what_the_manifest_said_holds_after_a_seek_and_until_it_says_something_else() {
+fn authz_urls_survive_seek_until_next_manifest() {
     let headend = headend(Auth::Grant);
     let rig = started(dashif());
     let (url, other) = (authz(&headend, "seek"), authz(&headend, "other"));
@@ -267,7 +267,7 @@ fn newest(rig: &Rig) -> Option<String> {
 /// A refusal would be told to the wrong service, which would lose a good token, and the refused one
 /// would be handed out to the next tune.
 #[test]
-fn a_refusal_is_the_affair_of_the_service_that_gave_the_token() {
+fn rejection_renews_only_token_of_its_service() {
     let headend = headend(Auth::Grant);
     let rig = started(dashif());
     for (name, sample) in [("r1", picture()), ("r2", sound())] {
@@ -300,7 +300,7 @@ fn a_refusal_is_the_affair_of_the_service_that_gave_the_token() {
 
 /// Who logs out would leave the tokens of all other keys to the next one who logs in.
 #[test]
-fn a_logout_forgets_the_tokens_for_all_keys() {
+fn logout_forgets_the_tokens_for_all_keys() {
     let headend = headend(Auth::Grant);
     let account = gst::Structure::builder("headers")
         .field("X-Account", "logout")
@@ -318,7 +318,7 @@ fn a_logout_forgets_the_tokens_for_all_keys() {
 
 /// A box that holds little would show nothing, for ever.
 #[test]
-fn events_do_not_wait_for_room_behind_which_is_what_they_wait_for() {
+fn max_held_bytes_does_not_block_initial_events() {
     let headend = headend(Auth::Grant);
     let rig = started(dashif().property("max-held-bytes", 1u64));
     let sample = picture();
@@ -335,7 +335,7 @@ fn events_do_not_wait_for_room_behind_which_is_what_they_wait_for() {
 
 /// A manifest made for it would fill the memory.
 #[test]
-fn a_stream_that_says_too_much_is_not_listened_to_for_ever() {
+fn too_many_events_end_wait_for_first_sample() {
     let headend = headend(Auth::Grant);
     let rig = started(dashif());
     let url = authz(&headend, "much");
@@ -351,7 +351,7 @@ fn a_stream_that_says_too_much_is_not_listened_to_for_ever() {
 
 /// What one film's manifest says would be held against the next film on the same pad.
 #[test]
-fn another_stream_begins_without_what_the_last_manifest_said() {
+fn new_stream_starts_without_previous_manifest() {
     let headend = headend(Auth::Grant);
     let rig = started(dashif());
     let sample = picture();
@@ -373,7 +373,7 @@ fn another_stream_begins_without_what_the_last_manifest_said() {
 /// A stream whose keys stand in its fragments alone would be played without the token that the
 /// application has named a service for.
 #[test]
-fn keys_in_fragments_alone_are_enough_where_the_application_names_the_service() {
+fn fragment_keys_suffice_with_configured_location() {
     let headend = headend(Auth::Grant);
     let rig = started(dashif().property("location", authz(&headend, "moof")));
     let (event, sample) = (
@@ -388,7 +388,7 @@ fn keys_in_fragments_alone_are_enough_where_the_application_names_the_service() 
 
 /// The license server of content that demands no token would be shown that of other content.
 #[test]
-fn a_decryptor_does_not_use_a_token_for_what_comes_after() {
+fn decryptor_does_not_reuse_token_for_next_content() {
     let headend = headend(Auth::Grant);
     headend.set_licenses(Licenses::ServeAnonymous);
     let rig = with_decryptor(&headend);
@@ -419,7 +419,7 @@ fn a_decryptor_does_not_use_a_token_for_what_comes_after() {
 /// The license server of one service would be shown the token of another one, by a decryptor that
 /// is not as far as the stream.
 #[test]
-fn a_decryptor_that_lags_behind_gets_the_newer_token_of_its_own_service() {
+fn lagging_decryptor_gets_new_token_of_its_service() {
     let headend = headend(Auth::Grant);
     headend.set_licenses(Licenses::Hang);
     let rig = with_decryptor(&headend);
@@ -449,7 +449,7 @@ fn a_decryptor_that_lags_behind_gets_the_newer_token_of_its_own_service() {
 
 /// A box would keep the tokens of channels fresh that nobody watches any more.
 #[test]
-fn a_service_that_the_stream_has_left_is_not_asked_any_more() {
+fn renewal_skips_service_that_stream_has_left() {
     let headend = headend(Auth::GrantFor(2));
     let rig = started(dashif());
     play(&rig, &authz(&headend, "left"), &picture());
@@ -469,7 +469,7 @@ fn a_service_that_the_stream_has_left_is_not_asked_any_more() {
 
 /// An operator's second site would be asked by half of the boxes.
 #[test]
-fn places_that_the_application_names_are_asked_in_their_order() {
+fn configured_locations_are_tried_in_order() {
     let headend = headend(Auth::Grant);
     for number in 0..10 {
         let urls = ["o1", "o2"].map(|name| format!("{}?n={number}", authz(&headend, name)));
@@ -490,7 +490,7 @@ fn places_that_the_application_names_are_asked_in_their_order() {
 /// A decryptor that was refused would be told of the token for the next period's keys, and never of
 /// its own.
 #[test]
-fn what_is_sent_again_at_a_boundary_brings_its_own_token() {
+fn event_resent_at_boundary_has_token_of_its_key() {
     let headend = headend(Auth::Grant);
     let rig = started(dashif());
     let sample = picture();
@@ -525,7 +525,7 @@ fn what_is_sent_again_at_a_boundary_brings_its_own_token() {
 
 /// A viewer would see the keys of one period with the token of another.
 #[test]
-fn events_that_wait_leave_with_the_token_for_the_data_behind_them() {
+fn held_event_carries_token_for_its_samples() {
     let headend = headend(Auth::Hang);
     let rig = started(dashif());
     let (first, second) = (picture(), sound());
@@ -554,7 +554,7 @@ fn events_that_wait_leave_with_the_token_for_the_data_behind_them() {
 /// A viewer would lose the picture when the token ends, or the service would be asked for each
 /// segment.
 #[test]
-fn a_token_is_used_until_the_end_that_it_names() {
+fn token_is_used_until_the_end_that_it_names() {
     let headend = headend(Auth::GrantFor(1000));
     let rig = started(dashif());
     let sample = picture();
@@ -575,7 +575,7 @@ fn to_go_on_without_the_token_is_no_option() {
 
 /// A token would go in the clear, to whom a manifest names.
 #[test]
-fn a_service_in_the_clear_on_another_host_is_not_asked() {
+fn cleartext_authz_url_on_remote_host_is_not_used() {
     let rig = started(dashif());
     rig.send(&[mpd(CLEARKEY_SYSTEM, &["http://auth.example/authz"]).into()]);
     let _ = rig.push(picture());
@@ -587,7 +587,7 @@ fn a_service_in_the_clear_on_another_host_is_not_asked() {
 
 /// An operator's redirect from https to http would give the account away to everyone on the way.
 #[test]
-fn a_redirect_away_from_https_is_not_followed() {
+fn redirect_away_from_https_is_not_followed() {
     let (headend, ca_file) = tls::trusted();
     headend.set_auth(Auth::ReplyWithHeaders {
         status: 302,
@@ -643,7 +643,7 @@ fn what_is_gathered_behind_an_event_is_bounded() {
 
 /// A stream that names a service and brings nothing was waited for without an end.
 #[test]
-fn a_sample_that_does_not_come_is_waited_for_as_long_as_for_a_token() {
+fn wait_for_first_sample_ends_at_timeout() {
     let headend = headend(Auth::Grant);
     let rig = started(dashif().property("timeout", 100_u32));
     rig.push_event(mpd(CLEARKEY_SYSTEM, &[&authz(&headend, "nothing")]));

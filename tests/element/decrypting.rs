@@ -39,7 +39,7 @@ fn complaint_about(rig: &Rig, buffer: gst::Buffer) -> Complaint {
 }
 
 #[test]
-fn a_sample_that_is_protected_as_a_whole_plays() {
+fn sample_that_is_protected_as_a_whole_plays() {
     let headend = serving(Licenses::ServeAnonymous);
     let mut rig = started(clearkeydec(&headend));
     assert_eq!(rig.push(picture()), Ok(gst::FlowSuccess::Ok));
@@ -52,7 +52,7 @@ fn a_sample_that_is_protected_as_a_whole_plays() {
 }
 
 #[test]
-fn a_sample_with_subsamples_plays_and_its_clear_bytes_stay() {
+fn subsample_decryption_keeps_clear_bytes() {
     let headend = serving(Licenses::ServeAnonymous);
     let mut rig = started(clearkeydec(&headend));
     // 5 clear and 20 protected, 0 and 13, 7 and 0, 3 and 10, and 7 that no subsample covers.
@@ -79,7 +79,7 @@ fn a_sample_with_subsamples_plays_and_its_clear_bytes_stay() {
 }
 
 #[test]
-fn an_initialization_vector_of_sixteen_bytes_plays_too() {
+fn sixteen_byte_iv_decrypts() {
     let headend = serving(Licenses::ServeAnonymous);
     let mut rig = started(clearkeydec(&headend));
     let mut info = whole(VIDEO_KEY_ID);
@@ -94,7 +94,7 @@ fn an_initialization_vector_of_sixteen_bytes_plays_too() {
 }
 
 #[test]
-fn a_sample_that_the_demuxer_says_is_clear_is_left_alone_and_needs_no_license() {
+fn sample_flagged_clear_passes_without_license() {
     let headend = serving(Licenses::Refuse(403));
     let mut rig = started(clearkeydec(&headend));
     let info = gst::Structure::builder("application/x-cenc")
@@ -109,7 +109,7 @@ fn a_sample_that_the_demuxer_says_is_clear_is_left_alone_and_needs_no_license() 
 }
 
 #[test]
-fn a_sample_that_nobody_else_holds_is_decrypted_without_a_copy() {
+fn exclusive_sample_is_decrypted_without_copy() {
     let headend = serving(Licenses::Hang);
     let mut rig = authorized(&headend, &[VIDEO_KEY_ID]);
     let mut places = Vec::new();
@@ -137,7 +137,7 @@ fn a_sample_that_nobody_else_holds_is_decrypted_without_a_copy() {
 }
 
 #[test]
-fn a_sample_that_another_stream_holds_too_stays_as_it_is_there() {
+fn decryption_leaves_shared_sample_unchanged() {
     let headend = serving(Licenses::ServeAnonymous);
     let mut rig = started(clearkeydec(&headend));
     let theirs = picture();
@@ -150,7 +150,7 @@ fn a_sample_that_another_stream_holds_too_stays_as_it_is_there() {
 }
 
 #[test]
-fn a_list_of_samples_stays_a_list() {
+fn list_of_samples_stays_a_list() {
     let headend = serving(Licenses::Hang);
     let mut rig = authorized(&headend, &[VIDEO_KEY_ID]);
     let mut places = Vec::new();
@@ -180,7 +180,7 @@ fn a_list_of_samples_stays_a_list() {
 }
 
 #[test]
-fn the_decoder_sees_the_original_caps_and_no_protection_events() {
+fn decoder_gets_original_caps_no_protection_events() {
     let headend = serving(Licenses::ServeAnonymous);
     let rig = Rig::new(clearkeydec(&headend));
     let came = caps_event();
@@ -209,7 +209,7 @@ fn the_decoder_sees_the_original_caps_and_no_protection_events() {
 }
 
 #[test]
-fn every_key_that_the_init_data_names_comes_with_one_request() {
+fn one_license_request_fetches_all_init_data_keys() {
     let headend = serving(Licenses::ServeAnonymous);
     let mut rig = Rig::new(clearkeydec(&headend));
     rig.send(&[stream_start().into(), caps_event().into()]);
@@ -238,7 +238,7 @@ fn every_key_that_the_init_data_names_comes_with_one_request() {
 }
 
 #[test]
-fn a_key_that_comes_into_use_later_is_asked_for_then() {
+fn key_that_comes_into_use_later_is_asked_for_then() {
     let headend = serving(Licenses::ServeAnonymous);
     let mut rig = started(clearkeydec(&headend));
     assert_eq!(rig.push(picture()), Ok(gst::FlowSuccess::Ok));
@@ -254,7 +254,7 @@ fn a_key_that_comes_into_use_later_is_asked_for_then() {
 }
 
 #[test]
-fn picture_and_sound_that_want_the_same_keys_share_one_request() {
+fn streams_with_same_keys_share_one_license_request() {
     let headend = serving(Licenses::Hang);
     let mut rigs = [[AUDIO_KEY_ID, VIDEO_KEY_ID], [VIDEO_KEY_ID, AUDIO_KEY_ID]]
         .map(|key_ids| authorized(&headend, &key_ids));
@@ -274,7 +274,7 @@ fn picture_and_sound_that_want_the_same_keys_share_one_request() {
 }
 
 #[test]
-fn keys_that_were_got_with_one_token_are_not_handed_to_a_stream_with_another() {
+fn license_keys_are_not_shared_across_tokens() {
     let headend = serving(Licenses::Serve);
     let mut ours = authorized(&headend, &[VIDEO_KEY_ID]);
     assert_eq!(ours.push(picture()), Ok(gst::FlowSuccess::Ok));
@@ -292,7 +292,7 @@ fn keys_that_were_got_with_one_token_are_not_handed_to_a_stream_with_another() {
 }
 
 #[test]
-fn the_headers_of_the_key_request_reach_the_license_server() {
+fn key_request_headers_reach_license_server() {
     let headend = serving(Licenses::Serve);
     headend.set_token_header("x-session");
     let mut rig = started(clearkeydec(&headend));
@@ -317,7 +317,7 @@ fn the_headers_of_the_key_request_reach_the_license_server() {
 }
 
 #[test]
-fn the_token_of_a_sessiontoken_before_it_opens_the_license_server() {
+fn license_request_carries_upstream_session_token() {
     let headend = serving(Licenses::Serve);
     let mut before = Rig::new(sessiontoken(&headend));
     let mut decryptor = Rig::new(clearkeydec(&headend));
@@ -354,7 +354,7 @@ fn laurl(url: &str) -> String {
 }
 
 #[test]
-fn the_manifest_may_say_where_the_license_server_is() {
+fn manifest_may_say_where_the_license_server_is() {
     for system in [CLEARKEY_SYSTEM.to_owned(), CLEARKEY_SYSTEM.to_uppercase()] {
         let headend = serving(Licenses::ServeAnonymous);
         let mut rig = Rig::new(make("clearkeydec"));
@@ -375,7 +375,7 @@ fn the_manifest_may_say_where_the_license_server_is() {
 }
 
 #[test]
-fn the_players_license_server_wins_over_the_manifests() {
+fn players_license_server_wins_over_the_manifests() {
     let headend = serving(Licenses::ServeAnonymous);
     let theirs = serving(Licenses::ServeAnonymous);
     let mut rig = started(clearkeydec(&headend));
@@ -388,7 +388,7 @@ fn the_players_license_server_wins_over_the_manifests() {
 }
 
 #[test]
-fn init_data_of_another_system_is_none_of_its_business() {
+fn init_data_of_other_system_is_ignored() {
     let headend = serving(Licenses::ServeAnonymous);
     let rig = started(make("clearkeydec"));
     let data = laurl(&headend.license_url());
@@ -399,7 +399,7 @@ fn init_data_of_another_system_is_none_of_its_business() {
 }
 
 #[test]
-fn a_manifest_cannot_have_a_token_sent_in_the_clear_to_anywhere() {
+fn cleartext_laurl_on_remote_host_is_not_used() {
     let rig = started(make("clearkeydec"));
     let data = laurl("http://192.0.2.1/SECRET");
     rig.send(&[event(CLEARKEY_SYSTEM, "dash/mpd", data).into()]);
@@ -410,7 +410,7 @@ fn a_manifest_cannot_have_a_token_sent_in_the_clear_to_anywhere() {
 }
 
 #[test]
-fn a_stream_whose_license_server_nobody_names_says_what_to_set() {
+fn missing_license_url_error_names_settings() {
     let complaint = complaint_about(&started(make("clearkeydec")), picture());
     complaint
         .is(gst::ResourceError::Settings)
@@ -419,7 +419,7 @@ fn a_stream_whose_license_server_nobody_names_says_what_to_set() {
 }
 
 #[test]
-fn a_sample_that_contradicts_itself_ends_the_stream_with_what_is_wrong_with_it() {
+fn malformed_sample_ends_stream_naming_cause() {
     let with = |name: &str, value: glib::SendValue| {
         let mut info = whole(VIDEO_KEY_ID);
         info.set_value(name, value);
@@ -480,7 +480,7 @@ fn a_sample_that_contradicts_itself_ends_the_stream_with_what_is_wrong_with_it()
 }
 
 #[test]
-fn a_broken_sample_in_a_list_ends_the_stream_too() {
+fn broken_sample_in_a_list_ends_the_stream_too() {
     let headend = serving(Licenses::ServeAnonymous);
     let mut rig = started(clearkeydec(&headend));
     assert_eq!(rig.push(picture()), Ok(gst::FlowSuccess::Ok));
@@ -499,7 +499,7 @@ fn a_broken_sample_in_a_list_ends_the_stream_too() {
 }
 
 #[test]
-fn a_list_with_a_sample_in_the_clear_plays_whole() {
+fn list_with_a_sample_in_the_clear_plays_whole() {
     let headend = serving(Licenses::ServeAnonymous);
     let mut rig = started(clearkeydec(&headend));
     let info = gst::Structure::builder("application/x-cenc")
@@ -551,7 +551,7 @@ fn caps_that_it_cannot_decrypt_are_named() {
 }
 
 #[test]
-fn a_license_that_is_none_is_described_and_not_quoted() {
+fn license_that_is_none_is_described_and_not_quoted() {
     let key = |kid: &str, k: &str| {
         format!(r#"{{"keys":[{{"kty":"oct","kid":"{kid}","k":"{k}"}}],"type":"temporary"}}"#)
     };
@@ -576,7 +576,7 @@ fn a_license_that_is_none_is_described_and_not_quoted() {
 }
 
 #[test]
-fn a_key_that_the_license_leaves_out_is_named() {
+fn key_that_the_license_leaves_out_is_named() {
     let headend = serving(Licenses::ServeWithout(VIDEO_KEY_ID.to_owned()));
     let rig = authorized(&headend, &[AUDIO_KEY_ID, VIDEO_KEY_ID]);
     complaint_after(&rig, picture())
@@ -595,7 +595,7 @@ fn a_key_that_the_license_leaves_out_is_named() {
 }
 
 #[test]
-fn a_refusal_of_the_license_server_is_told_from_a_fault() {
+fn license_rejection_differs_from_server_fault() {
     for status in [401, 403, 412] {
         let headend = serving(Licenses::Refuse(status));
         let complaint = complaint_after(&started(clearkeydec(&headend)), picture());
@@ -621,7 +621,7 @@ fn a_refusal_of_the_license_server_is_told_from_a_fault() {
 }
 
 #[test]
-fn a_license_server_that_wants_a_token_and_gets_none_says_what_is_missing() {
+fn license_401_without_token_names_sessiontoken() {
     let headend = serving(Licenses::Serve);
     complaint_after(&started(clearkeydec(&headend)), picture())
         .is(gst::ResourceError::NotAuthorized)
@@ -632,7 +632,7 @@ fn a_license_server_that_wants_a_token_and_gets_none_says_what_is_missing() {
 }
 
 #[test]
-fn a_license_server_that_does_not_run_is_named_with_its_address() {
+fn unreachable_license_server_is_named_by_address() {
     let place = nobody();
     let url = format!("http://{place}/SECRET");
     complaint_after(
@@ -645,7 +645,7 @@ fn a_license_server_that_does_not_run_is_named_with_its_address() {
 }
 
 #[test]
-fn a_license_server_that_does_not_answer_is_given_up_at_the_timeout() {
+fn license_server_timeout_is_named() {
     let headend = serving(Licenses::Hang);
     let rig = started(
         make("clearkeydec")
@@ -663,7 +663,7 @@ fn a_license_server_that_does_not_answer_is_given_up_at_the_timeout() {
 }
 
 #[test]
-fn a_demuxer_is_not_made_to_wait_for_the_license() {
+fn demuxer_is_not_made_to_wait_for_the_license() {
     let headend = serving(Licenses::Hang);
     let mut rig = authorized(&headend, &[VIDEO_KEY_ID]);
     for _ in 0..50 {
@@ -686,7 +686,7 @@ fn a_demuxer_is_not_made_to_wait_for_the_license() {
 }
 
 #[test]
-fn a_seek_does_not_wait_for_the_license_and_does_not_ask_again() {
+fn seek_does_not_wait_for_or_repeat_license_request() {
     let headend = serving(Licenses::Hang);
     let mut rig = authorized(&headend, &[VIDEO_KEY_ID]);
     assert_eq!(rig.push(picture()), Ok(gst::FlowSuccess::Ok));
@@ -716,7 +716,7 @@ fn a_seek_does_not_wait_for_the_license_and_does_not_ask_again() {
 }
 
 #[test]
-fn a_player_stops_at_once_though_the_license_server_hangs() {
+fn stop_does_not_wait_for_hanging_license_server() {
     let headend = serving(Licenses::Hang);
     let mut rig = authorized(&headend, &[VIDEO_KEY_ID]);
     assert_eq!(rig.push(picture()), Ok(gst::FlowSuccess::Ok));
@@ -742,7 +742,7 @@ fn a_player_stops_at_once_though_the_license_server_hangs() {
 }
 
 #[test]
-fn a_sample_larger_than_the_bound_plays_all_the_same() {
+fn sample_larger_than_the_bound_plays_all_the_same() {
     let headend = serving(Licenses::Hang);
     let mut rig = authorized_by(
         clearkeydec(&headend).property("max-held-bytes", 1_u64),

@@ -69,7 +69,7 @@ fn failure_after(attempts: u32, auth: Auth) -> Complaint {
 }
 
 #[test]
-fn a_service_that_does_not_run_is_named_with_its_address() {
+fn unreachable_auth_service_is_named_by_address() {
     let place = nobody();
     let location = format!("http://user:PASSWORD@{place}/PATH?key=SECRET");
     let told = failure(make("sessiontoken").property("location", location));
@@ -84,7 +84,7 @@ fn a_service_that_does_not_run_is_named_with_its_address() {
 }
 
 #[test]
-fn a_service_that_hangs_up_without_an_answer_is_named() {
+fn service_that_hangs_up_without_an_answer_is_named() {
     let complaint = failure_after(3, Auth::CloseAtOnce);
     complaint
         .is(gst::ResourceError::OpenRead)
@@ -93,7 +93,7 @@ fn a_service_that_hangs_up_without_an_answer_is_named() {
 }
 
 #[test]
-fn a_service_that_was_restarted_serves_the_next_tune() {
+fn service_that_was_restarted_serves_the_next_tune() {
     const RESTARTS: usize = 100;
     let first = headend(Auth::Grant);
     let port = port(&first);
@@ -114,7 +114,7 @@ fn a_service_that_was_restarted_serves_the_next_tune() {
 }
 
 #[test]
-fn a_refusal_by_http_status_is_one_of_authorization() {
+fn refusal_by_http_status_is_one_of_authorization() {
     for status in [401, 403] {
         let complaint = failure_of(reply(status, r#"{"token":"SECRET","status":0}"#));
         complaint
@@ -127,7 +127,7 @@ fn a_refusal_by_http_status_is_one_of_authorization() {
 }
 
 #[test]
-fn a_fault_of_the_service_is_told_from_a_refusal() {
+fn fault_of_the_service_is_told_from_a_refusal() {
     let complaint = failure_after(3, reply(500, "SECRET"));
     complaint
         .is(gst::ResourceError::OpenRead)
@@ -138,7 +138,7 @@ fn a_fault_of_the_service_is_told_from_a_refusal() {
 }
 
 #[test]
-fn a_refusal_in_the_reply_is_one_of_authorization_too() {
+fn refusal_in_the_reply_is_one_of_authorization_too() {
     let complaint = failure_of(reply(200, r#"{"token":"SECRET","status":-1}"#));
     complaint
         .is(gst::ResourceError::NotAuthorized)
@@ -160,7 +160,7 @@ fn a_refusal_in_the_reply_is_one_of_authorization_too() {
 }
 
 #[test]
-fn an_answer_that_is_none_is_described_and_not_quoted() {
+fn answer_that_is_none_is_described_and_not_quoted() {
     for (body, says) in [
         ("<html>SECRET</html>", "not JSON"),
         (r#"{"status":0,"other":"SECRET"}"#, "no `token`"),
@@ -183,7 +183,7 @@ fn an_answer_that_is_none_is_described_and_not_quoted() {
 }
 
 #[test]
-fn a_service_that_does_not_answer_is_given_up_at_the_timeout() {
+fn auth_service_timeout_is_named() {
     let headend = headend(Auth::Hang);
     let rig = Rig::new(
         make("sessiontoken")
@@ -208,7 +208,7 @@ fn a_service_that_does_not_answer_is_given_up_at_the_timeout() {
 }
 
 #[test]
-fn a_token_of_the_players_that_no_header_can_carry_ends_the_stream_with_the_propertys_name() {
+fn invalid_session_token_error_names_property() {
     let headend = headend(Auth::Grant);
     let rig = Rig::new(sessiontoken(&headend).property("max-held-bytes", 1_u64));
     rig.element
@@ -224,7 +224,7 @@ fn a_token_of_the_players_that_no_header_can_carry_ends_the_stream_with_the_prop
 }
 
 #[test]
-fn a_token_file_that_is_none_ends_the_stream_with_the_propertys_name() {
+fn invalid_token_file_error_names_property() {
     let folder = env!("CARGO_TARGET_TMPDIR");
     let empty = format!("{folder}/empty-token");
     std::fs::write(&empty, "\n").expect("the file is written");
@@ -246,7 +246,7 @@ fn a_token_file_that_is_none_ends_the_stream_with_the_propertys_name() {
 }
 
 #[test]
-fn a_player_that_goes_on_without_a_token_is_warned_once_and_plays() {
+fn on_failure_anonymous_warns_once_and_plays() {
     for (auth, reason, requests) in [
         (reply(401, ""), "denied", 1),
         (Auth::CloseAtOnce, "transient", 3),
@@ -282,7 +282,7 @@ fn a_player_that_goes_on_without_a_token_is_warned_once_and_plays() {
 }
 
 #[test]
-fn the_application_hears_of_a_token_once_a_tune() {
+fn application_hears_of_a_token_once_a_tune() {
     let headend = headend(Auth::Hang);
     let rig = Rig::new(sessiontoken(&headend));
     rig.send(&[stream_start().into(), caps_event().into()]);
@@ -319,7 +319,7 @@ fn the_application_hears_of_a_token_once_a_tune() {
 }
 
 #[test]
-fn the_token_of_the_player_itself_is_announced_as_such() {
+fn token_message_names_application_as_service() {
     let headend = headend(Auth::Grant);
     let rig = Rig::new(sessiontoken(&headend).property("session-token", "SECRET-1"));
     rig.send(&[stream_start().into(), caps_event().into()]);

@@ -38,7 +38,7 @@ fn place(headend: &Headend) -> String {
 
 /// A viewer would see an error though there is a service that works.
 #[test]
-fn the_next_place_is_asked_where_the_one_before_has_no_answer_and_the_application_hears_which() {
+fn failover_reaches_next_location_and_reports_it() {
     let good = headend(Auth::Grant);
     let closing = headend(Auth::CloseAtOnce);
     let not_there = format!("http://{}/authService/getSessionToken", nobody());
@@ -64,7 +64,7 @@ fn the_next_place_is_asked_where_the_one_before_has_no_answer_and_the_applicatio
 
 /// An operator's second site would be asked by everyone all the time.
 #[test]
-fn the_first_place_is_asked_alone_as_long_as_it_answers() {
+fn first_location_is_used_alone_while_it_answers() {
     let (first, second) = (headend(Auth::Grant), headend(Auth::Grant));
     let told = tuned(&[&first.auth_url(), &second.auth_url()]);
     assert_eq!(told.get("location"), Ok(place(&first)));
@@ -74,7 +74,7 @@ fn the_first_place_is_asked_alone_as_long_as_it_answers() {
 /// An account without a subscription would be shown to each of an operator's sites, and a viewer
 /// would wait for all of them to say no.
 #[test]
-fn a_no_is_one_wherever_it_comes_from() {
+fn no_is_one_wherever_it_comes_from() {
     let second = headend(Auth::Grant);
     let first = faulty(403);
     let rig = Rig::new(sessiontoken_at(&[&first.auth_url(), &second.auth_url()]));
@@ -101,7 +101,7 @@ fn where_none_has_an_answer_the_error_says_so_of_each() {
 
 /// A site that hangs would take the time that the next one needs, each time anew.
 #[test]
-fn a_place_that_hangs_has_its_part_of_the_time_and_is_asked_last_for_a_while() {
+fn hanging_location_gets_time_share_then_goes_last() {
     let (hanging, good) = (headend(Auth::Hang), headend(Auth::Grant));
     let locations = [&*hanging.auth_url(), &*good.auth_url()].join(" ");
     let rig = Rig::new(

@@ -33,7 +33,7 @@ fn holding(headend: &Headend) -> (Rig, Vec<Item>) {
 }
 
 #[test]
-fn a_seek_drops_held_media_and_keeps_what_describes_the_stream() {
+fn seek_drops_held_media_keeps_protection_and_caps() {
     let headend = headend(Auth::Hang);
     let rig = Rig::new(sessiontoken(&headend));
     let before: Vec<Input> = vec![stream_start().into(), caps_event().into()];
@@ -78,7 +78,7 @@ fn a_seek_drops_held_media_and_keeps_what_describes_the_stream() {
 }
 
 #[test]
-fn several_seeks_in_a_row_lose_no_protection_event_and_send_none_twice() {
+fn repeated_seeks_keep_each_protection_event_once() {
     let headend = headend(Auth::Hang);
     let (rig, sent) = holding(&headend);
     let mut expected = sent[..2].to_vec();
@@ -102,7 +102,7 @@ fn several_seeks_in_a_row_lose_no_protection_event_and_send_none_twice() {
 }
 
 #[test]
-fn a_seek_frees_a_demuxer_that_waits_at_the_end_of_the_stream() {
+fn seek_unblocks_demuxer_waiting_at_eos() {
     let headend = headend(Auth::Hang);
     let (rig, sent) = holding(&headend);
     let arrivals = rig.arrivals();
@@ -124,7 +124,7 @@ fn a_seek_frees_a_demuxer_that_waits_at_the_end_of_the_stream() {
 }
 
 #[test]
-fn a_seek_frees_a_demuxer_that_waits_at_the_bound() {
+fn seek_frees_a_demuxer_that_waits_at_the_bound() {
     for waits in [Input::from(buffer(1)), list(&[1]).into(), tag().into()] {
         let headend = headend(Auth::Hang);
         let rig = Rig::new(sessiontoken(&headend).property("max-held-bytes", 1_u64));
@@ -182,7 +182,7 @@ fn seek_in_mid_push(
 }
 
 #[test]
-fn a_seek_while_held_media_leaves_cuts_it_off_and_the_stream_goes_on() {
+fn seek_during_drain_drops_held_media_and_continues() {
     let headend = headend(Auth::Hang);
     let rig = Rig::new(sessiontoken(&headend));
     let [first, second, third] = protections();
@@ -215,7 +215,7 @@ fn a_seek_while_held_media_leaves_cuts_it_off_and_the_stream_goes_on() {
 }
 
 #[test]
-fn a_seek_while_a_held_protection_event_leaves_neither_loses_it_nor_sends_it_twice() {
+fn seek_during_drain_keeps_protection_event_once() {
     let headend = headend(Auth::Hang);
     let rig = Rig::new(sessiontoken(&headend));
     let before: Vec<Input> = vec![stream_start().into(), caps_event().into()];
@@ -230,7 +230,7 @@ fn a_seek_while_a_held_protection_event_leaves_neither_loses_it_nor_sends_it_twi
 }
 
 #[test]
-fn a_seek_back_to_a_player_that_has_its_token_holds_nothing_again() {
+fn seek_after_acquired_token_holds_nothing() {
     let headend = headend(Auth::Grant);
     let rig = Rig::new(sessiontoken(&headend));
     rig.send(&[stream_start().into(), caps_event().into()]);
@@ -258,7 +258,7 @@ fn a_seek_back_to_a_player_that_has_its_token_holds_nothing_again() {
 }
 
 #[test]
-fn a_player_stops_at_once_though_its_demuxer_waits_at_the_end_of_the_stream() {
+fn stop_unblocks_demuxer_waiting_at_eos() {
     for state in [gst::State::Ready, gst::State::Null] {
         let headend = headend(Auth::Hang);
         let (rig, sent) = holding(&headend);
@@ -282,7 +282,7 @@ fn a_player_stops_at_once_though_its_demuxer_waits_at_the_end_of_the_stream() {
 }
 
 #[test]
-fn a_player_stops_at_once_though_its_demuxer_waits_at_the_bound() {
+fn stop_unblocks_demuxer_waiting_at_held_limit() {
     let headend = headend(Auth::Hang);
     let rig = Rig::new(sessiontoken(&headend).property("max-held-bytes", 1_u64));
     rig.send(&[stream_start().into(), caps_event().into(), segment().into()]);
@@ -302,7 +302,7 @@ fn a_player_stops_at_once_though_its_demuxer_waits_at_the_bound() {
 }
 
 #[test]
-fn zapping_up_and_down_leaves_nothing_of_one_channel_in_the_next() {
+fn channel_change_keeps_no_data_of_previous_one() {
     let headend = headend(Auth::Hang);
     let rig = Rig::new(sessiontoken(&headend));
     for round in 0..50 {
@@ -370,7 +370,7 @@ fn zapping_through_paused_alone_costs_nothing() {
 }
 
 #[test]
-fn the_second_channel_starts_without_a_request_and_without_a_wait() {
+fn second_channel_uses_cached_token_without_hold() {
     let headend = headend(Auth::Grant);
     let rig = Rig::new(sessiontoken(&headend));
     let first = protection(COMMON_SYSTEM, Some("dash/mpd"));
@@ -402,7 +402,7 @@ fn the_second_channel_starts_without_a_request_and_without_a_wait() {
 }
 
 #[test]
-fn a_player_may_pause_and_resume_while_it_waits() {
+fn player_may_pause_and_resume_while_it_waits() {
     let headend = headend(Auth::Hang);
     let (rig, sent) = holding(&headend);
     for _ in 0..5 {
@@ -419,7 +419,7 @@ fn a_player_may_pause_and_resume_while_it_waits() {
 /// A wait has a thread, which the stream ends when it is over; meanwhile the player may seek or
 /// stop, at any moment of that. It would freeze.
 #[test]
-fn a_stream_that_waits_time_and_again_goes_on_whatever_the_player_does() {
+fn repeated_holds_do_not_deadlock_on_seek_or_stop() {
     const ROUNDS: usize = 300;
     const BUFFERS: usize = 20;
     let headend = headend(Auth::Grant);

@@ -29,7 +29,7 @@ fn tune(buffers: usize) -> Vec<Input> {
 }
 
 #[test]
-fn the_thread_that_brings_a_protection_event_is_not_made_to_wait_for_the_token() {
+fn protection_event_does_not_block_streaming_thread() {
     let headend = headend(Auth::Hang);
     let rig = Rig::new(sessiontoken(&headend));
     let before: Vec<Input> = vec![
@@ -82,7 +82,7 @@ fn without_prefetch_the_first_protection_event_asks() {
 }
 
 #[test]
-fn a_query_for_a_place_in_the_stream_is_refused_while_what_comes_before_is_held() {
+fn serialized_query_fails_while_data_is_held() {
     let headend = headend(Auth::Hang);
     let rig = Rig::new(sessiontoken(&headend));
     rig.send(&[stream_start().into(), caps_event().into()]);
@@ -103,7 +103,7 @@ fn a_query_for_a_place_in_the_stream_is_refused_while_what_comes_before_is_held(
 }
 
 #[test]
-fn nothing_changes_places_when_holding_ends_in_the_middle_of_the_stream() {
+fn end_of_hold_mid_stream_keeps_item_order() {
     for round in 0..200 {
         let headend = headend(Auth::Hang);
         let rig = Rig::new(sessiontoken(&headend));
@@ -180,7 +180,7 @@ fn after_the_drain_the_stream_is_direct_again() {
 }
 
 #[test]
-fn the_end_of_the_stream_is_not_reported_before_the_held_data_is_through() {
+fn eos_returns_only_after_held_data_leaves() {
     let headend = headend(Auth::Hang);
     let rig = Rig::new(sessiontoken(&headend));
     rig.send(&[stream_start().into(), caps_event().into()]);
@@ -216,7 +216,7 @@ fn the_end_of_the_stream_is_not_reported_before_the_held_data_is_through() {
 }
 
 #[test]
-fn a_token_that_the_player_gives_while_the_stream_waits_is_used_at_once() {
+fn token_set_during_hold_is_used_at_once() {
     let timeout = gst::ClockTime::from_seconds(10);
     let headend = headend(Auth::Hang);
     let rig = Rig::new(sessiontoken(&headend).property("timeout", timeout.mseconds() as u32));
@@ -234,7 +234,7 @@ fn a_token_that_the_player_gives_while_the_stream_waits_is_used_at_once() {
 }
 
 #[test]
-fn a_stream_that_ends_before_its_token_comes_is_played_all_the_same() {
+fn eos_before_token_still_plays_held_data() {
     let headend = headend(Auth::Hang);
     let mut rig = Rig::new(sessiontoken(&headend));
     rig.send(&[stream_start().into(), caps_event().into()]);
@@ -253,7 +253,7 @@ fn a_stream_that_ends_before_its_token_comes_is_played_all_the_same() {
 }
 
 #[test]
-fn held_data_is_bounded_and_the_demuxer_waits_at_the_bound() {
+fn held_data_is_bounded_and_blocks_demuxer_at_limit() {
     const SIZE: usize = 1000;
     const FIT: usize = 10;
     let headend = headend(Auth::Hang);
@@ -340,7 +340,7 @@ fn init_data_of_events_is_bounded() {
 }
 
 #[test]
-fn what_downstream_answers_to_held_data_reaches_the_demuxer_with_its_next_buffer() {
+fn next_buffer_returns_flow_error_of_held_data() {
     for between in [vec![], vec![Input::from(gap())], vec![Input::from(tag())]] {
         let headend = headend(Auth::Hang);
         let rig = Rig::new(sessiontoken(&headend));
@@ -377,7 +377,7 @@ fn what_downstream_answers_to_held_data_reaches_the_demuxer_with_its_next_buffer
 }
 
 #[test]
-fn a_stream_whose_held_data_was_refused_does_not_end_in_silence() {
+fn eos_after_refused_held_data_posts_error() {
     let headend = headend(Auth::Hang);
     let rig = Rig::new(sessiontoken(&headend));
     rig.send(&[stream_start().into(), caps_event().into()]);

@@ -93,7 +93,7 @@ impl Drop for File {
 }
 
 #[test]
-fn a_decryptor_finds_the_token_and_all_that_goes_with_it() {
+fn key_request_carries_token_and_its_metadata() {
     let headend = headend(Auth::GrantFor(1000));
     let earliest = seconds_since_1970() + 1000;
     let rig = ready(&headend);
@@ -136,7 +136,7 @@ fn a_decryptor_finds_the_token_and_all_that_goes_with_it() {
 }
 
 #[test]
-fn a_token_whose_end_nobody_knows_claims_none() {
+fn token_whose_end_nobody_knows_claims_none() {
     let headend = headend(granting(r#"{"token":"endless","status":0}"#));
     let request = request_for(&ready(&headend), Some("dash/mpd"));
     assert_eq!(
@@ -154,7 +154,7 @@ fn a_token_whose_end_nobody_knows_claims_none() {
 }
 
 #[test]
-fn the_flow_tells_dash_hls_and_smooth_streaming_apart_and_lasts_into_the_media() {
+fn flow_follows_manifest_origin_into_isobmff() {
     let headend = headend(Auth::Grant);
     for (origins, flows) in [
         (&[Some("dash/mpd")][..], &["dash"][..]),
@@ -182,7 +182,7 @@ fn the_flow_tells_dash_hls_and_smooth_streaming_apart_and_lasts_into_the_media()
 }
 
 #[test]
-fn an_operator_whose_license_server_wants_another_header_gets_it() {
+fn key_request_header_replaces_authorization() {
     let headend = headend(Auth::Grant);
     let rig =
         Rig::new(sessiontoken(&headend).property("key-request-header", "X-Session: v1 {token};"));
@@ -196,7 +196,7 @@ fn an_operator_whose_license_server_wants_another_header_gets_it() {
 }
 
 #[test]
-fn all_events_of_a_token_lead_to_the_same_line_in_the_services_logs() {
+fn correlation_id_is_same_for_all_events_of_token() {
     let headend = headend(Auth::Grant);
     let rig = ready(&headend);
     let other = ready(&headend);
@@ -273,7 +273,7 @@ fn everything_that_the_demuxer_said_stays_as_it_was() {
 }
 
 #[test]
-fn a_stream_that_gets_the_same_event_gets_it_without_our_token_on_it() {
+fn shared_protection_event_stays_without_token() {
     let headends = [headend(Auth::Grant), headend(Auth::Hang)];
     let rigs = headends.each_ref().map(ready);
     let came = protection(COMMON_SYSTEM, Some("isobmff/moov"));
@@ -318,7 +318,7 @@ fn two_of_the_elements_in_one_chain_do_no_harm() {
 }
 
 #[test]
-fn metadata_that_others_put_on_the_init_data_is_still_there() {
+fn init_data_keeps_foreign_protection_meta() {
     let headend = headend(Auth::Grant);
     let rig = ready(&headend);
     let mut data = gst::Buffer::from_slice(b"init data");
@@ -338,7 +338,7 @@ fn metadata_that_others_put_on_the_init_data_is_still_there() {
 }
 
 #[test]
-fn the_element_does_the_same_under_its_other_name() {
+fn element_does_the_same_under_its_other_name() {
     let headend = headend(Auth::Grant);
     let rig = Rig::new(make("sessiontokensrc").property("location", headend.auth_url()));
     rig.send(&[stream_start().into(), caps_event().into()]);
@@ -348,7 +348,7 @@ fn the_element_does_the_same_under_its_other_name() {
 }
 
 #[test]
-fn a_player_with_a_token_of_its_own_asks_nobody_and_may_change_it_in_mid_stream() {
+fn app_token_skips_request_and_changes_mid_stream() {
     let headend = headend(Auth::Grant);
     let rig = Rig::new(sessiontoken(&headend).property("session-token", "mine"));
     rig.send(&[stream_start().into(), caps_event().into()]);
@@ -394,7 +394,7 @@ fn a_player_with_a_token_of_its_own_asks_nobody_and_may_change_it_in_mid_stream(
 }
 
 #[test]
-fn a_token_from_a_file_is_read_without_the_line_break_and_asks_nobody() {
+fn token_file_is_trimmed_and_skips_request() {
     let headend = headend(Auth::Grant);
     let file = File::new("token-with-a-line-break", "from-a-file\n");
     let rig = Rig::new(sessiontoken(&headend).property("session-token-file", file.path()));
@@ -406,7 +406,7 @@ fn a_token_from_a_file_is_read_without_the_line_break_and_asks_nobody() {
 }
 
 #[test]
-fn a_file_with_a_new_token_is_read_at_the_next_tune() {
+fn file_with_a_new_token_is_read_at_the_next_tune() {
     let headend = headend(Auth::Grant);
     let file = File::new("token-that-changes", "old\n");
     let rig = Rig::new(sessiontoken(&headend).property("session-token-file", file.path()));
@@ -430,7 +430,7 @@ fn custom_data(packing: &'static str, origin: &str) -> Option<String> {
 }
 
 #[test]
-fn the_token_is_packed_as_the_flow_wants_it_or_as_the_operator_says() {
+fn packing_follows_flow_unless_property_is_set() {
     let ave = r#""message:type":"clientAccess""#;
     let secclient = r#"{"mediaUsage":"stream","accessToken":"a-token"}"#;
     for (packing, origin, holds) in [
@@ -450,7 +450,7 @@ fn the_token_is_packed_as_the_flow_wants_it_or_as_the_operator_says() {
 /// A decryptor of another system's would be given a token that is none of its business, or its
 /// stream would wait for one.
 #[test]
-fn only_the_systems_that_the_application_names_get_the_token() {
+fn protection_systems_restrict_key_requests() {
     let headend = headend(Auth::Hang);
     let rig = Rig::new(sessiontoken(&headend).property(
         "protection-systems",

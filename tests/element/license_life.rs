@@ -102,7 +102,7 @@ fn behind_a_sessiontoken(headend: &Headend, key_ids: &[&str]) -> (Rig, gst::Elem
 }
 
 #[test]
-fn a_license_is_renewed_ahead_of_its_end_and_no_sample_waits_for_that() {
+fn license_renewal_before_expiry_holds_no_sample() {
     let headend = serving(Licenses::ServeFor(SHORT));
     let mut rig = authorized(&headend, &[VIDEO_KEY_ID, AUDIO_KEY_ID]);
     plays_when_the_key_is_here(&mut rig);
@@ -131,7 +131,7 @@ fn a_license_is_renewed_ahead_of_its_end_and_no_sample_waits_for_that() {
 }
 
 #[test]
-fn a_renewal_that_comes_after_the_end_holds_the_stream_and_does_not_end_it() {
+fn late_license_renewal_holds_stream_without_error() {
     let headend = serving(Licenses::ServeFor(SHORTER));
     let mut rig = authorized(&headend, &[VIDEO_KEY_ID]);
     plays_when_the_key_is_here(&mut rig);
@@ -155,7 +155,7 @@ fn a_renewal_that_comes_after_the_end_holds_the_stream_and_does_not_end_it() {
 }
 
 #[test]
-fn picture_and_sound_renew_the_license_that_they_share_with_one_request() {
+fn streams_renew_shared_license_with_one_request() {
     let headend = serving(Licenses::ServeFor(SHORT));
     let [mut first, mut second] = [[AUDIO_KEY_ID, VIDEO_KEY_ID], [VIDEO_KEY_ID, AUDIO_KEY_ID]]
         .map(|key_ids| authorized(&headend, &key_ids));
@@ -180,7 +180,7 @@ fn picture_and_sound_renew_the_license_that_they_share_with_one_request() {
 }
 
 #[test]
-fn a_renewal_that_fails_leaves_the_license_until_it_really_ends_and_then_says_why() {
+fn failed_renewal_is_fatal_only_at_license_expiry() {
     let headend = serving(Licenses::ServeFor(SHORTER));
     let builder = clearkeydec(&headend).property("retries", 0_u32);
     let begun = Instant::now();
@@ -225,7 +225,7 @@ fn a_renewal_that_fails_leaves_the_license_until_it_really_ends_and_then_says_wh
 }
 
 #[test]
-fn a_token_that_is_refused_at_the_renewal_is_replaced_and_no_sample_waits_for_that() {
+fn renewal_replaces_rejected_token_without_hold() {
     let mut rigs = [401, 403, 412].map(|status| {
         let headend = serving(Licenses::ServeFor(SHORT));
         let (mut rig, _) = behind_a_sessiontoken(&headend, &[VIDEO_KEY_ID]);
@@ -245,7 +245,7 @@ fn a_token_that_is_refused_at_the_renewal_is_replaced_and_no_sample_waits_for_th
 }
 
 #[test]
-fn a_license_that_is_asked_for_later_is_asked_for_with_the_newest_token() {
+fn later_license_request_uses_newest_token() {
     let headend = serving(Licenses::Serve);
     let (mut rig, before) = behind_a_sessiontoken(&headend, &[VIDEO_KEY_ID]);
     plays_when_the_key_is_here(&mut rig);
@@ -285,7 +285,7 @@ fn unnamed(mut sample: gst::Buffer) -> gst::Buffer {
 }
 
 #[test]
-fn samples_that_name_no_key_are_played_by_the_key_of_their_fragment() {
+fn sample_without_key_id_uses_key_of_fragment() {
     let headend = serving(Licenses::ServeAnonymous);
     let mut rig = started(clearkeydec(&headend));
     let fragment = |key_id| event(COMMON_SYSTEM, FRAGMENT, pssh(&[key_id]));
@@ -308,7 +308,7 @@ fn samples_that_name_no_key_are_played_by_the_key_of_their_fragment() {
 }
 
 #[test]
-fn samples_that_name_no_key_are_told_from_those_whose_key_is_not_granted() {
+fn unresolved_sample_key_id_has_its_own_error() {
     let both = || pssh(&[VIDEO_KEY_ID, AUDIO_KEY_ID]);
     let one = || pssh(&[VIDEO_KEY_ID]);
     let other = || pssh(&[AUDIO_KEY_ID]);
@@ -342,7 +342,7 @@ fn samples_that_name_no_key_are_told_from_those_whose_key_is_not_granted() {
 }
 
 #[test]
-fn a_key_that_comes_into_use_after_a_seek_is_asked_for_though_another_one_was_under_way() {
+fn key_after_seek_is_requested_during_other_request() {
     let headend = serving(Licenses::Hang);
     let mut rig = authorized(&headend, &[AUDIO_KEY_ID]);
     assert_eq!(rig.push(sound()), Ok(gst::FlowSuccess::Ok));
@@ -367,7 +367,7 @@ fn a_key_that_comes_into_use_after_a_seek_is_asked_for_though_another_one_was_un
 }
 
 #[test]
-fn a_key_whose_license_is_granted_plays_though_the_renewal_of_another_one_is_refused() {
+fn granted_key_plays_if_other_renewal_is_rejected() {
     let headend = serving(Licenses::ServeFor(SHORT));
     let mut rig = authorized(&headend, &[VIDEO_KEY_ID]);
     plays_when_the_key_is_here(&mut rig);
@@ -390,7 +390,7 @@ fn a_key_whose_license_is_granted_plays_though_the_renewal_of_another_one_is_ref
 }
 
 #[test]
-fn a_license_is_not_renewed_with_keys_that_are_no_longer_in_use() {
+fn renewal_omits_keys_no_longer_in_use() {
     let headend = serving(Licenses::ServeFor(SHORTER));
     let mut rig = authorized(&headend, &[VIDEO_KEY_ID]);
     plays_when_the_key_is_here(&mut rig);
@@ -409,7 +409,7 @@ fn a_license_is_not_renewed_with_keys_that_are_no_longer_in_use() {
 }
 
 #[test]
-fn a_renewal_that_comes_without_the_key_is_asked_for_again_before_the_end() {
+fn renewal_without_key_is_retried_before_expiry() {
     let headend = serving(Licenses::ServeFor(SHORT));
     let mut rig = authorized(&headend, &[VIDEO_KEY_ID]);
     plays_when_the_key_is_here(&mut rig);
@@ -429,7 +429,7 @@ fn a_renewal_that_comes_without_the_key_is_asked_for_again_before_the_end() {
 }
 
 #[test]
-fn a_license_that_says_nothing_sensible_of_its_end_is_used_as_one_without() {
+fn invalid_license_expiry_is_ignored() {
     for end in [
         "1",
         "1700000000.5",
@@ -457,7 +457,7 @@ fn a_license_that_says_nothing_sensible_of_its_end_is_used_as_one_without() {
 }
 
 #[test]
-fn a_license_is_not_renewed_for_a_stream_that_is_paused() {
+fn paused_stream_does_not_renew_license() {
     let headend = serving(Licenses::ServeFor(SHORTER));
     let token = format!("Bearer {}", headend.token());
     // The header tells the requests of the two apart, and has them share no license.
@@ -494,7 +494,7 @@ fn a_license_is_not_renewed_for_a_stream_that_is_paused() {
 }
 
 #[test]
-fn a_key_that_a_license_left_out_is_asked_for_when_it_comes_into_use() {
+fn key_missing_from_license_is_requested_on_use() {
     let headend = serving(Licenses::ServeWithout(AUDIO_KEY_ID.to_owned()));
     let mut rig = authorized(&headend, &[VIDEO_KEY_ID, AUDIO_KEY_ID]);
     plays_when_the_key_is_here(&mut rig);
@@ -508,7 +508,7 @@ fn a_key_that_a_license_left_out_is_asked_for_when_it_comes_into_use() {
 
 /// Such a server would be asked for no key at all, and the film would end with the license.
 #[test]
-fn a_key_that_nobody_asked_for_is_asked_for_when_its_license_ends() {
+fn unrequested_key_in_use_is_renewed() {
     let base64url = |hex: &str| URL_SAFE_NO_PAD.encode(bytes(hex));
     let end = SystemTime::now() + SHORT;
     let end = end.duration_since(SystemTime::UNIX_EPOCH).expect("later");
@@ -547,7 +547,7 @@ fn a_key_that_nobody_asked_for_is_asked_for_when_its_license_ends() {
 
 /// Whoever logged out would go on with the account's token at the next renewal.
 #[test]
-fn renewal_after_a_logout_is_asked_for_with_another_token() {
+fn renewal_after_logout_uses_new_token() {
     let headend = serving(Licenses::ServeFor(SHORT));
     let (mut rig, before) = behind_a_sessiontoken(&headend, &[VIDEO_KEY_ID]);
     plays_when_the_key_is_here(&mut rig);

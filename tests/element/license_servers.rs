@@ -269,7 +269,7 @@ fn redirect_that_a_post_does_not_follow_is_named() {
 
 /// The auth service would be asked for other tokens, and the one at hand be lost to all streams.
 #[test]
-fn refusal_of_a_server_without_the_token_asks_for_no_other() {
+fn rejection_of_tokenless_request_fetches_no_token() {
     let services = headend(Auth::Grant);
     let refusing = serving(Licenses::Refuse(401));
     services.set_licenses(Licenses::Redirect {

@@ -9,7 +9,7 @@ use support::rig::*;
 use support::stream::*;
 
 #[test]
-fn a_token_that_ends_in_mid_play_is_replaced_ahead_of_time_and_no_event_waits() {
+fn expiring_token_is_refreshed_without_hold() {
     for (auth, lifetime) in [(Auth::GrantFor(3), 0_u32), (Auth::Grant, 3)] {
         let headend = headend(auth);
         let rig = playing(sessiontoken(&headend).property("token-lifetime", lifetime));
@@ -31,7 +31,7 @@ fn a_token_that_ends_in_mid_play_is_replaced_ahead_of_time_and_no_event_waits() 
 }
 
 #[test]
-fn a_refresh_that_fails_leaves_the_old_token_until_it_really_ends_and_then_says_why() {
+fn failed_refresh_is_fatal_only_at_token_expiry() {
     let fault = Auth::Reply {
         status: 503,
         content_type: "text/plain".to_owned(),

@@ -7,7 +7,7 @@ use headend::Auth;
 use support::rig::*;
 
 #[test]
-fn what_goes_in_comes_out_in_order_and_is_the_very_same_thing() {
+fn items_pass_unchanged_and_in_order() {
     let headend = headend(Auth::Grant);
     let rig = Rig::new(sessiontoken(&headend));
     let inputs: Vec<Input> = vec![
@@ -42,7 +42,7 @@ fn what_goes_in_comes_out_in_order_and_is_the_very_same_thing() {
 }
 
 #[test]
-fn every_direct_item_leaves_on_the_thread_that_brought_it() {
+fn unheld_items_stay_on_the_streaming_thread() {
     let headend = headend(Auth::Grant);
     let rig = Rig::new(sessiontoken(&headend).property("session-token", "mine"));
     let [first, second, third] = protections();
@@ -68,7 +68,7 @@ fn every_direct_item_leaves_on_the_thread_that_brought_it() {
 }
 
 #[test]
-fn what_comes_before_any_protection_event_waits_for_no_service() {
+fn items_before_protection_event_are_not_held() {
     let headend = headend(Auth::Hang);
     let rig = Rig::new(sessiontoken(&headend));
     let inputs: Vec<Input> = vec![
@@ -115,7 +115,7 @@ fn what_the_decryptor_takes_is_what_the_demuxer_hears() {
 }
 
 #[test]
-fn caps_that_are_not_of_a_protected_stream_are_refused() {
+fn unprotected_caps_fail_negotiation() {
     let headend = headend(Auth::Grant);
     let rig = Rig::new(sessiontoken(&headend));
     let clear = gst::Caps::new_empty_simple("video/x-h264");
@@ -128,7 +128,7 @@ fn caps_that_are_not_of_a_protected_stream_are_refused() {
 }
 
 #[test]
-fn a_demuxer_may_write_into_the_decryptors_memory() {
+fn demuxer_may_write_into_the_decryptors_memory() {
     let headend = headend(Auth::Grant);
     let rig = Rig::new(sessiontoken(&headend));
     rig.downstream
@@ -153,7 +153,7 @@ fn a_demuxer_may_write_into_the_decryptors_memory() {
 }
 
 #[test]
-fn the_element_adds_no_latency() {
+fn element_adds_no_latency() {
     let headend = headend(Auth::Grant);
     let mut rig = Rig::new(sessiontoken(&headend));
     rig.harness
@@ -170,7 +170,7 @@ fn forget_what_linking_brought(rig: &mut Rig) {
 }
 
 #[test]
-fn a_players_own_events_go_through_in_both_directions() {
+fn players_own_events_go_through_in_both_directions() {
     let headend = headend(Auth::Grant);
     let mut rig = Rig::new(sessiontoken(&headend));
     let start = stream_start();
@@ -218,7 +218,7 @@ fn a_players_own_events_go_through_in_both_directions() {
 }
 
 #[test]
-fn an_out_of_band_event_does_not_wait_for_the_token() {
+fn out_of_band_event_does_not_wait_for_the_token() {
     let headend = headend(Auth::Hang);
     let rig = Rig::new(sessiontoken(&headend));
     let start = stream_start();
@@ -231,7 +231,7 @@ fn an_out_of_band_event_does_not_wait_for_the_token() {
 }
 
 #[test]
-fn a_seek_and_a_latency_query_do_not_wait_for_the_token() {
+fn queries_and_upstream_events_bypass_token_hold() {
     let headend = headend(Auth::Hang);
     let mut rig = Rig::new(sessiontoken(&headend));
     rig.harness

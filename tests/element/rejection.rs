@@ -62,7 +62,7 @@ fn generations(rig: &Rig, events: &[gst::Event]) -> Vec<u32> {
 }
 
 #[test]
-fn a_decryptor_finds_the_store_past_queues_and_bins_and_nobody_else_gets_one() {
+fn context_query_finds_store_past_queues_and_bins() {
     let headend = headend(Auth::Grant);
     let rig = playing(sessiontoken(&headend));
     one(&rig);
@@ -95,7 +95,7 @@ fn a_decryptor_finds_the_store_past_queues_and_bins_and_nobody_else_gets_one() {
 }
 
 #[test]
-fn many_decryptors_that_complain_of_one_token_get_the_same_new_one() {
+fn concurrent_rejections_get_the_same_new_token() {
     const DECRYPTORS: usize = 16;
     let headend = headend(Auth::Grant);
     let rig = playing(sessiontoken(&headend));
@@ -133,7 +133,7 @@ fn many_decryptors_that_complain_of_one_token_get_the_same_new_one() {
 }
 
 #[test]
-fn a_decryptor_that_is_stopped_or_flushed_does_not_wait_for_the_service() {
+fn reject_returns_when_flushing_or_stopped() {
     let headend = headend(Auth::Sequence(vec![Auth::Grant, Auth::Hang]));
     let rig = playing(sessiontoken(&headend));
     one(&rig);
@@ -154,7 +154,7 @@ fn a_decryptor_that_is_stopped_or_flushed_does_not_wait_for_the_service() {
 }
 
 #[test]
-fn all_protection_events_of_the_stream_come_again_in_order_before_the_next_buffer() {
+fn protection_events_replay_in_order_before_buffer() {
     let headend = headend(Auth::Grant);
     let rig = playing(sessiontoken(&headend));
     // Three boxes of one system and origin, of which a pad's sticky events would keep the last.
@@ -230,7 +230,7 @@ fn only_what_still_describes_the_stream_comes_again() {
 }
 
 #[test]
-fn a_complaint_about_a_token_that_nobody_gave_costs_nothing() {
+fn reject_of_unknown_generation_fetches_nothing() {
     let headend = headend(Auth::Grant);
     let rig = playing(sessiontoken(&headend));
     one(&rig);
@@ -242,7 +242,7 @@ fn a_complaint_about_a_token_that_nobody_gave_costs_nothing() {
 }
 
 #[test]
-fn a_service_whose_tokens_are_always_refused_is_an_error_and_no_loop() {
+fn third_rejected_token_in_a_row_is_an_error() {
     let headend = headend(Auth::Grant);
     let rig = playing(sessiontoken(&headend));
     one(&rig);
@@ -263,7 +263,7 @@ fn a_service_whose_tokens_are_always_refused_is_an_error_and_no_loop() {
 }
 
 #[test]
-fn a_service_that_gives_the_refused_token_again_is_an_error() {
+fn service_repeating_rejected_token_is_an_error() {
     let headend = headend(Auth::Grant);
     let rig = playing(sessiontoken(&headend));
     one(&rig);
@@ -278,7 +278,7 @@ fn a_service_that_gives_the_refused_token_again_is_an_error() {
 }
 
 #[test]
-fn an_application_whose_own_token_is_refused_may_give_another_one() {
+fn rejected_app_token_can_be_replaced() {
     let headend = headend(Auth::Grant);
     let rig = playing(sessiontoken(&headend).property("session-token", "one"));
     one(&rig);
@@ -306,7 +306,7 @@ fn an_application_whose_own_token_is_refused_may_give_another_one() {
 }
 
 #[test]
-fn of_two_elements_in_one_chain_the_one_that_has_the_tokens_hears_of_a_refusal() {
+fn rejected_event_reaches_element_owning_the_token() {
     let headend = headend(Auth::Grant);
     let bin = gst::Bin::new();
     let elements = [(); 2].map(|()| sessiontoken(&headend).build().expect("an element"));
@@ -341,7 +341,7 @@ fn of_two_elements_in_one_chain_the_one_that_has_the_tokens_hears_of_a_refusal()
 /// A viewer would wait for a token that nobody fetches, and then be told to look for a service that
 /// there is not.
 #[test]
-fn a_file_is_read_again_once_its_token_is_refused() {
+fn file_is_read_again_once_its_token_is_refused() {
     let file = File::new("first");
     let rig = playing(make("sessiontoken").property("session-token-file", file.path()));
     one(&rig);
@@ -365,7 +365,7 @@ fn a_file_is_read_again_once_its_token_is_refused() {
 
 /// The player would ask for licenses with it for ever, tune after tune.
 #[test]
-fn applications_refused_token_stays_refused_in_the_next_tune() {
+fn rejected_app_token_stays_rejected_in_next_tune() {
     let headend = headend(Auth::Grant);
     let rig = playing(
         sessiontoken(&headend)
@@ -396,7 +396,7 @@ fn applications_refused_token_stays_refused_in_the_next_tune() {
 
 /// A header that is rebuilt by replacing the old token in it would say `Bnewarnewr new`.
 #[test]
-fn store_gives_key_requests_with_the_tokens_own_headers() {
+fn store_key_request_carries_headers_of_its_token() {
     let headend = headend(Auth::Grant);
     let rig = playing(
         sessiontoken(&headend)

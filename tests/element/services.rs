@@ -245,7 +245,7 @@ fn wires() -> [Wire; 3] {
 }
 
 #[test]
-fn each_service_is_asked_as_it_wants_to_be_and_grants_its_token_over_http_and_over_tls() {
+fn token_request_matches_service_over_http_and_tls() {
     for wire in wires() {
         for place in Place::both(&Auth::Grant) {
             let tenant = (wire.service == "ags").then_some("tenant 1");
@@ -296,7 +296,7 @@ fn each_service_is_asked_as_it_wants_to_be_and_grants_its_token_over_http_and_ov
 }
 
 #[test]
-fn the_security_token_comes_from_code_from_a_file_or_not_at_all() {
+fn security_token_is_set_by_value_file_or_omitted() {
     let file = File::new(format!("{SECURITY_TOKEN}\n"));
     let headers = fields(&[("Authorization", &format!("Bearer {SECURITY_TOKEN}"))]);
     for (property, value) in [
@@ -320,7 +320,7 @@ fn the_security_token_comes_from_code_from_a_file_or_not_at_all() {
 }
 
 #[test]
-fn the_operators_parameters_arrive_in_the_order_in_which_they_were_given() {
+fn parameters_are_sent_in_given_order() {
     let pairs = [
         ("Z", "a \"b\" \\ é \u{1}"),
         ("A", ""),
@@ -358,7 +358,7 @@ fn the_operators_parameters_arrive_in_the_order_in_which_they_were_given() {
 }
 
 #[test]
-fn an_operators_own_headers_reach_each_service_by_structure_and_by_file() {
+fn extra_headers_by_value_and_file_reach_service() {
     let added = [
         ("X-Api-Key", "abc def"),
         ("Cookie", "a=b; c=d"),
@@ -387,7 +387,7 @@ fn an_operators_own_headers_reach_each_service_by_structure_and_by_file() {
 }
 
 #[test]
-fn another_name_for_thunders_method_is_the_one_that_is_called() {
+fn thunder_method_property_sets_called_method() {
     for (set, called) in [
         (
             "org.rdk.AuthService.1.GetSessionToken",
@@ -404,7 +404,7 @@ fn another_name_for_thunders_method_is_the_one_that_is_called() {
 }
 
 #[test]
-fn the_license_request_can_be_found_beside_the_token_request_in_the_services_logs() {
+fn correlation_id_matches_token_and_key_request() {
     for discover in [false, true] {
         let found = [Some("trace 1"), Some("trace 1"), None, None].map(|own| {
             let headend = headend(Auth::Grant);
@@ -430,7 +430,7 @@ fn the_license_request_can_be_found_beside_the_token_request_in_the_services_log
 }
 
 #[test]
-fn a_file_that_has_changed_counts_at_the_next_tune() {
+fn file_that_has_changed_counts_at_the_next_tune() {
     let wrong_parameters = json!({ "OperatorAuthToken": "wrong" }).to_string();
     let parameters = json!({ "OperatorAuthToken": OPERATOR_TOKEN }).to_string();
     let bearer = json!({ "Authorization": format!("Bearer {SECURITY_TOKEN}") }).to_string();
@@ -472,7 +472,7 @@ fn a_file_that_has_changed_counts_at_the_next_tune() {
 }
 
 #[test]
-fn a_file_that_is_gone_at_the_next_tune_is_named() {
+fn file_that_is_gone_at_the_next_tune_is_named() {
     let headend = headend(Auth::Grant);
     let file = File::new(SECURITY_TOKEN);
     let builder = bare("thunder", headend.thunder_url());
@@ -491,7 +491,7 @@ fn a_file_that_is_gone_at_the_next_tune_is_named() {
 }
 
 #[test]
-fn whoever_asks_for_another_account_never_gets_the_token_of_the_first() {
+fn session_is_not_shared_across_accounts() {
     let headend = headend(Auth::Grant);
     let variants: [fn(&Headend) -> ElementBuilder<'static>; 7] = [
         |headend| asking("ags", headend),
@@ -524,7 +524,7 @@ fn whoever_asks_for_another_account_never_gets_the_token_of_the_first() {
 }
 
 #[test]
-fn the_players_own_token_spares_each_service_its_request() {
+fn app_token_skips_request_to_each_service() {
     for service in SERVICES {
         for place in Place::both(&Auth::Grant) {
             let builder = place.asking(service).property("session-token", "OWN-TOKEN");
@@ -538,7 +538,7 @@ fn the_players_own_token_spares_each_service_its_request() {
 }
 
 #[test]
-fn discovery_is_asked_once_a_session_and_finds_the_only_service() {
+fn discovery_finds_only_service_once_per_session() {
     for place in Place::both(&Auth::Grant) {
         let rigs = [(); 2].map(|()| {
             let builder = discovering(&place.headend).property("parameters", fields(&PARAMETERS));
@@ -601,7 +601,7 @@ const TWO: &str = r#"{"availableServices":[{"authServiceName":"one"},{"authServi
     {"path":"/getSessionToken","parameterProperties":[{"name":"Account","mandatory":true},{"name":"Nick","mandatory":false}]}]}]}"#;
 
 #[test]
-fn what_discovery_finds_missing_is_named_before_any_parameter_is_sent() {
+fn discovery_names_missing_setting_then_stops() {
     let right = fields(&PARAMETERS);
     let empty = fields(&[("OperatorAuthToken", "")]);
     let other = fields(&[("Nick", "SECRET")]);
@@ -668,7 +668,7 @@ fn what_discovery_finds_missing_is_named_before_any_parameter_is_sent() {
 }
 
 #[test]
-fn a_discovery_that_fails_says_how_and_no_parameter_is_sent() {
+fn failed_discovery_is_named_and_sends_no_parameter() {
     use gst::ResourceError::{NotAuthorized, OpenRead, Read};
     for (discovery, code, reason, requests, says) in [
         (offer(404, "SECRET"), Read, "malformed", 1, "HTTP 404"),
@@ -702,7 +702,7 @@ fn a_discovery_that_fails_says_how_and_no_parameter_is_sent() {
 }
 
 #[test]
-fn a_discovery_that_does_not_answer_is_given_up_at_the_timeout() {
+fn discovery_timeout_is_named() {
     let headend = headend(Auth::Grant);
     headend.set_discovery(Discovery::Hang);
     let builder = make("sessiontoken")
@@ -722,7 +722,7 @@ fn a_discovery_that_does_not_answer_is_given_up_at_the_timeout() {
 }
 
 #[test]
-fn a_service_that_refuses_is_looked_up_again_and_one_that_is_busy_is_not() {
+fn discovery_repeats_after_denial_but_not_after_503() {
     for (first, discoveries) in [
         (reply(403, ""), 2),
         (reply(404, ""), 2),
@@ -835,7 +835,7 @@ fn refusals() -> [Refusal; 7] {
 }
 
 #[test]
-fn a_refusal_reaches_the_application_with_what_the_service_says_and_without_secrets() {
+fn service_error_reaches_app_without_secrets() {
     for refusal in refusals() {
         for place in Place::both(&Auth::Grant) {
             let location = url(refusal.service, &place.headend);
@@ -866,7 +866,7 @@ fn a_refusal_reaches_the_application_with_what_the_service_says_and_without_secr
 }
 
 #[test]
-fn a_service_that_repeats_a_secret_in_its_refusal_is_not_quoted() {
+fn denial_that_repeats_secret_is_not_quoted() {
     let thunder = ("authorization", "THUNDER-SECRET".to_value());
     let parameters = fields(&[("Password", "PARAMETER SECRET")]).to_value();
     let ags = ("parameters", parameters);
@@ -909,7 +909,7 @@ fn a_service_that_repeats_a_secret_in_its_refusal_is_not_quoted() {
 }
 
 #[test]
-fn a_service_that_fails_once_is_asked_again_and_the_viewer_sees_the_picture() {
+fn transient_failure_is_retried_and_plays() {
     let hangs_up = [Auth::CloseAtOnce, reply(408, ""), reply(500, "")];
     for service in SERVICES {
         for first in hangs_up
@@ -931,7 +931,7 @@ fn a_service_that_fails_once_is_asked_again_and_the_viewer_sees_the_picture() {
 }
 
 #[test]
-fn a_service_over_tls_that_fails_once_is_asked_again() {
+fn service_over_tls_that_fails_once_is_asked_again() {
     let auth = Auth::Sequence(vec![reply(503, ""), Auth::CloseAtOnce, Auth::Grant]);
     for service in SERVICES {
         let [_, place] = Place::both(&auth);
@@ -943,7 +943,7 @@ fn a_service_over_tls_that_fails_once_is_asked_again() {
 }
 
 #[test]
-fn a_service_that_wants_to_be_left_alone_for_a_second_is() {
+fn retry_after_header_delays_retry() {
     for service in SERVICES {
         let busy = reply_with(429, "Retry-After", "1");
         let headend = headend(Auth::Sequence(vec![busy, Auth::Grant]));
@@ -958,7 +958,7 @@ fn a_service_that_wants_to_be_left_alone_for_a_second_is() {
 }
 
 #[test]
-fn a_service_that_wants_to_be_left_alone_longer_than_the_timeout_ends_the_tune_at_once() {
+fn retry_after_beyond_timeout_fails_at_once() {
     for service in SERVICES {
         for (status, later) in [
             (429, "3600"),
@@ -987,7 +987,7 @@ pub fn soon(complaint: &Complaint) -> bool {
 }
 
 #[test]
-fn a_service_is_asked_again_as_often_as_the_player_allows() {
+fn retries_property_limits_attempts() {
     for service in SERVICES {
         for (retries, requests) in [(Some(0_u32), 1), (Some(1), 2), (None, 3), (Some(3), 4)] {
             let headend = headend(reply(503, ""));
@@ -1002,7 +1002,7 @@ fn a_service_is_asked_again_as_often_as_the_player_allows() {
 }
 
 #[test]
-fn an_answer_that_would_be_the_same_again_is_not_asked_for_again() {
+fn permanent_failure_is_not_retried() {
     use gst::ResourceError::{NotAuthorized, Read};
     for service in SERVICES {
         let bad_request = match service {
@@ -1031,7 +1031,7 @@ fn an_answer_that_would_be_the_same_again_is_not_asked_for_again() {
 }
 
 #[test]
-fn a_redirect_does_not_take_the_credentials_elsewhere() {
+fn redirect_does_not_take_the_credentials_elsewhere() {
     for service in SERVICES {
         for status in [301, 302, 303, 307, 308] {
             let elsewhere = headend(Auth::Grant);
@@ -1061,7 +1061,7 @@ fn refuse(cases: Vec<Refused>) {
 }
 
 #[test]
-fn a_service_that_lacks_what_it_cannot_do_without_is_refused_before_anything_is_asked() {
+fn required_setting_is_checked_before_any_request() {
     init();
     let location = || ("location", "http://127.0.0.1/ags/SECRET".to_value());
     let id = || ("auth-service-id", "sso".to_value());
@@ -1106,7 +1106,7 @@ fn a_service_that_lacks_what_it_cannot_do_without_is_refused_before_anything_is_
 }
 
 #[test]
-fn what_another_service_would_want_is_refused_by_name_and_never_sent() {
+fn other_service_setting_error_names_property() {
     init();
     let secret = || "SECRET".to_value();
     let structure = || fields(&[("SECRET", "SECRET")]).to_value();
@@ -1137,7 +1137,7 @@ fn what_another_service_would_want_is_refused_by_name_and_never_sent() {
 }
 
 #[test]
-fn a_security_token_that_cannot_be_sent_is_refused_by_the_propertys_name() {
+fn invalid_security_token_error_names_property() {
     init();
     let folder = env!("CARGO_TARGET_TMPDIR").to_value();
     let empty = File::new("\n");
@@ -1193,7 +1193,7 @@ fn a_security_token_that_cannot_be_sent_is_refused_by_the_propertys_name() {
 }
 
 #[test]
-fn parameters_that_cannot_be_sent_are_refused_by_the_propertys_name() {
+fn invalid_parameters_error_names_property() {
     init();
     let with = |more: Settings| {
         let mut settings = vec![
@@ -1255,7 +1255,7 @@ fn parameters_that_cannot_be_sent_are_refused_by_the_propertys_name() {
 }
 
 #[test]
-fn a_header_that_would_make_another_request_of_it_is_refused_by_its_name() {
+fn unsafe_extra_header_error_names_property() {
     for (header, value, says) in [
         ("X-A", "SECRET\r\nX-B: y", "X-A, whose value"),
         ("X-A", "SECRET\n", "X-A, whose value"),
@@ -1288,7 +1288,7 @@ fn a_header_that_would_make_another_request_of_it_is_refused_by_its_name() {
 }
 
 #[test]
-fn headers_that_cannot_be_read_are_refused_by_the_propertys_name() {
+fn unreadable_extra_headers_error_names_property() {
     init();
     let by_file = |file: &File| vec![("extra-headers-file", file.path().to_value())];
     let array = File::new(r#"[{"name":"a","value":"SECRET"}]"#);
@@ -1324,7 +1324,7 @@ fn headers_that_cannot_be_read_are_refused_by_the_propertys_name() {
 }
 
 #[test]
-fn a_header_that_the_services_own_settings_fill_is_refused_by_its_name() {
+fn service_owned_extra_header_error_names_header() {
     for (service, header) in [
         ("thunder", "Authorization"),
         ("thunder", "authorization"),
@@ -1341,7 +1341,7 @@ fn a_header_that_the_services_own_settings_fill_is_refused_by_its_name() {
 }
 
 #[test]
-fn a_correlation_id_that_no_header_can_carry_is_refused_by_the_propertys_name() {
+fn invalid_correlation_id_error_names_property() {
     for service in SERVICES {
         for id in [
             "SECRET\r\nX: y",
@@ -1360,7 +1360,7 @@ fn a_correlation_id_that_no_header_can_carry_is_refused_by_the_propertys_name() 
 }
 
 #[test]
-fn credentials_cannot_be_read_back_and_do_not_come_by_way_of_a_context() {
+fn credentials_are_write_only_and_not_from_context() {
     let element = asking_at("thunder", "http://127.0.0.1/")
         .build()
         .expect("an element");
@@ -1389,7 +1389,7 @@ fn credentials_cannot_be_read_back_and_do_not_come_by_way_of_a_context() {
 }
 
 #[test]
-fn a_player_that_plugs_the_element_itself_configures_each_service_by_files() {
+fn context_configures_each_service_by_files() {
     let token = File::new(SECURITY_TOKEN);
     let parameters = File::new(json!({ "OperatorAuthToken": OPERATOR_TOKEN }).to_string());
     let headers = File::new(json!({ "X-Api-Key": "abc" }).to_string());

@@ -45,7 +45,7 @@ fn token(rig: &Rig) -> String {
 }
 
 #[test]
-fn an_address_that_cannot_be_asked_is_refused_by_the_propertys_name() {
+fn unsupported_url_error_names_property() {
     for (location, says) in [
         ("localhost:50050/SECRET", "begins with http://"),
         ("127.0.0.1:50050/SECRET", "is not a URL"),
@@ -66,7 +66,7 @@ fn an_address_that_cannot_be_asked_is_refused_by_the_propertys_name() {
 }
 
 #[test]
-fn a_trusted_network_may_be_asked_in_the_clear_where_the_player_says_so() {
+fn allow_cleartext_permits_remote_http() {
     for (factory, property) in [("sessiontoken", "location"), ("clearkeydec", "license-url")] {
         let (element, bus) = with_bus(
             make(factory)
@@ -81,7 +81,7 @@ fn a_trusted_network_may_be_asked_in_the_clear_where_the_player_says_so() {
 }
 
 #[test]
-fn a_header_without_a_place_for_the_token_is_refused_by_the_propertys_name() {
+fn invalid_key_request_header_error_names_property() {
     for (header, says) in [
         ("Authorization: Bearer SECRET", "no `{token}`"),
         ("SECRET {token}", "no colon"),
@@ -94,7 +94,7 @@ fn a_header_without_a_place_for_the_token_is_refused_by_the_propertys_name() {
 }
 
 #[test]
-fn a_token_that_no_header_can_carry_is_refused_before_the_first_tune() {
+fn invalid_session_token_fails_before_first_tune() {
     for token in ["SECRET SECRET", "SECRET\r\nX: y", "SECRÉT"] {
         refusal(make("sessiontoken").property("session-token", token))
             .says(&["`session-token`", "visible ASCII"])
@@ -103,7 +103,7 @@ fn a_token_that_no_header_can_carry_is_refused_before_the_first_tune() {
 }
 
 #[test]
-fn a_player_that_corrects_its_setting_plays_without_a_new_element() {
+fn corrected_setting_works_without_new_element() {
     let headend = headend(Auth::Grant);
     let (element, bus) = with_bus(make("sessiontoken").property("location", "nowhere"));
     refusal_of(&element, &bus).says(&["`location`"]);
@@ -113,7 +113,7 @@ fn a_player_that_corrects_its_setting_plays_without_a_new_element() {
 }
 
 #[test]
-fn what_can_be_read_back_holds_no_credentials_and_what_is_secret_cannot_be_read() {
+fn readable_properties_expose_no_credentials() {
     let element = make("sessiontoken")
         .property("location", "https://user:SECRET@h:8443/path?SECRET#SECRET")
         .property("session-token", "SECRET")
@@ -175,7 +175,7 @@ fn what_nobody_has_set_has_the_documented_default() {
 }
 
 #[test]
-fn an_element_that_playbin_plugs_is_configured_by_a_context() {
+fn context_configures_element() {
     let headend = headend(Auth::Grant);
     let context = context(|fields| fields.set("location", headend.auth_url()));
     let rig = configured(make("sessiontoken"), &context);
@@ -184,7 +184,7 @@ fn an_element_that_playbin_plugs_is_configured_by_a_context() {
 }
 
 #[test]
-fn a_context_may_say_numbers_and_choices_in_any_form() {
+fn context_may_say_numbers_and_choices_in_any_form() {
     for as_text in [false, true] {
         let headend = headend(Auth::Hang);
         let context = context(|fields| {
@@ -226,7 +226,7 @@ fn what_is_set_on_the_element_wins_over_the_context() {
 }
 
 #[test]
-fn an_application_may_wait_to_be_asked_for_the_context() {
+fn need_context_answer_configures_element() {
     let headend = headend(Auth::Grant);
     let location = headend.auth_url();
     let (element, bus) = with_bus(make("sessiontoken"));
@@ -246,7 +246,7 @@ fn an_application_may_wait_to_be_asked_for_the_context() {
 }
 
 #[test]
-fn a_mistyped_field_of_a_context_is_refused_by_its_name() {
+fn unknown_context_field_error_names_field() {
     for (factory, name) in [("sessiontoken", "locaton"), ("clearkeydec", "licens-url")] {
         let context = context(|fields| fields.set(name, "http://127.0.0.1/SECRET"));
         refusal_with(factory, &context)
@@ -256,7 +256,7 @@ fn a_mistyped_field_of_a_context_is_refused_by_its_name() {
 }
 
 #[test]
-fn a_secret_by_value_in_a_context_is_refused_by_its_name() {
+fn secret_by_value_in_context_error_names_field() {
     for (factory, name, value) in [
         ("sessiontoken", "session-token", "SECRET"),
         // Whichever of our elements reads it: GStreamer has logged it all the same.
@@ -269,7 +269,7 @@ fn a_secret_by_value_in_a_context_is_refused_by_its_name() {
 }
 
 #[test]
-fn a_value_that_does_not_fit_its_property_is_refused_by_the_fields_name() {
+fn invalid_context_value_error_names_field() {
     for (name, value) in [
         ("timeout", "SECRET".to_send_value()),
         ("timeout", "0".to_send_value()),
@@ -287,7 +287,7 @@ fn a_value_that_does_not_fit_its_property_is_refused_by_the_fields_name() {
 }
 
 #[test]
-fn a_field_of_a_context_that_is_no_simple_value_is_refused_by_its_name() {
+fn non_scalar_context_value_error_names_field() {
     init();
     for value in [
         gst::List::new(["http://127.0.0.1/"]).to_send_value(),
@@ -300,7 +300,7 @@ fn a_field_of_a_context_that_is_no_simple_value_is_refused_by_its_name() {
 }
 
 #[test]
-fn one_context_configures_both_elements_and_each_takes_what_is_its() {
+fn one_context_configures_both_elements() {
     let headend = headend(Auth::Grant);
     let context = context(|fields| {
         fields.set("location", headend.auth_url());
@@ -348,7 +348,7 @@ fn with_environment(test: &str, configuration: &str) -> (Output, String) {
 }
 
 #[test]
-fn an_element_that_playbin_plugs_is_configured_by_the_environment() {
+fn environment_configures_element() {
     let headend = headend(Auth::Grant);
     let (output, text) = with_environment(
         "settings::child_that_plays",
@@ -366,14 +366,14 @@ fn an_element_that_playbin_plugs_is_configured_by_the_environment() {
 }
 
 #[test]
-#[ignore = "needs an environment, which `an_element_that_playbin_plugs_is_configured_by_the_environment` gives it"]
+#[ignore = "needs an environment, which `environment_configures_element` gives it"]
 fn child_that_plays() {
     let rig = Rig::new(make("sessiontoken"));
     assert_ne!(token(&rig), "");
 }
 
 #[test]
-fn a_secret_in_the_environment_is_refused_before_gstreamer_can_print_it() {
+fn environment_secret_is_refused_and_not_logged() {
     for configuration in [
         format!(r#"{CONTEXT},session-token=(string)"S3CRET-TOKEN""#),
         format!(r#"{CONTEXT},session-token=S3CRET-TOKEN?"#),
@@ -388,7 +388,7 @@ fn a_secret_in_the_environment_is_refused_before_gstreamer_can_print_it() {
 }
 
 #[test]
-#[ignore = "needs an environment, which `a_secret_in_the_environment_is_refused_before_gstreamer_can_print_it` gives it"]
+#[ignore = "needs an environment, which `environment_secret_is_refused_and_not_logged` gives it"]
 fn child_that_is_refused() {
     refusal(make("sessiontoken"))
         .says(&[VARIABLE])
@@ -396,7 +396,7 @@ fn child_that_is_refused() {
 }
 
 #[test]
-fn the_context_wins_over_the_environment() {
+fn context_wins_over_the_environment() {
     let (theirs, ours) = (headend(Auth::Grant), headend(Auth::Grant));
     // The child is told the context's location by way of a field that only it looks at.
     let output = own_program()
@@ -418,7 +418,7 @@ fn the_context_wins_over_the_environment() {
 }
 
 #[test]
-#[ignore = "needs an environment, which `the_context_wins_over_the_environment` gives it"]
+#[ignore = "needs an environment, which `context_wins_over_the_environment` gives it"]
 fn child_with_a_context() {
     let location = std::env::var("LOCATION_OF_THE_CONTEXT").expect("the parent says it");
     let context = context(|fields| fields.set("location", location));
@@ -427,7 +427,7 @@ fn child_with_a_context() {
 }
 
 #[test]
-fn secrets_that_the_player_sets_by_value_are_in_no_log() {
+fn secret_property_values_are_not_logged() {
     let configuration = format!("{CONTEXT};");
     let (output, text) = with_environment("settings::child_with_secrets", &configuration);
     assert!(output.status.success(), "{}", last_lines(&text));
@@ -438,7 +438,7 @@ fn secrets_that_the_player_sets_by_value_are_in_no_log() {
 }
 
 #[test]
-#[ignore = "needs an environment, which `secrets_that_the_player_sets_by_value_are_in_no_log` gives it"]
+#[ignore = "needs an environment, which `secret_property_values_are_not_logged` gives it"]
 fn child_with_secrets() {
     init();
     let headend = headend(Auth::Grant);
@@ -521,7 +521,7 @@ fn warnings_with_permissions(mode: u32) -> Vec<String> {
 }
 
 #[test]
-fn a_file_of_secrets_that_others_may_read_gets_a_warning_and_is_used_all_the_same() {
+fn secret_file_open_to_others_warns_but_is_used() {
     assert_eq!(warnings_with_permissions(0o600), [""; 0]);
     assert_eq!(warnings_with_permissions(0o400), [""; 0]);
     for mode in [0o644, 0o640, 0o604, 0o620] {
@@ -533,7 +533,7 @@ fn a_file_of_secrets_that_others_may_read_gets_a_warning_and_is_used_all_the_sam
 }
 
 #[test]
-fn correlation_id_of_a_context_names_the_applications_token_too() {
+fn context_correlation_id_applies_to_app_token() {
     let context = context(|fields| fields.set("correlation-id", "of the context"));
     let rig = configured(
         make("sessiontoken").property("session-token", "mine"),
@@ -549,7 +549,7 @@ fn correlation_id_of_a_context_names_the_applications_token_too() {
 }
 
 #[test]
-fn token_lifetime_counts_for_an_element_that_joins_a_session() {
+fn token_lifetime_applies_when_joining_session() {
     let headend = headend(Auth::Grant);
     let first = Rig::new(sessiontoken(&headend));
     let second = Rig::new(sessiontoken(&headend).property("token-lifetime", 1000_u32));

@@ -9,7 +9,7 @@ use headend::Auth;
 use support::rig::*;
 
 #[test]
-fn a_wall_of_sixty_four_streams_asks_the_service_once() {
+fn wall_of_sixty_four_streams_asks_the_service_once() {
     const STREAMS: usize = 64;
     let headend = headend(Auth::Hang);
     let together = Barrier::new(STREAMS);
@@ -65,7 +65,7 @@ fn a_wall_of_sixty_four_streams_asks_the_service_once() {
 }
 
 #[test]
-fn a_failure_reaches_every_stream_that_waited_for_the_same_answer() {
+fn request_failure_reaches_all_waiting_streams() {
     const STREAMS: usize = 16;
     let headend = headend(Auth::Hang);
     let rigs = (0..STREAMS)
@@ -84,7 +84,7 @@ fn a_failure_reaches_every_stream_that_waited_for_the_same_answer() {
 }
 
 #[test]
-fn a_stream_that_stops_does_not_end_the_request_that_the_others_wait_for() {
+fn request_survives_stop_of_one_waiting_stream() {
     let headend = headend(Auth::Hang);
     let rigs = [0, 1].map(|_| {
         let rig = Rig::new(sessiontoken(&headend));
@@ -102,7 +102,7 @@ fn a_stream_that_stops_does_not_end_the_request_that_the_others_wait_for() {
 }
 
 #[test]
-fn two_operators_in_one_process_never_get_each_others_tokens() {
+fn sessions_of_two_operators_share_no_token() {
     let headends = [headend(Auth::Hang), headend(Auth::Grant)];
     let rigs = headends.each_ref().map(|headend| {
         let rig = Rig::new(sessiontoken(headend));

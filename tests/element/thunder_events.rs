@@ -43,7 +43,7 @@ fn header<'a>(listener: &'a Listener, name: &str) -> Option<&'a str> {
 }
 
 #[test]
-fn a_token_that_the_service_replaces_is_here_before_the_old_one_is_refused() {
+fn change_event_refreshes_token_before_rejection() {
     let (secure, ca_file) = tls::trusted();
     for (headend, ca_file) in [(headend(Auth::Grant), None), (secure, Some(ca_file))] {
         let ca_file = ca_file.as_ref().map(File::path);
@@ -84,7 +84,7 @@ fn a_token_that_the_service_replaces_is_here_before_the_old_one_is_refused() {
 }
 
 #[test]
-fn all_streams_of_a_player_listen_on_one_connection_that_ends_with_the_last_of_them() {
+fn streams_share_one_websocket_until_last_stops() {
     let headend = headend(Auth::Grant);
     let mut rigs = vec![listening(&headend)];
     for _ in 0..8 {
@@ -106,7 +106,7 @@ fn all_streams_of_a_player_listen_on_one_connection_that_ends_with_the_last_of_t
 }
 
 #[test]
-fn the_next_channel_listens_again_and_costs_no_other_token() {
+fn channel_change_resubscribes_without_new_token() {
     let headend = headend(Auth::Grant);
     let rig = listening(&headend);
     for count in 2..5 {
@@ -120,7 +120,7 @@ fn the_next_channel_listens_again_and_costs_no_other_token() {
 }
 
 #[test]
-fn what_changed_while_the_connection_was_lost_is_not_missed() {
+fn reconnect_reads_token_changed_while_disconnected() {
     let headend = headend(Auth::Grant);
     let rig = listening(&headend);
     headend.drop_listeners();
@@ -136,7 +136,7 @@ fn what_changed_while_the_connection_was_lost_is_not_missed() {
 }
 
 #[test]
-fn a_token_that_cannot_be_read_again_yet_is_read_later_and_the_old_one_serves_meanwhile() {
+fn failed_refresh_keeps_old_token_and_retries() {
     let headend = headend(Auth::Grant);
     let rig = playing(asking("thunder", &headend).property("retries", 0_u32));
     begin(&rig);
@@ -156,7 +156,7 @@ fn a_token_that_cannot_be_read_again_yet_is_read_later_and_the_old_one_serves_me
 }
 
 #[test]
-fn a_box_whose_thunder_gives_no_websocket_plays_as_before() {
+fn missing_websocket_does_not_affect_playback() {
     let refusals = [401, 403, 404, 426, 500, 503].map(Events::Refuse);
     for events in refusals.into_iter().chain([Events::Misread]) {
         let headend = headend(Auth::Grant);
@@ -171,7 +171,7 @@ fn a_box_whose_thunder_gives_no_websocket_plays_as_before() {
 }
 
 #[test]
-fn of_several_places_the_one_that_has_the_token_is_listened_to() {
+fn subscription_uses_location_that_served_token() {
     let headend = headend(Auth::Grant);
     let locations = format!("http://{}/jsonrpc {}", nobody(), headend.thunder_url());
     let builder = make("sessiontoken")
@@ -192,7 +192,7 @@ fn of_several_places_the_one_that_has_the_token_is_listened_to() {
 }
 
 #[test]
-fn a_security_token_that_the_player_has_put_into_the_query_is_not_sent_twice() {
+fn websocket_security_token_replaces_query_token() {
     let headend = headend(Auth::Grant);
     let location = format!("{}?x=1&token=another", headend.thunder_url());
     let rig = playing(asking_at("thunder", location));
@@ -203,7 +203,7 @@ fn a_security_token_that_the_player_has_put_into_the_query_is_not_sent_twice() {
 }
 
 #[test]
-fn a_thunder_that_is_just_being_restarted_is_listened_to_later() {
+fn websocket_503_is_retried_without_token_request() {
     let headend = headend(Auth::Grant);
     headend.set_events(Events::Refuse(503));
     let rig = playing(asking("thunder", &headend));
@@ -221,7 +221,7 @@ fn frame(head: &[u8], payload: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn whatever_comes_on_the_connection_costs_no_more_than_the_connection() {
+fn bad_websocket_data_reconnects_and_rereads_token() {
     let huge = "x".repeat(65 * 1024);
     let cases = [
         ("no frame", b"<!DOCTYPE html>".repeat(20)),
@@ -268,7 +268,7 @@ fn whatever_comes_on_the_connection_costs_no_more_than_the_connection() {
 }
 
 #[test]
-fn a_service_that_tells_a_thousand_times_is_asked_a_few_times() {
+fn change_event_burst_causes_few_token_requests() {
     let headend = headend(Auth::Grant);
     let rig = listening(&headend);
     for _ in 0..1000 {
@@ -305,7 +305,7 @@ fn what_else_thunder_says_has_no_token_read_again() {
 }
 
 #[test]
-fn nobody_listens_for_a_token_that_is_the_players_own_or_from_another_service() {
+fn subscription_opens_only_for_thunder_tokens() {
     let headend = headend(Auth::Grant);
     let own = asking("thunder", &headend).property("session-token", "own");
     tune(&Rig::new(own));

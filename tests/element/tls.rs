@@ -103,7 +103,7 @@ pub fn trusted() -> (Headend, File) {
 }
 
 #[test]
-fn a_server_that_a_given_authority_vouches_for_is_asked() {
+fn server_signed_by_ssl_ca_file_is_trusted() {
     for client in CLIENTS {
         let (headend, ca_file) = trusted();
         let builder = self::client(client, &headend).property("ssl-ca-file", ca_file.path());
@@ -113,7 +113,7 @@ fn a_server_that_a_given_authority_vouches_for_is_asked() {
 }
 
 #[test]
-fn a_server_may_be_known_by_its_address_and_its_authority_stand_among_others() {
+fn ssl_ca_file_with_two_cas_trusts_ip_certificate() {
     let (stranger, authority) = (Authority::new(), Authority::new());
     let ca_file = File::new([stranger.pem(), authority.pem()].concat());
     for client in CLIENTS {
@@ -188,7 +188,7 @@ fn refused() -> Vec<Refused> {
 }
 
 #[test]
-fn a_connection_that_cannot_be_trusted_gets_no_credentials_and_the_player_hears_why_at_once() {
+fn tls_failure_sends_no_request_and_is_not_retried() {
     for case in refused() {
         for client in CLIENTS {
             let headend = speaking(case.server.clone(), case.admits.as_ref());
@@ -221,7 +221,7 @@ fn a_connection_that_cannot_be_trusted_gets_no_credentials_and_the_player_hears_
 }
 
 #[test]
-fn a_server_that_wants_to_know_its_clients_is_shown_a_certificate() {
+fn client_certificate_is_presented_if_requested() {
     let (authority, clients) = (Authority::new(), Authority::new());
     let ca_file = File::new(authority.pem());
     let own = clients.client("box");
@@ -275,7 +275,7 @@ fn whoever_gives_up_checking_is_served_by_anybody() {
 }
 
 #[test]
-fn what_came_over_an_unchecked_connection_is_not_handed_to_those_who_check() {
+fn ssl_strict_element_shares_no_unverified_response() {
     for client in CLIENTS {
         let authority = Authority::new();
         let headend = speaking(authority.server(&["localhost"]), None);
@@ -300,7 +300,7 @@ fn what_came_over_an_unchecked_connection_is_not_handed_to_those_who_check() {
 }
 
 #[test]
-fn a_certificate_file_that_has_changed_counts_at_the_next_tune() {
+fn changed_ca_file_applies_at_next_tune() {
     let authority = Authority::new();
     for service in SERVICES {
         let headend = speaking(authority.server(&["localhost"]), None);
@@ -321,7 +321,7 @@ fn pem(label: &str) -> String {
 }
 
 #[test]
-fn a_certificate_file_that_cannot_be_used_is_refused_by_the_propertys_name() {
+fn unusable_certificate_file_error_names_property() {
     let authority = Authority::new();
     let (own, other) = (authority.client("box"), authority.client("other"));
     let own_pem = File::new(&own.certificate);
@@ -403,7 +403,7 @@ fn a_certificate_file_that_cannot_be_used_is_refused_by_the_propertys_name() {
 }
 
 #[test]
-fn a_server_of_the_other_scheme_is_named_with_what_to_look_at() {
+fn scheme_mismatch_error_names_server_and_cause() {
     let (secure, ca_file) = trusted();
     for client in CLIENTS {
         let plain = headend(Auth::Grant);
@@ -429,7 +429,7 @@ fn a_server_of_the_other_scheme_is_named_with_what_to_look_at() {
 }
 
 #[test]
-fn what_was_set_can_be_read_back_and_checking_is_on_unless_it_is_switched_off() {
+fn tls_properties_read_back_and_default_to_strict() {
     for client in CLIENTS {
         let element = make(element_of(client)).build().expect("an element");
         assert!(element.property::<bool>("ssl-strict"));

@@ -88,7 +88,7 @@ impl Cost {
 }
 
 #[test]
-fn an_element_of_the_applications_own_spares_the_first_channel_the_wait() {
+fn warm_session_serves_first_channel_without_wait() {
     let headend = headend(Auth::Grant);
     let _warmer = Warmer::new(&headend);
     assert!(headend.wait_for(PATIENCE, |record| record.token_requests().count() == 1));
@@ -103,7 +103,7 @@ fn an_element_of_the_applications_own_spares_the_first_channel_the_wait() {
 }
 
 #[test]
-fn a_request_that_began_before_the_channel_did_is_waited_for_only_as_long_as_it_still_takes() {
+fn channel_waits_only_for_rest_of_pending_request() {
     let headend = headend(Auth::Hang);
     let _warmer = Warmer::new(&headend);
     assert!(headend.wait_for(PATIENCE, |record| record.token_requests().count() == 1));
@@ -127,7 +127,7 @@ fn a_request_that_began_before_the_channel_did_is_waited_for_only_as_long_as_it_
 }
 
 #[test]
-fn a_request_that_the_first_event_makes_is_waited_for_as_a_whole_and_a_refresh_is_not() {
+fn on_demand_request_is_waited_for_refresh_is_not() {
     let headend = headend(Auth::Hang);
     let rig = playing(sessiontoken(&headend).property("prefetch", false));
     let event = Input::from(protection(COMMON_SYSTEM, Some("dash/mpd")));
@@ -153,7 +153,7 @@ fn a_request_that_the_first_event_makes_is_waited_for_as_a_whole_and_a_refresh_i
 }
 
 #[test]
-fn a_player_that_goes_from_channel_to_channel_asks_the_service_once() {
+fn channel_changes_share_one_token_request() {
     const CHANNELS: usize = 5;
     let headend = headend(Auth::Grant);
     let rig = playing(sessiontoken(&headend));
@@ -175,7 +175,7 @@ fn a_player_that_goes_from_channel_to_channel_asks_the_service_once() {
 }
 
 #[test]
-fn an_application_need_not_keep_the_element_that_warms_its_session() {
+fn warm_up_request_survives_drop_of_its_element() {
     let headend = headend(Auth::Hang);
     let warmer = Warmer::new(&headend);
     assert!(headend.wait_for(PATIENCE, |record| record.token_requests().count() == 1));
@@ -190,7 +190,7 @@ fn an_application_need_not_keep_the_element_that_warms_its_session() {
 }
 
 #[test]
-fn picture_sound_and_subtitles_of_one_channel_get_one_token() {
+fn video_audio_and_subtitles_share_one_token() {
     const KINDS: [&str; 3] = [
         "video/x-h264",
         "audio/mpeg",

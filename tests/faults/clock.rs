@@ -28,7 +28,7 @@ fn goes_on(rig: &Rig, headend: &Headend) {
 /// The viewer would wait for a token at each change of channel after the clock was set, or see an
 /// error where the service has no time.
 #[test]
-fn a_token_that_says_for_how_long_it_is_good_outlives_a_change_of_the_clock() {
+fn token_with_relative_expiry_survives_clock_change() {
     in_subprocess(|| {
         let machine = Machine::new();
         for lifetime in [HOUR / 2, 2 * HOUR] {
@@ -47,7 +47,7 @@ fn a_token_that_says_for_how_long_it_is_good_outlives_a_change_of_the_clock() {
 /// The store would name an end from before the clock was set, and a decryptor that looks at it
 /// would ask for another token.
 #[test]
-fn the_end_of_a_token_is_told_by_the_clock_as_it_is_now() {
+fn expires_at_follows_wall_clock_change() {
     in_subprocess(|| {
         let machine = Machine::new();
         machine.forget_the_time();
@@ -75,7 +75,7 @@ fn the_end_of_a_token_is_told_by_the_clock_as_it_is_now() {
 /// Of a token that names the time of its end the clock says whether that has come. A service whose
 /// tokens all seem to have ended would else be asked at each event.
 #[test]
-fn a_token_that_names_its_end_goes_by_the_clock_and_is_replaced_once() {
+fn absolute_expiry_follows_clock_and_refreshes_once() {
     in_subprocess(|| {
         let machine = Machine::new();
         for (lifetime, by, has_ended) in [
@@ -107,7 +107,7 @@ fn a_token_that_names_its_end_goes_by_the_clock_and_is_replaced_once() {
 /// A box without a battery would throw away the token of its first channel when it learns the time,
 /// or keep it for fifty years.
 #[test]
-fn a_box_that_learns_the_year_keeps_its_token_until_the_end_that_it_names() {
+fn first_clock_sync_keeps_token_until_its_expiry() {
     in_subprocess(|| {
         let machine = Machine::new();
         let today = now();
@@ -129,7 +129,7 @@ fn a_box_that_learns_the_year_keeps_its_token_until_the_end_that_it_names() {
 /// The stream would wait for the time that the clock was set back by, or give the request up at
 /// once.
 #[test]
-fn a_change_of_the_clock_during_a_flight_changes_nothing_for_who_waits() {
+fn clock_change_does_not_affect_pending_request() {
     in_subprocess(|| {
         let machine = Machine::new();
         for by in [HOUR, -HOUR] {
@@ -149,7 +149,7 @@ fn a_change_of_the_clock_during_a_flight_changes_nothing_for_who_waits() {
 
 /// A deadline by the wall clock would never come, or be here at once.
 #[test]
-fn a_change_of_the_clock_moves_no_deadline_whatever_is_waited_for() {
+fn clock_change_moves_no_request_deadline() {
     in_subprocess(|| {
         let machine = Machine::new();
         for wait in WAITS {
@@ -171,7 +171,7 @@ fn a_change_of_the_clock_moves_no_deadline_whatever_is_waited_for() {
 
 /// The viewer would see the error of a moment ago for an hour.
 #[test]
-fn a_change_of_the_clock_does_not_make_the_pause_after_a_failure_longer() {
+fn clock_change_does_not_extend_failure_backoff() {
     in_subprocess(|| {
         let machine = Machine::new();
         for by in [HOUR, -HOUR] {
@@ -193,7 +193,7 @@ fn a_change_of_the_clock_does_not_make_the_pause_after_a_failure_longer() {
 
 /// The token of a stream that plays for hours would end before its next one is asked for.
 #[test]
-fn a_change_of_the_clock_does_not_put_a_renewal_off() {
+fn change_of_the_clock_does_not_put_a_renewal_off() {
     in_subprocess(|| {
         let machine = Machine::new();
         for by in [HOUR, -HOUR] {
@@ -212,7 +212,7 @@ fn a_change_of_the_clock_does_not_put_a_renewal_off() {
 /// The picture would stop for a license that is still good, or go on with one that has ended for as
 /// long as the clock was set back.
 #[test]
-fn a_license_goes_by_the_clock_and_is_replaced_once() {
+fn license_goes_by_the_clock_and_is_replaced_once() {
     in_subprocess(|| {
         let machine = Machine::new();
         for (lifetime, by, requests) in [
@@ -239,7 +239,7 @@ fn a_license_goes_by_the_clock_and_is_replaced_once() {
 /// A viewer whose box has just been plugged in would see an error that says nothing of its clock,
 /// and have to restart the player.
 #[test]
-fn a_box_that_does_not_know_the_year_is_told_to_look_at_its_clock() {
+fn tls_error_with_unset_clock_names_clock() {
     in_subprocess(|| {
         let machine = Machine::new();
         let authority = Authority::new();
@@ -265,7 +265,7 @@ fn a_box_that_does_not_know_the_year_is_told_to_look_at_its_clock() {
 
 /// A service that has no time for a second would not be asked again for five minutes.
 #[test]
-fn a_box_that_does_not_know_the_year_understands_until_when_a_service_is_busy() {
+fn retry_after_date_works_with_unset_clock() {
     in_subprocess(|| {
         let machine = Machine::new();
         machine.forget_the_time();
@@ -288,7 +288,7 @@ fn a_box_that_does_not_know_the_year_understands_until_when_a_service_is_busy() 
 
 /// Thunder's tokens would be asked for over and over while the clock runs wild.
 #[test]
-fn a_change_of_the_clock_is_no_news_of_the_token() {
+fn change_of_the_clock_is_no_news_of_the_token() {
     in_subprocess(|| {
         let machine = Machine::new();
         let headend = headend(good_for(2 * HOUR));
@@ -307,7 +307,7 @@ fn a_change_of_the_clock_is_no_news_of_the_token() {
 
 /// A refusal would be forgotten, or a second one not be taken for one.
 #[test]
-fn a_token_that_is_refused_while_the_clock_is_set_is_replaced_once() {
+fn rejection_during_clock_change_renews_token_once() {
     in_subprocess(|| {
         let machine = Machine::new();
         for by in [HOUR, -HOUR] {

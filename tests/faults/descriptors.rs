@@ -91,7 +91,7 @@ fn fails_for_want_of_descriptors<E>(
 /// The very first tune starts the runtime, which needs some itself. A player would be without
 /// tokens until it is started anew.
 #[test]
-fn the_first_tune_without_descriptors_says_so_and_a_later_one_plays() {
+fn first_tune_without_fds_fails_and_later_one_plays() {
     beside_a_headend(&ORDERS, |inside| {
         let make = || at(&inside.auth_url).property("prefetch", false);
         fails_for_want_of_descriptors(make, gst::CoreError::Thread);
@@ -100,7 +100,7 @@ fn the_first_tune_without_descriptors_says_so_and_a_later_one_plays() {
 
 /// The error would send the operator to a service that runs.
 #[test]
-fn a_connection_without_a_descriptor_says_so_and_a_later_one_is_made() {
+fn connection_without_fd_fails_and_later_one_works() {
     beside_a_headend(&ORDERS, |inside| {
         for host in ["127.0.0.1", "localhost"] {
             let location = inside.auth_url.replace("127.0.0.1", host);
@@ -115,7 +115,7 @@ fn a_connection_without_a_descriptor_says_so_and_a_later_one_is_made() {
 /// The roots cannot be read, and a client without any would refuse every server for as long as the
 /// player runs.
 #[test]
-fn roots_that_cannot_be_read_for_want_of_a_descriptor_are_read_later() {
+fn root_store_load_without_fd_is_repeated_later() {
     beside_a_headend(&ORDERS, |inside| {
         // The runtime is here.
         begin(&playing(at(&inside.auth_url)));
@@ -160,7 +160,7 @@ fn attempts_to_listen() -> Receiver<String> {
 
 /// The changes that Thunder tells would not be heard any more.
 #[test]
-fn a_websocket_without_a_descriptor_is_opened_later_and_what_was_said_meanwhile_is_not_missed() {
+fn websocket_without_fd_reopens_and_misses_no_change() {
     beside_a_headend(&ORDERS, |inside| {
         let rig = playing(listening_at(&inside.thunder_url));
         begin(&rig);
@@ -182,7 +182,7 @@ fn a_websocket_without_a_descriptor_is_opened_later_and_what_was_said_meanwhile_
 
 /// The token at hand would be of no use, for a license that can be had a moment later.
 #[test]
-fn a_license_request_without_a_descriptor_says_so_and_a_later_one_is_made() {
+fn license_request_without_fd_fails_later_one_works() {
     beside_a_headend(&ORDERS, |inside| {
         // The runtime is here, and the token.
         let tuned = playing(at(&inside.auth_url));
@@ -209,7 +209,7 @@ fn a_license_request_without_a_descriptor_says_so_and_a_later_one_is_made() {
 /// A request that has its connection needs no more. The stream would get an error for a token that
 /// is on its way.
 #[test]
-fn a_request_that_is_under_way_when_the_last_descriptor_goes_has_its_answer() {
+fn pending_request_completes_without_free_fd() {
     beside_a_headend(&ORDERS, |inside| {
         inside.order("hang");
         let rig = playing(at(&inside.auth_url));
@@ -227,7 +227,7 @@ fn a_request_that_is_under_way_when_the_last_descriptor_goes_has_its_answer() {
 
 /// The viewer would see the service's trouble, which may be over, and not the player's own.
 #[test]
-fn a_retry_without_a_descriptor_says_so() {
+fn retry_without_a_descriptor_says_so() {
     beside_a_headend(&ORDERS, |inside| {
         inside.order("be busy");
         let make = || at(&inside.auth_url).property("retries", 1_u32);
@@ -244,7 +244,7 @@ fn a_retry_without_a_descriptor_says_so() {
 
 /// A renewal that cannot be made would take the token away that is still good.
 #[test]
-fn a_renewal_without_a_descriptor_leaves_the_token_and_is_made_later() {
+fn renewal_without_fd_keeps_token_and_later_succeeds() {
     beside_a_headend(&ORDERS, |inside| {
         let rig = playing(at(&inside.auth_url));
         begin(&rig);
@@ -265,7 +265,7 @@ fn a_renewal_without_a_descriptor_leaves_the_token_and_is_made_later() {
 
 /// The error would send the operator to a file that is there.
 #[test]
-fn a_file_that_cannot_be_opened_for_want_of_a_descriptor_says_so_and_is_read_later() {
+fn token_file_without_fd_fails_and_is_read_later() {
     beside_a_headend(&ORDERS, |inside| {
         let file = File::new("TOKEN");
         let make = || at(&inside.auth_url).property("session-token-file", file.path());
@@ -283,7 +283,7 @@ fn a_file_that_cannot_be_opened_for_want_of_a_descriptor_says_so_and_is_read_lat
 
 /// The player could not even go to another channel.
 #[test]
-fn a_player_without_descriptors_stops() {
+fn player_without_descriptors_stops() {
     beside_a_headend(&ORDERS, |inside| {
         inside.order("hang");
         let rig = playing(at(&inside.auth_url));
@@ -345,7 +345,7 @@ fn hls_error(url: &str, exhaust: bool) -> Complaint {
 
 /// The player would hang without a word, or the demuxer say that the playlist is bad.
 #[test]
-fn a_playlist_server_without_a_descriptor_says_so_and_the_next_one_starts() {
+fn playlist_server_without_fd_fails_and_later_starts() {
     beside_a_headend(&ORDERS, |inside| {
         // The runtime is here.
         begin(&playing(at(&inside.auth_url)));

@@ -17,7 +17,7 @@ use crate::waits::{Place, SHORT, Wait};
 
 /// The viewer would wait for as long as the system does, which is minutes.
 #[test]
-fn a_place_that_does_not_take_the_connection_is_given_up_in_time() {
+fn connection_to_silent_endpoint_times_out() {
     let place = Place::new(Wait::Connection, None);
     let complaint = failure_of(place.element().property("retries", 0_u32));
     complaint
@@ -29,7 +29,7 @@ fn a_place_that_does_not_take_the_connection_is_given_up_in_time() {
 /// A resolver that does not answer would hold the stream for as long as the system asks it, and the
 /// next tune with it.
 #[test]
-fn a_name_that_nobody_looks_up_in_time_is_given_up_and_the_next_tune_plays() {
+fn hanging_dns_lookup_times_out_and_later_tune_plays() {
     in_subprocess(|| {
         let machine = Machine::new();
         let headend = headend(Auth::Grant);
@@ -52,7 +52,7 @@ fn a_name_that_nobody_looks_up_in_time_is_given_up_and_the_next_tune_plays() {
 /// A Thunder that has a token and does not answer when it is asked for a WebSocket would keep the
 /// stream waiting, or be left for good.
 #[test]
-fn a_websocket_that_is_never_agreed_on_costs_nothing_and_is_asked_for_again() {
+fn unanswered_websocket_upgrade_is_retried_silently() {
     let grant = r#"{"jsonrpc":"2.0","id":1,"result":{"token":"TOKEN","status":0}}"#;
     let reply = format!(
         "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{grant}",
@@ -75,7 +75,7 @@ fn a_websocket_that_is_never_agreed_on_costs_nothing_and_is_asked_for_again() {
 
 /// The player could not go to another channel while a service wants to be left alone.
 #[test]
-fn a_player_stops_at_once_in_the_pause_before_a_retry() {
+fn player_stops_at_once_in_the_pause_before_a_retry() {
     let busy = Auth::ReplyWithHeaders {
         status: 503,
         headers: vec![("Retry-After".to_owned(), "250".to_owned())],

@@ -28,7 +28,7 @@ fn patient(headend: &Headend) -> gst::element_factory::ElementBuilder<'static> {
 
 /// The stream would get an error instead of its next token, on a connection that is dead.
 #[test]
-fn a_service_that_was_restarted_between_tune_and_renewal_renews() {
+fn renewal_succeeds_after_auth_service_restart() {
     let first = headend(Auth::GrantFor(6));
     let rig = playing(patient(&first));
     begin(&rig);
@@ -43,7 +43,7 @@ fn a_service_that_was_restarted_between_tune_and_renewal_renews() {
 
 /// The viewer would see an error for the one second in which the service restarts.
 #[test]
-fn a_service_that_is_restarted_in_the_middle_of_a_flight_is_asked_again() {
+fn request_pending_at_service_restart_is_retried() {
     let first = headend(Auth::Hang);
     let rig = playing(patient(&first));
     let event = Input::from(protection(COMMON_SYSTEM, Some("dash/mpd")));
@@ -60,7 +60,7 @@ fn a_service_that_is_restarted_in_the_middle_of_a_flight_is_asked_again() {
 /// Players start faster than services: the first tune would fail for what was so when the player
 /// came up.
 #[test]
-fn a_service_that_comes_up_after_the_player_serves_its_first_tune() {
+fn first_tune_uses_service_started_after_player() {
     let first = headend(Auth::Grant);
     let (port, builder) = (port(&first), sessiontoken(&first));
     drop(first);
@@ -76,7 +76,7 @@ fn a_service_that_comes_up_after_the_player_serves_its_first_tune() {
 
 /// The stream would end with an error, or go on with a token that the license server does not take.
 #[test]
-fn a_service_that_is_restarted_while_a_refused_token_is_replaced_is_asked_again() {
+fn rejected_token_renewal_survives_service_restart() {
     let first = headend(Auth::Grant);
     let rig = playing(patient(&first));
     begin(&rig);
@@ -91,7 +91,7 @@ fn a_service_that_is_restarted_while_a_refused_token_is_replaced_is_asked_again(
 
 /// The stream would wait for a service that is back, or the viewer see an error.
 #[test]
-fn a_service_that_was_away_when_the_token_ended_is_asked_again() {
+fn service_offline_at_token_expiry_is_asked_later() {
     let first = headend(Auth::GrantFor(2));
     let (port, make) = (port(&first), || {
         sessiontoken(&first).property("retries", 0_u32)
@@ -119,7 +119,7 @@ fn a_service_that_was_away_when_the_token_ended_is_asked_again() {
 
 /// The viewer who tries again would see the old error for ever.
 #[test]
-fn a_service_that_comes_back_after_a_failure_is_asked_at_the_next_tune_after_the_pause() {
+fn recovered_service_is_asked_after_failure_backoff() {
     let first = headend(Auth::Grant);
     let (port, location) = (port(&first), first.auth_url());
     drop(first);
@@ -133,7 +133,7 @@ fn a_service_that_comes_back_after_a_failure_is_asked_at_the_next_tune_after_the
 
 /// The token that the new Thunder has would only come when the license server refuses the old one.
 #[test]
-fn a_thunder_that_is_restarted_is_listened_to_again_and_has_its_token_read() {
+fn thunder_restart_resubscribes_and_rereads_token() {
     let first = headend(Auth::Grant);
     let rig = playing(listening(&first).property("retries", RETRIES));
     begin(&rig);
@@ -154,7 +154,7 @@ fn a_thunder_that_is_restarted_is_listened_to_again_and_has_its_token_read() {
 
 /// The picture would end with an error for a license server that restarts.
 #[test]
-fn a_license_server_that_is_restarted_while_its_license_is_waited_for_is_asked_again() {
+fn license_request_survives_license_server_restart() {
     let first = serving(Licenses::Hang);
     let mut rig = authorized(&first, &[VIDEO_KEY_ID]);
     assert_eq!(rig.push(picture()), Ok(gst::FlowSuccess::Ok));

@@ -19,7 +19,7 @@ use crate::waits::{Place, WAITS};
 
 /// The license server would refuse the first channel of the evening.
 #[test]
-fn a_token_that_ended_in_a_suspend_is_replaced_before_anything_leaves() {
+fn token_expired_in_suspend_is_replaced_before_use() {
     in_subprocess(|| {
         let machine = Machine::new();
         let auths = [|| good_for(HOUR / 2), || good_until(now() + HOUR / 2)];
@@ -48,7 +48,7 @@ fn a_token_that_ended_in_a_suspend_is_replaced_before_anything_leaves() {
 
 /// Every box of a city would ask for a token each time that its viewer comes home.
 #[test]
-fn a_token_that_outlives_the_suspend_is_handed_out_without_a_request() {
+fn token_valid_after_suspend_needs_no_request() {
     in_subprocess(|| {
         let machine = Machine::new();
         let auths = [|| good_for(2 * HOUR), || good_until(now() + 2 * HOUR)];
@@ -64,7 +64,7 @@ fn a_token_that_outlives_the_suspend_is_handed_out_without_a_request() {
 
 /// The viewer would see an error for a request that the suspend took away.
 #[test]
-fn a_request_whose_connection_died_in_a_suspend_is_made_again() {
+fn request_cut_off_by_suspend_is_retried() {
     in_subprocess(|| {
         let machine = Machine::new();
         let first = headend(Auth::Hang);
@@ -85,7 +85,7 @@ fn a_request_whose_connection_died_in_a_suspend_is_made_again() {
 /// The clock by which requests are given up stood still. The viewer who switches the box on again
 /// would wait for what died long ago.
 #[test]
-fn a_flight_that_was_under_way_in_a_suspend_ends_whatever_it_waits_for() {
+fn request_pending_in_suspend_ends_with_error() {
     in_subprocess(|| {
         let machine = Machine::new();
         for wait in WAITS {
@@ -110,7 +110,7 @@ fn a_flight_that_was_under_way_in_a_suspend_ends_whatever_it_waits_for() {
 /// The license server has forgotten the box meanwhile, and the stream would wait for a token from a
 /// connection that is dead.
 #[test]
-fn a_refused_token_is_replaced_after_a_suspend() {
+fn refused_token_is_replaced_after_a_suspend() {
     in_subprocess(|| {
         let machine = Machine::new();
         let first = headend(Auth::Grant);
@@ -132,7 +132,7 @@ fn a_refused_token_is_replaced_after_a_suspend() {
 /// Most suspends fall between two films: the element waits in READY, and its first tune is the
 /// first one of the evening.
 #[test]
-fn a_player_that_was_suspended_before_its_first_tune_plays() {
+fn first_tune_after_suspend_in_ready_plays() {
     in_subprocess(|| {
         let machine = Machine::new();
         let headend = headend(good_for(HOUR / 2));
@@ -151,7 +151,7 @@ fn a_player_that_was_suspended_before_its_first_tune_plays() {
 /// A service that wanted to be left alone for some minutes has been, for an hour; the viewer would
 /// see its old error for those minutes more.
 #[test]
-fn a_pause_after_a_failure_is_over_after_a_suspend() {
+fn pause_after_a_failure_is_over_after_a_suspend() {
     in_subprocess(|| {
         let machine = Machine::new();
         let busy = Auth::ReplyWithHeaders {
@@ -191,7 +191,7 @@ fn what_changed_in_a_suspend_is_not_missed() {
 
 /// The picture would go on with keys that the operator lent for half an hour.
 #[test]
-fn a_license_that_ended_in_a_suspend_is_replaced_before_the_next_picture() {
+fn license_expired_in_suspend_is_renewed_before_use() {
     in_subprocess(|| {
         let machine = Machine::new();
         for (lifetime, requests) in [(HOUR / 2, 2), (2 * HOUR, 1)] {
@@ -234,7 +234,7 @@ const STOPPING: [Order; 4] = [
 /// A debugger, or a system that stops players in the background: the token that ended meanwhile
 /// would be handed out as if it were fresh.
 #[test]
-fn a_token_that_ended_while_the_process_was_stopped_is_not_handed_out() {
+fn token_expired_while_process_stopped_is_not_used() {
     beside_a_headend(&STOPPING, |inside| {
         inside.order("short tokens");
         let rig = playing(at(&inside.auth_url));
@@ -249,7 +249,7 @@ fn a_token_that_ended_while_the_process_was_stopped_is_not_handed_out() {
 /// The answer came while the process was stopped, and so did the deadline: the stream would wait
 /// for ever for the one, or never hear of the other.
 #[test]
-fn a_flight_whose_deadline_passed_while_the_process_was_stopped_ends() {
+fn request_past_deadline_ends_after_process_stop() {
     beside_a_headend(&STOPPING, |inside| {
         inside.order("hang");
         let make = || at(&inside.auth_url).property("timeout", 3000_u32);

@@ -13,7 +13,7 @@ use crate::tokens::*;
 
 /// A panic would take the element out of order for good, and an abort the player.
 #[test]
-fn the_first_tune_without_threads_says_so_and_a_later_one_plays() {
+fn first_tune_without_threads_fails_later_one_plays() {
     in_subprocess(|| {
         let machine = Machine::new();
         let headend = headend(Auth::Grant);
@@ -32,7 +32,7 @@ fn the_first_tune_without_threads_says_so_and_a_later_one_plays() {
 /// The stream would wait for ever for the thread that was to bring what is held, and the player for
 /// the stream to stop.
 #[test]
-fn a_stream_that_cannot_be_held_for_want_of_a_thread_ends_with_an_error() {
+fn hold_without_thread_ends_stream_with_error() {
     in_subprocess(|| {
         let machine = Machine::new();
         let headend = headend(Auth::Grant);

@@ -79,7 +79,7 @@ fn assert_all_played(harness: &PlayerHarness, ended: &Ended) {
 }
 
 in_every_player! {
-    fn a_manifest_that_names_the_service_plays_with_one_token_for_all_keys(player: Player) {
+    fn manifest_service_plays_all_keys_with_one_token(player: Player) {
         let operator = Operator::start();
         let (harness, ended) = setup(player, &operator, "manifest-authz.mpd").play();
         assert_all_played(&harness, &ended);
@@ -89,7 +89,7 @@ in_every_player! {
         assert_licenses(&operator, &[(AUDIO_KEY_ID, "/authz"), (VIDEO_KEY_ID, "/authz")]);
     }
 
-    fn a_second_tune_goes_on_with_the_token_of_the_first(player: Player) {
+    fn second_tune_goes_on_with_the_token_of_the_first(player: Player) {
         let operator = Operator::start();
         for _ in 0..2 {
             let (harness, ended) = setup(player, &operator, "manifest-authz.mpd").play();
@@ -98,7 +98,7 @@ in_every_player! {
         assert_eq!(operator.token_requests().len(), 1);
     }
 
-    fn each_key_is_asked_for_with_the_token_of_its_own_service(player: Player) {
+    fn license_request_uses_token_of_its_keys_service(player: Player) {
         let operator = Operator::start();
         let (harness, ended) = setup(player, &operator, "manifest-authz-each.mpd").play();
         assert_all_played(&harness, &ended);
@@ -143,7 +143,7 @@ in_every_player! {
         }
     }
 
-    fn no_license_is_asked_for_without_the_token_that_it_takes(player: Player) {
+    fn license_request_is_not_sent_if_token_is_denied(player: Player) {
         let operator = Operator::start_for_stopping(player);
         operator.set_auth(Auth::Hang);
         operator.set_licenses(Licenses::ServeAnonymous);
@@ -163,7 +163,7 @@ in_every_player! {
         assert_eq!(operator.license_requests().len(), 0);
     }
 
-    fn a_token_that_is_refused_is_replaced_whatever_its_end(player: Player) {
+    fn rejected_token_is_replaced_before_its_expiry(player: Player) {
         let operator = Operator::start();
         for _ in 0..2 {
             let (harness, ended) = setup(player, &operator, "manifest-authz.mpd").play();
@@ -177,7 +177,7 @@ in_every_player! {
         assert!(refused.iter().all(|status| *status == Some(403)), "{refused:?}");
     }
 
-    fn a_redirect_is_followed(player: Player) {
+    fn redirect_is_followed(player: Player) {
         let operator = Operator::start();
         operator.set_auth(Auth::Sequence(vec![
             Auth::ReplyWithHeaders {
@@ -195,7 +195,7 @@ in_every_player! {
         assert_licenses(&operator, &[(AUDIO_KEY_ID, "/authz/moved"), (VIDEO_KEY_ID, "/authz/moved")]);
     }
 
-    fn the_application_may_know_better_where_the_service_is(player: Player) {
+    fn configured_location_overrides_manifest_service(player: Player) {
         let operator = Operator::start();
         let (harness, ended) = setup(player, &operator, "manifest-authz.mpd")
             .config("location", operator.url("/authz/own?tenant=own"))

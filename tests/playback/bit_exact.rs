@@ -23,13 +23,13 @@ in_every_player! {
         assert_played_at_once(&harness, &ended, &operator);
     }
 
-    fn protected_content_plays_as_if_it_were_not_protected(player: Player) {
+    fn protected_content_plays_bit_exact(player: Player) {
         let operator = Operator::start();
         let (harness, ended) = Setup::new(player, &operator).play();
         assert_played_at_once(&harness, &ended, &operator);
     }
 
-    fn a_packager_that_writes_system_ids_in_upper_case_is_understood(player: Player) {
+    fn upper_case_system_ids_are_recognized(player: Player) {
         let operator = Operator::start();
         let (harness, ended) = Setup::new(player, &operator)
             .manifest("manifest-upper-case.mpd")
@@ -37,7 +37,7 @@ in_every_player! {
         assert_played_at_once(&harness, &ended, &operator);
     }
 
-    fn a_manifest_that_names_no_license_server_plays_with_one_from_the_application(player: Player) {
+    fn configured_license_url_plays_without_laurl(player: Player) {
         let operator = Operator::start();
         let (harness, ended) = Setup::new(player, &operator)
             .manifest("manifest-no-laurl.mpd")
@@ -46,7 +46,7 @@ in_every_player! {
         assert_played_at_once(&harness, &ended, &operator);
     }
 
-    fn a_license_server_named_with_a_namespace_of_the_whole_manifest_is_found(player: Player) {
+    fn laurl_with_ancestor_namespace_is_found(player: Player) {
         let operator = Operator::start();
         let (harness, ended) = Setup::new(player, &operator)
             .manifest("manifest-ancestor-ns.mpd")
@@ -75,7 +75,7 @@ fn assert_plays_with(player: Player, ranks: &str, token_element: &str, plugged: 
 }
 
 in_every_player! {
-    fn the_line_in_the_documentation_plays(player: Player) {
+    fn line_in_the_documentation_plays(player: Player) {
         assert_plays_with(player, "sessiontoken:PRIMARY", "sessiontoken", &["GstSessionToken"]);
     }
 

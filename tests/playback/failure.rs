@@ -101,7 +101,7 @@ fn assert_times_out(
 }
 
 in_every_player! {
-    fn an_auth_service_that_does_not_run_is_an_error_that_says_where_it_should(player: Player) {
+    fn connection_refused_error_names_auth_endpoint(player: Player) {
         let operator = Operator::start();
         // Nobody listens at the near end of a connection, and nobody can while it stands.
         let connection = TcpStream::connect(operator.address()).expect("a connection");
@@ -117,7 +117,7 @@ in_every_player! {
         operator.assert_asked(0, 0);
     }
 
-    fn an_auth_service_that_hangs_up_is_an_error_that_says_so(player: Player) {
+    fn auth_service_disconnect_is_named(player: Player) {
         assert_fails(
             player,
             HangingAuthServer::hang_up,
@@ -131,7 +131,7 @@ in_every_player! {
         );
     }
 
-    fn a_device_that_is_not_provisioned_is_told_that_it_was_refused(player: Player) {
+    fn unprovisioned_device_gets_denied_error(player: Player) {
         assert_fails(
             player,
             |server| server.answer(403, "text/plain", "no"),
@@ -142,7 +142,7 @@ in_every_player! {
         );
     }
 
-    fn a_web_page_instead_of_a_token_is_an_error_that_names_the_location(player: Player) {
+    fn html_reply_error_names_location(player: Player) {
         assert_fails(
             player,
             |server| server.answer(200, "text/html", "<html>Sign in</html>"),
@@ -153,7 +153,7 @@ in_every_player! {
         );
     }
 
-    fn a_reply_without_a_token_is_an_error_that_says_so(player: Player) {
+    fn reply_without_a_token_is_an_error_that_says_so(player: Player) {
         assert_fails(
             player,
             |server| server.answer(200, "application/json", r#"{"status":0}"#),
@@ -164,7 +164,7 @@ in_every_player! {
         );
     }
 
-    fn an_empty_token_is_an_error_that_says_so(player: Player) {
+    fn empty_token_is_an_error_that_says_so(player: Player) {
         assert_fails(
             player,
             |server| server.answer(200, "application/json", r#"{"token":"","status":0}"#),
@@ -175,7 +175,7 @@ in_every_player! {
         );
     }
 
-    fn an_auth_service_that_does_not_answer_is_an_error_when_the_time_is_over(player: Player) {
+    fn auth_service_timeout_is_named(player: Player) {
         let operator = Operator::start_for_stopping(player);
         operator.set_auth(Auth::Hang);
         assert_times_out(
@@ -187,7 +187,7 @@ in_every_player! {
         assert!(operator.license_requests().is_empty());
     }
 
-    fn a_license_server_that_does_not_answer_is_an_error_when_the_time_is_over(player: Player) {
+    fn license_server_timeout_is_named(player: Player) {
         let operator = Operator::start_for_stopping(player);
         operator.set_licenses(Licenses::Hang);
         assert_times_out(
@@ -199,7 +199,7 @@ in_every_player! {
         operator.assert_asked(1, 1);
     }
 
-    fn free_content_plays_without_a_token_where_the_application_allows_it(player: Player) {
+    fn anonymous_fallback_plays_free_content(player: Player) {
         let operator = Operator::start();
         operator.set_auth(refusing(403));
         operator.set_licenses(Licenses::ServeAnonymous);
@@ -227,7 +227,7 @@ in_every_player! {
         assert!(!licenses[0].token_present);
     }
 
-    fn content_that_wants_a_token_and_gets_none_is_refused_by_the_license_server(player: Player) {
+    fn anonymous_fallback_reports_license_server_401(player: Player) {
         let operator = Operator::start_for_stopping(player);
         operator.set_auth(refusing(403));
         operator.set_licenses(Licenses::Hang);
@@ -249,7 +249,7 @@ in_every_player! {
         harness.stop(gst::State::Null);
     }
 
-    fn a_configuration_that_cannot_be_read_is_named_by_its_field_and_never_shown(player: Player) {
+    fn configuration_error_names_field_and_hides_value(player: Player) {
         for (config, field) in [
             ("session-token-config,location=http://127.0.0.1/?key=looks-secret", "`location`"),
             ("session-token-config,session-token=(string)looks-secret", "`session-token`"),

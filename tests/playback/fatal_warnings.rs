@@ -42,7 +42,7 @@ fn in_a_process_of_its_own() {
 }
 
 #[test]
-fn a_warning_ends_the_tests() {
+fn warning_ends_the_tests() {
     assert_ends(
         "Sticky event misordering, got 'segment' before 'caps'",
         true,
@@ -50,6 +50,6 @@ fn a_warning_ends_the_tests() {
 }
 
 #[test]
-fn a_race_of_ghost_pads_is_told_alone() {
+fn race_of_ghost_pads_is_told_alone() {
     assert_ends(&format!("<src_0:proxypad1> {RACE}"), false);
 }

@@ -25,7 +25,7 @@ fn open_without_token(player: Player, operator: &Operator) -> PlayerHarness {
 }
 
 in_every_player! {
-    fn the_player_stops_while_picture_and_sound_wait_for_the_token(player: Player) {
+    fn player_stops_while_streams_wait_for_token(player: Player) {
         let operator = Operator::start_for_stopping(player);
         let harness = open_without_token(player, &operator);
         harness.wait_until_all_waits_for_the_token(&operator);
@@ -34,7 +34,7 @@ in_every_player! {
         operator.assert_asked(1, 0);
     }
 
-    fn going_back_to_ready_does_not_wait_for_the_auth_service_and_the_next_tune_shares_its_request(player: Player) {
+    fn ready_does_not_block_and_next_tune_shares_request(player: Player) {
         let operator = Operator::start_for_stopping(player);
         let harness = open_without_token(player, &operator);
         harness.wait_until_all_waits_for_the_token(&operator);
@@ -47,7 +47,7 @@ in_every_player! {
         operator.assert_asked(1, 1);
     }
 
-    fn a_token_that_comes_late_plays_everything(player: Player) {
+    fn token_that_comes_late_plays_everything(player: Player) {
         let operator = Operator::start();
         let harness = open_without_token(player, &operator);
         harness.wait_until_all_waits_for_the_token(&operator);
@@ -56,7 +56,7 @@ in_every_player! {
         operator.assert_asked(1, 1);
     }
 
-    fn a_second_player_on_the_same_session_waits_for_the_same_request(player: Player) {
+    fn second_player_shares_pending_token_request(player: Player) {
         let operator = Operator::start();
         let harnesses = [
             open_without_token(player, &operator),
@@ -72,7 +72,7 @@ in_every_player! {
         assert_eq!(operator.token_requests().len(), 1);
     }
 
-    fn the_player_stops_while_picture_and_sound_wait_for_a_license(player: Player) {
+    fn player_stops_while_streams_wait_for_license(player: Player) {
         let operator = Operator::start_for_stopping(player);
         operator.set_licenses(Licenses::Hang);
         let harness = Setup::new(player, &operator).config("timeout", NEVER).open();
@@ -83,7 +83,7 @@ in_every_player! {
         operator.assert_asked(1, 1);
     }
 
-    fn picture_and_sound_wait_side_by_side_for_one_license(player: Player) {
+    fn streams_wait_in_parallel_for_one_license(player: Player) {
         let operator = Operator::start_for_stopping(player);
         operator.set_licenses(Licenses::Hang);
         let harness = Setup::new(player, &operator).config("timeout", NEVER).open();
@@ -120,13 +120,13 @@ fn play_and_seek_without_token(operator: &Operator, setup: Setup) -> PlayerHarne
 }
 
 in_every_player! {
-    fn a_viewer_who_seeks_and_stops_does_not_wait_for_the_auth_service(player: Player) {
+    fn stop_after_seek_does_not_wait_for_auth_service(player: Player) {
         let operator = Operator::start_for_stopping(player);
         let harness = open_and_seek_without_token(player, &operator);
         harness.stop(gst::State::Null);
     }
 
-    fn a_viewer_who_seeks_and_seeks_again_does_not_wait_for_the_auth_service(player: Player) {
+    fn second_seek_does_not_wait_for_auth_service(player: Player) {
         let operator = Operator::start_for_stopping(player);
         let harness = open_and_seek_without_token(player, &operator);
         harness.forget();
@@ -135,7 +135,7 @@ in_every_player! {
         harness.stop(gst::State::Null);
     }
 
-    fn playback_goes_on_from_where_the_viewer_sought_when_the_token_comes(player: Player) {
+    fn playback_resumes_at_seek_target_when_token_comes(player: Player) {
         let operator = Operator::start_for_stopping(player);
         let harness = open_and_seek_without_token(player, &operator);
         harness.forget();
@@ -153,7 +153,7 @@ in_every_player! {
 // that is no thread which a stop or a seek needs.
 
 #[test]
-fn playbin3_stops_while_there_is_no_room_for_what_waits_for_the_token() {
+fn playbin3_stops_while_hold_is_full() {
     let operator = Operator::start_for_stopping(Player::Playbin3);
     operator.set_auth(Auth::Hang);
     let harness = Setup::new(Player::Playbin3, &operator)
@@ -168,7 +168,7 @@ fn playbin3_stops_while_there_is_no_room_for_what_waits_for_the_token() {
 }
 
 #[test]
-fn playbin3_seeks_while_there_is_no_room_for_what_waits_for_the_token() {
+fn playbin3_seeks_while_hold_is_full() {
     let operator = Operator::start_for_stopping(Player::Playbin3);
     let setup = Setup::new(Player::Playbin3, &operator).config("max-held-bytes", 1u64);
     let harness = play_and_seek_without_token(&operator, setup);

@@ -62,7 +62,7 @@ fn play(operator: &Operator, line: &str) -> Output {
 }
 
 in_every_player! {
-    fn a_film_that_was_played_to_its_end_leaves_nothing(player: Player) {
+    fn film_that_was_played_to_its_end_leaves_nothing(player: Player) {
         let operator = Operator::start();
         let leaks = leaks_of_protected(player, &operator, 0);
         assert_eq!(leaks.beyond(&leaks_of_clear(player, &operator, SINK)), []);
@@ -70,7 +70,7 @@ in_every_player! {
         assert_eq!(operator.license_requests().len(), 1);
     }
 
-    fn a_film_whose_token_was_refused_and_replaced_leaves_nothing(player: Player) {
+    fn rejected_and_replaced_token_leaks_nothing(player: Player) {
         let operator = Operator::start();
         operator.set_auth(Auth::Sequence(vec![granting("stale"), Auth::Grant]));
         let leaks = leaks_of_protected(player, &operator, 0);
@@ -83,7 +83,7 @@ in_every_player! {
 
     // Not one that refuses at once: GStreamer 1.22 with libsoup 3.2 crashes now and then when it is
     // stopped in the middle of a download.
-    fn a_film_that_failed_with_all_of_it_held_leaves_nothing(player: Player) {
+    fn failure_with_all_content_held_leaks_nothing(player: Player) {
         let operator = Operator::start();
         operator.set_auth(Auth::Hang);
         let leaks = leaks_of_protected(player, &operator, 1);

@@ -76,7 +76,7 @@ in_every_player! {
         play_redirected(player, true);
     }
 
-    fn redirect_without_the_token_that_is_refused_names_token_hosts(player: Player) {
+    fn rejected_redirect_without_token_names_token_hosts(player: Player) {
         let (operator, elsewhere) = (Operator::start_for_stopping(player), Operator::start());
         operator.set_licenses(Licenses::Redirect {
             status: 308,

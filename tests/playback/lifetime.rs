@@ -37,7 +37,7 @@ fn generations(harness: &PlayerHarness) -> Vec<u32> {
 }
 
 in_every_player! {
-    fn a_token_that_ends_in_mid_film_is_replaced_without_a_license_request_and_without_a_wait(player: Player) {
+    fn token_renewal_needs_no_license_request_or_wait(player: Player) {
         let operator = Operator::start();
         // The first one lasts until all streams have begun, however busy the machine; the others
         // are renewed after a second.
@@ -54,7 +54,7 @@ in_every_player! {
         assert_eq!(ended.generations().len(), 1);
     }
 
-    fn protection_events_that_come_later_bring_the_newest_token(player: Player) {
+    fn later_protection_events_carry_newest_token(player: Player) {
         let operator = Operator::start_for(Programme::Rotating);
         operator.set_auth(Auth::GrantFor(1));
         let setup = Setup::new(player, &operator);
@@ -68,7 +68,7 @@ in_every_player! {
         assert!(licenses.iter().all(|request| request.token_valid));
     }
 
-    fn a_service_that_fails_in_mid_film_is_noticed_when_its_last_token_has_ended(player: Player) {
+    fn service_failure_is_reported_after_token_expiry(player: Player) {
         let operator = Operator::start_for(Programme::Rotating);
         operator.set_auth(Auth::GrantFor(1));
         operator.set_media_delay(DELAY);
@@ -88,7 +88,7 @@ in_every_player! {
         assert!(operator.token_requests().len() < 15, "{}", operator.token_requests().len());
     }
 
-    fn a_license_that_ends_in_mid_film_is_replaced(player: Player) {
+    fn license_that_ends_in_mid_film_is_replaced(player: Player) {
         let operator = Operator::start();
         operator.set_licenses(Licenses::ServeFor(Duration::from_secs(1)));
         let (harness, ended) = play_slowly(&operator, Setup::new(player, &operator));

@@ -42,7 +42,7 @@ fn of_stream<'a>(stream: &str, all: &'a [Protection]) -> Vec<&'a Protection> {
 }
 
 in_every_player! {
-    fn every_protection_event_reaches_the_decryptor_in_its_place_and_brings_the_token(player: Player) {
+    fn protection_events_arrive_in_order_with_token(player: Player) {
         let operator = Operator::start();
         let (harness, ended) = Setup::new(player, &operator).play();
         ended.assert_well();

@@ -77,15 +77,15 @@ fn play_and_revoke_at_renewal(harnesses: usize, player: Player, status: u16) {
 }
 
 in_every_player! {
-    fn a_renewal_that_is_unauthorized_gets_a_new_token(player: Player) {
+    fn renewal_that_is_unauthorized_gets_a_new_token(player: Player) {
         play_and_revoke_at_renewal(1, player, 401);
     }
 
-    fn a_renewal_that_is_forbidden_gets_a_new_token_for_four_decryptors(player: Player) {
+    fn renewal_403_gets_new_token_for_four_decryptors(player: Player) {
         play_and_revoke_at_renewal(2, player, 403);
     }
 
-    fn a_renewal_whose_precondition_fails_gets_a_new_token_for_four_decryptors(player: Player) {
+    fn renewal_412_gets_new_token_for_four_decryptors(player: Player) {
         play_and_revoke_at_renewal(2, player, 412);
     }
 }
@@ -104,14 +104,14 @@ fn open_and_wait_in_mid_film(player: Player, operator: &Operator) -> PlayerHarne
 }
 
 in_every_player! {
-    fn the_player_stops_in_mid_film_while_a_decryptor_waits_for_another_token(player: Player) {
+    fn stop_in_mid_film_does_not_wait_for_new_token(player: Player) {
         let operator = Operator::start_for(Programme::Rotating);
         let harness = open_and_wait_in_mid_film(player, &operator);
         harness.stop(gst::State::Null);
         assert_eq!(operator.token_requests().len(), 2);
     }
 
-    fn a_viewer_who_seeks_while_a_decryptor_waits_for_another_token_does_not_wait_for_it(player: Player) {
+    fn seek_in_mid_film_does_not_wait_for_new_token(player: Player) {
         let operator = Operator::start_for(Programme::Rotating);
         let harness = open_and_wait_in_mid_film(player, &operator);
         harness.forget();
@@ -122,7 +122,7 @@ in_every_player! {
         assert_eq!(operator.token_requests().len(), 2);
     }
 
-    fn playback_goes_on_from_where_the_viewer_sought_when_the_other_token_comes(player: Player) {
+    fn playback_resumes_at_seek_target_with_new_token(player: Player) {
         let operator = Operator::start_for(Programme::Rotating);
         let harness = open_and_wait_in_mid_film(player, &operator);
         harness.forget();

@@ -95,7 +95,7 @@ fn play_with_revoked_token(player: Player, operator: &Operator) -> (PlayerHarnes
 }
 
 in_every_player! {
-    fn a_token_that_was_revoked_between_two_tunes_is_replaced_and_nothing_is_lost(player: Player) {
+    fn revoked_token_is_replaced_without_data_loss(player: Player) {
         let operator = Operator::start();
         let (harness, ended) = play_with_revoked_token(player, &operator);
         assert_played(&harness, &ended, operator.kinds());
@@ -103,13 +103,13 @@ in_every_player! {
         assert_licenses(&operator, &[200, 403, 200]);
     }
 
-    fn the_application_hears_once_from_each_stream_that_its_token_was_refused(player: Player) {
+    fn rejection_is_reported_once_per_stream(player: Player) {
         let operator = Operator::start();
         let (_show, ended) = play_with_revoked_token(player, &operator);
         assert_told_of_refusal(&ended, &operator, 403);
     }
 
-    fn the_application_hears_that_another_token_took_the_place_of_the_refused_one(player: Player) {
+    fn replacement_token_is_reported_after_rejection(player: Player) {
         let operator = Operator::start();
         let (_show, ended) = play_with_revoked_token(player, &operator);
         ended.assert_well();
@@ -132,7 +132,7 @@ in_every_player! {
         }
     }
 
-    fn a_tune_after_the_recovery_needs_no_token_request(player: Player) {
+    fn tune_after_the_recovery_needs_no_token_request(player: Player) {
         let operator = Operator::start();
         let (harness, ended) = play_with_revoked_token(player, &operator);
         assert_played(&harness, &ended, operator.kinds());
@@ -144,7 +144,7 @@ in_every_player! {
         assert_licenses(&operator, &[200, 403, 200, 200]);
     }
 
-    fn a_player_that_changes_channels_recovers_at_each_one_whose_token_is_refused(player: Player) {
+    fn channel_change_recovers_from_each_rejected_token(player: Player) {
         let operator = Operator::start();
         let harness = Setup::new(player, &operator).open();
         harness.start();
@@ -183,11 +183,11 @@ fn assert_recovers_from(player: Player, status: u16) {
 }
 
 in_every_player! {
-    fn a_license_server_that_says_unauthorized_gets_a_new_token(player: Player) {
+    fn license_server_401_gets_new_token(player: Player) {
         assert_recovers_from(player, 401);
     }
 
-    fn a_license_server_that_says_precondition_failed_gets_a_new_token(player: Player) {
+    fn license_server_412_gets_new_token(player: Player) {
         assert_recovers_from(player, 412);
     }
 }
@@ -232,7 +232,7 @@ fn shown(operator: &Operator) -> Vec<(String, usize)> {
 }
 
 in_every_player! {
-    fn an_account_whose_every_token_is_refused_is_told_so_after_three(player: Player) {
+    fn third_rejected_token_ends_with_denied_error(player: Player) {
         let operator = Operator::start_for_stopping(player);
         // More than it may ask for, and each another one.
         let tokens = (1..=3 * STRIKES).map(|number| granting(format!("token-{number}")));
@@ -248,14 +248,14 @@ in_every_player! {
         }
     }
 
-    fn an_auth_service_that_grants_the_refused_token_again_is_not_asked_a_third_time(player: Player) {
+    fn regrant_of_rejected_token_ends_token_requests(player: Player) {
         let operator = Operator::start_for_stopping(player);
         assert_given_up(player, granting("the-only-one"), &operator);
         assert_eq!(operator.token_requests().len(), 2);
         assert_eq!(shown(&operator), [("Bearer the-only-one".to_owned(), 1)]);
     }
 
-    fn an_auth_service_that_has_no_other_token_is_asked_once_for_it(player: Player) {
+    fn denied_replacement_token_is_requested_once(player: Player) {
         let operator = Operator::start_for_stopping(player);
         let auth = Auth::Sequence(vec![granting("the-only-one"), refusing(403)]);
         assert_given_up(player, auth, &operator);
@@ -265,7 +265,7 @@ in_every_player! {
 }
 
 in_every_player! {
-    fn four_decryptors_whose_first_license_is_refused_at_once_get_one_new_token(player: Player) {
+    fn four_decryptors_share_one_replacement_token(player: Player) {
         let operator = Operator::start();
         play_and_revoke(player, &operator);
         operator.set_licenses(Licenses::Hang);
@@ -299,21 +299,21 @@ fn open_and_wait_for_another_token(player: Player, operator: &Operator) -> Playe
 }
 
 in_every_player! {
-    fn the_player_stops_while_a_decryptor_waits_for_another_token(player: Player) {
+    fn player_stops_while_decryptor_waits_for_new_token(player: Player) {
         let operator = Operator::start_for_stopping(player);
         let harness = open_and_wait_for_another_token(player, &operator);
         harness.stop(gst::State::Null);
         assert_eq!(operator.token_requests().len(), 2);
     }
 
-    fn a_viewer_who_stops_during_the_recovery_sees_no_error(player: Player) {
+    fn stop_during_recovery_posts_no_error(player: Player) {
         let operator = Operator::start_for_stopping(player);
         let harness = open_and_wait_for_another_token(player, &operator);
         let errors = harness.stop_slowly();
         assert!(errors.is_empty(), "{errors:?}");
     }
 
-    fn the_tune_after_one_that_was_stopped_in_its_recovery_shares_its_request(player: Player) {
+    fn tune_after_stop_in_recovery_shares_token_request(player: Player) {
         let operator = Operator::start_for_stopping(player);
         let harness = open_and_wait_for_another_token(player, &operator);
         harness.stop(gst::State::Null);

@@ -11,7 +11,7 @@ use support::player_harness::Setup;
 use support::reference::assert_played;
 
 in_every_player! {
-    fn a_track_whose_key_changes_with_every_fragment_plays_whole(player: Player) {
+    fn track_with_key_change_per_fragment_plays_whole(player: Player) {
         let operator = Operator::start_for(Programme::Rotating);
         let (harness, ended) = Setup::new(player, &operator).play();
         assert_played(&harness, &ended, operator.kinds());
@@ -22,7 +22,7 @@ in_every_player! {
         }
     }
 
-    fn a_programme_of_two_periods_with_keys_of_their_own_plays_whole(player: Player) {
+    fn two_periods_with_different_keys_play_whole(player: Player) {
         let operator = Operator::start_for(Programme::Periods);
         let (harness, ended) = Setup::new(player, &operator).play();
         assert_played(&harness, &ended, operator.kinds());

@@ -11,7 +11,7 @@ use support::reference::assert_played;
 const TUNES: usize = 5;
 
 in_every_player! {
-    fn a_new_player_for_every_channel_asks_for_one_token(player: Player) {
+    fn new_player_for_every_channel_asks_for_one_token(player: Player) {
         let operator = Operator::start();
         for tune in 1..=TUNES {
             let (harness, ended) = Setup::new(player, &operator).play();
@@ -20,7 +20,7 @@ in_every_player! {
         }
     }
 
-    fn the_same_player_for_every_channel_asks_for_one_token(player: Player) {
+    fn reused_player_requests_one_token_for_all_channels(player: Player) {
         let operator = Operator::start();
         let harness = Setup::new(player, &operator).open();
         for tune in 1..=TUNES {
@@ -33,7 +33,7 @@ in_every_player! {
         }
     }
 
-    fn only_the_first_tune_says_that_its_token_was_fetched(player: Player) {
+    fn only_first_tune_reports_uncached_token(player: Player) {
         let operator = Operator::start();
         let (_first, ended) = Setup::new(player, &operator).play();
         assert!(ended.told.iter().any(|told| told.get("cached") == Ok(false)), "{ended:?}");

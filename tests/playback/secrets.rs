@@ -51,7 +51,7 @@ fn log_everything<'a>(command: &'a mut Command, log: &Path) -> &'a mut Command {
 }
 
 in_every_player! {
-    fn neither_token_nor_keys_are_in_what_gstreamer_logs_prints_and_draws(player: Player) {
+    fn token_and_keys_are_in_no_log_output_or_dot_file(player: Player) {
         let operator = Operator::start();
         let folder = scratch_folder();
         let log = folder.join("everything.log");
@@ -84,7 +84,7 @@ in_every_player! {
         fs::remove_dir_all(folder).expect("the folder goes");
     }
 
-    fn a_configuration_that_does_not_parse_is_in_no_log(player: Player) {
+    fn configuration_that_does_not_parse_is_in_no_log(player: Player) {
         for config in [
             "session-token-config,location=http://user:looks-secret@127.0.0.1/?key=looks-secret",
             "session-token-config,session-token=(string)\"looks-secret\"",
@@ -110,7 +110,7 @@ in_every_player! {
 }
 
 #[test]
-fn what_gst_inspect_shows_of_the_elements_has_no_secret_in_it() {
+fn gst_inspect_output_has_no_secret() {
     let operator = Operator::start();
     for element in ["sessiontoken", "sessiontokensrc", "clearkeydec"] {
         let output = run(tool("gst-inspect-1.0").arg(element).env(
@@ -235,7 +235,7 @@ impl Guarded {
 }
 
 #[test]
-fn no_services_credentials_nor_the_players_key_are_in_what_is_logged_printed_and_drawn() {
+fn credentials_and_tls_key_are_in_no_log_or_dot_file() {
     for service in ["rdk", "thunder", "ags"] {
         let guarded = Guarded::start();
         let output = guarded.play(service);
@@ -265,7 +265,7 @@ fn no_services_credentials_nor_the_players_key_are_in_what_is_logged_printed_and
 }
 
 #[test]
-fn a_refusal_that_repeats_credentials_shows_the_rest_and_not_them() {
+fn denial_repeating_credentials_is_redacted() {
     for (service, repeated) in [
         ("rdk", "query-secret"),
         ("rdk", HEADER),

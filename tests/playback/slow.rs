@@ -39,7 +39,7 @@ in_every_player! {
         );
     }
 
-    fn nothing_is_lost_when_the_license_comes_late_and_little_may_be_held(player: Player) {
+    fn late_license_loses_nothing_with_small_hold_limit(player: Player) {
         let operator = Operator::start();
         operator.set_licenses(headend::Licenses::Hang);
         let harness = Setup::new(player, &operator).config("max-held-bytes", LITTLE).open();

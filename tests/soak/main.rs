@@ -53,7 +53,7 @@ fn text(name: &str) -> String {
 }
 
 #[test]
-fn a_box_at_a_viewers_plays_what_it_should_and_keeps_nothing() {
+fn random_commands_play_and_leak_nothing() {
     let (seconds, seed) = (number(SECONDS, SHORT), number(SEED, USUAL_SEED));
     let again = format!("{SECONDS}={seconds} {SEED}={seed}");
     eprintln!("{again}");
@@ -108,7 +108,7 @@ fn assert_left_by_others(leaks: &Leaks) {
 }
 
 #[test]
-#[ignore = "needs a head-end, which `a_box_at_a_viewers_plays_what_it_should_and_keeps_nothing` has"]
+#[ignore = "needs a head-end, which `random_commands_play_and_leak_nothing` has"]
 fn child_that_plays() {
     let place = Place {
         origin: text(ORIGIN),

@@ -469,14 +469,14 @@ pub fn stale_at_first(number: usize) -> Auth {
 }
 
 #[test]
-fn a_seed_says_the_same_again_and_another_one_something_else() {
+fn script_repeats_with_seed_and_differs_by_seed() {
     let steps = |seed| Script::new(seed).take(500).collect::<Vec<_>>();
     assert!(steps(1) == steps(1));
     assert!(steps(1) != steps(2));
 }
 
 #[test]
-fn a_short_soak_has_seen_everything_once() {
+fn short_soak_has_seen_everything_once() {
     for seed in 0..20 {
         let steps = Script::new(seed).skip(1).take(ROUND);
         let mut kinds: Vec<_> = steps.map(|step| discriminant(&step.act)).collect();
@@ -495,7 +495,7 @@ fn discriminant(act: &Act) -> String {
 }
 
 #[test]
-fn the_common_session_has_one_token_after_the_other() {
+fn common_session_has_one_token_after_the_other() {
     let mut generation = 0;
     for step in Script::new(3).take(1000) {
         if step.account == Account::Common {

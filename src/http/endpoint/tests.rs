@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_secret_goes_in_the_clear_to_this_machine_only_unless_the_user_says_otherwise() {
+fn cleartext_http_needs_loopback_or_opt_in() {
     for url in [
         "http://localhost:50050/x",
         "http://127.0.0.1/",
@@ -26,7 +26,7 @@ fn a_secret_goes_in_the_clear_to_this_machine_only_unless_the_user_says_otherwis
 }
 
 #[test]
-fn a_url_that_cannot_be_asked_is_refused_by_the_name_of_its_setting_and_not_shown() {
+fn invalid_url_error_names_setting_and_hides_url() {
     for url in [
         "",
         "localhost",
@@ -55,7 +55,7 @@ fn what_a_property_reads_back_has_lost_credentials() {
 }
 
 #[test]
-fn the_discovery_stands_beside_the_service_and_knows_no_credentials() {
+fn discovery_url_is_sibling_without_credentials() {
     for (url, beside, name) in [
         (
             "https://u:p@h/ags/getSessionToken?k=v#f",
@@ -77,7 +77,7 @@ fn the_discovery_stands_beside_the_service_and_knows_no_credentials() {
 }
 
 #[test]
-fn a_parameter_takes_the_place_of_its_namesakes_and_of_nothing_else() {
+fn query_parameter_replaces_only_same_name() {
     for (url, with) in [
         ("https://h/a", "https://h/a?kids=1,2"),
         ("https://h/a?", "https://h/a?kids=1,2"),
@@ -98,7 +98,7 @@ fn a_parameter_takes_the_place_of_its_namesakes_and_of_nothing_else() {
 }
 
 #[test]
-fn a_redirect_is_followed_to_a_place_that_is_as_safe() {
+fn redirect_is_followed_to_a_place_that_is_as_safe() {
     let follow = |from: &str, to: &str, allow_cleartext: bool| {
         let from = Endpoint::parse(from, "location", allow_cleartext).expect(from);
         from.follow(to, allow_cleartext, true)
@@ -126,7 +126,7 @@ fn a_redirect_is_followed_to_a_place_that_is_as_safe() {
 }
 
 #[test]
-fn credentials_are_known_in_the_forms_in_which_they_travel() {
+fn secrets_cover_encoded_and_decoded_credentials() {
     let url = "https://me%40example:p%2Bw+1@h/?key=a%20b&c";
     let endpoint = Endpoint::parse(url, "location", false).expect(url);
     let secrets = endpoint.secrets();

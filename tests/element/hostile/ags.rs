@@ -22,7 +22,7 @@ fn offers(services: &str) -> String {
 }
 
 #[test]
-fn what_is_no_grant_of_ags_is_described_and_not_quoted() {
+fn ags_malformed_reply_is_described_not_quoted() {
     let nested = format!(r#"{{"data":{GRANT}}}"#);
     let mut cases = Vec::from(
         [
@@ -84,7 +84,7 @@ fn what_is_no_grant_of_ags_is_described_and_not_quoted() {
 }
 
 #[test]
-fn a_status_of_ags_is_a_refusal_a_fault_or_a_mistake() {
+fn status_of_ags_is_a_refusal_a_fault_or_a_mistake() {
     let status = |status: u16, reason, says: &str| {
         case(&format!("{status}"), answers(status, GRANT)).fails_by_status(status, reason, says)
     };
@@ -102,7 +102,7 @@ fn a_status_of_ags_is_a_refusal_a_fault_or_a_mistake() {
 }
 
 #[test]
-fn the_operators_parameters_are_not_shown_where_the_server_repeats_them() {
+fn problem_title_repeating_parameters_is_not_shown() {
     let problem = |title: &str| {
         let body = format!(r#"{{"title":"{title}","detail":"Ask your operator."}}"#);
         let bytes = reply(400, &["Content-Type: application/problem+json"], body);
@@ -134,7 +134,7 @@ fn ags_is_bounded_in_time_and_size_as_the_others_are() {
 }
 
 #[test]
-fn a_discovery_that_offers_nothing_usable_ends_the_tune_before_parameters_are_sent() {
+fn unusable_discovery_ends_tune_before_token_request() {
     let services = (0..10_000).map(|n| format!(r#"{{"authServiceName":"s{n}"}}"#));
     let many = offers(&format!("[{}]", services.collect::<Vec<_>>().join(",")));
     let malformed = [
@@ -211,7 +211,7 @@ fn a_discovery_that_offers_nothing_usable_ends_the_tune_before_parameters_are_se
 }
 
 #[test]
-fn a_discovery_that_leaves_a_choice_says_what_to_set() {
+fn discovery_that_leaves_a_choice_says_what_to_set() {
     let services = (0..2000).map(|n| format!(r#"{{"authServiceName":"s{n}"}}"#));
     let many = offers(&format!("[{}]", services.collect::<Vec<_>>().join(",")));
     let wants = |names: &str| {
@@ -261,7 +261,7 @@ fn a_discovery_that_leaves_a_choice_says_what_to_set() {
 }
 
 #[test]
-fn a_discovery_that_fails_is_a_failure_of_its_kind() {
+fn discovery_that_fails_is_a_failure_of_its_kind() {
     let status = |status: u16, reason, says: &str| {
         discovery(&format!("{status}"), answers(status, OFFER))
             .fails_by_status(status, reason, says)

@@ -52,7 +52,7 @@ fn encoded(encoding: &str, body: impl AsRef<[u8]>) -> Script {
 }
 
 #[test]
-fn a_compressed_reply_is_refused_before_anything_is_unpacked() {
+fn compressed_reply_fails_before_decompression() {
     let mut cases = Vec::new();
     for encoding in [
         "gzip",
@@ -134,7 +134,7 @@ fn compression_under_another_name_is_no_json() {
 }
 
 #[test]
-fn a_reply_that_says_that_it_is_not_compressed_plays() {
+fn reply_that_says_that_it_is_not_compressed_plays() {
     run(["identity", "Identity", "IDENTITY"]
         .map(|encoding| Case::new(encoding, encoded(encoding, GRANT)))
         .into());

@@ -16,7 +16,7 @@ fn endings(bytes: &[u8]) -> [(&'static str, Script); 2] {
 }
 
 #[test]
-fn a_connection_that_ends_before_the_reply_has_begun_is_a_fault_of_the_moment() {
+fn connection_lost_before_body_is_transient() {
     let mut cases = vec![("hung up at once".to_owned(), vec![])];
     for (place, bytes) in [
         ("before the reply", ""),
@@ -43,7 +43,7 @@ fn a_connection_that_ends_before_the_reply_has_begun_is_a_fault_of_the_moment() 
 }
 
 #[test]
-fn a_connection_that_ends_in_the_body_is_a_fault_of_the_moment_with_its_status() {
+fn connection_lost_in_body_is_transient_with_status() {
     let mut cases = Vec::new();
     for (place, head, bytes) in [
         ("after the head", HEAD, ""),
@@ -67,7 +67,7 @@ fn a_connection_that_ends_in_the_body_is_a_fault_of_the_moment_with_its_status()
 }
 
 #[test]
-fn a_grant_that_was_cut_where_nobody_said_how_long_it_is_is_none() {
+fn truncated_reply_without_length_is_malformed() {
     for size in [1, GRANT.len() / 2, GRANT.len() - 1] {
         let bytes = format!("HTTP/1.1 200 OK\r\n\r\n{}", &GRANT[..size]);
         Case::new(format!("{size} bytes"), raw(bytes))
@@ -78,7 +78,7 @@ fn a_grant_that_was_cut_where_nobody_said_how_long_it_is_is_none() {
 }
 
 #[test]
-fn a_service_that_answers_before_it_was_asked_or_in_pieces_plays() {
+fn reply_in_pieces_or_on_open_connection_plays() {
     let whole = reply(200, &["Content-Type: application/json"], GRANT);
     run(vec![
         Case::new(

@@ -32,7 +32,7 @@ fn grants_where(holds: &'static str, lacks: &'static [&'static str]) -> Script {
 }
 
 #[test]
-fn a_token_is_plain_text_in_three_parts() {
+fn token_is_plain_text_in_three_parts() {
     let granted = |name: &str, bytes: Vec<u8>| case(name, raw(bytes)).plays(JWT);
     let wrong = |name: &str, bytes: Vec<u8>, says: &str| case(name, raw(bytes)).malformed(&[says]);
     let utf8 = ["content-type: Text/Plain; charset=utf-8"];
@@ -65,7 +65,7 @@ fn a_token_is_plain_text_in_three_parts() {
 }
 
 #[test]
-fn a_refusal_says_why_in_the_services_own_words() {
+fn refusal_says_why_in_the_services_own_words() {
     let problem = r#"{"type":"https://dashif.org/drm-problems/not-authorized","title":"Not authorized","detail":"Your plan does not include this channel.","href":"https://example/SECRET"}"#;
     let script = raw(reply(
         403,
@@ -89,7 +89,7 @@ fn a_refusal_says_why_in_the_services_own_words() {
 }
 
 #[test]
-fn a_redirect_leads_to_the_token() {
+fn redirect_leads_to_the_token() {
     for status in REDIRECTS {
         // On the same server with all that was brought, on another one with nothing of it.
         let itself = |path: &str| raw(reply(status, &[&format!("Location: {path}")], "SECRET"));
@@ -122,7 +122,7 @@ fn redirects_end() {
 }
 
 #[test]
-fn a_redirect_that_is_less_safe_is_not_followed_and_not_shown() {
+fn unsafe_redirect_is_not_followed_or_shown() {
     let mut cases = Vec::new();
     for (target, says) in [
         ("http://auth.example/SECRET", "in the clear"),

@@ -41,7 +41,7 @@ fn too_large(name: &str, script: Script) -> Case {
 }
 
 #[test]
-fn a_reply_is_read_up_to_its_bound_and_not_a_byte_further() {
+fn reply_body_is_read_up_to_its_limit() {
     type Frame = fn(&[u8]) -> Vec<u8>;
     let forms: [(_, Frame); 3] = [
         ("with its length", |body| reply(200, &[], body)),
@@ -63,7 +63,7 @@ fn a_reply_is_read_up_to_its_bound_and_not_a_byte_further() {
 }
 
 #[test]
-fn a_reply_without_end_is_left_at_its_bound() {
+fn reply_without_end_is_left_at_its_bound() {
     let flood = |header, bytes: &str| {
         vec![
             Step::Read,
@@ -88,7 +88,7 @@ fn a_reply_without_end_is_left_at_its_bound() {
 }
 
 #[test]
-fn a_length_that_contradicts_itself_is_no_http() {
+fn length_that_contradicts_itself_is_no_http() {
     let length = GRANT.len();
     run([
         "-1".to_owned(),
@@ -113,7 +113,7 @@ fn a_length_that_contradicts_itself_is_no_http() {
 }
 
 #[test]
-fn a_length_that_lies_is_noticed() {
+fn length_that_lies_is_noticed() {
     let length = GRANT.len();
     let with_length = |length: usize| framed(&format!("Content-Length: {length}"), GRANT);
     run(vec![
@@ -159,7 +159,7 @@ fn a_length_that_lies_is_noticed() {
 }
 
 #[test]
-fn a_chunk_of_an_absurd_size_is_no_http() {
+fn chunk_of_an_absurd_size_is_no_http() {
     run([
         "SECRET",
         "-1",
@@ -182,7 +182,7 @@ fn a_chunk_of_an_absurd_size_is_no_http() {
 }
 
 #[test]
-fn chunks_that_are_adorned_play_and_those_that_are_adorned_without_end_do_not() {
+fn chunk_extensions_and_trailers_are_bounded() {
     let length = GRANT.len();
     let flood = |first: String, bytes: &str| {
         let first = framed(CHUNKED, first);

@@ -44,7 +44,7 @@ fn plays(name: &str, script: Script) -> Case {
 }
 
 #[test]
-fn a_broken_license_server_has_no_more_time_and_room_than_an_auth_service() {
+fn license_requests_obey_auth_request_limits() {
     let status = |status: u16, reason, says: &str| {
         case(&format!("{status}"), answers(status, LICENSE))
             .fails(reason, &[&format!("HTTP {status}"), says])
@@ -137,7 +137,7 @@ fn a_broken_license_server_has_no_more_time_and_room_than_an_auth_service() {
 }
 
 #[test]
-fn what_is_no_license_is_described_and_none_of_its_keys_is_shown() {
+fn malformed_license_is_described_without_keys() {
     run([
         ("a page", "<html>SECRET</html>".to_owned()),
         ("nothing", String::new()),
@@ -171,7 +171,7 @@ fn what_is_no_license_is_described_and_none_of_its_keys_is_shown() {
 }
 
 #[test]
-fn a_license_servers_own_words_are_not_shown_where_they_repeat_the_token() {
+fn license_problem_title_with_token_is_not_shown() {
     let problem = |title: &str| {
         let body = format!(r#"{{"title":"{title}","detail":"Ask your operator."}}"#);
         let bytes = reply(403, &["Content-Type: application/problem+json"], body);

@@ -19,7 +19,7 @@ fn document(title: &str, detail: &str) -> String {
 }
 
 #[test]
-fn a_problem_document_reaches_the_application_on_one_line() {
+fn problem_document_is_shown_on_one_line() {
     let shown = [
         ("plain", "No subscription", "No subscription"),
         ("lines", r"No\r\nsubscription\n", "No subscription"),
@@ -64,7 +64,7 @@ fn a_problem_document_reaches_the_application_on_one_line() {
 }
 
 #[test]
-fn a_problem_document_is_known_by_its_type_alone() {
+fn problem_document_is_known_by_its_type_alone() {
     let body = document("No subscription", "Ask your operator.");
     let mut cases = vec![
         refusal("JSON", &["Content-Type: application/json"], &body),
@@ -101,7 +101,7 @@ fn a_problem_document_is_known_by_its_type_alone() {
 }
 
 #[test]
-fn a_long_problem_document_is_cut() {
+fn long_problem_document_is_cut() {
     let words = "word ".repeat(6000);
     run(vec![
         refusal("words", &[TYPE], &document(&words, &words))
@@ -114,7 +114,7 @@ fn a_long_problem_document_is_cut() {
 }
 
 #[test]
-fn a_problem_document_that_repeats_what_was_asked_is_not_shown() {
+fn problem_title_with_request_data_is_not_shown() {
     run([
         "key=SECRET-QUERY is not known",
         "SECRET-QUERY",
@@ -147,7 +147,7 @@ fn what_is_no_problem_document_says_nothing() {
 }
 
 #[test]
-fn a_services_own_message_is_cleaned_too() {
+fn services_own_message_is_cleaned_too() {
     let refused = |message: &str| {
         answers(
             200,

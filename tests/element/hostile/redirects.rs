@@ -59,7 +59,7 @@ fn credentials_do_not_follow_a_redirect() {
 }
 
 #[test]
-fn a_redirect_is_named_by_scheme_host_and_port_alone() {
+fn redirect_is_named_by_scheme_host_and_port_alone() {
     let mut cases = Vec::new();
     for status in STATUSES {
         for (target, says) in [
@@ -93,7 +93,7 @@ fn a_redirect_is_named_by_scheme_host_and_port_alone() {
 }
 
 #[test]
-fn a_redirect_in_a_circle_takes_one_request() {
+fn redirect_in_a_circle_takes_one_request() {
     let mut cases = Vec::new();
     for status in STATUSES {
         let itself = pointing(status, |host, path| format!("http://{host}{path}"));
@@ -123,7 +123,7 @@ fn a_redirect_in_a_circle_takes_one_request() {
 }
 
 #[test]
-fn a_redirect_to_nowhere_is_one_all_the_same_and_nothing_of_it_is_shown() {
+fn invalid_redirect_target_is_not_followed_or_shown() {
     let mut cases = vec![refused(
         "no target".to_owned(),
         302,
@@ -168,7 +168,7 @@ fn a_redirect_to_nowhere_is_one_all_the_same_and_nothing_of_it_is_shown() {
 }
 
 #[test]
-fn an_answer_for_somebody_with_a_cache_is_no_redirect() {
+fn answer_for_somebody_with_a_cache_is_no_redirect() {
     run(vec![
         Case::new("304", raw("HTTP/1.1 304 SECRET\r\n\r\n"))
             .malformed(&["HTTP 304"])

@@ -31,7 +31,7 @@ const WISHES: [(&str, Option<&str>, usize); 10] = [
 ];
 
 #[test]
-fn a_server_that_wants_to_be_left_alone_is_and_one_that_does_not_say_so_is_asked_again() {
+fn retry_continues_unless_retry_after_is_too_long() {
     let mut cases = Vec::new();
     for status in [429, 503] {
         for (header, says, asked) in WISHES {
@@ -50,7 +50,7 @@ fn a_server_that_wants_to_be_left_alone_is_and_one_that_does_not_say_so_is_asked
 }
 
 #[test]
-fn a_short_wish_is_waited_for_and_not_undercut() {
+fn short_wish_is_waited_for_and_not_undercut() {
     run(vec![
         Case::new("a second", answers_with(429, "Retry-After: 1"))
             .transient(&["HTTP 429", "again in 1 s"])
@@ -67,7 +67,7 @@ fn a_short_wish_is_waited_for_and_not_undercut() {
 }
 
 #[test]
-fn a_service_that_recovers_within_the_deadline_plays() {
+fn service_that_recovers_within_the_deadline_plays() {
     let firsts = [
         ("429", answers_with(429, "Retry-After: 0")),
         ("408", answers(408, "SECRET")),
@@ -90,7 +90,7 @@ fn a_service_that_recovers_within_the_deadline_plays() {
 }
 
 #[test]
-fn a_server_that_recovers_too_late_is_asked_as_often_as_was_allowed() {
+fn retries_end_at_limit_or_final_failure() {
     let faults = [0, 1, 2, 3].map(|retries| {
         Case::new(format!("{retries} retries"), answers(500, "SECRET"))
             .then(answers(502, "SECRET"))

@@ -13,7 +13,7 @@ fn dripping(head: &str, bytes: &str) -> Script {
 }
 
 #[test]
-fn a_server_that_does_not_come_to_an_end_is_given_up_at_the_deadline() {
+fn unfinished_reply_times_out_at_deadline() {
     const LONG: &str = "HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n";
     let no_head = [
         ("silent after the request", vec![Step::Read, Step::Silence]),

@@ -18,7 +18,7 @@ fn after(bytes: &str) -> Script {
 }
 
 #[test]
-fn a_server_that_speaks_no_http_is_named_as_such() {
+fn server_that_speaks_no_http_is_named_as_such() {
     let lines = [
         ("garbage", "SECRET SECRET SECRET"),
         ("nothing in the first line", " "),
@@ -61,7 +61,7 @@ fn a_server_that_speaks_no_http_is_named_as_such() {
 }
 
 #[test]
-fn a_service_that_writes_http_its_own_way_plays() {
+fn service_that_writes_http_its_own_way_plays() {
     run(vec![
         Case::new("no reason", beginning("HTTP/1.1 200")),
         Case::new("an empty reason", beginning("HTTP/1.1 200 ")),
@@ -80,7 +80,7 @@ fn a_service_that_writes_http_its_own_way_plays() {
 }
 
 #[test]
-fn what_comes_before_the_reply_is_passed_over_and_never_waited_for_without_end() {
+fn interim_responses_are_skipped_until_timeout() {
     const CONTINUE: &str = "HTTP/1.1 100 Continue\r\n\r\n";
     const HINTS: &str = "HTTP/1.1 103 Early Hints\r\nLink: </SECRET>; rel=preload\r\n\r\n";
     let flood = |bytes: &str| vec![Step::Read, Step::Flood(bytes.into())];

@@ -5,7 +5,7 @@
 use super::*;
 
 #[test]
-fn a_grant_counts_with_the_status_of_a_grant_only() {
+fn grant_counts_with_the_status_of_a_grant_only() {
     let cases = [201, 202, 203, 205, 207, 226, 299]
         .map(|status| (status, answers(status, GRANT)))
         .into_iter()
@@ -22,7 +22,7 @@ fn a_grant_counts_with_the_status_of_a_grant_only() {
 }
 
 #[test]
-fn a_refusal_is_told_from_a_mistake_by_its_status() {
+fn refusal_is_told_from_a_mistake_by_its_status() {
     let denied = [401, 403].map(|status| {
         Case::new(format!("{status}"), answers(status, GRANT))
             .denied(&[&format!("HTTP {status}"), "provisioned"])
@@ -43,7 +43,7 @@ fn a_refusal_is_told_from_a_mistake_by_its_status() {
 }
 
 #[test]
-fn a_fault_of_the_service_is_one_of_the_moment() {
+fn fault_of_the_service_is_one_of_the_moment() {
     let cases = [408, 429, 500, 501, 502, 503, 504, 511, 599].map(|status| {
         Case::new(format!("{status}"), answers(status, GRANT))
             .transient(&[&format!("HTTP {status}"), "at the moment"])
@@ -53,7 +53,7 @@ fn a_fault_of_the_service_is_one_of_the_moment() {
 }
 
 #[test]
-fn a_refusal_whose_explanation_cannot_be_read_is_one_all_the_same() {
+fn status_decides_when_error_body_is_unreadable() {
     let cut = |status: &str| {
         let head = head(&format!("HTTP/1.1 {status}"), &["Content-Length: 100"]);
         raw([&head[..], b"SECRET"].concat())

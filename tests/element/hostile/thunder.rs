@@ -29,7 +29,7 @@ fn malformed(name: &str, body: &str, says: &str) -> Case {
 }
 
 #[test]
-fn a_reply_to_ones_own_request_plays_and_one_to_anothers_does_not() {
+fn jsonrpc_reply_must_carry_request_id() {
     let with_id = |id: &str| format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{GRANT}}}"#);
     let mut cases = Vec::from(
         [
@@ -61,7 +61,7 @@ fn a_reply_to_ones_own_request_plays_and_one_to_anothers_does_not() {
 }
 
 #[test]
-fn what_is_no_reply_of_json_rpc_is_described_and_not_quoted() {
+fn invalid_jsonrpc_reply_is_described_not_quoted() {
     let both = format!(
         r#"{{"jsonrpc":"2.0","id":$ID,"result":{GRANT},"error":{{"code":1,"message":"SECRET"}}}}"#
     );
@@ -124,7 +124,7 @@ fn what_is_no_reply_of_json_rpc_is_described_and_not_quoted() {
 }
 
 #[test]
-fn an_error_of_json_rpc_says_by_its_code_what_to_do_and_is_not_asked_again() {
+fn jsonrpc_error_code_selects_reason_without_retry() {
     let error = |code: &str| {
         format!(r#"{{"jsonrpc":"2.0","id":$ID,"error":{{"code":{code},"message":"Not today"}}}}"#)
     };
@@ -172,7 +172,7 @@ fn an_error_of_json_rpc_says_by_its_code_what_to_do_and_is_not_asked_again() {
 }
 
 #[test]
-fn thunders_own_words_are_cleaned_and_not_shown_where_they_repeat_its_security_token() {
+fn thunder_message_is_sanitized_and_hides_secrets() {
     let error = |message: &str| {
         let body =
             format!(r#"{{"jsonrpc":"2.0","id":$ID,"error":{{"code":1,"message":{message}}}}}"#);
@@ -193,7 +193,7 @@ fn thunders_own_words_are_cleaned_and_not_shown_where_they_repeat_its_security_t
 }
 
 #[test]
-fn a_status_of_http_counts_before_the_body_does() {
+fn status_of_http_counts_before_the_body_does() {
     let grant = result(GRANT);
     let status = |status: u16, reason, says: &str| {
         case(&format!("{status}"), tells(status, &grant)).fails_by_status(status, reason, says)
@@ -211,7 +211,7 @@ fn a_status_of_http_counts_before_the_body_does() {
 }
 
 #[test]
-fn thunder_is_bounded_in_time_and_size_as_the_others_are() {
+fn thunder_reply_is_bounded_in_time_and_size() {
     let huge = result(&format!(
         r#"{{"token":"{}","status":0}}"#,
         "S".repeat(70_000)

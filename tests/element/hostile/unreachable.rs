@@ -13,7 +13,7 @@ fn asking(location: &str) -> ElementBuilder<'_> {
 }
 
 #[test]
-fn a_place_where_nobody_listens_is_named_and_tried_again() {
+fn failed_connection_names_endpoint_and_is_retried() {
     let nobody_on_ipv6 = nobody().replace("127.0.0.1", "[::1]");
     for (scheme, place) in [
         ("http", nobody()),
@@ -38,7 +38,7 @@ fn a_place_where_nobody_listens_is_named_and_tried_again() {
 }
 
 #[test]
-fn a_name_that_nobody_knows_is_said_to_be_one() {
+fn name_that_nobody_knows_is_said_to_be_one() {
     // Longer than any label of a name can be, so that no resolver has to be asked.
     let label = "x".repeat(64);
     let hosts = [
@@ -63,7 +63,7 @@ fn a_name_that_nobody_knows_is_said_to_be_one() {
 }
 
 #[test]
-fn a_server_that_speaks_no_tls_is_told_from_one_that_is_not_there() {
+fn tls_handshake_error_is_named_and_not_retried() {
     let answers: Vec<(_, &[u8])> = vec![
         ("HTTP", b"HTTP/1.1 400 SECRET\r\nContent-Length: 0\r\n\r\n"),
         ("a grant", GRANT.as_bytes()),
@@ -90,7 +90,7 @@ fn a_server_that_speaks_no_tls_is_told_from_one_that_is_not_there() {
 }
 
 #[test]
-fn a_server_that_speaks_an_old_tls_is_not_taken_for_one_that_wants_a_certificate() {
+fn old_tls_error_names_version_not_client_cert() {
     // `protocol_version`.
     let alert = b"\x15\x03\x01\x00\x02\x02\x46".to_vec();
     let server = RawServer::new(vec![vec![Step::Peek, Step::Send(alert), Step::Silence]]);
@@ -102,7 +102,7 @@ fn a_server_that_speaks_an_old_tls_is_not_taken_for_one_that_wants_a_certificate
 }
 
 #[test]
-fn a_server_that_hangs_up_on_a_tls_client_is_asked_again() {
+fn tls_server_disconnect_is_retried() {
     for script in [vec![], vec![Step::Peek]] {
         let server = RawServer::new(vec![script]);
         let location = format!("https://SECRET@{}/SECRET?SECRET", server.place());
@@ -117,7 +117,7 @@ fn a_server_that_hangs_up_on_a_tls_client_is_asked_again() {
 }
 
 #[test]
-fn a_tls_handshake_without_end_is_given_up_within_the_deadline() {
+fn unfinished_tls_handshake_times_out() {
     // The head of a record of the largest size, of which nothing comes, or little.
     let record: &[u8] = b"\x16\x03\x03\x40\x00";
     for script in [
@@ -144,7 +144,7 @@ fn a_tls_handshake_without_end_is_given_up_within_the_deadline() {
 }
 
 #[test]
-fn the_loopback_interface_of_ipv6_is_as_good_as_the_other() {
+fn ipv6_loopback_works_like_ipv4() {
     let server = RawServer::on_ipv6(vec![answers(200, GRANT)]);
     assert_eq!(token_of(Service::Rdk.element(&server.place())), TOKEN);
     assert_eq!(server.requests(1), 1);

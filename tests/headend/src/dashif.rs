@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_read_by_those_who_know_the_secret_as_long_as_it_is_good() {
+    fn token_is_valid_only_with_secret_and_until_expiry() {
         let token = |seconds| token("/authz", &[ONE], "secret", seconds);
         let good = token(60);
         let for_one = Some(vec![ONE.replace('-', "")]);

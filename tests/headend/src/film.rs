@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_film_has_the_packagers_durations_and_two_keys() {
+    fn film_has_the_packagers_durations_and_two_keys() {
         let film = Film::read(media(), Track::Audio, FOLDERS, str::to_owned).expect("a film");
         assert_eq!(film.seconds, ["2.020", "1.997", "1.983"]);
         let [first, second, third] = film.protections;

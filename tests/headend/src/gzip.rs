@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn gzip_is_accepted_by_name_unless_its_weight_is_nothing() {
+    fn gzip_is_accepted_if_named_with_nonzero_qvalue() {
         for header in ["gzip", "deflate, gzip", "GZIP;q=0.5, br", "br,gzip ; q=1"] {
             assert!(accepts(header), "{header}");
         }

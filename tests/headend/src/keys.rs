@@ -132,14 +132,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_found_by_its_id() {
+    fn key_is_found_by_its_id() {
         let id = from_hex(VIDEO_KEY_ID);
         assert_eq!(key_for(&id).map(|key| hex(key)).as_deref(), Some(VIDEO_KEY));
         assert_eq!(key_for(&id[1..]), None);
     }
 
     #[test]
-    fn the_keys_of_a_second_period_are_found() {
+    fn keys_of_a_second_period_are_found() {
         for (id, expected) in [
             (NEXT_AUDIO_KEY_ID, NEXT_AUDIO_KEY),
             (NEXT_VIDEO_KEY_ID, NEXT_VIDEO_KEY),
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn the_key_of_every_segment_is_found_where_they_rotate() {
+    fn rotating_keys_are_found_for_every_segment() {
         // As they are in the media.
         let segments = [
             (VIDEO_KEY_ID, VIDEO_KEY),
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn the_media_with_rotating_keys_have_these_key_ids() {
+    fn media_with_rotating_keys_have_these_key_ids() {
         for (index, id) in rotating_key_ids().iter().enumerate() {
             let path = format!(
                 "{}/../media/dash/rotating/v_{}.m4s",

@@ -240,7 +240,7 @@ mod tests {
     const UNKNOWN: &[u8] = br#"{"kids":["AAAA"],"type":"temporary"}"#;
 
     #[test]
-    fn a_request_is_read() {
+    fn request_is_read() {
         let order = Order::parse(BOTH).expect("a license request");
         assert_eq!(
             order.hex_key_ids().collect::<Vec<_>>(),
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_license_has_the_known_keys() {
+    fn license_has_the_known_keys() {
         let order = Order::parse(BOTH).expect("a license request");
         assert_eq!(
             order.license(&Terms::default()),
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_can_be_withheld() {
+    fn key_can_be_withheld() {
         let order = Order::parse(BOTH).expect("a license request");
         let license = order.license(&Terms {
             withheld: Some(VIDEO_KEY_ID.to_uppercase()),

@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_window_is_there_at_once() {
+    fn full_window_is_there_at_once() {
         assert_eq!(
             playlist(0, None),
             "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-TARGETDURATION:2\n\
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn two_seconds_later_it_is_the_same_playlist_slid_by_one() {
+    fn playlist_slides_by_one_segment_every_two_seconds() {
         for seconds in (0..60).step_by(2) {
             let (before, after) = (playlist(seconds, None), playlist(seconds + 2, None));
             assert_eq!(playlist(seconds + 1, None), before);
@@ -349,7 +349,7 @@ mod tests {
 
     // A client that joins late has to number the timelines as one does that was there before.
     #[test]
-    fn the_discontinuities_that_have_slid_out_are_counted() {
+    fn discontinuities_that_have_slid_out_are_counted() {
         let at = |first: u64| playlist(2 * first, None);
         for (first, gone) in [(0, 0), (5, 0), (6, 0), (7, 1), (12, 1), (13, 2), (600, 99)] {
             assert_eq!(sequences(&at(first)), [first, gone]);
@@ -408,7 +408,7 @@ mod tests {
     }
 
     #[test]
-    fn the_timeline_goes_on_from_turn_to_turn_and_begins_anew_with_a_discontinuity() {
+    fn timeline_continues_until_discontinuity_resets_it() {
         let times = |track: Track| -> Vec<u32> {
             let time = |number: u64| {
                 let name = format!("{}_{number}.m4s", track.letter());
@@ -434,7 +434,7 @@ mod tests {
     // The sound of the film is longer than its picture: each by its own length they would be half a
     // minute apart by then.
     #[test]
-    fn a_steady_timeline_goes_on_and_keeps_sound_and_picture_together() {
+    fn steady_timeline_keeps_audio_and_video_in_sync() {
         let edge = Edge::after(Duration::from_secs(6000), WINDOW, None);
         let name = |track: Track| format!("{}_2999.m4s", track.letter());
         let time = |track: Track, scale: f64| {

@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn the_license_url_takes_the_place_of_the_placeholder() {
+    fn license_url_takes_the_place_of_the_placeholder() {
         let manifest = Variant::AsMade.write(MANIFEST, &OPERATOR);
         assert_eq!(count(&manifest, PLACEHOLDER), 0);
         assert_eq!(count(&manifest, &format!(">{URL}</dashif:Laurl>")), 2);
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn authorization_services_stand_beside_the_license_url_or_elsewhere() {
+    fn authzurl_is_written_beside_laurl_or_elsewhere() {
         let write = |variant: Variant| variant.write(MANIFEST, &OPERATOR);
         for (variant, times, part) in [
             (Variant::Authz, 2, "/authz?tenant=7&amp;kids=none<"),
@@ -393,7 +393,7 @@ mod tests {
     }
 
     #[test]
-    fn the_namespace_can_be_declared_at_the_root() {
+    fn namespace_can_be_declared_at_the_root() {
         let manifest = Variant::AncestorNamespace.write(MANIFEST, &OPERATOR);
         assert_eq!(count(&manifest, LAURL_NAMESPACE), 1);
         assert_eq!(count(&manifest, &format!("<MPD{LAURL_NAMESPACE} ")), 1);

@@ -170,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_found_in_the_media_folder() {
+    fn file_is_found_in_the_media_folder() {
         assert_eq!(
             locate(Path::new("/media"), "/dash/cenc/v_1.m4s").as_deref(),
             Some(Path::new("/media/dash/cenc/v_1.m4s"))

@@ -103,7 +103,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_segment_is_moved_in_time_and_is_otherwise_the_same() {
+    fn retimed_segment_changes_only_its_times() {
         let before = read("periods/v_2.m4s");
         assert_eq!(decode_time(&before), 25_600);
         let after = retimed(before.clone(), 76_800).expect("a segment");
@@ -118,7 +118,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_time_that_is_long_is_moved_too_and_one_too_large_is_noticed() {
+    fn retimed_handles_64_bit_times_and_rejects_overflow() {
         let fragment = |version: u8, time: &[u8]| {
             let wrap = |kind: &[u8; 4], contents: Vec<u8>| {
                 let length = u32::try_from(8 + contents.len()).expect("a small box");
@@ -144,7 +144,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn an_init_segment_says_which_key_it_is_for() {
+    fn init_segment_says_which_key_it_is_for() {
         let key_id = |name| key_id(&read(name)).map(hex);
         assert_eq!(key_id("cenc/a_init.mp4").as_deref(), Some(AUDIO_KEY_ID));
         assert_eq!(

@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_written_where_it_changes() {
+    fn key_is_written_where_it_changes() {
         let [one, two] = ["1", "2"].map(|name| Protection {
             map: format!("map {name}\n"),
             keys: format!("keys {name}\n"),

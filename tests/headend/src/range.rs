@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_beyond_the_end_is_nothing() {
+    fn range_beyond_the_end_is_nothing() {
         for header in ["bytes=10-", "bytes=10-12", "bytes=-0"] {
             assert_eq!(Wanted::of(header, 10), Wanted::Nothing, "{header}");
         }

@@ -353,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_a_request_without_secrets() {
+    fn line_a_request_without_secrets() {
         let mut record = Record::default();
         let token = record.add_token_request(token_request());
         let license = record.add_license_request(license_request());
@@ -376,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_requests_to_the_origin_are_kept_than_anyone_reads() {
+    fn record_keeps_only_newest_media_requests() {
         let mut record = Record::default();
         for number in 0..=MOST_MEDIA_REQUESTS {
             record.add_media_request(MediaRequest {
@@ -393,7 +393,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_after_clearing_marks_no_newer_request() {
+    fn answer_after_clearing_marks_no_newer_request() {
         let mut record = Record::default();
         let cleared = record.add_token_request(token_request());
         record.clear();

@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_of_a_sequence_stays() {
+    fn last_of_a_sequence_stays() {
         let inner = Auth::Sequence(vec![Auth::GrantFor(2), Auth::GrantFor(3)]);
         assert_eq!(
             turns(Auth::Sequence(vec![Auth::GrantFor(1), inner])),
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sequence_of_nothing_grants() {
+    fn sequence_of_nothing_grants() {
         assert_eq!(
             turns(Auth::Sequence(Vec::new())),
             [const { Auth::Grant }; 4]

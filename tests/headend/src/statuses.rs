@@ -30,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_status_is_for_its_path_and_for_so_many_requests() {
+    fn status_is_for_its_path_and_for_so_many_requests() {
         let mut statuses = Statuses::default();
         statuses.set("/a", 503, 2);
         assert_eq!(statuses.turn("/b"), None);
@@ -39,7 +39,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_word_counts_and_the_largest_number_is_no_number() {
+    fn latest_status_replaces_and_max_count_never_ends() {
         let mut statuses = Statuses::default();
         statuses.set("/a", 503, 2);
         statuses.set("/a", 404, usize::MAX);

@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_call_is_read() {
+    fn call_is_read() {
         assert_eq!(
             Call::parse(br#"{"jsonrpc":"2.0","id":"a","method":"m","params":{}}"#),
             Some(Call {

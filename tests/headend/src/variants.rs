@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn there_are_two_variants_that_differ_in_bandwidth_alone() {
+    fn master_has_two_variants_differing_in_bandwidth() {
         let master = text("master.m3u8");
         let lines: Vec<_> = master.lines().collect();
         let [.., low, "low.m3u8", high, "high.m3u8"] = &lines[..] else {
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn the_variants_have_the_same_first_part_and_then_other_keys() {
+    fn variants_share_first_segment_but_not_later_keys() {
         let [low, high] = ["low.m3u8", "high.m3u8"].map(text);
         let files = |playlist: &str| -> Vec<String> {
             let lines = playlist.lines().filter(|line| !line.starts_with('#'));

@@ -113,12 +113,12 @@ fn assert_outlives_failures(player: Player) {
 }
 
 in_both_players! {
-    fn a_minute_of_live_television_plays(player: Player) {
+    fn minute_of_live_television_plays(player: Player) {
         let (operator, harness) = live(player, MINUTE);
         assert_seamless(&operator, &harness, brought(player, MINUTE), 0);
     }
 
-    fn live_television_outlives_playlists_that_cannot_be_had(player: Player) {
+    fn live_playback_survives_unavailable_playlists(player: Player) {
         assert_outlives_failures(player);
     }
 }

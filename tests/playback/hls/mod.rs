@@ -136,37 +136,37 @@ fn with_another_key() -> PathBuf {
 }
 
 in_both_players! {
-    fn the_flow_of_playlists_without_key_tags_is_known_by_the_demuxer(player: Player) {
+    fn flow_is_hls_for_playlists_without_key_tags(player: Player) {
         assert_plays(player, Programme::HlsWithoutKeyTags, 1);
     }
 
-    fn a_playlist_with_key_tags_plays(player: Player) {
+    fn playlist_with_key_tags_plays(player: Player) {
         raise();
         assert_plays(player, Programme::HlsCenc, 1);
     }
 
-    fn a_playlist_with_key_tags_for_a_pattern_plays(player: Player) {
+    fn playlist_with_key_tags_for_a_pattern_plays(player: Player) {
         raise();
         assert_plays(player, Programme::HlsCbcs, 1);
     }
 
-    fn a_playlist_of_one_rendition_plays(player: Player) {
+    fn playlist_of_one_rendition_plays(player: Player) {
         raise();
         assert_plays(player, Programme::HlsPictureAlone, 1);
     }
 
-    fn what_the_init_segments_do_not_say_comes_from_the_key_tags(player: Player) {
+    fn key_tags_supply_missing_init_data(player: Player) {
         raise();
         // Each playlist names its own key alone.
         assert_plays(player, Programme::HlsWithoutBoxes, 2);
     }
 
-    fn a_presentation_in_one_file_plays(player: Player) {
+    fn presentation_in_one_file_plays(player: Player) {
         assert_picture_plays(player, in_one_file(), "/hls/ranges/video.m3u8");
     }
 
     // The older demuxer reads one init segment a rendition by itself, whatever the playlist says.
-    fn a_key_that_changes_in_the_middle_of_a_rendition_is_noticed(player: Player) {
+    fn key_change_in_rendition_requests_new_license(player: Player) {
         let operator = assert_picture_plays(player, with_another_key(), "/hls/other/video.m3u8");
         operator.assert_asked(1, 2);
     }

@@ -244,19 +244,19 @@ fn assert_server_is_discreet(player: Player, demuxer: &'static str) {
 }
 
 #[test]
-fn the_server_inside_hands_out_what_the_film_needs_alone_in_playbin() {
+fn internal_server_serves_only_its_urls_in_playbin() {
     assert_server_is_discreet(Player::Playbin, "hlsdemux");
 }
 
 #[test]
-fn the_server_inside_hands_out_what_the_film_needs_alone_in_playbin3() {
+fn internal_server_serves_only_its_urls_in_playbin3() {
     assert_server_is_discreet(Player::Playbin3, "hlsdemux2");
 }
 
 /// What a source that trusts whoever answers makes of a film over TLS. The demuxer's own requests,
 /// for segments, know nothing of that setting.
 #[test]
-fn whom_the_source_trusts_is_trusted_with_playlists_too() {
+fn source_ssl_strict_applies_to_playlist_requests() {
     raise();
     let authority = Authority::new();
     let server = authority.server(&["localhost"]);
@@ -303,13 +303,13 @@ fn through_proxy(player: Player, exceptions: &str) -> Output {
 }
 
 #[test]
-fn a_proxy_is_no_obstacle_where_this_machine_is_excepted() {
+fn proxied_playback_works_with_localhost_excepted() {
     let output = through_proxy(Player::Playbin3, "127.0.0.1");
     assert!(output.status.success(), "{output:?}");
 }
 
 #[test]
-fn a_proxy_that_takes_all_is_told() {
+fn proxy_that_takes_all_is_told() {
     for player in [Player::Playbin, Player::Playbin3] {
         let output = through_proxy(player, "");
         assert!(
@@ -320,7 +320,7 @@ fn a_proxy_that_takes_all_is_told() {
 }
 
 in_both_players! {
-    fn the_headers_of_the_source_reach_the_operator(player: Player) {
+    fn headers_of_the_source_reach_the_operator(player: Player) {
         assert_headers_reach_the_operator(player);
     }
 
@@ -340,7 +340,7 @@ in_both_players! {
 /// Where a connection breaks in a segment that comes with its init segment, the older demuxer goes
 /// on from there.
 #[test]
-fn a_segment_behind_its_init_segment_can_be_had_from_any_byte_on() {
+fn segment_with_init_segment_supports_byte_ranges() {
     raise();
     let operator = Operator::start_with_media(with_another_key());
     let uri = operator.url("/hls/other/video.m3u8");

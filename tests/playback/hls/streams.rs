@@ -93,12 +93,12 @@ fn assert_seeks(player: Player, programme: Programme) {
 }
 
 #[test]
-fn a_viewer_who_seeks_sees_what_is_there_in_playbin() {
+fn viewer_who_seeks_sees_what_is_there_in_playbin() {
     assert_seeks(Player::Playbin, Programme::HlsCenc);
 }
 
 #[test]
-fn a_viewer_who_seeks_sees_what_is_there_in_playbin3() {
+fn viewer_who_seeks_sees_what_is_there_in_playbin3() {
     assert_seeks(Player::Playbin3, Programme::HlsPictureAlone);
 }
 
@@ -142,7 +142,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 #[test]
-fn a_viewer_who_chooses_another_language_hears_it_in_playbin3() {
+fn language_selection_plays_new_track_in_playbin3() {
     raise();
     let operator = Operator::start_with_media(in_two_languages());
     let uri = operator.url("/hls/languages/master.m3u8");
@@ -190,7 +190,7 @@ fn with_bad_variant(
 }
 
 in_both_players! {
-    fn a_variant_that_cannot_be_had_twice_is_no_end(player: Player) {
+    fn variant_that_cannot_be_had_twice_is_no_end(player: Player) {
         let operator = Operator::start();
         let harness = with_bad_variant(player, &operator, 503, 2);
         let ended = harness.end();
@@ -200,7 +200,7 @@ in_both_players! {
         assert!(tried.count() > 0, "it was not tried");
     }
 
-    fn a_variant_that_is_no_playlist_is_told_and_no_end(player: Player) {
+    fn variant_that_is_no_playlist_is_told_and_no_end(player: Player) {
         let operator = Operator::start();
         let harness = with_bad_variant(player, &operator, 200, usize::MAX);
         let warning = harness.warning();
@@ -216,7 +216,7 @@ in_both_players! {
         }
     }
 
-    fn a_variant_with_another_key_is_switched_to_without_a_seam(player: Player) {
+    fn variant_switch_to_another_key_is_seamless(player: Player) {
         assert_switches_to_a_variant_with_another_key(player);
     }
 }

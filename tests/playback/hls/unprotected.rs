@@ -196,11 +196,11 @@ fn clear_films_are_the_same_with_the_newer_demuxer() {
 
 // Demuxers of 1.22 decrypt no film with an init segment of its own.
 #[test]
-fn films_with_whole_segments_encrypted_are_the_same_with_the_older_demuxer() {
+fn aes_128_streams_match_stock_hlsdemux() {
     assert_same_as_without("hlsdemux", "/hls/aes128-no-map/master.m3u8");
 }
 
 #[test]
-fn films_with_whole_segments_encrypted_are_the_same_with_the_newer_demuxer() {
+fn aes_128_streams_match_stock_hlsdemux2() {
     assert_same_as_without("hlsdemux2", "/hls/aes128-no-map/master.m3u8");
 }

@@ -5,7 +5,7 @@
 use super::*;
 
 #[test]
-fn changed_token_is_handed_out_until_the_other_one_is_here() {
+fn changed_token_is_used_until_replacement_arrives() {
     let now = ClockReading::now();
     let (mut state, first) = in_use(now);
     assert!(!state.fetches(now));
@@ -22,7 +22,7 @@ fn changed_token_is_handed_out_until_the_other_one_is_here() {
 }
 
 #[test]
-fn changed_token_that_cannot_be_read_is_tried_again_later() {
+fn failed_read_of_changed_token_is_retried_later() {
     let now = ClockReading::now();
     let (mut state, first) = in_use(now);
     state.mark_changed();
@@ -41,7 +41,7 @@ fn changed_token_that_cannot_be_read_is_tried_again_later() {
 }
 
 #[test]
-fn unheard_changes_count_for_tokens_of_an_earlier_tune() {
+fn subscription_start_marks_old_token_changed() {
     let now = ClockReading::now();
     let (mut state, _) = in_use(now);
     state.subscription_started(later(now, 59));

@@ -48,7 +48,7 @@ fn stale_token_is_handed_out_while_the_next_one_comes() {
 }
 
 #[test]
-fn failed_refresh_is_repeated_later_until_the_token_has_expired() {
+fn failed_refresh_retries_until_token_expires() {
     let (mut state, now) = (State::default(), ClockReading::now());
     let first = state.granted(for_seconds(100), now).generation();
     let close = later(now, 95);

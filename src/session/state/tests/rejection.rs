@@ -5,7 +5,7 @@
 use super::*;
 
 #[test]
-fn rejected_token_is_replaced_once_however_many_report_it() {
+fn rejected_token_is_replaced_once_for_all_reports() {
     let (mut state, now) = (State::default(), ClockReading::now());
     let first = state.granted(endless("one"), now);
     state.reject(first.generation(), now);
@@ -34,7 +34,7 @@ fn rejected_token_is_never_handed_out_again() {
 }
 
 #[test]
-fn text_that_comes_again_is_rejected_with_any_of_its_generations() {
+fn rejection_covers_all_generations_of_same_token() {
     let (mut state, now) = (State::default(), ClockReading::now());
     let first = state.granted(granted("same", Some(60 * SECOND)), now);
     let now = later(now, 60);

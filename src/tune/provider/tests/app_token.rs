@@ -21,7 +21,7 @@ fn property_is_used_instead_of_the_service() {
 }
 
 #[test]
-fn rejected_property_waits_for_another_one_and_stays_rejected() {
+fn rejected_property_holds_events_until_replaced() {
     on_paused_clock(async {
         let (mut element, _) = Element::at([]);
         element.set_property("mine");
@@ -54,7 +54,7 @@ fn many_who_wait_in_one_store_are_one_waker() {
 }
 
 #[test]
-fn property_that_is_no_token_is_a_failure_before_the_tune() {
+fn invalid_token_property_fails_before_tune() {
     let (mut element, _) = Element::at([]);
     element.set_property("no token");
     assert!(element.provider.check_property().is_err());

@@ -163,7 +163,7 @@ fn dashif_gathers_a_bounded_number_of_items() {
 }
 
 #[test]
-fn dashif_rejection_is_told_to_the_service_that_issued_the_token() {
+fn dashif_rejection_goes_to_issuing_service() {
     on_paused_clock(async {
         let (mut element, _) = dashif();
         let token = async |element: &mut Element, url: &str, key_id| {

@@ -13,7 +13,7 @@ fn scripted_to_hang() -> SessionHandle {
 }
 
 #[test]
-fn wait_for_a_token_has_an_end_and_fails_what_comes_later_at_once() {
+fn token_wait_timeout_fails_later_events_at_once() {
     on_paused_clock(async {
         let (mut element, script) = Element::at([]);
         lock(&script.replies).clear();

@@ -125,7 +125,7 @@ fn event_with_a_key_request_passes_and_is_anothers() {
 }
 
 #[test]
-fn flow_is_that_of_the_event_before_or_of_the_elements() {
+fn flow_comes_from_earlier_event_or_hierarchy() {
     on_paused_clock(async {
         let (mut element, _) = Element::at([granted("one", None)]);
         element.begin();

@@ -5,7 +5,7 @@
 use super::*;
 
 #[test]
-fn refresh_uses_the_token_at_hand_until_the_next_one_is_here() {
+fn refresh_keeps_current_token_until_next_arrives() {
     on_paused_clock(async {
         let (mut element, script) = Element::at([granted("one", None), granted("two", None)]);
         element.begin();
@@ -21,7 +21,7 @@ fn refresh_uses_the_token_at_hand_until_the_next_one_is_here() {
 }
 
 #[test]
-fn refresh_without_a_tune_asks_the_service_of_the_settings() {
+fn refresh_without_tune_uses_configured_service() {
     on_paused_clock(async {
         let (mut element, script) = Element::at([granted("one", None)]);
         let idle = element.policy.clone();
@@ -47,7 +47,7 @@ fn clear_forgets_all_tokens() {
 }
 
 #[test]
-fn clear_between_tunes_forgets_the_token_of_the_last_one() {
+fn clear_token_between_tunes_forgets_last_token() {
     on_paused_clock(async {
         let (mut element, script) = Element::at([granted("one", None), granted("two", None)]);
         element.begin();
@@ -61,7 +61,7 @@ fn clear_between_tunes_forgets_the_token_of_the_last_one() {
 }
 
 #[test]
-fn token_that_expires_is_replaced_ahead_and_no_event_waits() {
+fn expiring_token_is_replaced_without_held_events() {
     on_paused_clock(async {
         let replies = ["a", "b", "c"].map(|text| for_seconds(text, 100));
         let (mut element, script) = Element::at(replies);

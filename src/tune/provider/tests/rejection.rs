@@ -5,7 +5,7 @@
 use super::*;
 
 #[test]
-fn rejected_events_go_again_with_another_token_before_the_next_item() {
+fn rejection_replays_events_before_next_item() {
     on_paused_clock(async {
         let (mut element, script) = Element::at([granted("one", None), granted("two", None)]);
         element.begin();
@@ -62,7 +62,7 @@ fn report_of_a_token_that_nobody_gave_is_ignored() {
 }
 
 #[test]
-fn report_of_a_token_out_of_the_store_has_the_events_sent_again() {
+fn rejection_of_stored_token_replays_events() {
     on_paused_clock(async {
         let replies = ["one", "two", "three"].map(|text| granted(text, None));
         let (mut element, _) = Element::at(replies);

@@ -5,7 +5,7 @@
 use super::*;
 
 #[test]
-fn handler_is_asked_once_a_tune_and_before_the_service() {
+fn handler_runs_once_per_tune_before_service() {
     on_paused_clock(async {
         let (mut element, script) = Element::at([granted("one", None)]);
         element.has_handler.store(true, Ordering::SeqCst);
@@ -87,7 +87,7 @@ fn token_refused_during_a_refresh_is_not_sent_again() {
 }
 
 #[test]
-fn handler_that_repeats_the_refused_token_gets_nothing_sent() {
+fn handler_repeating_rejected_token_fails_resend() {
     on_paused_clock(async {
         let (mut element, _) = Element::at([]);
         element.has_handler.store(true, Ordering::SeqCst);
@@ -132,7 +132,7 @@ fn handler_is_asked_for_a_token_that_a_logout_forgot() {
 }
 
 #[test]
-fn handler_that_declines_after_a_refusal_leaves_it_to_the_service() {
+fn handler_decline_after_rejection_uses_service() {
     on_paused_clock(async {
         let (session, script) = scripted([granted("one", None)]);
         let mut element = Element::with(Policy {

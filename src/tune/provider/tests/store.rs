@@ -77,7 +77,7 @@ fn key_without_an_event_gets_the_first_token() {
 }
 
 #[test]
-fn newest_token_is_that_of_the_application_where_it_gave_one() {
+fn newest_token_prefers_app_token() {
     on_paused_clock(async {
         let (mut element, _) = Element::at([granted("one", None)]);
         element.begin();

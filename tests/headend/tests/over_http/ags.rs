@@ -138,7 +138,7 @@ fn it_behaves_as_it_is_told() {
 }
 
 #[test]
-fn a_request_that_hangs_is_released() {
+fn request_that_hangs_is_released() {
     let headend = Headend::start().expect("a head-end");
     headend.set_auth(Auth::Hang);
     let mut hanging = Connection::to(&headend);
@@ -150,7 +150,7 @@ fn a_request_that_hangs_is_released() {
 }
 
 #[test]
-fn it_grants_the_same_token_as_the_other_services_and_in_turn_with_them() {
+fn ags_shares_token_and_sequence_with_other_services() {
     let headend = Headend::start().expect("a head-end");
     headend.set_auth(Auth::Sequence(vec![
         Auth::GrantFor(1),

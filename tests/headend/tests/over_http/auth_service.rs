@@ -68,7 +68,7 @@ fn it_answers_what_it_is_told() {
 }
 
 #[test]
-fn it_answers_with_the_headers_it_is_told_and_no_others() {
+fn reply_has_only_configured_headers_and_length() {
     let headend = Headend::start().expect("a head-end");
     headend.set_auth(Auth::ReplyWithHeaders {
         status: 429,
@@ -122,7 +122,7 @@ fn nothing_that_is_to_come_hangs_after_a_release() {
 }
 
 #[test]
-fn an_impossible_answer_is_reported() {
+fn impossible_answer_is_reported() {
     let headend = Headend::start().expect("a head-end");
     headend.set_auth(Auth::Reply {
         status: 7,
@@ -145,7 +145,7 @@ fn it_can_close_the_connection() {
 }
 
 #[test]
-fn it_can_close_the_connection_in_the_middle_of_the_reply() {
+fn connection_can_close_in_the_middle_of_the_reply() {
     let headend = Headend::start().expect("a head-end");
     headend.set_auth(Auth::BreakOff);
     let mut connection = Connection::to(&headend);
@@ -160,7 +160,7 @@ fn it_can_close_the_connection_in_the_middle_of_the_reply() {
 }
 
 #[test]
-fn a_request_that_hangs_delays_no_other_and_is_released() {
+fn hanging_request_delays_no_other_and_is_released() {
     let headend = Headend::start().expect("a head-end");
     headend.set_auth(Auth::Hang);
     let mut hanging = Connection::to(&headend);
@@ -181,7 +181,7 @@ fn a_request_that_hangs_delays_no_other_and_is_released() {
 }
 
 #[test]
-fn a_head_end_with_hanging_requests_can_be_dropped() {
+fn head_end_with_hanging_requests_can_be_dropped() {
     let headend = Headend::start().expect("a head-end");
     headend.set_auth(Auth::Hang);
     let mut hanging = Connection::to(&headend);
@@ -192,7 +192,7 @@ fn a_head_end_with_hanging_requests_can_be_dropped() {
 }
 
 #[test]
-fn the_next_token_after_a_revocation_is_another() {
+fn next_token_after_a_revocation_is_another() {
     let headend = Headend::start().expect("a head-end");
     let first = ask(&headend, GET, "").json();
     assert_eq!(ask(&headend, GET, "").json(), first);
@@ -203,7 +203,7 @@ fn the_next_token_after_a_revocation_is_another() {
 }
 
 #[test]
-fn the_wait_for_what_does_not_come_ends() {
+fn wait_for_what_does_not_come_ends() {
     let headend = Headend::start().expect("a head-end");
     assert!(!headend.wait_for(Duration::from_millis(10), |record| {
         record.token_requests().count() == 1
@@ -211,7 +211,7 @@ fn the_wait_for_what_does_not_come_ends() {
 }
 
 #[test]
-fn the_record_can_be_read_and_cleared_but_has_no_token() {
+fn record_is_read_and_cleared_and_has_no_token() {
     let headend = Headend::start().expect("a head-end");
     ask(&headend, GET, "");
     let authorization = format!("Authorization: Bearer {}", headend.token());

@@ -88,7 +88,7 @@ fn it_answers_what_it_is_told() {
 }
 
 #[test]
-fn a_request_that_hangs_is_released() {
+fn request_that_hangs_is_released() {
     let headend = Headend::start().expect("a head-end");
     headend.set_discovery(Discovery::Hang);
     let mut hanging = Connection::to(&headend);
@@ -101,7 +101,7 @@ fn a_request_that_hangs_is_released() {
 }
 
 #[test]
-fn the_record_has_a_line_for_it_but_no_secret() {
+fn record_has_a_line_for_it_but_no_secret() {
     let headend = Headend::start().expect("a head-end");
     let secrets = [SECURITY_TOKEN, OPERATOR_TOKEN, &headend.token()];
     let [security_token, operator_token, token] = secrets;

@@ -43,7 +43,7 @@ fn send(stream: &mut BufReader<TcpStream>, text: &Value) {
 }
 
 #[test]
-fn whoever_registers_is_told_and_whoever_hangs_up_is_not_counted() {
+fn subscriber_is_notified_and_closed_on_disconnect() {
     let headend = Headend::start().expect("a head-end");
     let mut connection = Connection::to(&headend);
     connection.send(&head(SECURITY_TOKEN), "");
@@ -79,7 +79,7 @@ fn whoever_registers_is_told_and_whoever_hangs_up_is_not_counted() {
 }
 
 #[test]
-fn it_is_for_whoever_has_the_security_token_and_not_on_every_box() {
+fn events_need_security_token_and_may_be_unavailable() {
     let headend = Headend::start().expect("a head-end");
     assert_eq!(ask(&headend, &head("other"), "").status, 403);
     headend.set_events(Events::Refuse(404));

@@ -110,7 +110,7 @@ fn what_has_no_playlist_is_not_there() {
 }
 
 #[test]
-fn variants_of_live_playlists_have_no_tags_or_no_boxes() {
+fn live_variants_lack_key_tags_or_pssh_boxes() {
     let headend = Headend::start().expect("a head-end");
     let playlist = text(&headend, "/hls/live/video-no-keys.m3u8");
     assert_eq!(count(&playlist, "#EXT-X-KEY:"), 0);
@@ -141,7 +141,7 @@ fn clear_channels_have_key_tags_and_nothing_encrypted() {
 }
 
 #[test]
-fn the_live_channel_begins_with_its_first_playlist_and_goes_on() {
+fn live_channel_advances_from_its_first_playlist() {
     let headend = Headend::start().expect("a head-end");
     assert_eq!(headend.live_url(), headend.url("/hls/live/master.m3u8"));
     let steady = headend.url("/hls/live-steady/master.m3u8");
@@ -170,7 +170,7 @@ fn the_live_channel_begins_with_its_first_playlist_and_goes_on() {
 }
 
 #[test]
-fn the_live_channel_ends_when_it_is_told_to() {
+fn live_channel_ends_when_it_is_told_to() {
     let headend = Headend::start().expect("a head-end");
     headend.end_live_after(6);
     for name in ["video", "audio"] {
@@ -207,7 +207,7 @@ fn requests_for_media_are_recorded() {
 }
 
 #[test]
-fn a_file_can_be_missing_for_a_while() {
+fn file_can_be_missing_for_a_while() {
     let headend = Headend::start().expect("a head-end");
     headend.set_media_status("/hls/cenc/video.m3u8", 503, 2);
     let ask = |path| get(&headend, path).status;

@@ -24,7 +24,7 @@ fn bearer(headend: &Headend) -> String {
 }
 
 #[test]
-fn it_gives_keys_for_the_token_and_records_the_request() {
+fn valid_token_gets_keys_and_request_is_recorded() {
     let headend = Headend::start().expect("a head-end");
     let authorization = bearer(&headend);
     let answer = order(
@@ -168,7 +168,7 @@ fn it_has_the_keys_of_all_media() {
 }
 
 #[test]
-fn a_request_that_hangs_is_released() {
+fn request_that_hangs_is_released() {
     let headend = Headend::start().expect("a head-end");
     headend.set_licenses(Licenses::Hang);
     let mut hanging = Connection::to(&headend);
@@ -180,7 +180,7 @@ fn a_request_that_hangs_is_released() {
 }
 
 #[test]
-fn licenses_can_be_released_while_tokens_go_on_hanging() {
+fn license_release_leaves_token_request_hanging() {
     let headend = Headend::start().expect("a head-end");
     headend.set_licenses(Licenses::Hang);
     headend.set_auth(Auth::Hang);
@@ -200,7 +200,7 @@ fn licenses_can_be_released_while_tokens_go_on_hanging() {
 }
 
 #[test]
-fn a_body_too_long_is_refused() {
+fn body_too_long_is_refused() {
     let headend = Headend::start().expect("a head-end");
     // One byte too many: had the server more left to read, it might reset the connection before
     // the answer is through.

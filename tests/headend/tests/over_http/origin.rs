@@ -8,7 +8,7 @@ use crate::client::{Connection, PATIENCE, ask};
 use headend::Headend;
 
 #[test]
-fn the_manifest_names_the_license_server() {
+fn manifest_names_the_license_server() {
     let headend = Headend::start().expect("a head-end");
     let answer = ask(&headend, "GET /dash/cenc/manifest.mpd", "");
     assert_eq!(answer.status, 200);
@@ -17,7 +17,7 @@ fn the_manifest_names_the_license_server() {
 }
 
 #[test]
-fn every_manifest_with_keys_names_the_license_server_wherever_it_has_them() {
+fn manifests_name_license_server_per_protected_set() {
     let headend = Headend::start().expect("a head-end");
     for (url, sets) in [
         (headend.manifest_url(), 2),
@@ -73,7 +73,7 @@ fn files_can_take_their_time() {
 }
 
 #[test]
-fn a_file_that_takes_its_time_holds_nobody_else_up() {
+fn file_that_takes_its_time_holds_nobody_else_up() {
     let headend = Headend::start().expect("a head-end");
     headend.set_media_delay(2 * PATIENCE);
     let mut slow = Connection::to(&headend);
@@ -87,7 +87,7 @@ fn a_file_that_takes_its_time_holds_nobody_else_up() {
 }
 
 #[test]
-fn the_variants_of_the_manifest_are_there() {
+fn variants_of_the_manifest_are_there() {
     let headend = Headend::start().expect("a head-end");
     let get = |name: &str| ask(&headend, &format!("GET /dash/cenc/{name}"), "");
     assert!(!get("manifest-no-laurl.mpd").text().contains("Laurl"));

@@ -42,7 +42,7 @@ fn folder(name: &str) -> PathBuf {
 }
 
 #[test]
-fn it_says_where_it_is_and_ends_with_its_standard_input() {
+fn program_prints_urls_and_exits_at_end_of_stdin() {
     let (mut program, lines) = start(&[]);
     let origin = origin(&lines);
     assert_eq!(
@@ -93,7 +93,7 @@ fn it_takes_the_time_that_it_is_given() {
 }
 
 #[test]
-fn it_leaves_credentials_that_only_their_owner_can_read() {
+fn credentials_are_readable_by_their_owner_only() {
     let folder = folder("credentials");
     // One that is there already, for all to read.
     fs::write(folder.join("thunder-token.txt"), "x".repeat(100)).expect("a file");

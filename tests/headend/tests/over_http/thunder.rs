@@ -131,7 +131,7 @@ fn it_behaves_as_it_is_told() {
 }
 
 #[test]
-fn a_call_that_hangs_is_released() {
+fn call_that_hangs_is_released() {
     let headend = Headend::start().expect("a head-end");
     headend.set_auth(Auth::Hang);
     let mut hanging = Connection::to(&headend);

@@ -110,7 +110,7 @@ fn every_url_is_one_of_tls() {
 }
 
 #[test]
-fn a_certificate_can_be_one_that_nobody_should_trust() {
+fn certificate_can_be_one_that_nobody_should_trust() {
     let authority = Authority::new();
 
     let unknown = start(&Authority::new().server(&["localhost"]), None);
@@ -127,7 +127,7 @@ fn a_certificate_can_be_one_that_nobody_should_trust() {
 }
 
 #[test]
-fn a_client_can_be_asked_who_it_is() {
+fn client_can_be_asked_who_it_is() {
     let authority = Authority::new();
     let clients = Authority::new();
     let headend = start(&authority.server(&["localhost"]), Some(&clients));
@@ -193,7 +193,7 @@ fn no_key_is_printed() {
 }
 
 #[test]
-fn the_process_is_left_without_a_provider() {
+fn process_is_left_without_a_provider() {
     let authority = Authority::new();
     let headend = start(&authority.server(&["localhost"]), None);
     ask(&headend, client(&TLS13, &authority, None), GET).expect("an answer");

@@ -177,7 +177,7 @@ in_both_players! {
         assert_items_play(player, &[Film(1), Film(2), Ad(1), Ad(2)], Style::Brief, FILM);
     }
 
-    fn two_ad_breaks_of_another_size_with_tags_for_each_segment(player: Player) {
+    fn ads_of_another_size_play_with_tags_per_segment(player: Player) {
         let items = [Ad(1), Film(1), Ad(2), Film(2), Ad(1)];
         assert_items_play(player, &items, Style::Repeated, FILM);
     }

@@ -131,7 +131,7 @@ in_both_players! {
     }
 
     // An origin that wanted it once wants it again.
-    fn second_key_of_an_origin_is_asked_for_with_the_token(player: Player) {
+    fn second_key_request_to_origin_sends_token_at_once(player: Player) {
         let operator = operator();
         operator.set_keys(KeyPolicy::Token);
         assert_plays(player, &operator, &with_keys(["1", "2", "3"].map(Aes128::key)));
@@ -147,7 +147,7 @@ in_both_players! {
         assert_tokens_and_licenses(&operator, 1, 0);
     }
 
-    fn token_is_brought_at_once_where_the_property_says_so(player: Player) {
+    fn key_request_token_always_sends_token_at_once(player: Player) {
         let operator = operator();
         operator.set_keys(KeyPolicy::Token);
         let presentation = with_key(Aes128::key("1"));
@@ -310,7 +310,7 @@ in_both_players! {
         assert_tokens_and_licenses(&operator, 1, 0);
     }
 
-    fn redirect_to_another_host_is_followed_without_the_token(player: Player) {
+    fn redirect_to_another_host_plays_without_token(player: Player) {
         let operator = operator();
         let other = Headend::start().expect("a head-end");
         let to = elsewhere(&other, "2");
@@ -333,7 +333,7 @@ in_both_players! {
         assert!(!other.key_requests().iter().any(|request| request.token_present));
     }
 
-    fn redirect_to_another_host_brings_the_token_that_is_allowed(player: Player) {
+    fn redirect_to_another_host_sends_allowed_token(player: Player) {
         let operator = operator();
         let other = trusting(&operator);
         let to = elsewhere(&other, "2");

@@ -199,15 +199,15 @@ in_both_players! {
         assert_outlives_lifetimes(player, 8, 4);
     }
 
-    fn window_that_begins_in_an_ad_comes_to_the_film_by_cenc(player: Player) {
+    fn window_starting_in_ad_reaches_cenc_content(player: Player) {
         assert_comes_to_film(player, "cenc", Style::Brief);
     }
 
-    fn window_that_begins_with_method_none_comes_to_the_film(player: Player) {
+    fn window_starting_with_method_none_reaches_content(player: Player) {
         assert_comes_to_film(player, "cenc", Style::Repeated);
     }
 
-    fn window_that_begins_in_an_ad_comes_to_the_film_by_cbcs(player: Player) {
+    fn window_starting_in_ad_reaches_cbcs_content(player: Player) {
         assert_comes_to_film(player, "cbcs", Style::Brief);
     }
 }
