@@ -7,7 +7,7 @@ use std::sync::{Arc, Weak};
 use std::task::{Wake, Waker};
 
 use super::state::{Mode, Pushed, State};
-use super::stream::{HeldItem, Readiness, Stream};
+use super::stream::{HeldItem, Interruption, Readiness, Stream};
 use crate::sync::MutexGuard;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::thread;
@@ -143,17 +143,21 @@ impl<I: HeldItem, E: Copy> Core<I, E> {
     where
         S: Stream<Item = I, Error = E>,
     {
-        let (state, woken) = self.wait(stream, self.lock(), |state| {
-            state.is_over() || state.mode == Mode::Direct
-        });
-        if let Some(error) = state.error_after_wait(woken, S::FLUSHING) {
-            return Err(error);
+        let mut state = self.wait(stream, |state| state.mode == Mode::Direct)?;
+        if state.mode != Mode::Direct {
+            state.push(eos);
+            return Ok(S::HELD);
         }
         drop(state);
         if let Some(error) = self.take_unreported() {
             stream.report(error);
         }
-        self.pass(stream, eos)
+        let passed = self.pass(stream, eos)?;
+        if self.is_holding() {
+            // What has to go before it is not here yet.
+            drop(self.wait(stream, |state| state.mode == Mode::Direct)?);
+        }
+        Ok(passed)
     }
 
     /// Begins to hold. The task prepares the item again, and so registers for the wake-up itself.
@@ -211,18 +215,14 @@ impl<I: HeldItem, E: Copy> Core<I, E> {
         // As in `gst_queue_chain_buffer_or_list`, data is told what became of the data before it;
         // an event goes on its way.
         let is_data = !item.is_event();
-        let (mut state, woken) = self.wait(stream, self.lock(), |state| {
-            state.is_over()
-                || (is_data && state.unreported.is_some())
+        let mut state = self.wait(stream, |state| {
+            (is_data && state.unreported.is_some())
                 || match state.mode {
                     Mode::Direct => true,
                     Mode::Draining => false,
                     Mode::Waiting => state.has_room(cost) || stream.needs_more_input(),
                 }
-        });
-        if let Some(error) = state.error_after_wait(woken, S::FLUSHING) {
-            return Err(error);
-        }
+        })?;
         if is_data && state.unreported.is_some() {
             drop(state);
             // Only a flush can have taken it meanwhile.
@@ -240,19 +240,38 @@ impl<I: HeldItem, E: Copy> Core<I, E> {
         self.change(|state| state.unreported.take())
     }
 
-    fn wait<'a, S>(
-        &'a self,
+    /// Waits, on the streaming thread, until that holds, or until the thread is wanted for a seek.
+    /// Then the item goes behind what is held, whatever the bound: a seek that is accepted flushes
+    /// it, and one that is refused loses nothing.
+    fn wait<S>(
+        &self,
         stream: &S,
-        guard: MutexGuard<'a, State<I, E>>,
-        ready: impl FnMut(&mut State<I, E>) -> bool,
-    ) -> (MutexGuard<'a, State<I, E>>, Woken)
+        mut holds: impl FnMut(&mut State<I, E>) -> bool,
+    ) -> Result<MutexGuard<'_, State<I, E>>, E>
     where
         S: Stream<Item = I, Error = E>,
     {
-        let is_pointless = || stream.is_pointless();
-        self.shared
-            .guarded
-            .wait(guard, None, Some(&is_pointless), ready)
+        loop {
+            let mut is_seeking = false;
+            if !holds(&mut self.lock()) {
+                match stream.interruption() {
+                    Some(Interruption::Stop) => return Err(S::FLUSHING),
+                    Some(Interruption::Seek) => is_seeking = true,
+                    None => {}
+                }
+            }
+            let is_interrupted = || stream.interruption().is_some();
+            let (state, woken) =
+                (self.shared.guarded).wait(self.lock(), None, Some(&is_interrupted), |state| {
+                    is_seeking || state.is_over() || holds(state)
+                });
+            if woken == Woken::Ready {
+                return match state.end(S::FLUSHING) {
+                    Some(error) => Err(error),
+                    None => Ok(state),
+                };
+            }
+        }
     }
 
     /// FLUSH_START, which `forward` sends on. On any thread, also from below in the middle of the

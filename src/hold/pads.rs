@@ -11,7 +11,7 @@ use gst::subclass::prelude::*;
 
 use super::holding::{Hold, Holding, Prepared};
 use super::item::{Flow, Item};
-use super::stream::{Readiness, Stream};
+use super::stream::{Interruption, Readiness, Stream};
 use super::watch::Watch;
 use crate::error::{Failure, Fault};
 use crate::hierarchy::{ancestors, swallows_errors};
@@ -215,10 +215,8 @@ where
         self.0.needs_more_input()
     }
 
-    fn is_pointless(&self) -> bool {
-        lock(&self.0.hold().watch)
-            .as_mut()
-            .is_some_and(Watch::is_pointless)
+    fn interruption(&self) -> Option<Interruption> {
+        lock(&self.0.hold().watch).as_mut()?.interruption()
     }
 
     fn begin_hold(&self) {

@@ -6,7 +6,6 @@ use std::collections::VecDeque;
 
 use super::stream::HeldItem;
 use crate::sync::thread::ThreadId;
-use crate::wait::Woken;
 
 /// Where items go, see [`super`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -141,9 +140,9 @@ impl<I: HeldItem, E: Copy> State<I, E> {
         !self.active || self.flushing || self.failed.is_some()
     }
 
-    /// What to return after a wait, instead of going on.
-    pub fn error_after_wait(&self, woken: Woken, flushing: E) -> Option<E> {
-        if woken != Woken::Ready || !self.active || self.flushing {
+    /// What to answer where no more items are wanted.
+    pub fn end(&self, flushing: E) -> Option<E> {
+        if !self.active || self.flushing {
             return Some(flushing);
         }
         self.failed

@@ -172,14 +172,12 @@ fn failure_ends_the_stream() {
     let mut state = holding(&[Item::Data(1)]);
     state.fail(Refusal::Eos);
     assert!(state.is_over() && state.queue.is_empty() && !state.is_direct());
-    let error = |state: &State<_, _>, woken| state.error_after_wait(woken, Refusal::Flushing);
-    assert_eq!(error(&state, Woken::Ready), Some(Refusal::Eos));
-    // Nobody waits for an answer any more.
-    assert_eq!(error(&state, Woken::Abandoned), Some(Refusal::Flushing));
+    let end = |state: &State<_, _>| state.end(Refusal::Flushing);
+    assert_eq!(end(&state), Some(Refusal::Eos));
     state.begin_flush();
-    assert_eq!(error(&state, Woken::Ready), Some(Refusal::Flushing));
+    assert_eq!(end(&state), Some(Refusal::Flushing));
     state.activate();
-    assert_eq!(error(&state, Woken::Ready), None);
+    assert_eq!(end(&state), None);
     assert!(state.is_direct());
 }
 

@@ -28,6 +28,15 @@ pub enum Readiness<I, E> {
     Fail(E),
 }
 
+/// What a streaming thread that waits keeps from going on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interruption {
+    /// The pipeline stops: no item is wanted any more.
+    Stop,
+    /// A flushing seek. Its demuxer may accept it, and flush, or refuse it, and go on.
+    Seek,
+}
+
 /// An element's two pads, and what it does with items.
 pub trait Stream {
     type Item: HeldItem;
@@ -50,8 +59,8 @@ pub trait Stream {
     /// Whether more has to come before anything that is held can go.
     fn needs_more_input(&self) -> bool;
 
-    /// Whether waiting has lost its point, though nobody has flushed or stopped the stream.
-    fn is_pointless(&self) -> bool;
+    /// Who wants the streaming thread back, though nobody has flushed or stopped the stream yet.
+    fn interruption(&self) -> Option<Interruption>;
 
     /// The next item is held.
     fn begin_hold(&self);

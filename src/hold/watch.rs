@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What tells a blocked streaming thread that nobody waits for it any more, when nobody can tell
-//! the element.
+//! What tells a streaming thread that waits that it is wanted elsewhere, when nobody can tell the
+//! element.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use gst::glib;
 use gst::prelude::*;
 
+use super::stream::Interruption;
 use crate::hierarchy::{ancestors, is_adaptive_demuxer, target_state};
 use crate::wait::lock;
 
@@ -60,17 +61,18 @@ impl Watch {
         }
     }
 
-    /// Whether waiting has lost its point. It stays so until the flush comes: a demuxer that finds
-    /// one event refused may push others before it returns to its scheduler.
-    pub fn is_pointless(&mut self) -> bool {
+    /// Who wants the streaming thread. A seek does until its flush comes: a demuxer may push more
+    /// before it returns to its scheduler.
+    pub fn interruption(&mut self) -> Option<Interruption> {
         self.watch_for_seeks();
         let is_stopping = self.element.upgrade().is_none_or(|element| {
             ancestors(&element).any(|ancestor| target_state(&ancestor) < gst::State::Paused)
         });
-        is_stopping
-            || lock(&self.seek)
-                .under_way_since
-                .is_some_and(|since| since.elapsed() < SEEK_IS_FRESH)
+        if is_stopping {
+            return Some(Interruption::Stop);
+        }
+        let since = lock(&self.seek).under_way_since?;
+        (since.elapsed() < SEEK_IS_FRESH).then_some(Interruption::Seek)
     }
 
     /// The flush of the seek has come.

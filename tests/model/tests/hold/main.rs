@@ -5,7 +5,7 @@
 
 mod pads;
 
-use pads::{Answer, Given, Pads, data, eos, gated, segment, sticky};
+use pads::{Answer, Given, Pads, data, eos, gated, gated_eos, segment, sticky};
 use shuttle::thread;
 
 /// Tries schedules by chance, and such that differ from a simple one in a few places (Burckhardt et
@@ -107,6 +107,55 @@ fn full_hold_lets_more_in_when_it_drains() {
         assert!(pads.give(&items).iter().all(Result::is_ok));
         assert_eq!(pads.pushed(), [0, 1, 2, 3, 4]);
         assert!(pads.core().figures().peak_held_bytes <= 2);
+        opener.join().expect("it ends");
+        pads.stop();
+    });
+}
+
+/// The demuxer would end its tracks before what has to go before EOS.
+#[test]
+fn eos_that_waits_itself_is_waited_for() {
+    check(|| {
+        let pads = Pads::new(usize::MAX);
+        let opener = opener(&pads);
+        let items = [data(0), gated_eos(1)];
+        assert!(pads.give(&items).iter().all(Result::is_ok));
+        assert_eq!(pads.pushed(), [0, 1]);
+        opener.join().expect("it ends");
+        pads.stop();
+    });
+}
+
+/// The demuxer has the thread back at once, and goes on with what it has.
+#[test]
+fn refused_seek_loses_nothing() {
+    check(|| {
+        let pads = Pads::new(1);
+        pads.set_seeking(true);
+        let items = [gated(0), data(1), data(2), eos(3)];
+        assert!(pads.give(&items).iter().all(Result::is_ok));
+        assert!(pads.pushed().is_empty());
+        pads.set_seeking(false);
+        let opener = opener(&pads);
+        assert!(pads.give(&[eos(4)])[0].is_ok());
+        assert_eq!(pads.pushed(), [0, 1, 2, 3, 4]);
+        opener.join().expect("it ends");
+        pads.stop();
+    });
+}
+
+#[test]
+fn accepted_seek_drops_what_went_past_the_bound() {
+    check(|| {
+        let pads = Pads::new(1);
+        pads.set_seeking(true);
+        let opener = opener(&pads);
+        let items = [gated(0), data(1), data(2), eos(3)];
+        assert!(pads.give(&items).iter().all(Result::is_ok));
+        pads.flush();
+        pads.set_seeking(false);
+        assert!(pads.give(&[data(4), eos(5)]).iter().all(Result::is_ok));
+        assert!(pads.pushed().ends_with(&[4, 5]));
         opener.join().expect("it ends");
         pads.stop();
     });

@@ -7,7 +7,7 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use model::hold::core::Core;
-use model::hold::stream::{HeldItem, Readiness, Stream};
+use model::hold::stream::{HeldItem, Interruption, Readiness, Stream};
 use shuttle::sync::{Condvar, Mutex, MutexGuard};
 use shuttle::thread;
 
@@ -51,6 +51,11 @@ pub const fn segment(number: u32) -> Given {
 
 pub const fn eos(number: u32) -> Given {
     given(Kind::Eos, number, false)
+}
+
+/// EOS that waits until the gate is open.
+pub const fn gated_eos(number: u32) -> Given {
+    given(Kind::Eos, number, true)
 }
 
 const fn given(kind: Kind, number: u32, is_gated: bool) -> Given {
@@ -111,6 +116,8 @@ struct Inner {
 #[derive(Default)]
 struct Sink {
     is_flushing: bool,
+    /// The demuxer has a seek, and waits for the streaming thread.
+    is_seeking: bool,
     epoch: u32,
 }
 
@@ -262,6 +269,11 @@ impl Pads {
         }
     }
 
+    /// The demuxer has a seek, or is done with it.
+    pub fn set_seeking(&self, is_seeking: bool) {
+        lock(&self.0.sink).is_seeking = is_seeking;
+    }
+
     /// FLUSH_START and FLUSH_STOP.
     pub fn flush(&self) {
         lock(&self.0.sink).is_flushing = true;
@@ -409,8 +421,8 @@ impl Stream for Pads {
         false
     }
 
-    fn is_pointless(&self) -> bool {
-        false
+    fn interruption(&self) -> Option<Interruption> {
+        lock(&self.0.sink).is_seeking.then_some(Interruption::Seek)
     }
 
     fn begin_hold(&self) {}
