@@ -68,9 +68,9 @@ where
         false
     }
 
-    /// Whether the element keeps this event from downstream to itself.
-    fn src_event(&self, _event: &gst::Event) -> bool {
-        false
+    /// The answer, where the element keeps this event from downstream to itself.
+    fn src_event(&self, _event: &gst::Event) -> Option<bool> {
+        None
     }
 }
 

@@ -90,8 +90,9 @@ where
                 parent,
                 || false,
                 |element| {
-                    element.src_event(&event)
-                        || gst::Pad::event_default(pad, Some(&*element.obj()), event)
+                    element.src_event(&event).unwrap_or_else(|| {
+                        gst::Pad::event_default(pad, Some(&*element.obj()), event)
+                    })
                 },
             )
         })

@@ -17,6 +17,8 @@ impl Flags {
     pub const GATHERING: u8 = 1 << 2;
     /// The stream says whom to ask for a token.
     pub const BY_STREAM: u8 = 1 << 3;
+    /// EOS has passed: nothing comes any more that events could go again before.
+    pub const ENDED: u8 = 1 << 4;
 
     pub fn has(&self, flag: u8) -> bool {
         self.0.load(Ordering::Acquire) & flag != 0

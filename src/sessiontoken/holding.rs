@@ -53,12 +53,18 @@ impl Holding for SessionToken {
         match (item, type_) {
             (Item::Event(event), Some(gst::EventType::Protection)) => protection(self, event),
             (item, Some(gst::EventType::StreamStart)) => {
+                self.flags.set(Flags::ENDED, false);
                 self.with(|provider, _| provider.on_stream_start());
                 Prepared::Push(item)
             }
             // A seek may have taken the data away that stood between one fragment and another.
             (item, None | Some(gst::EventType::Segment)) => {
+                self.flags.set(Flags::ENDED, false);
                 self.flags.set(Flags::DATA_PASSED, true);
+                Prepared::Push(item)
+            }
+            (item, Some(gst::EventType::Eos)) => {
+                self.flags.set(Flags::ENDED, true);
                 Prepared::Push(item)
             }
             (item, _) => Prepared::Push(item),
@@ -73,13 +79,13 @@ impl Holding for SessionToken {
         answer_context(self, query)
     }
 
-    fn src_event(&self, event: &gst::Event) -> bool {
+    fn src_event(&self, event: &gst::Event) -> Option<bool> {
         let structure = event.structure();
         match (event.type_(), structure) {
             (gst::EventType::CustomUpstream, Some(rejected)) if rejected.name() == REJECTED => {
                 on_rejected(self, rejected)
             }
-            _ => false,
+            _ => None,
         }
     }
 }
@@ -204,13 +210,16 @@ fn answer_context(imp: &SessionToken, query: &mut gst::QueryRef) -> bool {
     true
 }
 
-/// Takes a decryptor's event that a token was rejected.
-fn on_rejected(imp: &SessionToken, rejected: &gst::StructureRef) -> bool {
+/// Takes a decryptor's event that a token was rejected, unless it is for another element. `false`
+/// where the events cannot go again, because the stream has ended.
+fn on_rejected(imp: &SessionToken, rejected: &gst::StructureRef) -> Option<bool> {
     let generation = rejected.get::<u32>("generation").ok();
     if generation.is_none() {
         gst::warning!(CAT, imp = imp, "{REJECTED} names no generation");
     }
     let http_status = rejected.get::<u32>("http-status").unwrap_or(0);
     let file = imp.read_token_file();
-    imp.with(|provider, call| provider.on_rejected_event(generation, http_status, file, call))
+    let is_ours =
+        imp.with(|provider, call| provider.on_rejected_event(generation, http_status, file, call));
+    is_ours.then(|| !imp.flags.has(Flags::ENDED))
 }

@@ -191,6 +191,29 @@ fn protection_events_replay_in_order_before_buffer() {
     assert_eq!(rig.log.items().len(), count + 1);
 }
 
+/// The decryptor would wait for events that nothing comes before any more.
+#[test]
+fn rejected_event_after_eos_is_not_taken() {
+    let headend = headend(Auth::Grant);
+    let rig = playing(sessiontoken(&headend));
+    one(&rig);
+    rig.send(&[segment().into(), buffer(1).into()]);
+    send(&rig, &[gst::event::Eos::new()]);
+    headend.revoke();
+    assert!(!rig.downstream.push_event(rejected_event(rig.generation(1))));
+    let newer = reject(&store(&rig), rig.generation(1), 403);
+    assert_eq!(newer, Some(headend.token()));
+    // It goes on behind a seek.
+    let flush = [
+        gst::event::FlushStart::new(),
+        gst::event::FlushStop::new(true),
+    ];
+    rig.send(&flush.map(Input::from));
+    rig.send(&[segment().into(), buffer(2).into()]);
+    headend.revoke();
+    assert!(rig.downstream.push_event(rejected_event(rig.generation(2))));
+}
+
 #[test]
 fn only_what_still_describes_the_stream_comes_again() {
     let headend = headend(Auth::Grant);
@@ -308,8 +331,8 @@ fn rejected_app_token_can_be_replaced() {
 #[test]
 fn rejected_event_reaches_element_owning_the_token() {
     let headend = headend(Auth::Grant);
-    let bin = gst::Bin::new();
     let elements = [(); 2].map(|()| sessiontoken(&headend).build().expect("an element"));
+    let bin = gst::Bin::new();
     bin.add_many(&elements).expect("they are new");
     gst::Element::link_many(&elements).expect("they fit");
     for (element, name) in [(&elements[0], "sink"), (&elements[1], "src")] {

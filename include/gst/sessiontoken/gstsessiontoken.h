@@ -574,7 +574,10 @@ gst_session_token_store_set_flushing (GObject * store, gboolean flushing)
  * Any thread, the pad's event and chain functions included. Does not wait for the token. Hold no lock of yours that upstream elements, or
  * their neighbours, could want.
  *
- * Returns: whether somebody upstream took it.
+ * The events come with the next buffer, so the chain function must not wait for them: it keeps the sample and returns. Where the stream has
+ * ended there is no next buffer; what is kept then wants gst_session_token_store_reject().
+ *
+ * Returns: whether somebody upstream took it. %FALSE too where the stream has ended.
  *
  * Since: 0.1.0
  */
