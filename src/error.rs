@@ -45,6 +45,14 @@ pub enum Fault {
     Resource,
     /// What is played (`GST_STREAM_ERROR_DEMUX`).
     Stream,
+    /// The caps (`GST_STREAM_ERROR_FORMAT`).
+    Format,
+    /// A sample, which cannot be decrypted (`GST_STREAM_ERROR_DECRYPT`).
+    Sample,
+    /// A sample's key, which nobody has (`GST_STREAM_ERROR_DECRYPT_NOKEY`).
+    Key,
+    /// An element downstream (`GST_STREAM_ERROR_FAILED`).
+    Downstream,
     /// The system, which has no thread left (`GST_CORE_ERROR_THREAD`).
     Threads,
     /// What GStreamer does not have (`GST_CORE_ERROR_MISSING_PLUGIN`).

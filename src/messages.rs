@@ -51,10 +51,14 @@ fn words(failure: &Failure) -> impl Iterator<Item = (&'static str, String)> {
         .filter_map(|(name, text)| Some((name, text?)))
 }
 
-/// The same for people: gst-launch-1.0 prints it below the error.
-fn debug_text(failure: &Failure) -> Option<String> {
+/// Where it is, and the same for people: gst-launch-1.0 prints that below the error.
+fn debug_text(element: &gst::Element, failure: &Failure) -> String {
+    let mut text = format!("{}:", element.path_string());
     let words = words(failure).map(|(_, text)| text).collect::<Vec<_>>();
-    (!words.is_empty()).then(|| format!("The server says: {}", words.join(": ")))
+    if !words.is_empty() {
+        text += &format!("\nThe server says: {}", words.join(": "));
+    }
+    text
 }
 
 /// Posts the failure as an error of `element`, and what is missing before it.
@@ -67,7 +71,7 @@ pub fn post_error(element: &gst::Element, failure: &Failure) {
     post(
         element,
         gst::message::Error::builder_from_error(glib_error(failure))
-            .debug_if_some(debug_text(failure).as_deref())
+            .debug(&debug_text(element, failure))
             .details(details(failure))
             .src(element)
             .build(),
@@ -79,7 +83,7 @@ pub fn post_warning(element: &gst::Element, failure: &Failure) {
     post(
         element,
         gst::message::Warning::builder_from_error(glib_error(failure))
-            .debug_if_some(debug_text(failure).as_deref())
+            .debug(&debug_text(element, failure))
             .details(details(failure))
             .src(element)
             .build(),
@@ -91,6 +95,10 @@ fn glib_error(failure: &Failure) -> glib::Error {
     match &failure.fault {
         Fault::Resource => glib::Error::new(resource_error(failure.kind), &what),
         Fault::Stream => glib::Error::new(gst::StreamError::Demux, &what),
+        Fault::Format => glib::Error::new(gst::StreamError::Format, &what),
+        Fault::Sample => glib::Error::new(gst::StreamError::Decrypt, &what),
+        Fault::Key => glib::Error::new(gst::StreamError::DecryptNokey, &what),
+        Fault::Downstream => glib::Error::new(gst::StreamError::Failed, &what),
         Fault::Threads => glib::Error::new(gst::CoreError::Thread, &what),
         Fault::Missing => glib::Error::new(gst::CoreError::MissingPlugin, &what),
     }
@@ -121,17 +129,6 @@ fn missing_plugins(missing: &MissingPlugin) -> Vec<gst::Structure> {
             })
             .collect(),
     }
-}
-
-/// Posts an error about the stream itself, which no server and no setting is to blame for.
-pub fn post_stream_error(element: &gst::Element, code: gst::StreamError, what: &str) {
-    let error = glib::Error::new(code, &sentence(what));
-    post(
-        element,
-        gst::message::Error::builder_from_error(error)
-            .src(element)
-            .build(),
-    );
 }
 
 /// Posts an element message: something the application may want to know.

@@ -7,11 +7,10 @@ use gst::subclass::prelude::*;
 
 use super::caps;
 use super::clear_samples;
-use super::debug::CAT;
 use super::imp::ClearKeyDec;
 use super::obstacle::Obstacle;
+use crate::error::{Failure, Fault};
 use crate::hold::{Hold, Holding, Item, Prepared};
-use crate::messages;
 use crate::wait::lock;
 
 impl Holding for ClearKeyDec {
@@ -78,7 +77,7 @@ fn caps_event(element: &ClearKeyDec, event: &gst::event::Caps) -> Prepared {
             ))
         }
         Err(what) => {
-            element.stream_error(gst::StreamError::Format, &what);
+            element.fail(&Failure::malformed(what).with_fault(Fault::Format));
             Prepared::Fail(gst::FlowError::NotNegotiated)
         }
     }
@@ -90,12 +89,7 @@ fn ready(element: &ClearKeyDec, item: Item, result: Result<(), Obstacle>) -> Pre
         Ok(()) => Prepared::Push(item),
         Err(Obstacle::Wait(until)) => Prepared::NotYet(item, until),
         Err(Obstacle::Failed(failure)) => {
-            gst::error!(CAT, imp = element, "{}", failure.what);
-            messages::post_error(element.obj().upcast_ref(), &failure);
-            Prepared::Fail(gst::FlowError::Error)
-        }
-        Err(Obstacle::Broken(code, what)) => {
-            element.stream_error(code, &what);
+            element.fail(&failure);
             Prepared::Fail(gst::FlowError::Error)
         }
     }

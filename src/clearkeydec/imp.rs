@@ -53,6 +53,7 @@ use crate::cenc::{
     CLEARKEY_SYSTEM, InitData, KeyId, PRIVATE_SYSTEM, Scheme, is_clearkey, private_keys,
 };
 use crate::config::Configurable;
+use crate::error::Failure;
 use crate::hierarchy::manifest_url;
 use crate::hold::{Hold, build_pads};
 use crate::license::{LicenseSession, PollContext, SharedRequests, is_relative};
@@ -238,9 +239,10 @@ impl ClearKeyDec {
         keys.obtain(key_id, &context).map_err(Obstacle::from)
     }
 
-    pub(super) fn stream_error(&self, code: gst::StreamError, what: &str) {
-        gst::error!(CAT, imp = self, "{what}");
-        messages::post_stream_error(self.obj().upcast_ref(), code, what);
+    /// Posts the error that ends the stream.
+    pub(super) fn fail(&self, failure: &Failure) {
+        gst::error!(CAT, imp = self, "{}", failure.what);
+        messages::post_error(self.obj().upcast_ref(), failure);
     }
 
     /// NULL→READY and again READY→PAUSED, because properties may change in between: the settings
@@ -258,8 +260,7 @@ impl ClearKeyDec {
                 Ok(())
             }
             Err(failure) => {
-                gst::error!(CAT, imp = self, "{}", failure.what);
-                messages::post_error(obj.upcast_ref(), &failure);
+                self.fail(&failure);
                 Err(gst::StateChangeError)
             }
         }

@@ -4,22 +4,24 @@
 
 use std::time::Instant;
 
-use crate::error::Failure;
+use crate::error::{Failure, Fault};
 use crate::license::Missing;
 
 pub enum Obstacle {
     /// A license is under way.
     Wait(Instant),
-    /// There will be none.
+    /// There will be none, or the data cannot be decrypted.
     Failed(Failure),
-    /// The stream cannot be decrypted.
-    Broken(gst::StreamError, String),
 }
 
 impl Obstacle {
     pub fn broken(what: impl ToString) -> Self {
-        Obstacle::Broken(gst::StreamError::Decrypt, what.to_string())
+        Obstacle::Failed(Failure::malformed(what.to_string()).with_fault(Fault::Sample))
     }
+}
+
+fn no_key(failure: Failure) -> Obstacle {
+    Obstacle::Failed(failure.with_fault(Fault::Key))
 }
 
 impl From<Missing> for Obstacle {
@@ -31,15 +33,13 @@ impl From<Missing> for Obstacle {
                 let but = ignored.map_or_else(String::new, |complaint| {
                     format!(" (another key in it {complaint})")
                 });
-                Obstacle::Broken(
-                    gst::StreamError::DecryptNokey,
-                    format!("the license has no key for the key id {key_id}{but}: check that it is granted for this content"),
-                )
+                no_key(Failure::denied(format!(
+                    "the license has no key for the key id {key_id}{but}: check that it is granted for this content"
+                )))
             }
-            Missing::Unnamed => Obstacle::Broken(
-                gst::StreamError::DecryptNokey,
-                "the samples name no key (their key id is zero), and the `pssh` boxes of their fragment not exactly one: package each track by itself, or with a new init segment for each key".to_owned(),
-            ),
+            Missing::Unnamed => no_key(Failure::malformed(
+                "the samples name no key (their key id is zero), and the `pssh` boxes of their fragment not exactly one: package each track by itself, or with a new init segment for each key",
+            )),
         }
     }
 }

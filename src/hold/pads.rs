@@ -15,7 +15,7 @@ use super::stream::{Interruption, Readiness, Stream};
 use super::watch::Watch;
 use crate::error::{Failure, Fault};
 use crate::hierarchy::{ancestors, swallows_errors};
-use crate::messages::{post_error, post_stream_error};
+use crate::messages::post_error;
 use crate::runtime::try_thread;
 use crate::wait::lock;
 
@@ -243,7 +243,7 @@ where
         if !is_started {
             let what = "no thread could be started for the data that is held";
             let failure = Failure::transient(what).with_fault(Fault::Threads);
-            post_error(element.obj().upcast_ref(), &failure);
+            fail(element.obj().upcast_ref(), &failure);
         }
         is_started
     }
@@ -270,13 +270,16 @@ where
             _ => true,
         };
         if is_wanted {
-            post_stream_error(
-                obj.upcast_ref(),
-                gst::StreamError::Failed,
-                &format!("internal data stream error: downstream answered {error:?}"),
-            );
+            let what = format!("internal data stream error: downstream answered {error:?}");
+            let failure = Failure::transient(what).with_fault(Fault::Downstream);
+            fail(obj.upcast_ref(), &failure);
         }
     }
+}
+
+fn fail(element: &gst::Element, failure: &Failure) {
+    gst::error!(gst::CAT_RUST, obj = element, "{}", failure.what);
+    post_error(element, failure);
 }
 
 /// One step of the task.

@@ -59,7 +59,11 @@ pub fn post_rejected(element: &gst::Element, service: &str, generation: u32, htt
 
 /// There is no token.
 pub fn post_failed(element: &gst::Element, service: &str, failure: &Failure, severity: Severity) {
-    gst::warning!(CAT, obj = element, "no session token: {}", failure.what);
+    let what = &failure.what;
+    match severity {
+        Severity::Error => gst::error!(CAT, obj = element, "no session token: {what}"),
+        _ => gst::warning!(CAT, obj = element, "no session token: {what}"),
+    }
     let structure = gst::Structure::builder("session-token")
         .field("state", "failed")
         .field("service", service);

@@ -627,6 +627,13 @@ impl Told {
     }
 }
 
+fn is_ours(object: &gst::Object) -> bool {
+    let types = ["GstSessionToken", "GstClearKeyDec", "GstHlsDrmDemux"];
+    types
+        .iter()
+        .any(|name| object.type_().name().starts_with(name))
+}
+
 /// What an error or a warning says.
 #[derive(Debug)]
 pub struct Complaint {
@@ -643,16 +650,27 @@ pub struct Complaint {
 impl Complaint {
     /// Of an error or a warning on the bus.
     pub fn of(message: &gst::Message) -> Self {
-        let (error, details) = match message.view() {
-            gst::MessageView::Error(error) => (error.error(), error.details()),
-            gst::MessageView::Warning(warning) => (warning.error(), warning.details()),
+        let (error, details, debug) = match message.view() {
+            gst::MessageView::Error(error) => (error.error(), error.details(), error.debug()),
+            gst::MessageView::Warning(warning) => {
+                (warning.error(), warning.details(), warning.debug())
+            }
             view => panic!("{view:?} is no complaint"),
         };
+        let from = message.src();
+        if from.is_some_and(is_ours) {
+            let details = details.map(gst::StructureRef::name);
+            assert_eq!(
+                details.map(|name| name.as_str()),
+                Some("session-token-error")
+            );
+            assert!(debug.is_some(), "it says where it is");
+        }
         Self {
             text: error.message().to_owned(),
             details: details.map(gst::StructureRef::to_owned),
             error,
-            from: message.src().cloned(),
+            from: from.cloned(),
         }
     }
 
