@@ -107,7 +107,9 @@ fn add_stream(bin: &gst::Bin, pad: &gst::Pad) {
     if pad.direction() != gst::PadDirection::Src {
         return;
     }
-    let Some(template) = bin.pad_template("src_%u") else {
+    let theirs = pad.pad_template();
+    let named = theirs.and_then(|theirs| bin.pad_template(theirs.name_template()));
+    let Some(template) = named.or_else(|| bin.pad_template("src_%u")) else {
         return;
     };
     let ghost = gst::GhostPad::builder_from_template_with_target(&template, pad);

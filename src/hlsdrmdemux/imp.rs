@@ -45,7 +45,7 @@ use super::server::Server;
 use super::settings::Settings;
 use super::source;
 use super::starting::Starting;
-use super::templates::templates;
+use super::templates::{metadata, templates};
 use super::token::ChildTokens;
 use crate::config::Configurable;
 use crate::error::Failure;
@@ -256,11 +256,12 @@ impl ObjectSubclass for HlsDrmDemux {
                 Self::catch_panic_pad_function(parent, || false, |imp| imp.sink_event(pad, event))
             })
             .proxy_pad_query_function(|pad, parent, query| {
-                let is_answered = parent
-                    .and_then(|parent| parent.parent())
-                    .and_downcast::<super::HlsDrmDemux>();
-                is_answered.is_some_and(|obj| obj.imp().answer_uri(query))
-                    || gst::Pad::query_default(pad, parent, query)
+                let bin = parent.and_then(|parent| parent.parent());
+                let bin = bin.and_downcast::<super::HlsDrmDemux>();
+                let answer = |bin: super::HlsDrmDemux| {
+                    bin.imp().catch_panic(|| false, |imp| imp.answer_uri(query))
+                };
+                bin.is_some_and(answer) || gst::Pad::query_default(pad, parent, query)
             })
             .build();
         Self {
@@ -307,14 +308,7 @@ impl GstObjectImpl for HlsDrmDemux {}
 
 impl ElementImpl for HlsDrmDemux {
     fn metadata() -> Option<&'static gst::subclass::ElementMetadata> {
-        static METADATA: Lazy<gst::subclass::ElementMetadata> = Lazy::new(|| {
-            gst::subclass::ElementMetadata::new(
-                "HLS demuxer for DRM",
-                "Codec/Demuxer/Adaptive",
-                "Plays HLS with protected and clear parts, and keys that want a session token, by the stock demuxer",
-                "The gst-plugin-sessiontoken developers",
-            )
-        });
+        static METADATA: Lazy<gst::subclass::ElementMetadata> = Lazy::new(metadata);
         Some(&*METADATA)
     }
 
@@ -327,18 +321,14 @@ impl ElementImpl for HlsDrmDemux {
         &self,
         transition: gst::StateChange,
     ) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
-        if [
-            gst::StateChange::NullToReady,
-            gst::StateChange::ReadyToPaused,
-        ]
-        .contains(&transition)
-        {
+        use gst::StateChange::{NullToReady, ReadyToPaused};
+        if [NullToReady, ReadyToPaused].contains(&transition) {
             lock(&self.state).is_closing = false;
             let settings = self.ensure_demuxer().map_err(|failure| {
                 self.fail(&failure);
                 gst::StateChangeError
             })?;
-            if settings.prefetch && transition == gst::StateChange::ReadyToPaused {
+            if settings.prefetch && transition == ReadyToPaused {
                 // Before there is a playlist.
                 self.tokens().begin();
             }
@@ -355,7 +345,7 @@ impl ElementImpl for HlsDrmDemux {
             }
         }
         let success = self.parent_change_state(transition);
-        if is_end || (transition == gst::StateChange::ReadyToPaused && success.is_err()) {
+        if is_end || (transition == ReadyToPaused && success.is_err()) {
             self.close();
             let before = std::mem::take(&mut *lock(&self.state));
             drop(before);
@@ -366,6 +356,17 @@ impl ElementImpl for HlsDrmDemux {
     fn set_context(&self, context: &gst::Context) {
         self.settings.set_context(context);
         self.parent_set_context(context);
+    }
+
+    /// What is not for sinks is the demuxer's, also before there are pads to send it through.
+    fn send_event(&self, event: gst::Event) -> bool {
+        use gst::EventType::{Seek, SelectStreams};
+        match self.demuxer.element() {
+            Some(demuxer) if [Seek, SelectStreams].contains(&event.type_()) => {
+                demuxer.send_event(event)
+            }
+            _ => self.parent_send_event(event),
+        }
     }
 
     fn query(&self, query: &mut gst::QueryRef) -> bool {

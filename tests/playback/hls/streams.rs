@@ -17,6 +17,7 @@ use support::operator::Operator;
 use support::player::Player;
 use support::player_harness::{Kind, PlayerHarness, Setup};
 use support::reference::{assert_clear, assert_last_segment, assert_played, samples};
+use support::rig::PATIENCE;
 
 use super::{key_tag, raise, with_licenses};
 
@@ -169,6 +170,70 @@ fn language_selection_plays_new_track_in_playbin3() {
 }
 
 /// Plays a film whose better variant is answered so, on a network that gets better.
+/// An application chooses before there are pads, through which the event could go.
+#[test]
+fn select_streams_before_pads_reaches_demuxer() {
+    raise();
+    let operator = Operator::start();
+    let make = gst::ElementFactory::make;
+    let source = make("souphttpsrc").property("location", operator.url("/hls/cbcs/master.m3u8"));
+    let source = source.build().expect("souphttpsrc");
+    let demuxer = make("hlsdrmdemux").property_from_str("demuxer", "hlsdemux2");
+    let demuxer = demuxer.build().expect("our element");
+    let pipeline = gst::Pipeline::new();
+    pipeline
+        .add_many([&source, &demuxer])
+        .expect("they are new");
+    source.link(&demuxer).expect("they fit");
+    let weak = pipeline.downgrade();
+    demuxer.connect_pad_added(move |_, pad| {
+        let pipeline = weak.upgrade().expect("it plays");
+        let sink = gst::ElementFactory::make("fakesink").property("async", false);
+        let sink = sink.build().expect("fakesink");
+        pipeline.add(&sink).expect("it is new");
+        sink.sync_state_with_parent().expect("it starts");
+        pad.link(&sink.static_pad("sink").expect("a pad"))
+            .expect("they fit");
+        // Of the same name as the demuxer's.
+        let template = pad
+            .pad_template()
+            .expect("it has one")
+            .name_template()
+            .to_owned();
+        let (kind, _) = template.split_once('_').expect("a kind and a number");
+        assert!(pad.name().starts_with(kind), "{} by {template}", pad.name());
+    });
+    let bus = pipeline.bus().expect("a bus");
+    let chooser = demuxer.clone();
+    bus.set_sync_handler(move |_, message| {
+        if let gst::MessageView::StreamCollection(message) = message.view() {
+            let streams = message.stream_collection();
+            let videos = streams
+                .iter()
+                .filter(|stream| stream.stream_type().contains(gst::StreamType::VIDEO));
+            let ids: Vec<_> = videos.filter_map(|stream| stream.stream_id()).collect();
+            assert!(ids.len() < streams.len());
+            let ids = ids.iter().map(|id| id.as_str());
+            assert!(chooser.send_event(gst::event::SelectStreams::new(ids)));
+        }
+        gst::BusSyncReply::Pass
+    });
+    pipeline.set_state(gst::State::Playing).expect("it starts");
+    let selected = bus.timed_pop_filtered(
+        gst::ClockTime::try_from(PATIENCE).ok(),
+        &[gst::MessageType::StreamsSelected, gst::MessageType::Error],
+    );
+    let selected = selected.expect("an answer in time");
+    pipeline.set_state(gst::State::Null).expect("it stops");
+    let gst::MessageView::StreamsSelected(selected) = selected.view() else {
+        panic!("{selected:?}");
+    };
+    let selected: Vec<_> = selected.streams().collect();
+    assert!(!selected.is_empty());
+    let is_video = |stream: &gst::Stream| stream.stream_type().contains(gst::StreamType::VIDEO);
+    assert!(selected.iter().all(is_video), "{selected:?}");
+}
+
 fn with_bad_variant(
     player: Player,
     operator: &Operator,
