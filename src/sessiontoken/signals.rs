@@ -8,6 +8,7 @@
 use gst::glib;
 use gst::glib::subclass::{Signal, SignalId};
 use gst::prelude::*;
+use gst::subclass::prelude::*;
 
 use super::debug::CAT;
 use crate::shared_result::Completer;
@@ -27,7 +28,8 @@ pub fn signals(actions: &Actions) -> Vec<Signal> {
         Signal::builder(name)
             .action()
             .class_handler(move |args| {
-                act(&args[0].get::<super::SessionToken>().ok()?);
+                let element = args[0].get::<super::SessionToken>().ok()?;
+                element.imp().catch_panic(|| (), |_| act(&element));
                 None
             })
             .build()

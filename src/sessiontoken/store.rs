@@ -13,6 +13,7 @@
 // hotdoc reads those of signals.
 #![allow(unused_doc_comments)]
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
 use std::task::{Poll, Wake, Waker};
 use std::time::Instant;
@@ -289,7 +290,8 @@ mod imp {
                         .class_handler(|args| {
                             let store = args[0].get::<super::Store>().ok()?;
                             let (generation, status) = (args[1].get().ok()?, args[2].get().ok()?);
-                            Some(store.reject(generation, status).to_value())
+                            let rejected = AssertUnwindSafe(|| store.reject(generation, status));
+                            Some(catch_unwind(rejected).unwrap_or_default().to_value())
                         })
                         .build(),
                     /**
@@ -312,7 +314,9 @@ mod imp {
                         .action()
                         .class_handler(|args| {
                             let store = args[0].get::<super::Store>().ok()?;
-                            Some(store.newest(args[1].get().ok()?).to_value())
+                            let generation = args[1].get().ok()?;
+                            let newest = AssertUnwindSafe(|| store.newest(generation));
+                            Some(catch_unwind(newest).unwrap_or_default().to_value())
                         })
                         .build(),
                     /**
@@ -332,7 +336,8 @@ mod imp {
                         .action()
                         .class_handler(|args| {
                             let store = args[0].get::<super::Store>().ok()?;
-                            store.set_flushing(args[1].get().ok()?);
+                            let is_flushing = args[1].get().ok()?;
+                            catch_unwind(AssertUnwindSafe(|| store.set_flushing(is_flushing))).ok();
                             None
                         })
                         .build(),
