@@ -2,6 +2,7 @@
 
 //! The clients, one for each kind of server that is asked.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -21,6 +22,12 @@ const KEPT: usize = 12;
 /// How long a connection for playlists is kept for the next one. A live playlist comes again after
 /// its target duration, which is seldom more than ten seconds.
 const IDLE: Duration = Duration::from_secs(20);
+
+/// This machine, at whatever port.
+const LOCALHOST: [SocketAddr; 2] = [
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0),
+    SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), 0),
+];
 
 /// What makes two requests share a client.
 #[derive(Clone, PartialEq, Eq)]
@@ -130,7 +137,8 @@ fn builder(config: ClientConfig, is_loopback: bool) -> ClientBuilder {
         .referer(false)
         .tls_backend_preconfigured(config);
     match is_loopback {
-        true => builder.no_proxy(),
+        // No resolver is asked, which might say that it is elsewhere.
+        true => builder.no_proxy().resolve_to_addrs("localhost", &LOCALHOST),
         false => builder,
     }
 }

@@ -15,7 +15,7 @@ use support::rig::*;
 use support::samples::*;
 use support::stream::*;
 
-use crate::machine::Exhausted;
+use crate::machine::{Exhausted, SERVICE};
 use crate::subprocess::{Order, beside_a_headend};
 use crate::tokens::*;
 
@@ -102,8 +102,9 @@ fn first_tune_without_fds_fails_and_later_one_plays() {
 #[test]
 fn connection_without_fd_fails_and_later_one_works() {
     beside_a_headend(&ORDERS, |inside| {
-        for host in ["127.0.0.1", "localhost"] {
+        for host in ["127.0.0.1", SERVICE] {
             let location = inside.auth_url.replace("127.0.0.1", host);
+            let at = |location: &str| at(location).property("allow-cleartext", true);
             // The runtime and the client are here.
             begin(&playing(at(&format!("{location}?first"))));
             let make = || at(&location).property("prefetch", false);

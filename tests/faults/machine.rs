@@ -15,6 +15,9 @@ use support::rig::PATIENCE;
 /// Names the file that `system.c` reads.
 pub const ORDERS: &str = "FAULTS_SYSTEM";
 
+/// A name of this machine that has to be looked up, which `system.c` knows.
+pub const SERVICE: &str = "service.test";
+
 pub const HOUR: i64 = 3600;
 
 /// Between two looks at something that cannot be waited for.

@@ -10,7 +10,7 @@ use support::raw_server::{RawServer, Step};
 use support::rig::*;
 use support::stream::*;
 
-use crate::machine::Machine;
+use crate::machine::{Machine, SERVICE};
 use crate::subprocess::in_subprocess;
 use crate::tokens::*;
 use crate::waits::{Place, SHORT, Wait};
@@ -33,19 +33,31 @@ fn hanging_dns_lookup_times_out_and_later_tune_plays() {
     in_subprocess(|| {
         let machine = Machine::new();
         let headend = headend(Auth::Grant);
-        let location = headend.auth_url().replace("127.0.0.1", "localhost");
-        let make = || {
-            at(&location)
-                .property("timeout", SHORT)
-                .property("retries", 0_u32)
-        };
+        let location = headend.auth_url().replace("127.0.0.1", SERVICE);
+        let make = || at(&location).property("allow-cleartext", true);
         machine.lookups_hang(true);
-        let complaint = failure_of(make());
-        complaint.says(&["o connection to localhost", "within"]);
+        let short = make().property("timeout", SHORT).property("retries", 0_u32);
+        let complaint = failure_of(short);
+        complaint.says(&["o connection to service.test", "within"]);
         assert_eq!(complaint.detail::<String>("reason"), "timed-out");
         machine.lookups_hang(false);
-        tunes_in_the_end(|| at(&location), "o connection to localhost");
+        tunes_in_the_end(make, "o connection to service.test");
         assert_eq!(headend.token_requests().len(), 1);
+    });
+}
+
+/// A secret that may go in the clear to this machine would go wherever the resolver says.
+#[test]
+fn localhost_is_not_looked_up() {
+    in_subprocess(|| {
+        let machine = Machine::new();
+        machine.lookups_hang(true);
+        let headend = headend(Auth::Grant);
+        let location = headend.auth_url().replace("127.0.0.1", "localhost");
+        let rig = playing(at(&location));
+        begin(&rig);
+        assert_eq!(generation(&rig), 1);
+        machine.lookups_hang(false);
     });
 }
 

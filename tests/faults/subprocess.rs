@@ -94,6 +94,9 @@ fn with_outside<F>(orders: &[Order], test: impl FnOnce(&Inside)) {
         .env(AUTH_URL, headend.auth_url())
         .env(THUNDER_URL, headend.thunder_url())
         .env(LICENSE_URL, headend.license_url())
+        // They may know `service.test`, or not.
+        .env_remove("http_proxy")
+        .env_remove("HTTP_PROXY")
         .env("LD_PRELOAD", library());
     let carry_out = |child, order: &str| {
         outside.child = child;

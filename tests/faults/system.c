@@ -15,6 +15,7 @@
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -195,6 +196,9 @@ getaddrinfo (const char *restrict node, const char *restrict service,
     usleep (10000);
   if (!look_up)
     *(void **) &look_up = dlsym (RTLD_NEXT, "getaddrinfo");
+  /* A name of this machine that has to be looked up. */
+  if (node && strcmp (node, "service.test") == 0)
+    node = "localhost";
   return look_up (node, service, hints, found);
 }
 

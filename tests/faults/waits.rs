@@ -11,7 +11,7 @@ use support::rig::*;
 use tokio::net::TcpSocket;
 use tokio::runtime;
 
-use crate::machine::Machine;
+use crate::machine::{Machine, SERVICE};
 use crate::tokens::at;
 
 /// Milliseconds, for what never comes.
@@ -83,7 +83,7 @@ impl Place {
         let place = match (&self.server, &self.full) {
             (Some(server), _) => server.place(),
             (None, Some(full)) => full.place.to_string(),
-            (None, None) => nobody().replace("127.0.0.1", "localhost"),
+            (None, None) => nobody().replace("127.0.0.1", SERVICE),
         };
         let scheme = match self.wait {
             Wait::Tls => "https",
@@ -92,6 +92,7 @@ impl Place {
         at(&format!("{scheme}://{place}/getSessionToken"))
             .property("timeout", SHORT)
             .property("ssl-strict", !matches!(self.wait, Wait::Tls))
+            .property("allow-cleartext", true)
             .property("max-held-bytes", 1_u64)
     }
 
