@@ -300,6 +300,7 @@ impl ObjectImpl for SessionToken {
                 let stats = self.provider().stats();
                 bus_messages::stats(&stats, self.hold.figures()).to_value()
             }
+            "store" => self.store().to_value(),
             name => self.settings.own().get(name),
         }
     }

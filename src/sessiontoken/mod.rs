@@ -41,6 +41,7 @@ pub fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
         settings::AuthService::static_type(),
         settings::OnFailure::static_type(),
         settings::Packing::static_type(),
+        Store::static_type(),
     ] {
         type_.mark_as_plugin_api(gst::PluginAPIFlags::empty());
     }

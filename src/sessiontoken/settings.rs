@@ -5,6 +5,7 @@
 use gst::glib;
 use gst::prelude::*;
 
+use super::store::Store;
 use crate::auth_service::{rdk, thunder};
 use crate::config::{Common, Configured, fields_of, string, text};
 use crate::error::Failure;
@@ -365,7 +366,7 @@ fn pairs(value: &glib::Value, name: &str) -> Option<Pairs> {
 }
 
 /// Properties that are no settings: what the element is told and tells beside them.
-pub fn beside_settings() -> [glib::ParamSpec; 2] {
+pub fn beside_settings() -> [glib::ParamSpec; 3] {
     [
         glib::ParamSpecString::builder("session-token")
             .nick("Session token")
@@ -376,6 +377,11 @@ pub fn beside_settings() -> [glib::ParamSpec; 2] {
         glib::ParamSpecBoxed::builder::<gst::Structure>("stats")
             .nick("Statistics")
             .blurb("What the element did since it went to PAUSED")
+            .read_only()
+            .build(),
+        glib::ParamSpecObject::builder::<Store>("store")
+            .nick("Token store")
+            .blurb("The tokens of this element, as decryptors find them by a context query")
             .read_only()
             .build(),
     ]

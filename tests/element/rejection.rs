@@ -68,6 +68,7 @@ fn context_query_finds_store_past_queues_and_bins() {
     one(&rig);
     let store = store(&rig);
     assert_eq!(store.type_().name(), "GstSessionTokenStore");
+    assert_eq!(rig.element.property::<glib::Object>("store"), store);
     assert_eq!(store.property::<String>("session-token"), headend.token());
     assert_eq!(rig.ordinal_of(store.property("generation")), 1);
     let expires_at = store.property::<Option<gst::DateTime>>("expires-at");
