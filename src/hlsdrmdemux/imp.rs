@@ -337,14 +337,13 @@ impl ElementImpl for HlsDrmDemux {
         if is_end {
             self.close();
             if !self.starting.wait_for_end() {
-                gst::warning!(
-                    CAT,
-                    imp = self,
-                    "the demuxer still reads the first playlist"
-                );
+                gst::warning!(CAT, imp = self, "the first playlist is still read");
             }
         }
         let success = self.parent_change_state(transition);
+        if transition == ReadyToPaused && !self.demuxer.inside().reads_one_map {
+            self.starting.started();
+        }
         if is_end || (transition == ReadyToPaused && success.is_err()) {
             self.close();
             let before = std::mem::take(&mut *lock(&self.state));
