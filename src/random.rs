@@ -11,10 +11,14 @@ use uuid::{Builder, Uuid};
 ///
 /// Where the system has no source of randomness, which none is without.
 pub fn bytes<const COUNT: usize>() -> [u8; COUNT] {
+    try_bytes().expect("the system has a source of randomness")
+}
+
+/// As [`bytes`], `None` where the system has no such source.
+pub fn try_bytes<const COUNT: usize>() -> Option<[u8; COUNT]> {
     let mut bytes = [0; COUNT];
-    let filled = SystemRandom::new().fill(&mut bytes);
-    filled.expect("the system has a source of randomness");
-    bytes
+    SystemRandom::new().fill(&mut bytes).ok()?;
+    Some(bytes)
 }
 
 /// A UUID that nobody else has (RFC 9562, 5.4).

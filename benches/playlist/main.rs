@@ -53,6 +53,9 @@ mod playlist_rewrite;
 #[path = "../../src/problem_details.rs"]
 mod problem_details;
 #[allow(dead_code, unused_imports)]
+#[path = "../../src/random.rs"]
+mod random;
+#[allow(dead_code, unused_imports)]
 #[path = "../../src/hlsdrmdemux/recent_digests.rs"]
 mod recent_digests;
 #[allow(dead_code, unused_imports)]

@@ -5,8 +5,8 @@
 //! hlsdemux2 frees the playlist's URI when it is stopped, also where it has just read the playlist
 //! and is about to tell of that URI (`handle_incoming_manifest` in gstadaptivedemux.c, up to 1.28).
 //! So it is stopped after that. And its thread for downloads never ends where it is told to before
-//! it runs (`downloadhelper_stop` quits a loop that has not begun, up to 1.28). Nothing says when it
-//! does, so a stop comes no sooner than a moment after the start.
+//! it runs (`downloadhelper_stop` quits a loop that has not begun, up to 1.28). Nothing says when
+//! it does, so a stop comes no sooner than a moment after the start.
 
 use std::sync::Mutex;
 use std::thread;

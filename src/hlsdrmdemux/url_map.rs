@@ -6,14 +6,13 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 
-use ring::rand::{SecureRandom, SystemRandom};
-
 use super::box_table::{BoxTable, Full};
 use super::kept_playlists::KeptPlaylists;
 use super::paths::{InitPath, Paths, Resource};
 use super::recent_digests::{Numbers, RecentSet};
 use crate::error::Failure;
 use crate::hls::{Digest, FirstKey, InitLocation, KeyBoxes, Scheme, SharedBox, Variables};
+use crate::random;
 use crate::wait::lock;
 
 /// Playlists that a presentation may have.
@@ -63,9 +62,7 @@ impl PresentationMap {
     ///
     /// `Transient` where the system has no random numbers.
     pub fn new(origin: String, reads_one_map: bool) -> Result<Self, Failure> {
-        let mut secret = [0; 64];
-        let filled = SystemRandom::new().fill(&mut secret).ok();
-        let paths = filled.and_then(|()| Paths::new(&secret));
+        let paths = random::try_bytes::<64>().and_then(|secret| Paths::new(&secret));
         Ok(Self {
             origin,
             paths: paths.ok_or_else(|| {
