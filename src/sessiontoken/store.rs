@@ -199,6 +199,11 @@ pub fn as_object(store: Store) -> glib::SendValue {
     unsafe { value.into_send_value() }
 }
 
+/// Answers with nothing where there is a panic: glib's marshaller would end the process.
+fn guarded<R: Default>(act: impl FnOnce() -> R) -> R {
+    catch_unwind(AssertUnwindSafe(act)).unwrap_or_default()
+}
+
 mod imp {
     use once_cell::sync::OnceCell;
 
@@ -290,8 +295,7 @@ mod imp {
                         .class_handler(|args| {
                             let store = args[0].get::<super::Store>().ok()?;
                             let (generation, status) = (args[1].get().ok()?, args[2].get().ok()?);
-                            let rejected = AssertUnwindSafe(|| store.reject(generation, status));
-                            Some(catch_unwind(rejected).unwrap_or_default().to_value())
+                            Some(guarded(|| store.reject(generation, status)).to_value())
                         })
                         .build(),
                     /**
@@ -315,8 +319,7 @@ mod imp {
                         .class_handler(|args| {
                             let store = args[0].get::<super::Store>().ok()?;
                             let generation = args[1].get().ok()?;
-                            let newest = AssertUnwindSafe(|| store.newest(generation));
-                            Some(catch_unwind(newest).unwrap_or_default().to_value())
+                            Some(guarded(|| store.newest(generation)).to_value())
                         })
                         .build(),
                     /**
@@ -337,7 +340,7 @@ mod imp {
                         .class_handler(|args| {
                             let store = args[0].get::<super::Store>().ok()?;
                             let is_flushing = args[1].get().ok()?;
-                            catch_unwind(AssertUnwindSafe(|| store.set_flushing(is_flushing))).ok();
+                            guarded(|| store.set_flushing(is_flushing));
                             None
                         })
                         .build(),
