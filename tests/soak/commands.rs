@@ -3,12 +3,12 @@
 //! What the players' process has the head-end do, and how the test's process carries it out.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use headend::{Auth, Headend, Licenses};
 use serde::{Deserialize, Serialize};
-use support::folders::{media, scratch, without_sound};
+use support::folders::{copy_files, media, scratch, without_sound};
 use support::operator::catch_up;
 
 /// How long a request may take to come, and an answer to be given.
@@ -191,17 +191,9 @@ fn with_silent_film() -> PathBuf {
     for entry in fs::read_dir(media().join("dash")).expect("the test media") {
         let from = entry.expect("the test media").path();
         let name = from.file_name().expect("a folder has a name");
-        copy(&from, &folder.join("dash").join(name));
+        copy_files(&from, &folder.join("dash").join(name));
     }
     let silent = without_sound().join("dash/cenc");
-    copy(&silent, &folder.join("dash/silent"));
+    copy_files(&silent, &folder.join("dash/silent"));
     folder
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("a scratch folder");
-    for entry in fs::read_dir(from).expect("the test media") {
-        let entry = entry.expect("the test media");
-        fs::copy(entry.path(), to.join(entry.file_name())).expect("the test media");
-    }
 }

@@ -8,6 +8,13 @@
 #![cfg(not(test))]
 #![allow(dead_code, reason = "the plugin needs more of it")]
 
+/// Tries schedules by chance, and such that differ from a simple one in a few places (Burckhardt et
+/// al., "A Randomized Scheduler with Probabilistic Guarantees of Finding Bugs").
+pub fn check(scenario: fn()) {
+    shuttle::check_random(scenario, 1_000);
+    shuttle::check_pct(scenario, 1_000, 3);
+}
+
 pub mod clock;
 pub mod watch;
 

@@ -4,14 +4,13 @@
 //! watching on a network that gets better.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use gst::prelude::*;
 use headend::{AUDIO_KEY_ID, NEXT_AUDIO_KEY_ID, NEXT_VIDEO_KEY_ID, VIDEO_KEY_ID};
 use support::fixtures::Programme;
-use support::folders::media;
-use support::folders::scratch_folder;
+use support::folders::{copy_files, media, scratch_folder};
 use support::in_both_players;
 use support::operator::Operator;
 use support::player::Player;
@@ -107,7 +106,7 @@ fn viewer_who_seeks_sees_what_is_there_in_playbin3() {
 fn in_two_languages() -> PathBuf {
     let folder = scratch_folder();
     for name in ["cenc", "periods"] {
-        copy(
+        copy_files(
             &media().join("dash").join(name),
             &folder.join("dash").join(name),
         );
@@ -132,14 +131,6 @@ fn in_two_languages() -> PathBuf {
     );
     fs::write(to.join("two.m3u8"), two).expect("a scratch file");
     folder
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("a scratch folder");
-    for entry in fs::read_dir(from).expect("the test media") {
-        let entry = entry.expect("the test media");
-        fs::copy(entry.path(), to.join(entry.file_name())).expect("the test media");
-    }
 }
 
 #[test]

@@ -30,6 +30,15 @@ fn name(program: &Path) -> &str {
     name.rsplit_once('-').map_or(name, |(name, _)| name)
 }
 
+/// Copies the files of a folder of media to a scratch folder.
+pub fn copy_files(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a scratch folder");
+    for entry in fs::read_dir(from).expect("the test media") {
+        let entry = entry.expect("the test media");
+        fs::copy(entry.path(), to.join(entry.file_name())).expect("the test media");
+    }
+}
+
 /// A folder of this run of the test program, which the next run clears away.
 pub fn scratch() -> &'static Path {
     static SCRATCH: OnceLock<PathBuf> = OnceLock::new();

@@ -4,13 +4,21 @@
 
 use super::*;
 
+/// A tune whose handler is asked for the token.
+fn asked(
+    replies: impl IntoIterator<Item = Fetched>,
+) -> (Element, Arc<Script>, Completer<Option<Secret>>) {
+    let (mut element, script) = Element::at(replies);
+    element.has_handler.store(true, Ordering::SeqCst);
+    element.begin();
+    let question = element.question().expect("it is asked");
+    (element, script, question)
+}
+
 #[test]
 fn handler_runs_once_per_tune_before_service() {
     on_paused_clock(async {
-        let (mut element, script) = Element::at([granted("one", None)]);
-        element.has_handler.store(true, Ordering::SeqCst);
-        element.begin();
-        let question = element.question().expect("it is asked");
+        let (mut element, script, question) = asked([granted("one", None)]);
         assert!(matches!(element.event("first"), Action::Hold(_)));
         assert!(element.question().is_none());
         question.complete(Some(Secret::from("mine")));
@@ -31,10 +39,7 @@ fn handler_runs_once_per_tune_before_service() {
 #[test]
 fn handler_that_declines_leaves_it_to_the_service() {
     on_paused_clock(async {
-        let (mut element, script) = Element::at([granted("one", None)]);
-        element.has_handler.store(true, Ordering::SeqCst);
-        element.begin();
-        let question = element.question().expect("it is asked");
+        let (mut element, script, question) = asked([granted("one", None)]);
         question.complete(None);
         element.act(TokenProvider::on_app_answer);
         sleep(2 * SECOND).await;
@@ -46,10 +51,7 @@ fn handler_that_declines_leaves_it_to_the_service() {
 #[test]
 fn handler_whose_token_was_rejected_is_asked_again() {
     on_paused_clock(async {
-        let (mut element, _) = Element::at([]);
-        element.has_handler.store(true, Ordering::SeqCst);
-        element.begin();
-        let question = element.question().expect("it is asked");
+        let (mut element, _, question) = asked([]);
         question.complete(Some(Secret::from("mine")));
         let first = element.event("first").attachment().token;
         assert!(element.rejects(first.generation()));
@@ -67,10 +69,7 @@ fn handler_whose_token_was_rejected_is_asked_again() {
 #[test]
 fn token_refused_during_a_refresh_is_not_sent_again() {
     on_paused_clock(async {
-        let (mut element, _) = Element::at([]);
-        element.has_handler.store(true, Ordering::SeqCst);
-        element.begin();
-        let question = element.question().expect("it is asked");
+        let (mut element, _, question) = asked([]);
         question.complete(Some(Secret::from("mine")));
         let first = element.event("first").attachment().token;
         element.act(|provider, call| provider.refresh(None, None, call));
@@ -89,10 +88,7 @@ fn token_refused_during_a_refresh_is_not_sent_again() {
 #[test]
 fn handler_repeating_rejected_token_fails_resend() {
     on_paused_clock(async {
-        let (mut element, _) = Element::at([]);
-        element.has_handler.store(true, Ordering::SeqCst);
-        element.begin();
-        let question = element.question().expect("it is asked");
+        let (mut element, _, question) = asked([]);
         question.complete(Some(Secret::from("mine")));
         let first = element.event("first").attachment().token;
         element.rejects(first.generation());
@@ -113,10 +109,7 @@ fn handler_repeating_rejected_token_fails_resend() {
 #[test]
 fn handler_is_asked_for_a_token_that_a_logout_forgot() {
     on_paused_clock(async {
-        let (mut element, _) = Element::at([]);
-        element.has_handler.store(true, Ordering::SeqCst);
-        element.begin();
-        let question = element.question().expect("it is asked");
+        let (mut element, _, question) = asked([]);
         question.complete(Some(Secret::from("mine")));
         let first = element.event("first").attachment().token;
         element.act(|provider, call| provider.clear(None, None, call.now));

@@ -5,15 +5,9 @@
 
 mod pads;
 
+use model::check;
 use pads::{Answer, Given, Pads, data, eos, gated, gated_eos, segment, sticky};
 use shuttle::thread;
-
-/// Tries schedules by chance, and such that differ from a simple one in a few places (Burckhardt et
-/// al., "A Randomized Scheduler with Probabilistic Guarantees of Finding Bugs").
-fn check(scenario: fn()) {
-    shuttle::check_random(scenario, 1_000);
-    shuttle::check_pct(scenario, 1_000, 3);
-}
 
 /// Runs the streaming thread beside others.
 fn beside(pads: &Pads, items: Vec<Given>) -> thread::JoinHandle<Vec<Answer>> {

@@ -7,17 +7,10 @@ mod world;
 
 use std::time::Duration;
 
-use model::clock;
+use model::{check, clock};
 use world::{World, number};
 
 const TEN_MINUTES: Duration = Duration::from_secs(600);
-
-/// Tries schedules by chance, and such that differ from a simple one in a few places (Burckhardt et
-/// al., "A Randomized Scheduler with Probabilistic Guarantees of Finding Bugs").
-fn check(scenario: fn()) {
-    shuttle::check_random(scenario, 1_000);
-    shuttle::check_pct(scenario, 1_000, 3);
-}
 
 #[test]
 fn streams_of_a_tune_share_one_request() {
