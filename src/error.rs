@@ -4,6 +4,7 @@
 //!
 //! Being cancelled is not among the kinds: a flush or a stop is no failure.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::problem_details::ProblemDetails;
@@ -68,6 +69,14 @@ pub enum MissingPlugin {
     Decryptor(Vec<u128>),
 }
 
+/// Which request it was, for whoever reads a server's logs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestOrigin {
+    /// Host and port of the server.
+    pub location: Arc<str>,
+    pub correlation_id: Arc<str>,
+}
+
 /// One failure, shared by all who waited for the same answer.
 ///
 /// `what` is a sentence for the user: what was wrong and where to look. It is written by us and
@@ -88,6 +97,8 @@ pub struct Failure {
     pub problem: Box<ProblemDetails>,
     /// How long the server wants to be left alone.
     pub retry_after: Option<Duration>,
+    /// The request that failed, where it can be found in a server's logs.
+    pub request: Option<Box<RequestOrigin>>,
     /// Requests made.
     pub attempts: u32,
     /// From the start of the first request to the failure.
@@ -106,6 +117,7 @@ impl Failure {
             is_without_token: false,
             problem: Box::default(),
             retry_after: None,
+            request: None,
             attempts: 0,
             elapsed: Duration::ZERO,
         }
@@ -151,6 +163,15 @@ impl Failure {
     /// Says how many requests were made.
     pub fn after_attempts(mut self, attempts: u32) -> Self {
         self.attempts = attempts;
+        self
+    }
+
+    /// Says who was asked, and by which name that stands in the logs.
+    pub fn of_request(mut self, location: Arc<str>, correlation_id: Arc<str>) -> Self {
+        self.request = Some(Box::new(RequestOrigin {
+            location,
+            correlation_id,
+        }));
         self
     }
 

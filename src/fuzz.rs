@@ -5,8 +5,12 @@
 //! Each function takes bytes as they come from the network or the stream; those of services are
 //! read under every HTTP status that counts.
 
+use crate::auth_service::parameters::Parameter;
 use crate::auth_service::thunder_events::{Registrations, ThunderMessage};
-use crate::auth_service::{Ags, Service, Thunder, ags, dashif, discovery, rdk, thunder};
+use crate::auth_service::{
+    Ags, CallContext, Thunder, TokenReply, ags, custom, dashif, discovery, oauth2, rdk, thunder,
+};
+use std::time::SystemTime;
 use url::Url;
 
 use crate::cenc::{
@@ -101,6 +105,57 @@ pub fn ags(body: &[u8]) {
     replies(body).for_each(|reply| check_grant(ags::read_reply(&reply)));
 }
 
+/// The new refresh token will be sent, and stand in a file of one line.
+pub fn oauth2(body: &[u8]) {
+    for reply in replies(body) {
+        let result = oauth2::read_reply(&reply);
+        if let Ok(TokenReply {
+            refresh_token: Some(text),
+            ..
+        }) = &result
+        {
+            assert!(!text.expose().is_empty());
+            assert!(!text.expose().chars().any(char::is_control));
+        }
+        check_grant(result.map(|reply| reply.grant));
+    }
+}
+
+/// The first line is where the token stands and its end, the rest is the reply.
+pub fn custom(bytes: &[u8]) {
+    let split = bytes.iter().position(|byte| *byte == b'\n');
+    let (line, body) = bytes.split_at(split.unwrap_or(0));
+    let line = String::from_utf8_lossy(line);
+    let (token, expires) = line.split_once(' ').unwrap_or((&line, ""));
+    let settings = custom::CustomSettings {
+        token_pointer: Some(token).filter(|text| !text.is_empty()),
+        expires_pointer: Some(expires).filter(|text| !text.is_empty()),
+        ..custom::CustomSettings::default()
+    };
+    match custom::Custom::new(settings) {
+        Err(failure) => check_failure(&failure),
+        Ok(service) => {
+            for reply in replies(body) {
+                let result = service.read_reply(&reply, SystemTime::UNIX_EPOCH);
+                check_grant(result.map(|reply| reply.grant));
+            }
+        }
+    }
+}
+
+/// Parameters as a user writes them.
+pub fn parameters(text: &[u8]) {
+    let text = String::from_utf8_lossy(text);
+    // Files would be read.
+    if text.contains("secret-file") {
+        return;
+    }
+    match crate::auth_service::parameters::read_parameters(&text, "parameters-file") {
+        Ok(parameters) => assert!(parameters.iter().all(|(name, _)| !name.is_empty())),
+        Err(failure) => check_text(&failure.what, 2000),
+    }
+}
+
 /// A token is read as such whatever stands in it.
 pub fn dashif(body: &[u8]) {
     for mut reply in replies(body) {
@@ -122,7 +177,7 @@ pub fn discovery(body: &[u8]) {
         };
         assert!(!offers.is_empty());
         for id in [None, Some("sso".to_owned())] {
-            let parameters = vec![("User".to_owned(), Secret::from("x"))];
+            let parameters = vec![("User".to_owned(), Parameter::from("x"))];
             let ags = Ags::new(id, None, parameters, true).expect("valid settings");
             match ags.choose(&offers, "getSessionToken") {
                 // It will stand in a header.
@@ -319,9 +374,10 @@ pub fn sample_aes(segment: &[u8]) {
 /// Requests hold what the user set, whatever that is: it comes back out of the JSON as it went in.
 pub fn requests(text: &[u8]) {
     let text = String::from_utf8_lossy(text);
-    let pairs = vec![(text.to_string(), Secret::from(&*text))];
-    let ags = Service::Ags(Ags::new(Some("sso".to_owned()), None, pairs, false).expect("valid"));
-    let (_, body) = ags.token_call("id", None).body.expect("a body");
+    let pairs = vec![(text.to_string(), Parameter::from(&*text))];
+    let ags = Ags::new(Some("sso".to_owned()), None, pairs, false).expect("valid");
+    let context = CallContext::for_tests();
+    let (_, body) = ags.token_call(&context).body.expect("a body");
     let body: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
     assert_eq!(body["parameters"][0]["name"], *text);
     assert_eq!(body["parameters"][0]["value"], *text);
@@ -344,17 +400,20 @@ mod tests {
     fn no_reply_of_the_corpus_breaks_a_parser() {
         let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
         type Target = fn(&[u8]);
-        let targets: [(&str, Target); 17] = [
+        let targets: [(&str, Target); 20] = [
             ("aes128", super::aes128),
             ("ags", super::ags),
             ("changes", super::changes),
             ("clear_init", super::clear_init),
+            ("custom", super::custom),
             ("dashif", super::dashif),
             ("discovery", super::discovery),
             ("init_data", super::init_data),
             ("init_segment", super::init_segment),
             ("key_tag", super::key_tag),
             ("license", super::license),
+            ("oauth2", super::oauth2),
+            ("parameters", super::parameters),
             ("playlist", super::playlist),
             ("problem", super::problem),
             ("rdk", super::rdk),

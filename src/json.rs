@@ -9,7 +9,10 @@ use std::time::{Duration, SystemTime};
 
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{self, DeserializeOwned, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    self, DeserializeOwned, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
+    Visitor,
+};
 
 use crate::token::Secret;
 
@@ -30,10 +33,18 @@ pub fn read_object<T: DeserializeOwned>(text: &[u8]) -> Result<T, String> {
 ///
 /// A byte order mark is ignored, as RFC 8259, 8.1 allows: some servers send one.
 pub fn read<T: DeserializeOwned>(text: &[u8]) -> Result<T, String> {
+    read_by(text, PhantomData)
+}
+
+/// As [`read`], of which `seed` makes what it will.
+pub fn read_by<'a, S: DeserializeSeed<'a>>(text: &'a [u8], seed: S) -> Result<S::Value, String> {
     let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
     // serde_json looks only at what it keeps, and JSON is UTF-8 throughout (RFC 8259, 8.1).
     let text = std::str::from_utf8(text).map_err(|_| "not JSON: it is not UTF-8".to_owned())?;
-    serde_json::from_str(text).map_err(|error| complaint(&error))
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let value = seed.deserialize(&mut deserializer);
+    let value = value.and_then(|value| deserializer.end().map(|()| value));
+    value.map_err(|error| complaint(&error))
 }
 
 fn complaint(error: &serde_json::Error) -> String {
@@ -223,23 +234,24 @@ impl<'de> Deserialize<'de> for Scalar {
     }
 }
 
-/// An object of names and texts, in the order in which it is written. A name may come once.
-pub struct Pairs(pub Vec<(String, Secret)>);
+/// An object of names and values, texts for the most part, in the order in which it is written. A
+/// name may come once.
+pub struct Pairs<T = Secret>(pub Vec<(String, T)>);
 
-impl<'de> Deserialize<'de> for Pairs {
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Pairs<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct InOrder;
+        struct InOrder<T>(PhantomData<T>);
 
-        impl<'de> Visitor<'de> for InOrder {
-            type Value = Pairs;
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for InOrder<T> {
+            type Value = Pairs<T>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object of strings")
+                f.write_str("an object")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs, A::Error> {
-                let mut pairs: Vec<(String, Secret)> = Vec::new();
-                while let Some((name, value)) = map.next_entry::<String, Secret>()? {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs<T>, A::Error> {
+                let mut pairs: Vec<(String, T)> = Vec::new();
+                while let Some((name, value)) = map.next_entry::<String, T>()? {
                     if pairs.iter().any(|(known, _)| *known == name) {
                         return Err(de::Error::custom("a name comes twice"));
                     }
@@ -249,7 +261,7 @@ impl<'de> Deserialize<'de> for Pairs {
             }
         }
 
-        deserializer.deserialize_map(InOrder)
+        deserializer.deserialize_map(InOrder(PhantomData))
     }
 }
 

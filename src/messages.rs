@@ -37,10 +37,21 @@ fn details(failure: &Failure) -> gst::Structure {
     if let Some(status) = failure.service_status {
         details = details.field("service-status", status);
     }
-    for (name, text) in words(failure) {
+    for (name, text) in words(failure).chain(request(failure)) {
         details = details.field(name, text);
     }
     details.build()
+}
+
+/// Who was asked, and how to find that in the services' logs.
+fn request(failure: &Failure) -> impl Iterator<Item = (&'static str, String)> {
+    let fields = failure.request.as_ref().map(|request| {
+        [
+            ("location", request.location.to_string()),
+            ("correlation-id", request.correlation_id.to_string()),
+        ]
+    });
+    fields.into_iter().flatten()
 }
 
 /// What the server says in its own words, by the names of a problem document.
@@ -141,8 +152,13 @@ pub fn post_element_message(element: &gst::Element, structure: gst::Structure) {
 /// Adds what such a message says of a failure.
 pub fn describe(structure: gst::structure::Builder, failure: &Failure) -> gst::structure::Builder {
     let http_status = failure.http_status.map(u32::from);
-    structure
+    let request = request(failure);
+    request
+        .fold(structure, |structure, (name, text)| {
+            structure.field(name, text)
+        })
         .field("reason", failure.kind.nick())
+        .field("text", sentence(&failure.what))
         .field("attempts", failure.attempts)
         .field("latency", clock_time(failure.elapsed))
         .field_if_some("http-status", http_status)

@@ -94,6 +94,11 @@ impl Report {
             Ok("refreshed") => format!("{} instead of that before", self.acquired(message)),
             Ok("rejected") => self.rejected(message),
             Ok("failed") => none(message),
+            Ok("renewed") => "token: renewed ahead of its end".to_owned(),
+            Ok("renewal-failed") => format!(
+                "token: not renewed: {} The old one goes on until its end",
+                message.get("text").unwrap_or_default()
+            ),
             _ => return,
         };
         if self.said.insert(text.clone()) {

@@ -209,6 +209,10 @@ class Report:
                 )
             case "failed":
                 self.say(f"token: none from {service}: {failure(message)}")
+            case "renewed":
+                self.say(f"token: renewed ahead of its end, generation {generation}")
+            case "renewal-failed":
+                self.say(f"token: not renewed: {failure(message)}")
 
     def license_message(self, message: Gst.Structure) -> None:
         """The decryptor's message `clearkey-license`."""

@@ -12,7 +12,8 @@ use crate::token::Grant;
 use crate::token::Secret;
 
 use super::discovery::Offer;
-use super::{A_TOKEN, Call, service_choice, status, success, token, unreadable};
+use super::parameters::Parameter;
+use super::{A_TOKEN, Call, CallContext, service_choice, status, success, token, unreadable};
 
 pub const NICK: &str = "ags";
 
@@ -28,7 +29,7 @@ pub struct Ags {
     auth_service_id: Option<String>,
     tenant_id: Option<String>,
     /// In the order in which they are sent.
-    parameters: Vec<(String, Secret)>,
+    parameters: Vec<(String, Parameter)>,
     discover: bool,
 }
 
@@ -39,7 +40,7 @@ impl Ags {
     pub fn new(
         auth_service_id: Option<String>,
         tenant_id: Option<String>,
-        parameters: Vec<(String, Secret)>,
+        parameters: Vec<(String, Parameter)>,
         discover: bool,
     ) -> Result<Self, Failure> {
         for (setting, value) in [
@@ -72,10 +73,6 @@ impl Ags {
         self.discover
     }
 
-    pub fn parameters(&self) -> &[(String, Secret)] {
-        &self.parameters
-    }
-
     fn headers(&self, correlation_id: &str, service_id: Option<&str>) -> Vec<(String, Secret)> {
         [
             ("x-auth-service-id", service_id),
@@ -92,38 +89,17 @@ impl Ags {
         Call::get(self.headers(correlation_id, None))
     }
 
-    /// The request for a token, to the service that was `discovered`, else to that of the settings.
-    pub fn token_call(&self, correlation_id: &str, discovered: Option<&str>) -> Call {
-        let service_id = discovered.or(self.auth_service_id.as_deref());
-        Call::post_json(self.headers(correlation_id, service_id), self.body())
-    }
-
-    /// Written piece by piece into one buffer of known size, so that no copy of a value is left
-    /// behind.
-    fn body(&self) -> Vec<u8> {
-        // A character becomes six at the most (`\u0000`).
-        let size = self.parameters.iter().fold(32, |size, (name, value)| {
-            size + 32 + 6 * (name.len() + value.expose().len())
-        });
-        let mut body = Vec::with_capacity(size);
-        body.extend_from_slice(br#"{"parameters":["#);
-        for (number, (name, value)) in self.parameters.iter().enumerate() {
-            if number > 0 {
-                body.push(b',');
-            }
-            for (key, text) in [
-                (&br#"{"name":"#[..], name.as_str()),
-                (br#","value":"#, value.expose()),
-            ] {
-                body.extend_from_slice(key);
-                // A string always becomes JSON, and a vector takes all that is written.
-                let written = serde_json::to_writer(&mut body, text);
-                debug_assert!(written.is_ok());
-            }
-            body.push(b'}');
+    /// The request for a token, to the service that was discovered, else to that of the settings.
+    pub fn token_call(&self, context: &CallContext<'_>) -> Call {
+        let service_id = context.discovered.or(self.auth_service_id.as_deref());
+        let headers = self.headers(context.correlation_id, service_id);
+        let parameters = self.parameters.iter();
+        let signed = parameters.map(|(name, value)| (&**name, value.value(context.now)));
+        let parameters: Vec<_> = signed.collect();
+        Call {
+            secrets: parameters.iter().map(|(_, value)| value.clone()).collect(),
+            ..Call::post_json(headers, body(&parameters))
         }
-        body.extend_from_slice(b"]}");
-        body
     }
 
     /// Which of the services on offer to ask, once it is sure that it can be asked.
@@ -135,6 +111,33 @@ impl Ags {
         let id = self.auth_service_id.as_deref();
         service_choice::choose(offers, id, &self.parameters, asked)
     }
+}
+
+/// Written piece by piece into one buffer of known size, so that no copy of a value is left behind.
+fn body(parameters: &[(&str, Secret)]) -> Vec<u8> {
+    // A character becomes six at the most (`\u0000`).
+    let size = parameters.iter().fold(32, |size, (name, value)| {
+        size + 32 + 6 * (name.len() + value.expose().len())
+    });
+    let mut body = Vec::with_capacity(size);
+    body.extend_from_slice(br#"{"parameters":["#);
+    for (number, (name, value)) in parameters.iter().enumerate() {
+        if number > 0 {
+            body.push(b',');
+        }
+        for (key, text) in [
+            (&br#"{"name":"#[..], *name),
+            (br#","value":"#, value.expose()),
+        ] {
+            body.extend_from_slice(key);
+            // A string always becomes JSON, and a vector takes all that is written.
+            let written = serde_json::to_writer(&mut body, text);
+            debug_assert!(written.is_ok());
+        }
+        body.push(b'}');
+    }
+    body.extend_from_slice(b"]}");
+    body
 }
 
 /// Reads the reply to the request for a token.
@@ -183,21 +186,21 @@ mod tests {
     use super::*;
     use crate::error::Kind;
 
-    fn parameters(names: &[&str]) -> Vec<(String, Secret)> {
+    fn parameters(names: &[&str]) -> Vec<(String, Parameter)> {
         names
             .iter()
-            .map(|name| ((*name).to_owned(), Secret::from("SECRET")))
+            .map(|name| ((*name).to_owned(), Parameter::from("SECRET")))
             .collect()
     }
 
     #[test]
     fn ags_request_lists_parameters_in_order() {
         let values = vec![
-            ("Z".to_owned(), Secret::from("a\"b\\\u{1}é")),
-            ("A".to_owned(), Secret::from("")),
+            ("Z".to_owned(), Parameter::from("a\"b\\\u{1}é")),
+            ("A".to_owned(), Parameter::from("")),
         ];
         let ags = Ags::new(Some("sso".into()), Some("tenant".into()), values, false);
-        let call = ags.expect("valid").token_call("id", None);
+        let call = ags.expect("valid").token_call(&CallContext::for_tests());
         let headers: Vec<_> = call
             .headers
             .iter()
@@ -218,7 +221,11 @@ mod tests {
             Ok(r#"{"parameters":[{"name":"Z","value":"a\"b\\\u0001é"},{"name":"A","value":""}]}"#)
         );
         let none = Ags::new(Some("sso".into()), None, Vec::new(), false).expect("valid");
-        let body = none.token_call("id", None).body.expect("a body").1;
+        let body = none
+            .token_call(&CallContext::for_tests())
+            .body
+            .expect("a body")
+            .1;
         assert_eq!(&body[..], br#"{"parameters":[]}"#);
     }
 

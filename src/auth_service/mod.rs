@@ -3,25 +3,34 @@
 //! What each auth service is asked, and how strictly its answer is read. No network here.
 
 pub mod ags;
+pub mod custom;
 pub mod dashif;
 pub mod discovery;
+pub mod json_pointer;
+pub mod oauth2;
 pub mod parameters;
 pub mod rdk;
 mod service_choice;
+pub mod signed_jwt;
 mod status;
 pub mod thunder;
 pub mod thunder_events;
 
+use std::borrow::Cow;
+use std::time::SystemTime;
+
 use zeroize::Zeroizing;
 
 use crate::error::Failure;
-use crate::http::HttpResponse;
+use crate::http::{HttpResponse, Method};
 use crate::json::Scalar;
 use crate::token::Secret;
 use crate::token::{Grant, checked};
 
 pub use ags::Ags;
+pub use custom::Custom;
 pub use dashif::DashIf;
+pub use oauth2::OAuth2;
 pub use thunder::Thunder;
 pub use thunder_events::Changes;
 
@@ -36,15 +45,23 @@ pub enum Service {
     Ags(Ags),
     /// The authorization service that an MPD names.
     DashIf(DashIf),
+    /// An OAuth 2.0 authorization server.
+    OAuth2(OAuth2),
+    /// Any other service over HTTP.
+    Custom(Custom),
 }
 
-/// One request to a service, but for where it goes.
+/// One request to a service, but for where it goes. The default is a GET of nothing special.
+#[derive(Default)]
 pub struct Call {
+    pub method: Method,
     pub headers: Vec<(String, Secret)>,
     /// What stands in the query, in the place of what has that name there.
     pub parameter: Option<(&'static str, String)>,
-    /// Content type and bytes; a request with a body is a POST.
-    pub body: Option<(&'static str, Zeroizing<Vec<u8>>)>,
+    /// Content type and bytes.
+    pub body: Option<(Cow<'static, str>, Zeroizing<Vec<u8>>)>,
+    /// What it tells the service and nobody else may see.
+    pub secrets: Vec<Secret>,
     /// What ties the reply to it, for services that have such.
     id: u32,
 }
@@ -53,18 +70,57 @@ impl Call {
     fn get(headers: Vec<(String, Secret)>) -> Self {
         Self {
             headers,
-            parameter: None,
-            body: None,
-            id: 0,
+            ..Self::default()
         }
     }
 
     fn post_json(headers: Vec<(String, Secret)>, body: Vec<u8>) -> Self {
         Self {
+            method: Method::Post,
             headers,
-            parameter: None,
-            body: Some(("application/json", Zeroizing::new(body))),
-            id: 0,
+            body: Some(("application/json".into(), Zeroizing::new(body))),
+            ..Self::default()
+        }
+    }
+}
+
+/// What a request is made for, besides the service's own settings.
+pub struct CallContext<'a> {
+    /// Ties requests together in the services' logs.
+    pub correlation_id: &'a str,
+    /// What [`Service::read_discovery`] gave.
+    pub discovered: Option<&'a str>,
+    /// The URL that is asked, without userinfo, query and fragment.
+    pub audience: &'a str,
+    pub now: SystemTime,
+}
+
+#[cfg(any(test, fuzzing))]
+impl CallContext<'_> {
+    /// For a request that is made in 1970.
+    pub fn for_tests() -> Self {
+        Self {
+            correlation_id: "id",
+            discovered: None,
+            audience: "https://auth.example/token",
+            now: SystemTime::UNIX_EPOCH,
+        }
+    }
+}
+
+/// What a service's reply holds.
+#[derive(Debug, PartialEq, Eq)]
+pub struct TokenReply {
+    pub grant: Grant,
+    /// The refresh token that takes the place of the one that was sent.
+    pub refresh_token: Option<Secret>,
+}
+
+impl From<Grant> for TokenReply {
+    fn from(grant: Grant) -> Self {
+        Self {
+            grant,
+            refresh_token: None,
         }
     }
 }
@@ -77,6 +133,8 @@ impl Service {
             Service::Thunder(_) => thunder::NICK,
             Service::Ags(_) => ags::NICK,
             Service::DashIf(_) => dashif::NICK,
+            Service::OAuth2(_) => oauth2::NICK,
+            Service::Custom(_) => custom::NICK,
         }
     }
 
@@ -101,21 +159,27 @@ impl Service {
     ) -> Result<Option<String>, Failure> {
         match self {
             Service::Ags(ags) => ags.choose(&discovery::read_reply(reply)?, asked).map(Some),
-            Service::Rdk | Service::Thunder(_) | Service::DashIf(_) => Ok(None),
+            _ => Ok(None),
         }
     }
 
-    /// The request for a token. `discovered` is what [`read_discovery`](Self::read_discovery) gave.
-    pub fn token_call(&self, correlation_id: &str, discovered: Option<&str>) -> Call {
-        match self {
-            Service::Rdk => Call::get(Vec::new()),
+    /// The request for a token.
+    ///
+    /// # Errors
+    ///
+    /// `Misconfigured` where it cannot be signed.
+    pub fn token_call(&self, context: &CallContext<'_>) -> Result<Call, Failure> {
+        Ok(match self {
+            Service::Rdk => Call::default(),
             Service::Thunder(thunder) => thunder.call(),
-            Service::Ags(ags) => ags.token_call(correlation_id, discovered),
+            Service::Ags(ags) => ags.token_call(context),
             Service::DashIf(dashif) => Call {
                 parameter: Some(dashif.parameter()),
-                ..Call::get(Vec::new())
+                ..Call::default()
             },
-        }
+            Service::OAuth2(oauth2) => oauth2.token_call(context)?,
+            Service::Custom(custom) => custom.token_call(),
+        })
     }
 
     /// Reads the reply to `call`.
@@ -125,12 +189,14 @@ impl Service {
     /// `Denied` where the service said no, `Transient` where it may say yes later, `Malformed` for
     /// everything else that holds no token. No error holds text from the reply, but for what
     /// [`crate::problem_details`] has cleaned.
-    pub fn read_token(&self, call: &Call, reply: &HttpResponse) -> Result<Grant, Failure> {
+    pub fn read_token(&self, call: &Call, reply: &HttpResponse) -> Result<TokenReply, Failure> {
         match self {
-            Service::Rdk => rdk::read_reply(reply),
-            Service::Thunder(_) => thunder::read_reply(reply, call.id),
-            Service::Ags(_) => ags::read_reply(reply),
-            Service::DashIf(_) => dashif::read_reply(reply),
+            Service::Rdk => rdk::read_reply(reply).map(TokenReply::from),
+            Service::Thunder(_) => thunder::read_reply(reply, call.id).map(TokenReply::from),
+            Service::Ags(_) => ags::read_reply(reply).map(TokenReply::from),
+            Service::DashIf(_) => dashif::read_reply(reply).map(TokenReply::from),
+            Service::OAuth2(_) => oauth2::read_reply(reply),
+            Service::Custom(custom) => custom.read_reply(reply, SystemTime::now()),
         }
         .map_err(|failure| failure.with_http_status(reply.status))
     }
@@ -145,20 +211,7 @@ impl Service {
     pub fn changes(&self) -> Option<Changes> {
         match self {
             Service::Thunder(thunder) => thunder.changes(),
-            Service::Rdk | Service::Ags(_) | Service::DashIf(_) => None,
-        }
-    }
-
-    /// What the service is told and nobody else may see.
-    pub fn secrets(&self) -> Vec<Secret> {
-        match self {
-            Service::Rdk | Service::DashIf(_) => Vec::new(),
-            Service::Thunder(thunder) => thunder.authorization().cloned().into_iter().collect(),
-            Service::Ags(ags) => ags
-                .parameters()
-                .iter()
-                .map(|(_, value)| value.clone())
-                .collect(),
+            _ => None,
         }
     }
 }

@@ -4,9 +4,9 @@
 
 use crate::error::Failure;
 use crate::problem_details::cleaned;
-use crate::token::Secret;
 
 use super::discovery::Offer;
+use super::parameters::Parameter;
 
 /// The service of that id, or the only one, once it is sure that it can be asked. `asked` is the
 /// last part of the path that will be asked for the token.
@@ -17,7 +17,7 @@ use super::discovery::Offer;
 pub fn choose(
     offers: &[Offer],
     auth_service_id: Option<&str>,
-    parameters: &[(String, Secret)],
+    parameters: &[(String, Parameter)],
     asked: &str,
 ) -> Result<String, Failure> {
     let offer = match auth_service_id {
@@ -42,7 +42,7 @@ pub fn choose(
         .filter(|wanted| {
             !parameters
                 .iter()
-                .any(|(name, value)| name == *wanted && !value.expose().is_empty())
+                .any(|(name, value)| name == *wanted && !value.is_empty())
         })
         .map(quoted)
         .collect();
@@ -90,7 +90,7 @@ mod tests {
     fn chosen(text: &str, id: Option<&str>, names: &[&str]) -> Result<String, Failure> {
         let parameters: Vec<_> = names
             .iter()
-            .map(|name| ((*name).to_owned(), Secret::from("SECRET")))
+            .map(|name| ((*name).to_owned(), Parameter::from("SECRET")))
             .collect();
         choose(&offers(text), id, &parameters, "x")
     }
@@ -133,7 +133,7 @@ mod tests {
                 failure.what
             );
         }
-        let empty = vec![("User".to_owned(), Secret::from(""))];
+        let empty = vec![("User".to_owned(), Parameter::from(""))];
         assert!(choose(&offers(ONE), None, &empty, "x").is_err());
     }
 }

@@ -67,7 +67,7 @@ impl Thunder {
         })
     }
 
-    pub fn authorization(&self) -> Option<&Secret> {
+    pub(super) fn authorization(&self) -> Option<&Secret> {
         self.authorization.as_ref()
     }
 
@@ -99,6 +99,7 @@ impl Thunder {
         let body = serde_json::json!({ "jsonrpc": "2.0", "id": id, "method": self.method });
         Call {
             id,
+            secrets: self.authorization.iter().cloned().collect(),
             ..Call::post_json(self.headers(), body.to_string().into_bytes())
         }
     }

@@ -4,14 +4,14 @@
 //! see.
 
 use reqwest::header::{CONTENT_TYPE, LOCATION, RANGE};
-use reqwest::{Method, Response, StatusCode};
+use reqwest::{Response, StatusCode};
 
 use crate::error::Failure;
 use crate::token::Secret;
 
 use super::request::Withheld;
 use super::request_error::RequestError;
-use super::{Deadline, Endpoint, Redirects, Request, client, header_map, text};
+use super::{Deadline, Endpoint, Method, Redirects, Request, client, header_map, text};
 
 /// What the time is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub async fn send(
     for _ in 0..=request.max_redirects {
         let response = send_once(request, &url, deadline, within).await?;
         let status = response.status();
-        let follows = is_followed(status, request.body.is_some());
+        let follows = is_followed(status, request.method);
         let target = text(response.headers(), LOCATION).filter(|_| follows);
         let (Redirects::Followed { allow_cleartext }, Some(target)) = (request.redirects, target)
         else {
@@ -80,9 +80,9 @@ pub async fn send(
 
 /// Whether the request is sent again elsewhere (RFC 9110, 15.4). A POST would become a GET by the
 /// older statuses.
-fn is_followed(status: StatusCode, has_body: bool) -> bool {
+fn is_followed(status: StatusCode, method: Method) -> bool {
     match status.as_u16() {
-        301..=303 => !has_body,
+        301..=303 => method == Method::Get,
         307 | 308 => true,
         _ => false,
     }
@@ -104,15 +104,17 @@ async fn send_once(
     let client = tokio::time::timeout(deadline.left(), client)
         .await
         .map_err(|_| Failure::timed_out("the HTTP client was not set up in time"))??;
-    let mut builder = match &request.body {
-        Some(_) => client.request(Method::POST, url.url().clone()),
-        None => client.request(Method::GET, url.url().clone()),
+    let method = match request.method {
+        Method::Get => reqwest::Method::GET,
+        Method::Post => reqwest::Method::POST,
+        Method::Put => reqwest::Method::PUT,
     };
+    let mut builder = client.request(method, url.url().clone());
     builder = builder.headers(request.source_headers(url));
     if let Some((content_type, body)) = &request.body {
         // reqwest has no way to wipe it.
         builder = builder
-            .header(CONTENT_TYPE, *content_type)
+            .header(CONTENT_TYPE, &**content_type)
             .body(body.to_vec());
     }
     if let Some((first, last)) = request.range {
@@ -155,15 +157,15 @@ mod tests {
 
     #[test]
     fn post_follows_what_keeps_its_method() {
-        let followed = |has_body| {
+        let followed = |method| {
             let statuses = 200..=399_u16;
             let is = |status: &u16| {
                 let status = StatusCode::from_u16(*status).expect("a status");
-                is_followed(status, has_body)
+                is_followed(status, method)
             };
             statuses.filter(is).collect::<Vec<_>>()
         };
-        assert_eq!(followed(false), [301, 302, 303, 307, 308]);
-        assert_eq!(followed(true), [307, 308]);
+        assert_eq!(followed(Method::Get), [301, 302, 303, 307, 308]);
+        assert_eq!(followed(Method::Post), [307, 308]);
     }
 }

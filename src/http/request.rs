@@ -2,6 +2,8 @@
 
 //! What is asked for, and what may be sent where.
 
+use std::borrow::Cow;
+
 use reqwest::header::HeaderMap;
 use url::Url;
 use zeroize::Zeroizing;
@@ -9,7 +11,7 @@ use zeroize::Zeroizing;
 use crate::error::Failure;
 use crate::token::Secret;
 
-use super::{Endpoint, MAX_REPLY, Source, TlsConfig, TokenHosts, header_map};
+use super::{Endpoint, MAX_REPLY, Method, Source, TlsConfig, TokenHosts, header_map};
 
 /// Redirects that are followed in a row. A sign-on in between takes two or three.
 const MAX_REDIRECTS: u32 = 5;
@@ -17,9 +19,10 @@ const MAX_REDIRECTS: u32 = 5;
 /// Redirects that are followed in a row for a file: CDNs hand on more often.
 const MAX_FILE_REDIRECTS: u32 = 10;
 
-/// One request: a POST where it has a body, else a GET.
+/// One request.
 pub struct Request {
     pub url: Endpoint,
+    pub method: Method,
     /// What stands in the URL's query besides, in the place of what has that name there. No secret.
     pub parameter: Option<(&'static str, String)>,
     /// Headers without the token. They go to the origin of `url` alone.
@@ -32,7 +35,7 @@ pub struct Request {
     /// The player's source, whose headers, cookies and Referer each hop gets as far as it may.
     pub source: Option<Source>,
     /// Content type and bytes.
-    pub body: Option<(&'static str, Zeroizing<Vec<u8>>)>,
+    pub body: Option<(Cow<'static, str>, Zeroizing<Vec<u8>>)>,
     pub tls: TlsConfig,
     pub redirects: Redirects,
     /// What the request holds that the server must not be quoted with, besides what stands in the
@@ -72,6 +75,7 @@ impl Request {
     pub fn new(url: Endpoint, tls: TlsConfig) -> Self {
         Self {
             url,
+            method: Method::Get,
             parameter: None,
             headers: Vec::new(),
             token_headers: Vec::new(),

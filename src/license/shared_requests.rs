@@ -14,7 +14,7 @@ use super::context::{LicenseFetcher, PollContext};
 use super::request::{Granted, LicenseRequest, LicenseResult};
 use crate::cenc::{License, read_license, request_body};
 use crate::error::{Failure, Kind};
-use crate::http::{self, Deadline, Endpoint, Redirects, Request};
+use crate::http::{self, Deadline, Endpoint, Method, Redirects, Request};
 use crate::runtime;
 use crate::session::failover;
 use crate::shared_result::SharedResult;
@@ -197,8 +197,9 @@ fn request(order: &LicenseRequest, url: &Endpoint) -> Request {
         token_headers: order.headers.clone(),
         token_hosts: order.token_hosts.clone(),
         token_in_cleartext: order.allow_cleartext,
+        method: Method::Post,
         body: Some((
-            "application/json",
+            "application/json".into(),
             Zeroizing::new(request_body(&order.key_ids)),
         )),
         redirects: Redirects::Followed {

@@ -49,6 +49,12 @@ pub fn session(identity: &Identity) -> Session {
     lock(&SESSIONS).get(identity)
 }
 
+/// The session is that of `identity` from now on: its credentials have changed while it was used.
+/// Who had the ones before asks for a token of their own.
+pub fn set_identity(session: &Session, identity: &Identity) {
+    lock(&SESSIONS).set_identity(session, identity);
+}
+
 /// Clears the sessions that ask DASH-IF's services as that account.
 pub fn clear_account(account: &Account) {
     let account = Some(Digest::of(account));
@@ -119,6 +125,21 @@ impl Sessions {
         });
         entry.used = used;
         entry.session.clone()
+    }
+
+    fn set_identity(&mut self, session: &Session, identity: &Identity) {
+        let digest = Digest::of(identity);
+        let mut entries = self.0.iter();
+        let known = entries.find(|(_, entry)| entry.session.is_same(session));
+        let Some(before) = known
+            .map(|(before, _)| *before)
+            .filter(|one| *one != digest)
+        else {
+            return;
+        };
+        if let Some(entry) = self.0.remove(&before) {
+            self.0.entry(digest).or_insert(entry);
+        }
     }
 
     fn make_room(&mut self) {
@@ -200,6 +221,24 @@ mod tests {
         let mut other = identity("http://c/");
         other.token_lifetime = Some(Duration::from_secs(60));
         assert!(!plain.is_same(&session(&other)));
+    }
+
+    #[test]
+    fn session_goes_with_its_credentials() {
+        let mut sessions = Sessions::default();
+        let (before, after) = (identity("http://before/"), identity("http://after/"));
+        let one = sessions.get(&before);
+        sessions.set_identity(&one, &after);
+        assert!(one.is_same(&sessions.get(&after)));
+        let other = sessions.get(&before);
+        assert!(!one.is_same(&other));
+        // Both have the same credentials from now on, and each its own token.
+        sessions.set_identity(&other, &after);
+        assert!(one.is_same(&sessions.get(&after)));
+        assert!(!other.is_same(&sessions.get(&before)));
+        // One that is not known any more.
+        sessions.set_identity(&other, &before);
+        assert!(!other.is_same(&sessions.get(&before)));
     }
 
     #[test]

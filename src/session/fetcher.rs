@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::error::Failure;
-use crate::token::Grant;
+use crate::token::{Grant, Token};
 
 /// Work that runs on the runtime.
 pub type Work<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -43,6 +43,21 @@ pub trait TokenFetcher: Send + Sync {
 
     /// Why there is no token where none has come in time.
     fn overdue(&self) -> Failure;
+}
+
+/// What came of a session's request, for those who use it.
+#[derive(Clone, Debug)]
+pub enum SessionEvent {
+    /// There was no valid token.
+    Fetched(Result<Token, Failure>),
+    /// There was one, which is used on where there is no new one.
+    Renewed(Result<Token, Failure>),
+}
+
+/// Somebody who uses a session, and wants to know what it does meanwhile.
+pub trait SessionObserver: Send + Sync {
+    /// Called by the session's task, which must not wait in here.
+    fn notify(&self, event: &SessionEvent);
 }
 
 /// What came of a request.

@@ -2,9 +2,9 @@
 
 //! What callers have of a session: they poll it, from any thread, and never wait in here.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
-use super::fetcher::TokenFetcher;
+use super::fetcher::{SessionObserver, TokenFetcher};
 use super::request::{Answer, Outcome};
 use super::shared::{Environment, Shared};
 use super::state::State;
@@ -31,6 +31,11 @@ impl Session {
 
     pub fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Does not count as use.
+    pub fn downgrade(&self) -> WeakSession {
+        WeakSession(Arc::downgrade(&self.0))
     }
 
     /// Whether anybody else has it.
@@ -66,6 +71,15 @@ impl Session {
     #[cfg(test)]
     pub fn shared(&self) -> &Arc<Shared> {
         &self.0
+    }
+}
+
+/// A session, as long as there is one.
+pub struct WeakSession(Weak<Shared>);
+
+impl WeakSession {
+    pub fn upgrade(&self) -> Option<Session> {
+        self.0.upgrade().map(Session)
     }
 }
 
@@ -127,10 +141,12 @@ impl SessionHandle {
 
     /// As long as the guard lives, the session's token is replaced ahead of its end, and when the
     /// service says that there is another one.
-    pub fn keep_fresh(&self) -> SessionGuard {
+    /// `observer` is told what the session does meanwhile.
+    pub fn keep_fresh(&self, observer: Option<Arc<dyn SessionObserver>>) -> SessionGuard {
+        let fetcher = self.fetcher.clone();
         let user = self
             .session
-            .change(|state, _| state.add_user(self.fetcher.clone()));
+            .change(|state, _| state.add_user(fetcher, observer));
         SessionGuard {
             handle: self.clone(),
             user,

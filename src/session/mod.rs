@@ -11,6 +11,7 @@ mod change_notices;
 pub mod failover;
 mod fetcher;
 mod handle;
+pub mod logins;
 mod refresh_policy;
 mod request;
 mod shared;
@@ -19,10 +20,11 @@ mod task;
 #[cfg(test)]
 pub mod testing;
 
-pub use cache::{Account, Identity, clear_account, session};
+pub use cache::{Account, Identity, clear_account, session, set_identity};
 pub use fetcher::{
-    ChangeNotice, Discovered, Fetched, NoticeSink, TokenFetcher, TokenResponse, Work,
+    ChangeNotice, Discovered, Fetched, NoticeSink, SessionEvent, SessionObserver, TokenFetcher,
+    TokenResponse, Work,
 };
-pub use handle::{Session, SessionGuard, SessionHandle};
+pub use handle::{Session, SessionGuard, SessionHandle, WeakSession};
 pub use refresh_policy::pause_after;
 pub use request::{Answer, Outcome};

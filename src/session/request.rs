@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::fetcher::{Discovered, TokenFetcher};
+use super::fetcher::{Discovered, SessionEvent, TokenFetcher};
 use crate::error::Failure;
 use crate::shared_result::{Completer, SharedResult};
 use crate::token::{ClockReading, Token};
@@ -63,6 +63,8 @@ pub struct Failures {
 pub struct Ticket {
     pub(super) completer: Completer<Outcome>,
     pub(super) started: Instant,
+    /// There is a valid token meanwhile.
+    pub(super) is_renewal: bool,
     /// What `ChangeNotices::requested` gave.
     pub(super) notices: u64,
 }
@@ -92,6 +94,19 @@ impl Ticket {
     /// Tells who waits.
     pub fn complete(self, outcome: Outcome) {
         self.completer.complete(outcome);
+    }
+
+    /// What to tell those who use the session.
+    pub fn event(&self, outcome: &Outcome) -> Option<SessionEvent> {
+        let result = match outcome {
+            Outcome::Token(token) => Ok(token.clone()),
+            Outcome::Failed(failure) => Err(failure.clone()),
+            Outcome::Cleared => return None,
+        };
+        Some(match self.is_renewal {
+            true => SessionEvent::Renewed(result),
+            false => SessionEvent::Fetched(result),
+        })
     }
 }
 

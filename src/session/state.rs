@@ -11,7 +11,7 @@ use crate::shared_result::SharedResult;
 use crate::token::{ClockReading, Secret, Token, TokenOrigin};
 
 use super::change_notices::ChangeNotices;
-use super::fetcher::{Discovered, Fetched, TokenFetcher, TokenResponse};
+use super::fetcher::{Discovered, Fetched, SessionObserver, TokenFetcher, TokenResponse};
 use super::refresh_policy::pause_after;
 use super::request::{
     Answer, Failures, Listener, MAX_REJECTIONS, Outcome, Pending, Step, Ticket, abandoned,
@@ -50,10 +50,17 @@ pub struct State {
     rejected: Vec<Secret>,
     discovered: Option<Discovered>,
     notices: ChangeNotices,
-    users: Vec<(u64, Arc<dyn TokenFetcher>)>,
+    users: Vec<User>,
     last_user: u64,
     /// Counts the times that the last user went.
     rounds: u64,
+}
+
+/// Somebody who uses the session.
+struct User {
+    number: u64,
+    fetcher: Arc<dyn TokenFetcher>,
+    observer: Option<Arc<dyn SessionObserver>>,
 }
 
 impl State {
@@ -105,6 +112,7 @@ impl State {
         let ticket = Ticket {
             completer,
             started: now.steady,
+            is_renewal: self.valid_token(now).is_some(),
             notices: self.notices.requested(now.steady, chance()),
         };
         self.pending = Some(Pending {
@@ -202,17 +210,31 @@ impl State {
     }
 
     /// Somebody uses the session from now on. Gives their number.
-    pub fn add_user(&mut self, fetcher: Arc<dyn TokenFetcher>) -> u64 {
+    pub fn add_user(
+        &mut self,
+        fetcher: Arc<dyn TokenFetcher>,
+        observer: Option<Arc<dyn SessionObserver>>,
+    ) -> u64 {
         self.last_user += 1;
-        self.users.push((self.last_user, fetcher));
+        self.users.push(User {
+            number: self.last_user,
+            fetcher,
+            observer,
+        });
         self.version += 1;
         self.last_user
     }
 
     pub fn remove_user(&mut self, number: u64) {
-        self.users.retain(|(user, _)| *user != number);
+        self.users.retain(|user| user.number != number);
         self.rounds += u64::from(self.users.is_empty());
         self.version += 1;
+    }
+
+    /// Those who want to know what the session does.
+    pub fn observers(&self) -> Vec<Arc<dyn SessionObserver>> {
+        let observers = self.users.iter().filter_map(|user| user.observer.clone());
+        observers.collect()
     }
 
     /// Whether the session is worth nothing to anybody.
@@ -252,10 +274,10 @@ impl State {
     /// What the task does next, which is not making a request.
     pub fn next_step(&mut self, now: ClockReading) -> Step {
         if self.needs_refresh(now)
-            && let Some((_, user)) = self.users.first()
+            && let Some(user) = self.users.first()
         {
-            let user = user.clone();
-            self.begin(&user, now);
+            let fetcher = user.fetcher.clone();
+            self.begin(&fetcher, now);
         }
         let start = self.pending.as_mut().and_then(|one| one.start.take());
         if let Some((fetcher, ticket)) = start {
@@ -285,9 +307,9 @@ impl State {
     }
 
     fn listener(&self) -> Option<Listener> {
-        let (_, user) = self.users.first().filter(|_| self.was_granted)?;
+        let user = self.users.first().filter(|_| self.was_granted)?;
         Some(Listener {
-            fetcher: user.clone(),
+            fetcher: user.fetcher.clone(),
             round: self.rounds,
         })
     }

@@ -160,13 +160,19 @@ fn finish(session: &Weak<Shared>, fetching: Option<(Ticket, Work<Fetched>)>, fet
     };
     let now = (session.environment.now)();
     let mut outcome = None;
+    let mut observers = Vec::new();
     session.state.send_if_modified(|state| {
         outcome = Some(state.finish(&ticket, fetched, now));
+        observers = state.observers();
         false
     });
-    // First the state, so that who asks next has it; then who waits.
+    // First the state, so that who asks next has it; then who waits, and who only wants to know.
     if let Some(outcome) = outcome {
+        let event = ticket.event(&outcome);
         ticket.complete(outcome);
+        for observer in observers {
+            event.iter().for_each(|event| observer.notify(event));
+        }
     }
 }
 

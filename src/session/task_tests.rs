@@ -55,7 +55,7 @@ fn session_refreshes_before_expiry_while_in_use() {
     on_paused_clock(async {
         let replies = ["a", "b", "c"].map(|text| for_seconds(text, 100));
         let (handle, script) = scripted(replies);
-        let guard = handle.keep_fresh();
+        let guard = handle.keep_fresh(None);
         let first = wait_for(&handle).await.expect("a token");
         sleep(100 * SECOND).await;
         assert_eq!(script.requests(), 2);
@@ -71,12 +71,12 @@ fn session_refreshes_before_expiry_while_in_use() {
 fn listening_is_shared_and_ends_with_the_last_user() {
     on_paused_clock(async {
         let (handle, script) = scripted([granted("one", None)]);
-        let first = handle.keep_fresh();
+        let first = handle.keep_fresh(None);
         sleep(SECOND).await;
         // There is nothing that could change.
         assert_eq!(script.count(|script| &script.began_listening), 0);
         wait_for(&handle).await.expect("a token");
-        let second = handle.keep_fresh();
+        let second = handle.keep_fresh(None);
         sleep(SECOND).await;
         drop(first);
         sleep(SECOND).await;
@@ -85,7 +85,7 @@ fn listening_is_shared_and_ends_with_the_last_user() {
         drop(second);
         sleep(SECOND).await;
         assert_eq!(script.count(|script| &script.ceased_listening), 1);
-        drop(handle.keep_fresh());
+        drop(handle.keep_fresh(None));
     });
 }
 
@@ -93,7 +93,7 @@ fn listening_is_shared_and_ends_with_the_last_user() {
 fn changed_token_is_fetched_again() {
     on_paused_clock(async {
         let (handle, script) = scripted([granted("one", None), granted("two", None)]);
-        let guard = handle.keep_fresh();
+        let guard = handle.keep_fresh(None);
         let first = wait_for(&handle).await.expect("a token");
         handle.session().shared().notice(ChangeNotice::Changed);
         sleep(2 * SECOND).await;
@@ -149,7 +149,7 @@ fn lack_of_a_runtime_is_told_at_once() {
 fn task_ends_with_the_session() {
     on_paused_clock(async {
         let (handle, script) = scripted([granted("one", None)]);
-        let guard = handle.keep_fresh();
+        let guard = handle.keep_fresh(None);
         wait_for(&handle).await.expect("a token");
         sleep(SECOND).await;
         drop(guard);

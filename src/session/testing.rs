@@ -160,3 +160,11 @@ pub fn granted(text: &str, lifetime: Option<Duration>) -> Fetched {
         discovered: None,
     }
 }
+
+/// A reply without one.
+pub fn failed(failure: Failure) -> Fetched {
+    Fetched {
+        result: Err(failure),
+        discovered: None,
+    }
+}

@@ -2,15 +2,15 @@
 
 //! Hears from the auth service that there is another token, where it says so.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::credentials::{Credentials, Loaded};
 use super::debug::CAT;
-use crate::auth_service::Changes;
 use crate::auth_service::thunder_events::{PROTOCOL, ThunderMessage};
 use crate::error::{Failure, Kind};
-use crate::http::{Deadline, Endpoint, Opening, TlsConfig};
-use crate::session::{Account, ChangeNotice, NoticeSink, failover, pause_after};
-use crate::token::Secret;
+use crate::http::{Deadline, Endpoint, Opening};
+use crate::session::{ChangeNotice, NoticeSink, failover, pause_after};
 
 /// A connection that has held so long was a good one: the pauses begin anew after it.
 const STEADY: Duration = Duration::from_secs(60);
@@ -21,10 +21,8 @@ const RARELY: Duration = Duration::from_secs(10 * 60);
 
 /// A subscription to changes of a session's token, on the runtime.
 pub struct ChangeSubscription {
-    changes: Changes,
+    credentials: Arc<Credentials>,
     endpoints: Vec<Endpoint>,
-    headers: Vec<(String, Secret)>,
-    tls: TlsConfig,
     timeout: Duration,
     sink: NoticeSink,
 }
@@ -38,19 +36,14 @@ struct Ended {
 
 impl ChangeSubscription {
     pub fn new(
-        mut changes: Changes,
+        credentials: Arc<Credentials>,
         endpoints: Vec<Endpoint>,
-        account: &Account,
         timeout: Duration,
         sink: NoticeSink,
     ) -> Self {
-        let mut headers = std::mem::take(&mut changes.headers);
-        headers.extend(account.extra_headers.iter().cloned());
         Self {
-            changes,
+            credentials,
             endpoints,
-            headers,
-            tls: account.tls.clone(),
             timeout,
             sink,
         }
@@ -120,16 +113,22 @@ impl ChangeSubscription {
         since: &mut Option<Instant>,
     ) -> Result<std::convert::Infallible, Failure> {
         let deadline = Deadline::new(self.timeout, 0);
+        let Loaded { service, account } = self.credentials.fresh().await?;
+        let mut changes = service
+            .changes()
+            .ok_or_else(|| Failure::misconfigured("the auth service does not tell of changes"))?;
+        let mut headers = std::mem::take(&mut changes.headers);
+        headers.extend(account.extra_headers);
         let opening = Opening {
             url: url.clone(),
-            parameter: self.changes.parameter.clone(),
-            headers: self.headers.clone(),
-            tls: self.tls.clone(),
+            parameter: changes.parameter.clone(),
+            headers,
+            tls: account.tls,
             protocol: PROTOCOL,
         };
         let mut socket = opening.open(&deadline).await?;
         let authority = url.authority();
-        let mut registrations = self.changes.registrations();
+        let mut registrations = changes.registrations();
         for message in registrations.messages() {
             socket.send(message, &deadline).await?;
         }

@@ -18,11 +18,26 @@ pub fn perform(obj: &super::SessionToken, effect: Effect, answered: fn(&super::S
             token,
             report,
         } => bus_messages::post_acquired(element, service, &token, &report),
+        Effect::Ready {
+            service,
+            token,
+            cached,
+        } => bus_messages::post_ready(element, service, &token, cached),
+        Effect::Renewed { service, token } => {
+            bus_messages::post_renewed(element, service, &token);
+        }
+        Effect::RenewalFailed { service, failure } => {
+            bus_messages::post_renewal_failed(element, service, &failure);
+        }
         Effect::Rejected {
             service,
             generation,
             http_status,
-        } => bus_messages::post_rejected(element, service, generation, http_status),
+            origin,
+        } => {
+            let origin = origin.as_ref();
+            bus_messages::post_rejected(element, service, generation, http_status, origin);
+        }
         Effect::Failed {
             service,
             failure,

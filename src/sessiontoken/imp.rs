@@ -42,6 +42,7 @@ use super::bus_messages;
 use super::debug::CAT;
 use super::effects;
 use super::flags::Flags;
+use super::observer::ElementObserver;
 use super::policy::policy;
 use super::settings::{self, Settings};
 use super::signals::{self, Actions};
@@ -55,6 +56,7 @@ use crate::hierarchy::ancestors;
 use crate::hold::{Hold, build_pads};
 use crate::http;
 use crate::messages;
+use crate::session::{SessionEvent, logins};
 use crate::token::{ClockReading, MAX_TOKEN_LEN, Secret};
 use crate::tune::{Call, Effect, Policy, Source, Stream, TokenProvider};
 use crate::wait::lock;
@@ -73,7 +75,8 @@ pub struct SessionToken {
 
 impl SessionToken {
     fn policy(&self) -> Result<Policy, Failure> {
-        policy(&self.settings.completed(self.obj().upcast_ref())?)
+        let settings = self.settings.completed(self.obj().upcast_ref())?;
+        policy(&settings, ElementObserver::new(&self.obj()))
     }
 
     pub(super) fn provider(&self) -> MutexGuard<'_, TokenProvider<gst::Event>> {
@@ -138,6 +141,11 @@ impl SessionToken {
         self.with(|provider, call| provider.on_app_answer(call));
     }
 
+    /// The session has done something in the background.
+    pub(super) fn on_session_event(&self, event: SessionEvent) {
+        self.with(|provider, call| provider.on_session_event(event, call.effects));
+    }
+
     /// Has the events that are held looked at again, and decryptors that wait for another token.
     pub(super) fn wake(&self) {
         let wakers = self.provider().take_wakers();
@@ -167,8 +175,17 @@ impl SessionToken {
         self.flags.set(Flags::BY_STREAM, by_stream);
         let stream = Stream::new(self.presentation());
         let may_prefetch = !self.has_private_keys();
+        // A player has linked one of them by now, a pipeline that is written out the other.
+        let is_warm_up = !self.sinkpad.is_linked() && !self.srcpad.is_linked();
         self.with(|provider, call| {
-            provider.begin(Arc::new(policy), file, stream, may_prefetch, call);
+            provider.begin(
+                Arc::new(policy),
+                file,
+                stream,
+                may_prefetch,
+                is_warm_up,
+                call,
+            );
         });
     }
 
@@ -215,6 +232,7 @@ impl SessionToken {
         let idle = (!has_tune).then(|| self.policy()).and_then(Result::ok);
         self.with(|provider, call| provider.clear(file, idle.as_ref(), call.now));
         http::forget_clients();
+        logins::forget();
         self.wake();
     }
 }

@@ -7,13 +7,18 @@ use gst::prelude::*;
 
 mod bus_messages;
 mod change_subscription;
+mod credentials;
+mod custom_settings;
 mod debug;
 mod effects;
 mod flags;
 mod holding;
 mod imp;
 pub(crate) mod key_request_meta;
+mod oauth2_settings;
+mod observer;
 mod policy;
+mod refresh_token;
 mod settings;
 mod signals;
 mod src;
@@ -38,6 +43,8 @@ glib::wrapper! {
 pub fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
     #[cfg(feature = "doc")]
     for type_ in [
+        oauth2_settings::Authentication::static_type(),
+        oauth2_settings::Grant::static_type(),
         settings::AuthService::static_type(),
         settings::OnFailure::static_type(),
         settings::Packing::static_type(),

@@ -5,6 +5,8 @@
 use gst::glib;
 use gst::prelude::*;
 
+use super::custom_settings::CustomServiceSettings;
+use super::oauth2_settings::OAuth2Settings;
 use super::store::Store;
 use crate::auth_service::{rdk, thunder};
 use crate::config::{Common, Configured, fields_of, string, text};
@@ -27,6 +29,10 @@ pub enum AuthService {
     Ags,
     #[enum_value(name = "DASH-IF authorization service", nick = "dashif")]
     DashIf,
+    #[enum_value(name = "OAuth 2.0 authorization server", nick = "oauth2")]
+    OAuth2,
+    #[enum_value(name = "Any other service over HTTP", nick = "http")]
+    Http,
 }
 
 /// What happens to the stream when there is no token.
@@ -95,6 +101,8 @@ pub struct Settings {
     pub parameters: Option<Pairs>,
     pub parameters_file: Option<String>,
     pub discover: bool,
+    pub oauth2: OAuth2Settings,
+    pub custom: CustomServiceSettings,
     pub extra_headers: Option<Pairs>,
     pub extra_headers_file: Option<String>,
     pub session_token_file: Option<String>,
@@ -122,6 +130,8 @@ impl Default for Settings {
             parameters: None,
             parameters_file: None,
             discover: false,
+            oauth2: OAuth2Settings::default(),
+            custom: CustomServiceSettings::default(),
             extra_headers: None,
             extra_headers_file: None,
             session_token_file: None,
@@ -155,7 +165,7 @@ impl Settings {
                 .build(),
             glib::ParamSpecString::builder("location")
                 .nick("Location")
-                .blurb("URL of the auth service (default: that of the service, none for ags, the MPD's for dashif; read back without userinfo and query)")
+                .blurb("URL of the auth service (default: that of the service, none for ags, oauth2 and http, the MPD's for dashif; read back without userinfo and query)")
                 .default_value(rdk::DEFAULT_LOCATION)
                 .mutable_ready()
                 .build(),
@@ -189,7 +199,7 @@ impl Settings {
             string(
                 "authorization-file",
                 "Authorization file",
-                "File that holds Thunder's security token, read at each tune",
+                "File that holds Thunder's security token, read for each request",
             ),
             secret(
                 glib::ParamSpecBoxed::builder::<gst::Structure>("parameters"),
@@ -200,7 +210,7 @@ impl Settings {
             string(
                 "parameters-file",
                 "Parameters file",
-                "File that holds the operator's parameters for ags (a JSON object name to value, or ags's array), read at each tune",
+                "File that holds the operator's parameters for ags (a JSON object name to value, or ags's array), read for each request; a value may be a JWT to sign: {\"jwt\":{\"secret-file\":…,\"claims\":{…}}}",
             ),
             glib::ParamSpecBoolean::builder("discover")
                 .nick("Discover")
@@ -216,7 +226,7 @@ impl Settings {
             string(
                 "extra-headers-file",
                 "Extra headers file",
-                "File that holds HTTP headers to add to the request for a token (a JSON object name to value), read at each tune",
+                "File that holds HTTP headers to add to the request for a token (a JSON object name to value), read for each request",
             ),
             string(
                 "session-token-file",
@@ -255,7 +265,11 @@ impl Settings {
                 "HTTP header for license and key requests, {token} stands for the token (default: Authorization: Bearer {token})",
             ),
         ];
-        own.into_iter().chain(Common::properties()).collect()
+        own.into_iter()
+            .chain(OAuth2Settings::properties())
+            .chain(CustomServiceSettings::properties())
+            .chain(Common::properties())
+            .collect()
     }
 
     pub fn get(&self, name: &str) -> glib::Value {
@@ -285,8 +299,34 @@ impl Settings {
             "protection-systems" => self.protection_systems.to_value(),
             "prefetch" => self.prefetch.to_value(),
             "key-request-header" => self.key_request_header.to_value(),
-            name => self.common.get(name),
+            name => {
+                let of_service = self.oauth2.get(name).or_else(|| self.custom.get(name));
+                of_service.unwrap_or_else(|| self.common.get(name))
+            }
         }
+    }
+
+    /// The properties that are set for one service alone.
+    pub fn service_properties(&self) -> impl Iterator<Item = (&'static str, AuthService)> {
+        use AuthService::{Ags, Http, OAuth2, Thunder};
+        [
+            ("thunder-method", Thunder, self.thunder_method.is_some()),
+            ("authorization", Thunder, self.authorization.is_some()),
+            (
+                "authorization-file",
+                Thunder,
+                self.authorization_file.is_some(),
+            ),
+            ("auth-service-id", Ags, self.auth_service_id.is_some()),
+            ("tenant-id", Ags, self.tenant_id.is_some()),
+            ("parameters", Ags, self.parameters.is_some()),
+            ("parameters-file", Ags, self.parameters_file.is_some()),
+            ("discover", Ags, self.discover),
+        ]
+        .into_iter()
+        .filter_map(|(name, service, is_set)| is_set.then_some((name, service)))
+        .chain(self.oauth2.set_property().map(|name| (name, OAuth2)))
+        .chain(self.custom.set_property().map(|name| (name, Http)))
     }
 
     /// Where the service is asked, if that is known.
@@ -295,7 +335,7 @@ impl Settings {
             (Some(location), _) => Some(location.expose()),
             (None, AuthService::Rdk) => Some(rdk::DEFAULT_LOCATION),
             (None, AuthService::Thunder) => Some(thunder::DEFAULT_LOCATION),
-            (None, AuthService::Ags | AuthService::DashIf) => None,
+            (None, _) => None,
         }
     }
 
@@ -354,7 +394,11 @@ impl Configured for Settings {
             "protection-systems" => self.protection_systems = text(value),
             "prefetch" => self.prefetch = value.get().unwrap_or(true),
             "key-request-header" => self.key_request_header = text(value),
-            name => self.common.apply(name, value),
+            name => {
+                if !self.oauth2.apply(name, value) && !self.custom.apply(name, value) {
+                    self.common.apply(name, value);
+                }
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::error::Failure;
 use crate::shared_result::Completer;
-use crate::token::{Secret, Token};
+use crate::token::{Secret, Token, TokenOrigin};
 
 /// What is to be done.
 pub enum Effect {
@@ -18,11 +18,27 @@ pub enum Effect {
         token: Token,
         report: Report,
     },
+    /// A token is here, before any stream needs it.
+    Ready {
+        service: &'static str,
+        token: Token,
+        /// It was there without a request.
+        cached: bool,
+    },
+    /// There is another token, ahead of the end of the one before.
+    Renewed { service: &'static str, token: Token },
+    /// There is no other one, and the one at hand is used on.
+    RenewalFailed {
+        service: &'static str,
+        failure: Failure,
+    },
     /// The license side has rejected a token.
     Rejected {
         service: &'static str,
         generation: u32,
         http_status: u32,
+        /// The token's, where that is known.
+        origin: Option<TokenOrigin>,
     },
     /// There is no token.
     Failed {

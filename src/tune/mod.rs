@@ -8,6 +8,7 @@
 
 mod action;
 mod app_token;
+mod background;
 mod call;
 mod dashif_authz;
 mod effect;

@@ -2,6 +2,7 @@
 
 //! What an element does from READY on: its settings, completed and checked.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use uuid::Uuid;
@@ -9,7 +10,7 @@ use uuid::Uuid;
 use super::dashif_authz::AuthzServices;
 use crate::auth_service::dashif;
 use crate::key_request::Shape;
-use crate::session::SessionHandle;
+use crate::session::{SessionHandle, SessionObserver};
 
 /// What an element does from READY on.
 pub struct Policy {
@@ -23,6 +24,8 @@ pub struct Policy {
     /// The DRM systems whose events get the token; all of them where none is named.
     pub systems: Vec<Uuid>,
     pub correlation_id: Option<String>,
+    /// Who is told what the session does meanwhile.
+    pub observer: Option<Arc<dyn SessionObserver>>,
     pub max_held_bytes: u64,
     /// What the user should know and what stops nothing.
     pub warnings: Vec<String>,

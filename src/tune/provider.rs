@@ -58,13 +58,15 @@ impl<E: Clone> TokenProvider<E> {
     }
 
     /// READY→PAUSED: a tune begins. `file` is what `session-token-file` holds, where that is the
-    /// source. `may_prefetch` says whether a token will be needed at all.
+    /// source. `may_prefetch` says whether a token will be needed at all, `is_warm_up` that no
+    /// stream comes.
     pub fn begin(
         &mut self,
         policy: Arc<Policy>,
         file: Option<Result<Secret, Failure>>,
         stream: Arc<Stream>,
         may_prefetch: bool,
+        is_warm_up: bool,
         call: &mut Call,
     ) {
         self.is_stopping = false;
@@ -72,13 +74,18 @@ impl<E: Clone> TokenProvider<E> {
             self.app.set_correlation_id(id);
         }
         let file = file.map(|text| self.app.take_file(text, policy.correlation_id.as_deref()));
-        let prefetches = policy.prefetch && may_prefetch && self.app.property().is_none();
+        let prefetches = policy.prefetch && may_prefetch;
         let tune = self.tune.insert(Tune::new(policy, file, stream));
+        tune.is_warm_up = is_warm_up;
         if let Some(session) = tune.session() {
             self.last_session = Some(session.session().clone());
         }
-        if prefetches {
-            tune.prefetch(&mut self.app, call);
+        if !prefetches {
+            return;
+        }
+        match self.app.property() {
+            Some(_) => tune.report_at_hand(&self.app, None, call.effects),
+            None => tune.prefetch(&mut self.app, call),
         }
     }
 

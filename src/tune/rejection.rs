@@ -57,6 +57,7 @@ impl<E: Clone> TokenProvider<E> {
         let unreadable = file.clone().map(Result::err);
         let service = tune.source_nick(&self.app);
         tune.take_answer(&mut self.app);
+        let origin = tune.origin_of(generation);
         tune.reject_own(generation, http_status, file, &self.app, call.now);
         let has_property = self.app.property().is_some();
         let uses_app_token = tune.uses_app_token(&self.app, (call.has_handler)());
@@ -76,6 +77,7 @@ impl<E: Clone> TokenProvider<E> {
                 service,
                 generation,
                 http_status,
+                origin,
             });
         }
         // One that is not rejected any more was forgotten at a logout.

@@ -6,7 +6,7 @@ use super::app_token::{AppToken, AppTokens};
 use super::effect::{Effect, Report};
 use super::state::{Application, Tune};
 use super::wait_time::WaitTime;
-use crate::token::{ClockReading, Token, is_rejected};
+use crate::token::{ClockReading, Token, TokenOrigin, is_rejected};
 
 /// Rejected generations that are remembered: after three in a row there is no other token.
 const MAX_REJECTED: usize = 16;
@@ -44,6 +44,12 @@ impl<E: Clone> Tune<E> {
         if matches!(file, Some(Ok(_))) {
             self.file = file;
         }
+    }
+
+    /// Where the token of that generation came from, if it is the last one that went out.
+    pub fn origin_of(&self, generation: u32) -> Option<TokenOrigin> {
+        let (token, _) = self.last.as_ref()?;
+        (token.generation() == generation).then(|| token.origin().clone())
     }
 
     /// Whether the token of that generation is rejected, and the application has not been told.

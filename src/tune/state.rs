@@ -52,6 +52,8 @@ pub struct Tune<E> {
     pub(super) is_refreshing: bool,
     /// The application was asked, which took part of the time.
     pub(super) asked_application: bool,
+    /// No stream comes: the element is there to have the token at hand.
+    pub(super) is_warm_up: bool,
     /// The service's answer.
     pub(super) pending: Option<Arc<SharedResult<Outcome>>>,
     /// A request was made for this tune.
@@ -87,7 +89,10 @@ impl<E: Clone> Tune<E> {
     pub fn new(policy: Arc<Policy>, file: Option<AppToken>, stream: Arc<Stream>) -> Self {
         let (authz, service) = match &policy.source {
             Source::File(_) => (None, None),
-            Source::Service(session) => (None, Some(session.keep_fresh())),
+            Source::Service(session) => {
+                let observer = policy.observer.clone();
+                (None, Some(session.keep_fresh(observer)))
+            }
             Source::DashIf(_) => (Some(DashIfAuthz::new(stream)), None),
         };
         Self {
@@ -100,6 +105,7 @@ impl<E: Clone> Tune<E> {
             last: None,
             is_refreshing: false,
             asked_application: false,
+            is_warm_up: false,
             pending: None,
             began_request: false,
             wait: WaitTime::default(),
@@ -138,16 +144,18 @@ impl<E: Clone> Tune<E> {
     /// the service. Nobody waits for it yet, and whether its answer is still good is decided when
     /// it is needed.
     pub fn prefetch(&mut self, app: &mut AppTokens, call: &mut Call) {
-        if self.file.is_some() {
-            return;
+        let mut answer = None;
+        if self.file.is_none() {
+            self.ask_application(app, call);
+            self.take_answer(app);
+            if let (Application::Declined, Some(session)) = (&self.application, self.session()) {
+                answer = Some(session.ask());
+            }
         }
-        self.ask_application(app, call);
-        self.take_answer(app);
-        if let (Application::Declined, Some(session)) = (&self.application, self.session())
-            && let Answer::Pending { began: true, .. } = session.ask()
-        {
-            self.began_request = true;
+        if let Some(answer) = &answer {
+            self.note_request(answer);
         }
+        self.report_at_hand(app, answer, call.effects);
     }
 
     /// The token for an event, now. Where it has to wait, the waker is woken when that changes.
@@ -368,7 +376,9 @@ impl<E: Clone> Tune<E> {
         if is_same {
             return;
         }
-        self.service = session.as_ref().map(SessionHandle::keep_fresh);
+        let observer = &self.policy.observer;
+        let session = session.as_ref();
+        self.service = session.map(|session| session.keep_fresh(observer.clone()));
         self.pending = None;
         self.last = None;
         self.is_refreshing = false;

@@ -299,12 +299,14 @@ fn application_hears_of_a_token_once_a_tune() {
         [
             "attempts",
             "cached",
+            "correlation-id",
             "generation",
             "latency",
             "location",
             "overlap",
             "service",
             "state",
+            "text",
             "waited"
         ]
     );

@@ -7,17 +7,20 @@
 
 mod app_token;
 mod clear_samples;
+mod custom_service;
 mod dashif;
 mod decrypting;
 mod failing;
 mod failover;
 mod flush;
+mod fresh_credentials;
 mod holding;
 mod hostile;
 mod key_request;
 mod license_life;
 mod license_servers;
 mod lifetime;
+mod oauth2;
 mod passing;
 mod rejection;
 mod services;

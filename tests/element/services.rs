@@ -78,21 +78,21 @@ fn fields(pairs: &[(&str, &str)]) -> gst::Structure {
 }
 
 /// A head-end, and what a player has to be told to trust it.
-struct Place {
-    headend: Headend,
+pub struct Place {
+    pub headend: Headend,
     ca_file: Option<File>,
 }
 
 impl Place {
     /// One over HTTP and one over TLS.
-    fn both(auth: &Auth) -> [Self; 2] {
+    pub fn both(auth: &Auth) -> [Self; 2] {
         let (secure, ca_file) = tls::trusted();
         secure.set_auth(auth.clone());
         let plain = headend(auth.clone());
         [(plain, None), (secure, Some(ca_file))].map(|(headend, ca_file)| Self { headend, ca_file })
     }
 
-    fn trusting<'a>(&self, builder: ElementBuilder<'a>) -> ElementBuilder<'a> {
+    pub fn trusting<'a>(&self, builder: ElementBuilder<'a>) -> ElementBuilder<'a> {
         builder.property_if_some("ssl-ca-file", self.ca_file.as_ref().map(File::path))
     }
 
@@ -131,15 +131,29 @@ fn failure(builder: ElementBuilder<'_>) -> Complaint {
     failed_tune(&Rig::new(builder)).errors.remove(0)
 }
 
-fn text(structure: &gst::StructureRef, field: &str) -> String {
+pub fn text(structure: &gst::StructureRef, field: &str) -> String {
     structure.get(field).expect("a text")
 }
 
 /// The one request.
-fn the_request(headend: &Headend) -> TokenRequest {
+pub fn the_request(headend: &Headend) -> TokenRequest {
     let mut requests = headend.token_requests();
     assert_eq!(requests.len(), 1, "{requests:#?}");
     requests.remove(0)
+}
+
+/// Has the element fetch another token.
+pub fn refresh(rig: &Rig) {
+    rig.element.emit_by_name::<()>("refresh-token", &[]);
+}
+
+/// What a decryptor gets whose license server has refused the token of that key request.
+pub fn replacement(rig: &Rig, key_request: &gst::StructureRef) -> gst::Structure {
+    let generation = key_request.get::<u32>("generation").expect("a generation");
+    let store = rig.element.property::<glib::Object>("store");
+    store
+        .emit_by_name::<Option<gst::Structure>>("reject", &[&generation, &403_u32])
+        .expect("another token")
 }
 
 /// All values of that header, of each request.
@@ -165,7 +179,7 @@ fn names(headers: &[(String, String)]) -> Vec<&str> {
     names
 }
 
-fn body(request: &TokenRequest) -> Value {
+pub fn body(request: &TokenRequest) -> Value {
     serde_json::from_slice(&request.body).expect("the body is JSON")
 }
 

@@ -5,13 +5,14 @@
 
 use std::time::Duration;
 
-use headend::{Auth, Licenses};
+use headend::{ACCOUNT, AUTH_SERVICE_ID, Auth, Licenses, PUBLIC_CLIENT_ID, SHARED_SECRET};
 use support::fixtures::Programme;
 use support::in_every_player;
 use support::operator::{Operator, refusing};
 use support::player::Player;
 use support::player_harness::{Ended, Kind, NEVER, PlayerHarness, Setup};
 use support::reference::assert_played;
+use support::rig::File;
 
 /// What each file of a programme takes to arrive, so that its five or more files come one after the
 /// other for some seconds.
@@ -52,6 +53,54 @@ in_every_player! {
             assert_eq!(told.get("state"), Ok("acquired"));
         }
         assert_eq!(ended.generations().len(), 1);
+    }
+
+    fn refresh_token_rotates_in_mid_film(player: Player) {
+        let operator = Operator::start();
+        operator.set_auth(Auth::Sequence(vec![Auth::GrantFor(4), Auth::GrantFor(2)]));
+        let file = File::new(operator.refresh_token());
+        let harness = Setup::new(player, &operator)
+            .config("auth-service", "oauth2")
+            .config("location", operator.oauth2_url())
+            .config("client-id", PUBLIC_CLIENT_ID)
+            .config("grant", "refresh-token")
+            .config("refresh-token-file", file.path())
+            .config("timeout", NEVER)
+            .in_time()
+            .open();
+        harness.start();
+        operator.wait_for_token_requests(3);
+        let ended = harness.end();
+        assert_played(&harness, &ended, operator.kinds());
+        assert_eq!(operator.license_requests().len(), 1);
+        let requests = operator.token_requests();
+        assert!(requests.iter().all(|request| request.status == Some(200)), "{requests:?}");
+        assert_eq!(file.read(), operator.refresh_token());
+    }
+
+    fn operators_jwt_that_ended_is_signed_anew_in_mid_film(player: Player) {
+        let operator = Operator::start();
+        let secret = File::new(SHARED_SECRET);
+        let file = File::new(format!(
+            r#"{{"OperatorAuthToken":{{"jwt":{{"secret-file":"{}","claims":{{"account":"{ACCOUNT}"}},"lifetime":1}}}}}}"#,
+            secret.path()
+        ));
+        let harness = Setup::new(player, &operator)
+            .config("auth-service", "ags")
+            .config("location", operator.ags_url())
+            .config("auth-service-id", AUTH_SERVICE_ID)
+            .config("parameters-file", file.path())
+            .config("token-lifetime", 3)
+            .config("timeout", NEVER)
+            .in_time()
+            .open();
+        harness.start();
+        // The first JWT ended two seconds ago, at the least.
+        operator.wait_for_token_requests(3);
+        let ended = harness.end();
+        assert_played(&harness, &ended, operator.kinds());
+        let requests = operator.token_requests();
+        assert!(requests.iter().all(|request| request.status == Some(200)), "{requests:?}");
     }
 
     fn later_protection_events_carry_newest_token(player: Player) {

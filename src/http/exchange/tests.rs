@@ -12,7 +12,8 @@ use url::Url;
 use super::*;
 use crate::error::Kind;
 use crate::http::{
-    Endpoint, FileRequest, Redirects, Source, TlsConfig, TokenHosts, download, open, refused,
+    Endpoint, FileRequest, Method, Redirects, Source, TlsConfig, TokenHosts, download, open,
+    refused,
 };
 use crate::token::Secret;
 
@@ -161,8 +162,9 @@ fn refusal_says_that_the_token_was_withheld() {
 fn post_follows_307_and_308_with_its_body() {
     let post = |url: &str| {
         let mut request = request(url, "127.0.0.1");
+        request.method = Method::Post;
         request.body = Some((
-            "application/json",
+            "application/json".into(),
             Zeroizing::new(b"{\"kids\":[]}".to_vec()),
         ));
         request

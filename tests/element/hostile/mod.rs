@@ -9,11 +9,13 @@
 mod ags;
 mod compressed;
 mod connections;
+mod custom;
 mod dashif;
 mod headers;
 mod json;
 mod lengths;
 mod licenses;
+mod oauth2;
 mod problems;
 mod redirects;
 mod retries;
@@ -59,6 +61,10 @@ enum Service {
     Discovery,
     /// DASH-IF's authorization service.
     DashIf,
+    /// An OAuth 2.0 authorization server.
+    OAuth2,
+    /// Any other service.
+    Custom,
     /// The license server.
     License,
 }
@@ -92,6 +98,16 @@ impl Service {
             Service::DashIf => sessiontoken()
                 .property_from_str("auth-service", "dashif")
                 .property("extra-headers", secret_headers()),
+            Service::OAuth2 => sessiontoken()
+                .property_from_str("auth-service", "oauth2")
+                .property("client-id", "client")
+                .property("client-secret-file", secret_file())
+                .property("extra-headers", secret_headers()),
+            Service::Custom => sessiontoken()
+                .property_from_str("auth-service", "http")
+                .property("extra-headers", secret_headers())
+                .property("token-pointer", "/data/token")
+                .property("expires-pointer", "/data/expires"),
             Service::License => make("clearkeydec").property("license-url", location),
         }
     }
@@ -117,6 +133,12 @@ fn secret_headers() -> gst::Structure {
     gst::Structure::builder("headers")
         .field("X-Account", "SECRET-ACCOUNT")
         .build()
+}
+
+/// A file that all cases have in common.
+fn secret_file() -> String {
+    static FILE: std::sync::OnceLock<File> = std::sync::OnceLock::new();
+    FILE.get_or_init(|| File::new("SECRET-CLIENT")).path()
 }
 
 fn parameters() -> gst::Structure {

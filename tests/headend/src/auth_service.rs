@@ -10,9 +10,9 @@ use hyper::http::request::Parts;
 use crate::behaviour::Auth;
 use crate::record::{Service, TokenRequest, header_list};
 use crate::reply::{self, Reply};
-use crate::server::NoAnswer;
+use crate::server::{NoAnswer, OAUTH2_PATH};
 use crate::shared::Shared;
-use crate::{ags, dashif, rdk, thunder};
+use crate::{ags, dashif, login, rdk, thunder};
 
 const AN_HOUR: u64 = 3600;
 const LONGEST_BODY: usize = 64 * 1024;
@@ -100,5 +100,13 @@ fn serve(shared: &Shared, service: Service, head: &Parts, body: &[u8], seconds: 
         Service::Thunder => thunder::serve(&head.headers, body, &token, seconds),
         Service::Ags => ags::serve(&head.headers, body, &token),
         Service::DashIf => dashif::grant(&head.uri, &token, seconds),
+        Service::OAuth2 => {
+            let url = format!("{}{OAUTH2_PATH}", shared.origin);
+            let mut state = shared.state();
+            state
+                .oauth2
+                .serve(&url, &head.headers, body, &token, seconds)
+        }
+        Service::Login => login::serve(head.uri.path(), &head.headers, body, &token, seconds),
     }
 }

@@ -112,6 +112,13 @@ impl Authority {
 /// signed here.
 const RANDOMNESS: &str = "randomness from the system";
 
+/// A P-256 key that signs: the private half as PEM, and the public half as it is checked with.
+#[must_use]
+pub fn signing_key() -> (String, Vec<u8>) {
+    let key = new_key();
+    (key.serialize_pem(), key.der_bytes().to_vec())
+}
+
 fn new_key() -> KeyPair {
     KeyPair::generate().expect(RANDOMNESS)
 }

@@ -23,15 +23,33 @@ pub const OPERATOR_TOKEN: &str = concat!(
     ".bWFkZSB1cCwgYW5kIHZlcmlmaWVkIGJ5IG5vYm9keQ",
 );
 
+/// The secret with which the operator's token may be signed, as HS256, with [`ACCOUNT`] in its
+/// claim `account`.
+pub const SHARED_SECRET: &str = "headend-shared-secret-71c04de8aa5b3f96";
+/// Whose token that is.
+pub const ACCOUNT: &str = "headend-account";
+/// The client that the authorization server knows.
+pub const CLIENT_ID: &str = "headend client:1";
+/// Its secret, with what has a meaning in a form and in a header.
+pub const CLIENT_SECRET: &str = "headend-client-secret:4d%2b+e 8&1=c6";
+/// A client without a secret.
+pub const PUBLIC_CLIENT_ID: &str = "headend-public-client";
+/// What an operator's own service wants to see.
+pub const DEVICE_KEY: &str = "headend-device-key-0a7be25f68d149c3";
+
 /// The name of the parameter that [`OPERATOR_TOKEN`] is the value of.
 pub(crate) const OPERATOR_PARAMETER: &str = "OperatorAuthToken";
 
 /// Writes a file for each way in which a client can come by a token, without a line end.
-pub(crate) fn write(folder: &Path, session_token: &str) -> io::Result<()> {
+pub(crate) fn write(folder: &Path, session_token: &str, refresh_token: &str) -> io::Result<()> {
     let parameters = json!({ OPERATOR_PARAMETER: OPERATOR_TOKEN }).to_string();
+    let login = json!({ "device": DEVICE_KEY }).to_string();
     for (name, text) in [
         ("thunder-token.txt", SECURITY_TOKEN),
         ("ags-parameters.json", &parameters),
+        ("client-secret.txt", CLIENT_SECRET),
+        ("refresh-token.txt", refresh_token),
+        ("login.json", &login),
         ("session-token.txt", session_token),
     ] {
         let path = folder.join(name);

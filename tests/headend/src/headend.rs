@@ -133,6 +133,43 @@ impl Headend {
         self.url(server::AGS_PATH)
     }
 
+    /// Where the OAuth 2.0 authorization server grants tokens.
+    #[must_use]
+    pub fn oauth2_url(&self) -> String {
+        self.url(server::OAUTH2_PATH)
+    }
+
+    /// The refresh token that the authorization server takes now. It is good once.
+    #[must_use]
+    pub fn refresh_token(&self) -> String {
+        self.shared.state().oauth2.refresh_token()
+    }
+
+    /// Makes the current refresh token a bad one.
+    pub fn revoke_refresh_token(&self) {
+        self.shared.update(|state| state.oauth2.revoke());
+    }
+
+    /// Says whether the authorization server replaces refresh tokens as they are used; it does
+    /// otherwise.
+    pub fn set_refresh_token_rotation(&self, rotates: bool) {
+        self.shared
+            .update(|state| state.oauth2.set_rotation(rotates));
+    }
+
+    /// Has the authorization server take assertions of its client that were signed with the other
+    /// half of this P-256 key.
+    pub fn set_client_key(&self, public: &[u8]) {
+        self.shared
+            .update(|state| state.oauth2.set_client_key(public.to_owned()));
+    }
+
+    /// Where an operator's own service grants tokens; `plain` below it gives the token alone.
+    #[must_use]
+    pub fn login_url(&self) -> String {
+        self.url(server::LOGIN_PATH)
+    }
+
     /// Where a DASH-IF authorization service grants tokens. Any path below this is another such
     /// service.
     #[must_use]
@@ -361,13 +398,15 @@ impl Headend {
 
     /// Writes what a client needs to come by a token into files in this folder, which only their
     /// owner can read: `thunder-token.txt` has Thunder's security token, `ags-parameters.json` the
-    /// parameters that AGS wants, and `session-token.txt` the token that is current now.
+    /// parameters that AGS wants, `client-secret.txt` and `refresh-token.txt` what the authorization
+    /// server wants, `login.json` a body that the service of no known shape takes, and
+    /// `session-token.txt` the token that is current now.
     ///
     /// # Errors
     ///
     /// If there is no such folder, or a file cannot be written there.
     pub fn write_credentials(&self, folder: &Path) -> io::Result<()> {
-        credentials::write(folder, &self.token())
+        credentials::write(folder, &self.token(), &self.refresh_token())
     }
 
     /// The requests to the auth services so far, in order of arrival.

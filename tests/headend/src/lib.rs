@@ -17,9 +17,11 @@
 //! A test can have files of its own served besides ([`Headend::set_file`]), and whole segments
 //! encrypted ([`encrypt_aes128`]) with keys that are at `/keys/NAME` ([`KeyPolicy`], [`key_of`]).
 //!
-//! The auth services are RDK's own, the same behind Thunder, and OpenTV's Authentication Gateway
-//! Service (AGS) with its discovery. They differ in how they are asked and what they want to see
-//! ([`SECURITY_TOKEN`], [`AUTH_SERVICE_ID`], [`OPERATOR_TOKEN`]), but grant the same token. Thunder
+//! The auth services are RDK's own, the same behind Thunder, OpenTV's Authentication Gateway
+//! Service (AGS) with its discovery, an OAuth 2.0 authorization server, and one of no known shape.
+//! They differ in how they are asked and what they want to see
+//! ([`SECURITY_TOKEN`], [`AUTH_SERVICE_ID`], [`OPERATOR_TOKEN`], [`CLIENT_SECRET`],
+//! [`DEVICE_KEY`]), but grant the same token. Thunder
 //! has a WebSocket too, on which it says that there is another one.
 //!
 //! A test says how the services behave ([`Auth`], [`Discovery`], [`Licenses`]), and reads
@@ -55,9 +57,11 @@ mod key_server;
 mod keys;
 mod license_server;
 mod live;
+mod login;
 mod manifest;
 mod media;
 mod mp4;
+mod oauth2;
 mod playlist;
 mod range;
 mod rdk;
@@ -73,7 +77,10 @@ mod tokens;
 mod variants;
 
 pub use behaviour::{Auth, Discovery, Events, Gzip, KeyPolicy, Licenses};
-pub use credentials::{AUTH_SERVICE_ID, OPERATOR_TOKEN, SECURITY_TOKEN};
+pub use credentials::{
+    ACCOUNT, AUTH_SERVICE_ID, CLIENT_ID, CLIENT_SECRET, DEVICE_KEY, OPERATOR_TOKEN,
+    PUBLIC_CLIENT_ID, SECURITY_TOKEN, SHARED_SECRET,
+};
 pub use headend::Headend;
 pub use key_server::{encrypt_aes128, key_of};
 pub use keys::{

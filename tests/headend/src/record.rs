@@ -18,6 +18,10 @@ pub enum Service {
     Ags,
     /// DASH-IF's authorization service.
     DashIf,
+    /// An OAuth 2.0 authorization server.
+    OAuth2,
+    /// An operator's own service, of no known shape.
+    Login,
 }
 
 /// One request for a session token.

@@ -28,6 +28,10 @@ pub(crate) const THUNDER_PATH: &str = "/jsonrpc";
 /// Where AGS grants session tokens, and what it has beside it.
 pub(crate) const AGS_PATH: &str = "/ags/getSessionToken";
 const DISCOVERY_PATH: &str = "/ags/servicediscovery";
+/// Where the OAuth 2.0 authorization server grants tokens.
+pub(crate) const OAUTH2_PATH: &str = "/oauth2/token";
+/// Where an operator's own service has it, and the token alone below.
+pub(crate) const LOGIN_PATH: &str = "/login";
 /// Where DASH-IF's authorization services are, each at a path of its own below.
 pub(crate) const AUTHZ_PATH: &str = "/authz";
 
@@ -100,6 +104,12 @@ async fn answer(shared: &Arc<Shared>, request: Request<Incoming>) -> Result<Repl
         }
         (&Method::POST, AGS_PATH) => {
             return auth_service::answer(shared, Service::Ags, request).await;
+        }
+        (&Method::POST, OAUTH2_PATH) => {
+            return auth_service::answer(shared, Service::OAuth2, request).await;
+        }
+        (_, path) if path.starts_with(LOGIN_PATH) => {
+            return auth_service::answer(shared, Service::Login, request).await;
         }
         (&Method::GET, path) if path.starts_with(AUTHZ_PATH) => {
             return auth_service::answer(shared, Service::DashIf, request).await;

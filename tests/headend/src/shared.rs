@@ -15,6 +15,7 @@ use crate::events::Connected;
 use crate::files::Files;
 use crate::key_server::KeyPolicies;
 use crate::live::Live;
+use crate::oauth2::OAuth2;
 use crate::record::Record;
 use crate::script::Script;
 use crate::statuses::Statuses;
@@ -61,6 +62,7 @@ pub(crate) struct State {
     /// How far the live channel is.
     pub(crate) live: Live,
     pub(crate) tokens: Tokens,
+    pub(crate) oauth2: OAuth2,
     pub(crate) token_header: Option<HeaderName>,
     /// How many connections have been made.
     pub(crate) connections: usize,
@@ -99,6 +101,7 @@ impl Shared {
                 gzip: Gzip::default(),
                 live: Live::default(),
                 tokens: Tokens::new(),
+                oauth2: OAuth2::new(Tokens::new().instance().to_owned()),
                 token_header: None,
                 connections: 0,
                 record: Record::default(),

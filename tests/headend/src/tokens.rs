@@ -22,6 +22,11 @@ impl Tokens {
         }
     }
 
+    /// What no other head-end's tokens have.
+    pub(crate) fn instance(&self) -> &str {
+        &self.instance
+    }
+
     /// The one token that is good now.
     pub(crate) fn current(&self) -> String {
         // The generation has a fixed width lest an old token be found inside a newer one.

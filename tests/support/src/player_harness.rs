@@ -14,6 +14,7 @@ use headend::{Auth, Licenses};
 
 use crate::fixtures::Programme;
 use crate::player::{Pace, Player};
+use crate::rig::is_background;
 
 /// How long anything may take that does happen in the end. Six seconds of media play in less than
 /// one, or in six; the rest is for machines that are busy with other things.
@@ -218,7 +219,7 @@ pub struct Ended {
     pub error: Option<Complaint>,
     /// The warnings, in their order.
     pub warnings: Vec<Complaint>,
-    /// The messages `session-token`.
+    /// The messages `session-token`, but for those that tell of the background.
     pub told: Vec<gst::Structure>,
     /// The names of the elements that they are from, in the same order.
     pub told_by: Vec<String>,
@@ -385,6 +386,7 @@ impl PlayerHarness {
                     if let Some(structure) = element
                         .structure()
                         .filter(|structure| structure.name() == "session-token")
+                        .filter(|structure| !is_background(structure))
                     {
                         ended.told.push(structure.to_owned());
                         let source = message.src().expect("an element tells it");

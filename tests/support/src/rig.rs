@@ -115,6 +115,11 @@ impl File {
         fs::write(&self.0, text).expect("the file is written");
     }
 
+    /// What is in it.
+    pub fn read(&self) -> String {
+        fs::read_to_string(&self.0).expect("the file is read")
+    }
+
     /// Where it is.
     pub fn path(&self) -> String {
         self.0.to_str().expect("a path in UTF-8").to_owned()
@@ -520,6 +525,11 @@ impl Rig {
         message(&self.bus, kind)
     }
 
+    /// Waits until the application is told that state, whatever it is told before.
+    pub fn wait_for_state(&self, state: &str) -> gst::Structure {
+        wait_for_state(&self.bus, state)
+    }
+
     /// What the application has been told so far. What is told here once is not told again.
     pub fn told(&self) -> Told {
         told(&self.bus)
@@ -570,6 +580,17 @@ pub fn message(bus: &gst::Bus, kind: gst::MessageType) -> gst::Message {
         .unwrap_or_else(|| panic!("no message of the kind {kind:?} came"))
 }
 
+/// Waits for the message `session-token` of that state, whatever comes between.
+pub fn wait_for_state(bus: &gst::Bus, state: &str) -> gst::Structure {
+    loop {
+        let message = message(bus, gst::MessageType::Element);
+        let structure = message.structure().expect("these have one");
+        if structure.name() == "session-token" && structure.get("state") == Ok(state) {
+            return structure.to_owned();
+        }
+    }
+}
+
 fn seen<'a>(info: &'a gst::PadProbeInfo<'_>) -> (Item, Option<&'a gst::Event>) {
     match &info.data {
         Some(gst::PadProbeData::Buffer(buffer)) => (buffer.into(), None),
@@ -588,6 +609,8 @@ pub struct Told {
     pub warnings: Vec<Complaint>,
     /// The structures of element messages.
     pub states: Vec<gst::Structure>,
+    /// Those of them that tell of the background, and come whenever they come.
+    pub background: Vec<gst::Structure>,
 }
 
 /// What is on this bus, which is empty then.
@@ -599,7 +622,10 @@ pub fn told(bus: &gst::Bus) -> Told {
             gst::MessageType::Warning => told.warnings.push(Complaint::of(&message)),
             gst::MessageType::Element => {
                 let structure = message.structure().expect("these have one");
-                told.states.push(structure.to_owned());
+                match is_background(structure) {
+                    true => told.background.push(structure.to_owned()),
+                    false => told.states.push(structure.to_owned()),
+                }
             }
             _ => {}
         }
@@ -607,10 +633,22 @@ pub fn told(bus: &gst::Bus) -> Told {
     told
 }
 
+/// Whether that tells of the background (`ready`, `renewed`, `renewal-failed`).
+pub fn is_background(structure: &gst::StructureRef) -> bool {
+    let states = ["ready", "renewed", "renewal-failed"];
+    structure.name() == "session-token"
+        && states
+            .iter()
+            .any(|state| structure.get("state") == Ok(*state))
+}
+
 impl Told {
     /// Whether there was nothing.
     pub fn is_nothing(&self) -> bool {
-        self.errors.is_empty() && self.warnings.is_empty() && self.states.is_empty()
+        self.errors.is_empty()
+            && self.warnings.is_empty()
+            && self.states.is_empty()
+            && self.background.is_empty()
     }
 
     /// The one error, where there is nothing else to complain of.

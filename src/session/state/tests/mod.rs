@@ -7,7 +7,7 @@ mod refresh;
 mod rejection;
 mod requests;
 
-use super::super::testing::{NoFetcher, granted};
+use super::super::testing::{NoFetcher, failed, granted};
 use super::*;
 use crate::error::Kind;
 
@@ -32,13 +32,6 @@ fn for_seconds(seconds: u64) -> Fetched {
         &crate::random::uuid().to_string(),
         Some(Duration::from_secs(seconds)),
     )
-}
-
-fn failed(failure: Failure) -> Fetched {
-    Fetched {
-        result: Err(failure),
-        discovered: None,
-    }
 }
 
 impl State {
@@ -107,6 +100,6 @@ impl State {
 fn in_use(now: ClockReading) -> (State, Token) {
     let mut state = State::default();
     let token = state.granted(endless("first"), now);
-    state.add_user(fetcher());
+    state.add_user(fetcher(), None);
     (state, token)
 }

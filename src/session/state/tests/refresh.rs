@@ -72,7 +72,7 @@ fn token_is_kept_fresh_for_its_users_alone() {
     let (mut state, now) = (State::default(), ClockReading::now());
     let first = state.granted(for_seconds(100), now);
     assert!(matches!(state.next_step(now), Step::Stop));
-    let user = state.add_user(fetcher());
+    let user = state.add_user(fetcher(), None);
     let Step::Wait {
         until: Some(due), ..
     } = state.next_step(now)

@@ -3,6 +3,7 @@
 //! Without a pipeline: events are names, sessions have scripted replies and a paused clock.
 
 mod app_token;
+mod background;
 mod dashif;
 mod deadlines;
 mod protection_events;
@@ -54,6 +55,7 @@ fn policy(source: Source) -> Policy {
         },
         systems: Vec::new(),
         correlation_id: None,
+        observer: None,
         max_held_bytes: 1,
         warnings: Vec::new(),
     }
@@ -69,6 +71,7 @@ struct Element {
     effects: Vec<Effect>,
     next_id: usize,
     data_passed: bool,
+    is_warm_up: bool,
 }
 
 impl Element {
@@ -83,6 +86,7 @@ impl Element {
             effects: Vec::new(),
             next_id: 0,
             data_passed: false,
+            is_warm_up: false,
         }
     }
 
@@ -110,7 +114,10 @@ impl Element {
     fn begin_with(&mut self, file: Option<Result<Secret, Failure>>) {
         let policy = self.policy.clone();
         let stream = Stream::new(std::ptr::from_ref(&*policy) as usize);
-        self.act(|provider, call| provider.begin(policy, file, stream, true, call));
+        let is_warm_up = self.is_warm_up;
+        self.act(|provider, call| {
+            provider.begin(policy, file, stream, true, is_warm_up, call);
+        });
     }
 
     fn event(&mut self, event: Event) -> Action<Event> {
@@ -177,6 +184,18 @@ impl Element {
             Effect::Failed {
                 service, severity, ..
             } => format!("failed from {service} as {severity:?}"),
+            Effect::Ready { token, cached, .. } => format!(
+                "ready with {}{}",
+                token.text().expose(),
+                match cached {
+                    true => ", cached",
+                    false => "",
+                }
+            ),
+            Effect::Renewed { token, .. } => format!("renewed with {}", token.text().expose()),
+            Effect::RenewalFailed { failure, .. } => {
+                format!("not renewed, {}", failure.kind.nick())
+            }
         });
         told.collect()
     }

@@ -45,7 +45,7 @@ fn who_asks_while_the_task_stops_is_answered() {
 fn who_asks_while_the_task_waits_is_answered() {
     check(|| {
         let world = World::new();
-        let fresh = world.handle.keep_fresh();
+        let fresh = world.handle.keep_fresh(None);
         let mut generation = world.token().expect("a token").generation();
         for count in 2..=3 {
             let token = world.token_after(generation).expect("another token");
@@ -141,7 +141,7 @@ fn rejection_beside_a_logout_gives_a_newer_token() {
 fn change_is_never_missed() {
     check(|| {
         let world = World::new();
-        let fresh = world.handle.keep_fresh();
+        let fresh = world.handle.keep_fresh(None);
         world.token().expect("a token");
         world.service.wait_for_listening(true);
         let tells = world.beside(|world| {
@@ -164,10 +164,10 @@ fn change_is_never_missed() {
 fn last_user_takes_the_listening_along() {
     check(|| {
         let world = World::new();
-        let fresh = world.handle.keep_fresh();
+        let fresh = world.handle.keep_fresh(None);
         world.token().expect("a token");
         let next = world.beside(|world| {
-            let fresh = world.handle.keep_fresh();
+            let fresh = world.handle.keep_fresh(None);
             world.service.wait_for_listening(true);
             drop(fresh);
         });
