@@ -10,6 +10,7 @@ mod cenc;
 mod clearkeydec;
 mod config;
 mod descriptors;
+mod echo;
 mod error;
 mod files;
 #[cfg(any(test, fuzzing))]
@@ -25,6 +26,7 @@ mod license;
 mod messages;
 mod problem_details;
 mod random;
+mod request_log;
 mod runtime;
 mod sample_aes;
 mod session;
@@ -54,6 +56,7 @@ fn element_types() -> Vec<glib::Type> {
  * Since: 0.1.0
  */
 fn plugin_init(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
+    http::set_attempt_log(request_log::log);
     sessiontoken::register(plugin)?;
     clearkeydec::register(plugin)?;
     hlsdrmdemux::register(plugin)

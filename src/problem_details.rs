@@ -8,6 +8,7 @@ use std::fmt;
 
 use serde::Deserialize;
 
+use crate::echo::Haystack;
 use crate::json;
 use crate::json::Scalar;
 use crate::token::Secret;
@@ -82,14 +83,17 @@ impl ProblemDetails {
             .map(|detail| cleaned(detail, MAX_DETAIL))
     }
 
-    /// Takes out each text in which the server repeats one of these.
+    /// Takes out each text in which the server repeats one of these, or a part of it, in whatever
+    /// form.
     pub fn without(self, secrets: &[Secret]) -> Self {
         let secrets: Vec<_> = secrets
             .iter()
             .filter_map(|secret| whole(secret.expose()).map(Secret::new))
             .collect();
-        let is_discreet =
-            |text: &String| !secrets.iter().any(|secret| text.contains(secret.expose()));
+        let is_discreet = |text: &String| {
+            let haystack = Haystack::new(text);
+            !secrets.iter().any(|secret| haystack.repeats(secret))
+        };
         Self {
             title: self.title.filter(is_discreet),
             detail: self.detail.filter(is_discreet),

@@ -97,7 +97,7 @@ impl Report {
             Ok("renewed") => "token: renewed ahead of its end".to_owned(),
             Ok("renewal-failed") => format!(
                 "token: not renewed: {} The old one goes on until its end",
-                message.get("text").unwrap_or_default()
+                message.get::<&str>("text").unwrap_or_default()
             ),
             _ => return,
         };

@@ -12,6 +12,7 @@ pub fn read(request: &gst::StructureRef) -> KeyRequestFields {
         token: token.map(Secret::new),
         generation: request.get("generation").unwrap_or(0),
         headers: headers(request),
+        query: request.get::<String>("query").ok().map(Secret::new),
     }
 }
 

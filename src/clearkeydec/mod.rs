@@ -20,6 +20,8 @@ mod protection_meta;
 mod settings;
 mod token_store;
 
+pub(crate) use debug::CAT;
+
 glib::wrapper! {
     pub struct ClearKeyDec(ObjectSubclass<imp::ClearKeyDec>)
         @extends gst::Element, gst::Object;

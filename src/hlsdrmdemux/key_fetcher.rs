@@ -13,7 +13,9 @@ use url::{Origin, Url};
 use super::key_response::{KeyBytes, read_key};
 use super::settings::KeyRequestToken;
 use crate::error::Failure;
-use crate::http::{Deadline, HttpResponse, REFUSALS, Request, Source, TokenHosts, exchange};
+use crate::http::{
+    Deadline, HttpResponse, Purpose, REFUSALS, Request, Source, TokenHosts, exchange,
+};
 use crate::token::Secret;
 use crate::wait::lock;
 
@@ -42,6 +44,8 @@ pub struct KeyToken {
     pub generation: u32,
     pub token: Secret,
     pub headers: Vec<(String, Secret)>,
+    /// For the URL, encoded.
+    pub query: Option<Secret>,
 }
 
 /// Where session tokens are from. What blocks is called on threads that may.
@@ -230,11 +234,13 @@ impl KeyFetcher {
     async fn ask(&self, url: &Url, token: Option<&KeyToken>) -> Result<KeyBytes, Refusal> {
         let request = Request::for_file(url, &self.source);
         let mut request = request.map_err(Refusal::before)?;
+        request.purpose = Some(Purpose::Key);
         request.max = MAX_ANSWER;
         // Paths of files may hold a CDN's tokens.
         request.shows_path = false;
         if let Some(token) = token {
             request.token_headers = token.headers.clone();
+            request.token_query = token.query.clone();
             request.secrets.push(token.token.clone());
         }
         request.token_hosts = self.policy.hosts.clone();

@@ -35,6 +35,8 @@ mod troubles;
 mod turns;
 mod url_map;
 
+pub(crate) use debug::CAT;
+
 glib::wrapper! {
     pub struct HlsDrmDemux(ObjectSubclass<imp::HlsDrmDemux>)
         @extends gst::Bin, gst::Element, gst::Object,

@@ -154,7 +154,8 @@ impl From<TokenForKey> for KeyToken {
         Self {
             generation: token.generation,
             token: token.token,
-            headers: vec![token.header],
+            headers: token.headers,
+            query: token.query,
         }
     }
 }

@@ -96,9 +96,12 @@ async fn send_once(
     within: Within,
 ) -> Result<Response, RequestError> {
     let own_headers = request.own_headers(url)?;
-    let token_headers = match request.token_withheld(url) {
-        None => header_map(&request.token_headers)?,
-        Some(_) => header_map(&[])?,
+    let (asked, token_headers) = match request.token_withheld(url) {
+        None => {
+            let headers = header_map(&request.token_headers)?;
+            (request.with_token_query(url), headers)
+        }
+        Some(_) => (url.clone(), header_map(&[])?),
     };
     let client = client::client(url, &request.tls, deadline, request.source.is_some());
     let client = tokio::time::timeout(deadline.left(), client)
@@ -109,7 +112,7 @@ async fn send_once(
         Method::Post => reqwest::Method::POST,
         Method::Put => reqwest::Method::PUT,
     };
-    let mut builder = client.request(method, url.url().clone());
+    let mut builder = client.request(method, asked.into_url());
     builder = builder.headers(request.source_headers(url));
     if let Some((content_type, body)) = &request.body {
         // reqwest has no way to wipe it.

@@ -2,6 +2,8 @@
 
 //! Requests for tokens, keys and licenses, until there is an answer.
 
+use std::time::{Duration, Instant};
+
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, LOCATION};
 use zeroize::Zeroizing;
 
@@ -9,6 +11,7 @@ use crate::backoff::chance;
 use crate::error::Failure;
 use crate::problem_details::{self, ProblemDetails};
 
+use super::attempt::{self, Attempt};
 use super::engine::{self, Answer, BodyError, Within};
 use super::request::Withheld;
 use super::request_error::RequestError;
@@ -29,12 +32,18 @@ pub async fn exchange<T>(
 ) -> Result<(T, u32), Failure> {
     let mut attempts = 0;
     loop {
+        let begun = Instant::now();
+        let mut status = None;
         let error = match send(request, deadline).await {
             Ok(reply) => match read(&reply) {
-                Ok(answer) => return Ok((answer, attempts + 1)),
+                Ok(answer) => {
+                    log(request, attempts + 1, Some(reply.status), begun, None);
+                    return Ok((answer, attempts + 1));
+                }
                 Err(failure) => {
                     let mut failure = explained(failure, request, &reply);
                     failure.retry_after = reply.retry_after;
+                    status = Some(reply.status);
                     let again = retry::is_worth_a_retry(reply.status);
                     RequestError::sent(failure, again)
                 }
@@ -44,10 +53,35 @@ pub async fn exchange<T>(
         attempts += u32::from(error.was_sent);
         let (left, retry_after) = (deadline.left(), error.failure.retry_after);
         let pause = retry::pause(attempts, deadline.retries, retry_after, left, chance());
-        match pause.filter(|_| error.again) {
+        let pause = pause.filter(|_| error.again);
+        let what = Some((&*error.failure.what, pause));
+        log(request, attempts.max(1), status, begun, what);
+        match pause {
             Some(pause) => tokio::time::sleep(pause).await,
             None => return Err(error.failure.after_attempts(attempts)),
         }
+    }
+}
+
+/// `failure` is why the attempt was of no use, and when there is another one.
+fn log(
+    request: &Request,
+    number: u32,
+    status: Option<u16>,
+    begun: Instant,
+    failure: Option<(&str, Option<Duration>)>,
+) {
+    if let Some(purpose) = request.purpose {
+        attempt::log(&Attempt {
+            purpose,
+            server: request.url.authority(),
+            number,
+            status,
+            failure: failure.map(|(what, _)| what),
+            elapsed: begun.elapsed(),
+            next: failure.and_then(|(_, next)| next),
+            correlation_id: request.correlation_id.clone(),
+        });
     }
 }
 

@@ -4,6 +4,7 @@
 //!
 //! No error text from below is passed on as it is: it could hold a URL with credentials.
 
+mod attempt;
 mod client;
 mod cookies;
 mod deadline;
@@ -26,6 +27,7 @@ use std::time::{Duration, SystemTime};
 
 use reqwest::header::{DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 
+pub use attempt::{Attempt, Purpose, set_attempt_log};
 pub use client::forget_clients;
 pub use deadline::Deadline;
 pub use download::{Downloaded, FileRequest, FileStream, download, open, refused};

@@ -3,6 +3,7 @@
 //! What is asked for, and what may be sent where.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use reqwest::header::HeaderMap;
 use url::Url;
@@ -11,7 +12,7 @@ use zeroize::Zeroizing;
 use crate::error::Failure;
 use crate::token::Secret;
 
-use super::{Endpoint, MAX_REPLY, Method, Source, TlsConfig, TokenHosts, header_map};
+use super::{Endpoint, MAX_REPLY, Method, Purpose, Source, TlsConfig, TokenHosts, header_map};
 
 /// Redirects that are followed in a row. A sign-on in between takes two or three.
 const MAX_REDIRECTS: u32 = 5;
@@ -22,6 +23,9 @@ const MAX_FILE_REDIRECTS: u32 = 10;
 /// One request.
 pub struct Request {
     pub url: Endpoint,
+    /// What it is for, where that is logged.
+    pub purpose: Option<Purpose>,
+    pub correlation_id: Option<Arc<str>>,
     pub method: Method,
     /// What stands in the URL's query besides, in the place of what has that name there. No secret.
     pub parameter: Option<(&'static str, String)>,
@@ -29,6 +33,9 @@ pub struct Request {
     pub headers: Vec<(String, Secret)>,
     /// Headers with the token. At each hop they go where `token_hosts` allows it.
     pub token_headers: Vec<(String, Secret)>,
+    /// What the URL's query has besides, with the token, encoded. It goes where these headers go,
+    /// and is in no error.
+    pub token_query: Option<Secret>,
     pub token_hosts: TokenHosts,
     /// Whether the token may go without TLS to other than loopback.
     pub token_in_cleartext: bool,
@@ -75,10 +82,13 @@ impl Request {
     pub fn new(url: Endpoint, tls: TlsConfig) -> Self {
         Self {
             url,
+            purpose: None,
+            correlation_id: None,
             method: Method::Get,
             parameter: None,
             headers: Vec::new(),
             token_headers: Vec::new(),
+            token_query: None,
             token_hosts: TokenHosts::default(),
             token_in_cleartext: false,
             source: None,
@@ -139,9 +149,19 @@ impl Request {
         }
     }
 
+    /// The URL to ask, where the server of `url` may be sent the token.
+    pub(super) fn with_token_query(&self, url: &Endpoint) -> Endpoint {
+        let query = self.token_query.as_ref().map(Secret::expose);
+        let pairs = query.into_iter().flat_map(|query| query.split('&'));
+        let pairs = pairs.filter_map(|pair| pair.split_once('='));
+        pairs.fold(url.clone(), |url, (name, value)| {
+            url.with_parameter(name, value)
+        })
+    }
+
     /// Whether `url` is sent the token, where there is one.
     pub(super) fn token_withheld(&self, url: &Endpoint) -> Option<Withheld> {
-        if self.token_headers.is_empty() {
+        if self.token_headers.is_empty() && self.token_query.is_none() {
             None
         } else if !self.token_hosts.allows(url.url()) {
             Some(Withheld::Elsewhere)
@@ -163,6 +183,7 @@ impl Request {
             }
             secrets.push(value.clone());
         }
+        secrets.extend(self.token_query.clone());
         if let Some(source) = &self.source {
             secrets.extend(source.secrets());
         }

@@ -4,23 +4,24 @@
 
 use std::fmt;
 
+use super::template::Template;
+use crate::error::Failure;
 use crate::http::headers;
 use crate::token::Secret;
 
 /// RFC 6750's form, which most license servers take.
 pub const DEFAULT_HEADER: &str = "Authorization: Bearer {token}";
 
-const PLACE: &str = "{token}";
-
-/// A header with a place for the token: `Name: text {token} text`.
+/// A header that may have a place for the token: `Name: text {token} text`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct HeaderTemplate {
     name: String,
-    before: Secret,
-    after: Secret,
+    value: Template,
 }
 
 impl HeaderTemplate {
+    /// The header of the property `key-request-header`.
+    ///
     /// # Errors
     ///
     /// A sentence for the user that says what to set; it does not quote the text.
@@ -38,27 +39,47 @@ impl HeaderTemplate {
         if !headers::is_value(value) {
             return Err("`key-request-header` holds characters that no header can carry");
         }
-        let (before, after) = value
-            .split_once(PLACE)
-            .ok_or("`key-request-header` has no `{token}` where the token belongs")?;
-        if after.contains(PLACE) {
-            return Err("`key-request-header` has more than one `{token}`");
+        let value =
+            Template::parse(value).ok_or("`key-request-header` has more than one `{token}`")?;
+        if !value.has_place() {
+            return Err("`key-request-header` has no `{token}` where the token belongs");
         }
         Ok(Self {
             name: name.to_owned(),
-            before: Secret::from(before),
-            after: Secret::from(after),
+            value,
         })
+    }
+
+    /// The headers of the file that the property `key-request-headers-file` names, which were
+    /// checked. Each may have a place for the token.
+    ///
+    /// # Errors
+    ///
+    /// `Misconfigured`, with the header's name.
+    pub fn list(headers: Vec<(String, Secret)>) -> Result<Vec<Self>, Failure> {
+        let headers = headers.into_iter();
+        let template = |(name, value): (String, Secret)| {
+            let value = Template::parse(value.expose()).ok_or_else(|| {
+                Failure::misconfigured(format!(
+                    "`key-request-headers-file` has the header {name} with more than one `{{token}}`"
+                ))
+            })?;
+            Ok(Self { name, value })
+        };
+        headers.map(template).collect()
     }
 
     pub fn name(&self) -> &str {
         &self.name
     }
 
+    pub fn has_token(&self) -> bool {
+        self.value.has_place()
+    }
+
     /// The header's value with the token in its place.
     pub fn value(&self, token: &Secret) -> Secret {
-        let parts = [self.before.expose(), token.expose(), self.after.expose()];
-        Secret::new(parts.concat())
+        self.value.fill(token.expose())
     }
 }
 

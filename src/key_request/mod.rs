@@ -4,11 +4,14 @@
 
 mod ave;
 mod header;
+mod query;
 mod secclient;
+mod template;
 
 use serde::Serialize;
 
 pub use header::{DEFAULT_HEADER, HeaderTemplate};
+pub use query::QueryTemplate;
 
 use crate::token::{Secret, Token};
 
@@ -67,11 +70,25 @@ pub enum Packing {
 /// How key requests are shaped.
 #[derive(Clone, Debug)]
 pub struct Shape {
-    pub header: HeaderTemplate,
+    pub headers: Vec<HeaderTemplate>,
+    pub query: Option<QueryTemplate>,
     pub packing: Packing,
 }
 
 impl Shape {
+    /// What to add to the request, with its token.
+    pub fn headers(&self, token: &Secret) -> Vec<(String, Secret)> {
+        let headers = self.headers.iter();
+        let header =
+            |template: &HeaderTemplate| (template.name().to_owned(), template.value(token));
+        headers.map(header).collect()
+    }
+
+    /// What to add to the URL's query, encoded.
+    pub fn query(&self, token: &Secret) -> Option<Secret> {
+        self.query.as_ref().map(|query| query.value(token))
+    }
+
     /// What to pack into the key request for the init data of that protection system, if anything.
     pub fn custom_data(
         &self,

@@ -40,6 +40,10 @@ impl KeyRequest {
         &self.fields.headers
     }
 
+    pub fn query(&self) -> Option<&Secret> {
+        self.fields.query.as_ref()
+    }
+
     pub fn token(&self) -> Option<&Secret> {
         self.fields.token.as_ref()
     }

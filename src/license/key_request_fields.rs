@@ -12,4 +12,6 @@ pub struct KeyRequestFields {
     pub generation: u32,
     /// For the license request.
     pub headers: Vec<(String, Secret)>,
+    /// For the license server's URL, encoded.
+    pub query: Option<Secret>,
 }

@@ -11,9 +11,9 @@ use crate::error::Failure;
 use crate::http::{Endpoint, TlsConfig, TokenHosts};
 use crate::token::{ClockReading, Secret, Validity};
 
-/// Keys are used for a second at the least, whatever the license says: a server whose licenses end
-/// as they come would else be asked without a pause.
-const SHORTEST_LIFE: Duration = Duration::from_secs(1);
+/// Keys are used for so long at the least, whatever the license says: a server whose licenses end as
+/// they come would else be asked without a pause. As with tokens the next one comes after half of it.
+const SHORTEST_LIFE: Duration = Duration::from_secs(4);
 
 /// What is asked for.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -23,7 +23,9 @@ pub struct LicenseRequest {
     /// Ascending, each once.
     pub key_ids: Vec<KeyId>,
     pub headers: Vec<(String, Secret)>,
-    /// Servers that may be sent these headers.
+    /// For the servers' URLs, encoded.
+    pub query: Option<Secret>,
+    /// Servers that may be sent these.
     pub token_hosts: TokenHosts,
     /// Whether they may go without TLS to other than loopback.
     pub allow_cleartext: bool,

@@ -359,6 +359,7 @@ impl LicenseSession {
             LicenseRequest {
                 key_ids,
                 headers: self.request.headers().to_vec(),
+                query: self.request.query().cloned(),
                 token_hosts: policy.token_hosts(&urls),
                 allow_cleartext: policy.allow_cleartext,
                 token: self.request.token().cloned(),

@@ -14,7 +14,7 @@ use super::context::{LicenseFetcher, PollContext};
 use super::request::{Granted, LicenseRequest, LicenseResult};
 use crate::cenc::{License, read_license, request_body};
 use crate::error::{Failure, Kind};
-use crate::http::{self, Deadline, Endpoint, Method, Redirects, Request};
+use crate::http::{self, Deadline, Endpoint, Method, Purpose, Redirects, Request};
 use crate::runtime;
 use crate::session::failover;
 use crate::shared_result::SharedResult;
@@ -195,8 +195,10 @@ fn request(order: &LicenseRequest, url: &Endpoint) -> Request {
         secrets: secrets.chain(order.token.clone()).collect(),
         // All of them: which ones are credentials, whoever put them there knows.
         token_headers: order.headers.clone(),
+        token_query: order.query.clone(),
         token_hosts: order.token_hosts.clone(),
         token_in_cleartext: order.allow_cleartext,
+        purpose: Some(Purpose::License),
         method: Method::Post,
         body: Some((
             "application/json".into(),

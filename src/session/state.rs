@@ -22,6 +22,11 @@ use super::request::{
 /// later was, and a service that takes sessions away now and then is not one that takes none.
 const REJECT_WINDOW: Duration = Duration::from_secs(60);
 
+/// A token is used for so long at the least, whatever its end, and replaced after half of it. Where
+/// service and box do not agree what o'clock it is, a token may be about to end when it comes, and
+/// so may the next one: not every box of a city may ask all the time.
+const MIN_LIFETIME: Duration = Duration::from_secs(4);
+
 /// A token that came longer ago than this while nobody listened for changes is read again once
 /// somebody does. One that came for the tune that just begins is not; where it has changed since,
 /// the license server rejects it.
@@ -65,9 +70,10 @@ struct User {
 
 impl State {
     fn valid_token(&self, now: ClockReading) -> Option<&Token> {
+        let is_new = self.fetched_at.is_some() && !self.is_older_than(MIN_LIFETIME, now);
         self.token
             .as_ref()
-            .filter(|token| token.validity().is_valid(now))
+            .filter(|token| is_new || token.validity().is_valid(now))
     }
 
     /// The failure that is everybody's answer now.
@@ -98,7 +104,9 @@ impl State {
             && self.failure(now).is_none()
             && self.valid_token(now).is_some_and(|token| {
                 let changed = self.notices.due(now.steady);
-                token.validity().is_stale(now) || changed.is_some_and(|due| due <= now.steady)
+                let is_stale =
+                    token.validity().is_stale(now) && self.is_older_than(MIN_LIFETIME / 2, now);
+                is_stale || changed.is_some_and(|due| due <= now.steady)
             })
     }
 
@@ -299,7 +307,9 @@ impl State {
         if self.pending.is_some() || self.users.is_empty() {
             return None;
         }
+        let not_before = self.fetched_at.and_then(|at| at.after(MIN_LIFETIME / 2));
         let stale_at = self.valid_token(now)?.validity().stale_at(now);
+        let stale_at = stale_at.max(stale_at.and(not_before.map(|at| at.steady)));
         let changed = self.notices.due(now.steady);
         let due = stale_at.into_iter().chain(changed).min()?;
         let pause = self.failures.as_ref().map(|failures| failures.until.steady);

@@ -68,6 +68,22 @@ fn session_refreshes_before_expiry_while_in_use() {
 }
 
 #[test]
+fn tokens_about_to_end_make_no_storm() {
+    on_paused_clock(async {
+        let soon = |number| granted(&format!("{number}"), Some(Duration::from_millis(20)));
+        let (handle, script) = scripted((0..1000).map(soon));
+        let guard = handle.keep_fresh(None);
+        // Events come all the time.
+        for _ in 0..400 {
+            wait_for(&handle).await.expect("a token");
+            sleep(SECOND / 100).await;
+        }
+        assert!(script.requests() <= 3, "{} requests", script.requests());
+        drop(guard);
+    });
+}
+
+#[test]
 fn listening_is_shared_and_ends_with_the_last_user() {
     on_paused_clock(async {
         let (handle, script) = scripted([granted("one", None)]);

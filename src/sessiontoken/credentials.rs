@@ -136,7 +136,8 @@ pub fn warnings(settings: &Settings) -> Vec<String> {
     let token = ("session-token-file", settings.session_token_file.as_deref());
     // The roots are for everybody to see, and a client's certificate is looked at there.
     let secret = credential_files(settings).filter(|(name, _)| !name.starts_with("ssl-"));
-    std::iter::once(token)
+    [token, settings.key_request.file()]
+        .into_iter()
         .chain(secret)
         .filter_map(|(setting, path)| files::warning(setting, path))
         .chain(settings.common.tls.warnings())

@@ -79,10 +79,10 @@ fn structure(
         key_ids,
         policy,
     } = attachment;
-    let header = &policy.shape.header;
-    let headers = gst::Structure::builder("http-headers")
-        .field(header.name(), header.value(token.text()).expose())
-        .build();
+    let mut headers = gst::Structure::new_empty("http-headers");
+    for (name, value) in policy.shape.headers(token.text()) {
+        headers.set(name, value.expose());
+    }
     let mut request = gst::Structure::builder(NAME)
         .field("session-token", token.text().expose())
         .field("generation", token.generation())
@@ -96,6 +96,9 @@ fn structure(
     }
     if let Some(key_ids) = key_ids {
         request.set("key-ids", key_ids);
+    }
+    if let Some(query) = policy.shape.query(token.text()) {
+        request.set("query", query.expose());
     }
     let data = init_data.and_then(|(_, data)| data.map_readable().ok());
     let (system, _) = init_data.unzip();

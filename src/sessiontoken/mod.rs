@@ -15,6 +15,7 @@ mod flags;
 mod holding;
 mod imp;
 pub(crate) mod key_request_meta;
+mod key_request_settings;
 mod oauth2_settings;
 mod observer;
 mod policy;
@@ -27,6 +28,8 @@ mod store_tokens;
 mod stream_facts;
 mod templates;
 mod token_fetcher;
+
+pub(crate) use debug::CAT;
 
 pub(crate) use store::{Store, TokenForKey};
 
@@ -47,7 +50,7 @@ pub fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
         oauth2_settings::Grant::static_type(),
         settings::AuthService::static_type(),
         settings::OnFailure::static_type(),
-        settings::Packing::static_type(),
+        key_request_settings::Packing::static_type(),
         Store::static_type(),
     ] {
         type_.mark_as_plugin_api(gst::PluginAPIFlags::empty());

@@ -12,7 +12,6 @@ use crate::auth_service::DashIf;
 use crate::cenc::KeyId;
 use crate::error::Failure;
 use crate::http::{Endpoint, headers};
-use crate::key_request::{DEFAULT_HEADER, HeaderTemplate, Shape};
 use crate::session::{Account, SessionHandle, clear_account};
 use crate::tune::{AuthzServices, Endpoints, Policy, Source};
 
@@ -68,11 +67,6 @@ impl AuthzServices for DashIfServices {
 ///
 /// `Misconfigured`, with the property's name and what to set.
 pub fn policy(settings: &Settings, observer: ElementObserver) -> Result<Policy, Failure> {
-    let header = match &settings.key_request_header {
-        Some(text) => HeaderTemplate::parse(text),
-        None => HeaderTemplate::parse(DEFAULT_HEADER),
-    }
-    .map_err(Failure::misconfigured)?;
     let correlation_id = settings.correlation_id.clone();
     if let Some(id) = &correlation_id
         && (id.len() > 256 || !headers::is_value(id))
@@ -90,10 +84,7 @@ pub fn policy(settings: &Settings, observer: ElementObserver) -> Result<Policy, 
         timeout: settings.common.timeout(),
         is_anonymous_allowed: settings.on_failure == OnFailure::Anonymous,
         prefetch: settings.prefetch,
-        shape: Shape {
-            header,
-            packing: settings.packing.into(),
-        },
+        shape: settings.key_request.shape()?,
         systems: systems(settings)?,
         correlation_id,
         observer: Some(Arc::new(observer)),

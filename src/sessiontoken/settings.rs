@@ -6,13 +6,13 @@ use gst::glib;
 use gst::prelude::*;
 
 use super::custom_settings::CustomServiceSettings;
+use super::key_request_settings::KeyRequestSettings;
 use super::oauth2_settings::OAuth2Settings;
 use super::store::Store;
 use crate::auth_service::{rdk, thunder};
 use crate::config::{Common, Configured, fields_of, string, text};
 use crate::error::Failure;
 use crate::http::Endpoint;
-use crate::key_request;
 use crate::token::Secret;
 
 /// Which service hands out the session tokens.
@@ -50,36 +50,6 @@ pub enum OnFailure {
     Anonymous,
 }
 
-/// How the token is packed for the key request, beside the HTTP header.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
-#[enum_type(name = "GstSessionTokenPacking")]
-#[repr(i32)]
-pub enum Packing {
-    #[default]
-    #[enum_value(name = "Auto: AVE for HLS, SecClient otherwise", nick = "auto")]
-    Auto,
-    #[enum_value(name = "None: no custom data", nick = "none")]
-    None,
-    #[enum_value(name = "AVE: the message clientAccess", nick = "ave")]
-    Ave,
-    #[enum_value(
-        name = "SecClient: key system, media usage, access token and content metadata",
-        nick = "secclient"
-    )]
-    SecClient,
-}
-
-impl From<Packing> for key_request::Packing {
-    fn from(packing: Packing) -> Self {
-        match packing {
-            Packing::Auto => Self::Auto,
-            Packing::None => Self::None,
-            Packing::Ave => Self::Ave,
-            Packing::SecClient => Self::SecClient,
-        }
-    }
-}
-
 /// Each place gets its part of `timeout`, and with more of them that would be none.
 const MAX_LOCATIONS: usize = 8;
 
@@ -108,10 +78,9 @@ pub struct Settings {
     pub session_token_file: Option<String>,
     pub token_lifetime: u32,
     pub on_failure: OnFailure,
-    pub packing: Packing,
+    pub key_request: KeyRequestSettings,
     pub protection_systems: Option<String>,
     pub prefetch: bool,
-    pub key_request_header: Option<String>,
     pub common: Common,
 }
 
@@ -137,10 +106,9 @@ impl Default for Settings {
             session_token_file: None,
             token_lifetime: 0,
             on_failure: OnFailure::default(),
-            packing: Packing::default(),
+            key_request: KeyRequestSettings::default(),
             protection_systems: None,
             prefetch: true,
-            key_request_header: None,
             common: Common::default(),
         }
     }
@@ -238,11 +206,6 @@ impl Settings {
                 .blurb("Seconds for which a service's token is good at the most (0: as long as the service and the token itself say)")
                 .mutable_ready()
                 .build(),
-            glib::ParamSpecEnum::builder::<Packing>("packing")
-                .nick("Packing")
-                .blurb("How the token is packed for the key request, beside the HTTP header")
-                .mutable_ready()
-                .build(),
             string(
                 "protection-systems",
                 "Protection systems",
@@ -259,15 +222,11 @@ impl Settings {
                 .default_value(true)
                 .mutable_ready()
                 .build(),
-            string(
-                "key-request-header",
-                "Key request header",
-                "HTTP header for license and key requests, {token} stands for the token (default: Authorization: Bearer {token})",
-            ),
         ];
         own.into_iter()
             .chain(OAuth2Settings::properties())
             .chain(CustomServiceSettings::properties())
+            .chain(KeyRequestSettings::properties())
             .chain(Common::properties())
             .collect()
     }
@@ -295,13 +254,12 @@ impl Settings {
             "session-token-file" => self.session_token_file.to_value(),
             "token-lifetime" => self.token_lifetime.to_value(),
             "on-failure" => self.on_failure.to_value(),
-            "packing" => self.packing.to_value(),
             "protection-systems" => self.protection_systems.to_value(),
             "prefetch" => self.prefetch.to_value(),
-            "key-request-header" => self.key_request_header.to_value(),
             name => {
-                let of_service = self.oauth2.get(name).or_else(|| self.custom.get(name));
-                of_service.unwrap_or_else(|| self.common.get(name))
+                let own = self.oauth2.get(name).or_else(|| self.custom.get(name));
+                let own = own.or_else(|| self.key_request.get(name));
+                own.unwrap_or_else(|| self.common.get(name))
             }
         }
     }
@@ -390,12 +348,13 @@ impl Configured for Settings {
             "session-token-file" => self.session_token_file = text(value),
             "token-lifetime" => self.token_lifetime = value.get().unwrap_or(0),
             "on-failure" => self.on_failure = value.get().unwrap_or_default(),
-            "packing" => self.packing = value.get().unwrap_or_default(),
             "protection-systems" => self.protection_systems = text(value),
             "prefetch" => self.prefetch = value.get().unwrap_or(true),
-            "key-request-header" => self.key_request_header = text(value),
             name => {
-                if !self.oauth2.apply(name, value) && !self.custom.apply(name, value) {
+                let is_own = self.oauth2.apply(name, value)
+                    || self.custom.apply(name, value)
+                    || self.key_request.apply(name, value);
+                if !is_own {
                     self.common.apply(name, value);
                 }
             }

@@ -60,20 +60,22 @@ pub trait Tokens: Send + Sync {
 /// Gives the tokens, or `None` where the element is gone.
 pub type Source = Box<dyn Fn() -> Option<Arc<dyn Tokens>> + Send + Sync>;
 
-/// A token for a request that belongs to no protection event, and the header that carries it.
+/// A token for a request that belongs to no protection event, and what carries it.
 pub struct TokenForKey {
     pub token: Secret,
     pub generation: u32,
-    pub header: (String, Secret),
+    pub headers: Vec<(String, Secret)>,
+    /// For the URL, encoded.
+    pub query: Option<Secret>,
 }
 
 impl From<Attachment> for TokenForKey {
     fn from(attachment: Attachment) -> Self {
         let Attachment { token, policy, .. } = attachment;
-        let header = &policy.shape.header;
         Self {
             generation: token.generation(),
-            header: (header.name().to_owned(), header.value(token.text())),
+            headers: policy.shape.headers(token.text()),
+            query: policy.shape.query(token.text()),
             token: token.text().clone(),
         }
     }

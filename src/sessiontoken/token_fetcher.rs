@@ -12,7 +12,7 @@ use super::refresh_token;
 use crate::auth_service::{Call, CallContext, Service};
 use crate::backoff::chance;
 use crate::error::{Failure, Kind};
-use crate::http::{self, Deadline, Endpoint, HttpResponse, Redirects, Request};
+use crate::http::{self, Deadline, Endpoint, HttpResponse, Purpose, Redirects, Request};
 use crate::session::{
     Account, Discovered, Fetched, Identity, NoticeSink, SessionHandle, TokenFetcher, TokenResponse,
     WeakSession, Work, failover, session, set_identity,
@@ -254,7 +254,8 @@ impl HttpTokenFetcher {
             audience: &name,
             now: SystemTime::now(),
         })?;
-        let request = self.request(&loaded.account, endpoint.clone(), &call, true);
+        let mut request = self.request(&loaded.account, endpoint.clone(), &call, true);
+        request.correlation_id = Some(correlation_id.clone());
         let read = |response: &HttpResponse| service.read_token(&call, response);
         match http::exchange(&request, deadline, read).await {
             Ok((reply, attempts)) => {
@@ -317,6 +318,7 @@ impl HttpTokenFetcher {
             secrets.extend(extra_headers.iter().map(|(_, value)| value.clone()));
         }
         Request {
+            purpose: Some(Purpose::Token),
             method: call.method,
             parameter: call.parameter.clone(),
             headers,

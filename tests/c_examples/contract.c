@@ -151,6 +151,7 @@ check_absence (void)
   CHECK (g_str_equal (gst_session_token_key_request_get_flow (empty),
           GST_SESSION_TOKEN_FLOW_UNKNOWN));
   CHECK (gst_session_token_key_request_get_custom_data (empty) == NULL);
+  CHECK (gst_session_token_key_request_get_query (empty) == NULL);
   CHECK (gst_session_token_key_request_get_correlation_id (empty) == NULL);
   CHECK (gst_session_token_key_request_foreach_header (empty, check_header,
           &expected));

@@ -469,3 +469,77 @@ fn protection_systems_restrict_key_requests() {
     refusal(make("sessiontoken").property("protection-systems", "clearkey"))
         .says(&["`protection-systems`", "UUIDs"]);
 }
+
+#[test]
+fn headers_of_a_file_go_beside_or_instead_of_the_default() {
+    let headend = headend(Auth::Grant);
+    let shaped = |file: &str, header: Option<&'static str>| {
+        let file = File::new(&format!("shape-{}", file.len()), file);
+        let builder = sessiontoken(&headend)
+            .property("key-request-headers-file", file.path())
+            .property_if_some("key-request-header", header);
+        let rig = Rig::new(builder);
+        rig.send(&[stream_start().into(), caps_event().into()]);
+        headers(&request_for(&rig, Some("dash/mpd")))
+    };
+    let token = headend.token();
+    // One that carries the token takes the place of the default.
+    let headers = shaped(r#"{"X-AxDRM-Message":"v1 {token}","X-Device":"7"}"#, None);
+    assert_eq!(text(&headers, "X-AxDRM-Message"), format!("v1 {token}"));
+    assert_eq!(text(&headers, "X-Device"), "7");
+    assert_eq!(headers.n_fields(), 2);
+    // One that does not goes beside it.
+    let headers = shaped(r#"{"X-Device":"7"}"#, None);
+    assert_eq!(text(&headers, "Authorization"), format!("Bearer {token}"));
+    assert_eq!(text(&headers, "X-Device"), "7");
+    // What is set is sent.
+    let headers = shaped(r#"{"X-Token":"{token}"}"#, Some("X-Other: {token}"));
+    assert_eq!(text(&headers, "X-Token"), token);
+    assert_eq!(text(&headers, "X-Other"), token);
+    assert_eq!(headers.n_fields(), 2);
+}
+
+#[test]
+fn query_template_takes_the_place_of_the_default_header() {
+    let headend = headend(granting(r#"{"token":"a+b/c=","status":0}"#));
+    let rig = Rig::new(sessiontoken(&headend).property("key-request-query", "v=1&token={token}"));
+    rig.send(&[stream_start().into(), caps_event().into()]);
+    let request = request_for(&rig, Some("dash/mpd"));
+    assert_eq!(text(&request, "query"), "v=1&token=a%2Bb%2Fc%3D");
+    assert_eq!(headers(&request).n_fields(), 0);
+}
+
+#[test]
+fn key_request_setting_that_is_wrong_is_named() {
+    let file = |text: &str| File::new(&format!("wrong-{}", text.len()), text);
+    for (text, says) in [
+        ("SECRET", "not JSON"),
+        (r#"{"X":7,"S":"SECRET"}"#, "shape"),
+        (r#"{"X Y":"SECRET"}"#, "name is not one that HTTP allows"),
+        (r#"{"X":"SECRET\r\nY: z"}"#, "characters"),
+        (r#"{"Host":"SECRET"}"#, "Host"),
+        (r#"{"X":"{token}{token}SECRET"}"#, "more than one"),
+        (r#"{"X":"SECRET","x":"SECRET."}"#, "twice"),
+    ] {
+        let file = file(text);
+        let element = make("sessiontoken").property("key-request-headers-file", file.path());
+        refusal(element)
+            .says(&["`key-request-headers-file`", says])
+            .does_not_say(&["SECRET"]);
+    }
+    let both = file(r#"{"authorization":"Basic SECRET"}"#);
+    let element = || make("sessiontoken").property("key-request-headers-file", both.path());
+    refusal(element())
+        .says(&["`key-request-header`", "`key-request-headers-file`"])
+        .does_not_say(&["SECRET"]);
+    for query in [
+        "token",
+        "token=SECRET",
+        "t={token}&u={token}",
+        "t={token}#SECRET",
+    ] {
+        refusal(make("sessiontoken").property("key-request-query", query))
+            .says(&["`key-request-query`"])
+            .does_not_say(&["SECRET"]);
+    }
+}

@@ -6,6 +6,7 @@
 //! The services here answer only when the test lets them, and the elements would wait for ten
 //! minutes. So a call that returns has not waited for either.
 
+use gst::prelude::*;
 use headend::{Auth, Licenses};
 use support::in_every_player;
 use support::operator::Operator;
@@ -105,13 +106,14 @@ fn open_and_seek_without_token(player: Player, operator: &Operator) -> PlayerHar
 }
 
 fn play_and_seek_without_token(operator: &Operator, setup: Setup) -> PlayerHarness {
-    operator.set_auth(Auth::GrantFor(1));
     let harness = setup.config("timeout", NEVER).in_time().open();
     harness.start();
     harness.wait_for_picture(AFTER_A_SECOND);
     harness.wait_until_all_has_come(operator);
     let asked = operator.token_requests().len();
     operator.set_auth(Auth::Hang);
+    let element = harness.element("sessiontoken").expect("one is plugged");
+    element.emit_by_name::<()>("clear-token", &[]);
     harness.forget();
     harness.seek(gst::ClockTime::ZERO);
     operator.wait_for_token_requests(asked + 1);

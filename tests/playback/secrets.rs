@@ -13,7 +13,7 @@ use support::in_every_player;
 use support::operator::Operator;
 use support::player::Player;
 
-use crate::child::{Output, launch, run, tool};
+use crate::child::{Output, launch, launch_line, run, tool};
 
 /// What must be found nowhere.
 fn secrets(operator: &Operator) -> Vec<String> {
@@ -284,5 +284,40 @@ fn denial_repeating_credentials_is_redacted() {
             assert!(output.stderr.contains(said), "{service}: {}", output.stderr);
         }
         assert_ne!(guarded.headend.token_requests(), []);
+    }
+}
+
+/// Operators' license servers want the token in many places; none of them is a command line.
+#[test]
+fn token_goes_where_the_license_server_wants_it() {
+    for (shape, in_query) in [
+        ("key-request-headers-file", false),
+        ("key-request-query", true),
+    ] {
+        let operator = Operator::start();
+        operator.set_token_header("x-axdrm-message");
+        operator.set_token_parameter("token");
+        let folder = scratch_folder();
+        let file = folder.join("headers.json");
+        fs::write(&file, r#"{"X-AxDRM-Message":"{token}"}"#).expect("a file");
+        let value = match in_query {
+            true => "token={token}".to_owned(),
+            false => file.to_str().expect("UTF-8").to_owned(),
+        };
+        let decryption = format!("sessiontoken {shape}={value} ! clearkeydec !");
+        let line = Player::WrittenOut.launch_line(&operator.manifest_url(), &decryption);
+        let log = folder.join("everything.log");
+        let mut command = launch_line(&operator, "", &line, &["-v", "-m"]);
+        let output = run(log_everything(&mut command, &log));
+        assert!(output.status.success(), "{}", output.stderr);
+        operator.assert_asked(1, 1);
+        let request = &operator.license_requests()[0];
+        assert_eq!(request.authorization, None);
+        assert_eq!(request.path.contains(&operator.token()), in_query);
+        let secrets = secrets(&operator);
+        assert_discreet("standard output", &output.stdout, &secrets);
+        assert_discreet("standard error", &output.stderr, &secrets);
+        assert_discreet("the log", &read(&log), &secrets);
+        fs::remove_dir_all(folder).expect("the folder goes");
     }
 }

@@ -59,6 +59,13 @@ G_BEGIN_DECLS
  */
 #define GST_SESSION_TOKEN_FIELD_HTTP_HEADERS "http-headers"
 /**
+ * GST_SESSION_TOKEN_FIELD_QUERY:
+ *
+ * Field of the key request: what to add to the query of the license server's URL, percent-encoded (string); absent where the application wants
+ * none.
+ */
+#define GST_SESSION_TOKEN_FIELD_QUERY "query"
+/**
  * GST_SESSION_TOKEN_FIELD_CUSTOM_DATA:
  *
  * Field of the key request: what to pack into the license challenge (string); absent where the application wants none.
@@ -351,6 +358,22 @@ gst_session_token_key_request_get_correlation_id (const GstStructure * request)
 {
   return gst_structure_get_string (request,
       GST_SESSION_TOKEN_FIELD_CORRELATION_ID);
+}
+
+/**
+ * gst_session_token_key_request_get_query:
+ * @request: a key request
+ *
+ * Parameters for the query of the license server's URL, like `token=abc`. They most likely hold the token: they belong into no log.
+ *
+ * Returns: (nullable) (transfer none): what to add, percent-encoded; valid as long as @request.
+ *
+ * Since: 0.1.0
+ */
+static inline const gchar *
+gst_session_token_key_request_get_query (const GstStructure * request)
+{
+  return gst_structure_get_string (request, GST_SESSION_TOKEN_FIELD_QUERY);
 }
 
 /**

@@ -140,6 +140,31 @@ fn token_is_decided_anew_at_each_hop() {
 }
 
 #[test]
+fn token_query_goes_where_the_token_headers_go() {
+    let last = Server::start(vec![reply(200, &[], "KEY")]);
+    let other = Server::start(vec![redirect(302, &format!("http://{}/c?a=b", last.host))]);
+    let first = Server::start(vec![redirect(302, &format!("http://{}/b", other.host))]);
+    let mut request = request(
+        &format!("http://{}/a?token=old&x=y", first.host),
+        &format!("{} {}", first.host, last.host),
+    );
+    request.token_query = Some(Secret::from("v=1&token=TOKEN"));
+    let reply = sent(&request).expect("a reply");
+    // Neither is the place shown with it.
+    assert_eq!(reply.place, format!("http://{}/c", last.host));
+    let url = reply.url.expect("a URL");
+    assert!(!url.as_str().contains("TOKEN"), "{url}");
+    let asked = [first, other, last].map(|server| {
+        let request = server.requests().remove(0);
+        request.split(' ').nth(1).expect("a target").to_owned()
+    });
+    assert_eq!(
+        asked,
+        ["/a?x=y&v=1&token=TOKEN", "/b", "/c?a=b&v=1&token=TOKEN"]
+    );
+}
+
+#[test]
 fn refusal_says_that_the_token_was_withheld() {
     let other = Server::start(vec![reply(403, &[], "")]);
     let first = Server::start(vec![redirect(307, &format!("http://{}/b", other.host))]);

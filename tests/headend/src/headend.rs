@@ -370,6 +370,13 @@ impl Headend {
         self.shared.update(|state| state.token_header = Some(name));
     }
 
+    /// Lets the license server and the key server accept the token in this parameter of the URL's
+    /// query too.
+    pub fn set_token_parameter(&self, name: &str) {
+        self.shared
+            .update(|state| state.token_parameter = Some(name.to_owned()));
+    }
+
     /// Answers every request that hangs, as if there had been no wait, and lets no later one hang:
     /// [`Auth::Hang`] becomes [`Auth::Grant`], in a sequence too, [`Discovery::Hang`] becomes
     /// [`Discovery::Offer`], [`Licenses::Hang`] becomes [`Licenses::Serve`], and

@@ -126,7 +126,7 @@ pub(crate) async fn answer(shared: &Shared, uri: &Uri, headers: &HeaderMap) -> R
     // Before the lock: the other head-end may look for ours.
     let trusted = shared.trusted_token();
     let ((ticket, policy, credential, refusal), release) = shared.update_and_queue(|state| {
-        let credential = Credential::of(headers, state, trusted.as_deref());
+        let credential = Credential::of(uri, headers, state, trusted.as_deref());
         let ticket = state.record.add_key_request(KeyRequest {
             path: uri.to_string(),
             name: name.to_owned(),

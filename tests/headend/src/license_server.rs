@@ -8,7 +8,7 @@ use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION, WWW_AUTHENTICATE};
-use hyper::{HeaderMap, Request};
+use hyper::{HeaderMap, Request, Uri};
 use serde_json::{Value, json};
 
 use crate::bearer::bearer_token;
@@ -61,8 +61,9 @@ pub(crate) async fn answer(shared: &Shared, request: Request<Incoming>) -> Reply
     let ((ticket, licenses, credential, refusal, authorized), release) = shared
         .update_and_queue_for_licenses(|state| {
             let authorized = authorized(&head.headers, state);
-            let credential = Credential::of(&head.headers, state, trusted.as_deref());
+            let credential = Credential::of(&head.uri, &head.headers, state, trusted.as_deref());
             let ticket = state.record.add_license_request(LicenseRequest {
+                path: head.uri.to_string(),
                 headers: header_list(&head.headers),
                 authorization: header(&head.headers, AUTHORIZATION.as_str()),
                 token_present: credential != Credential::None,
@@ -211,14 +212,19 @@ fn authorized(headers: &HeaderMap, state: &State) -> Option<Vec<String>> {
 
 impl Credential {
     /// `trusted` is a token of another head-end that is good here too.
-    pub(crate) fn of(headers: &HeaderMap, state: &State, trusted: Option<&str>) -> Self {
+    pub(crate) fn of(uri: &Uri, headers: &HeaderMap, state: &State, trusted: Option<&str>) -> Self {
         let bearer = headers.get(AUTHORIZATION).and_then(bearer_token);
         let custom = state
             .token_header
             .as_ref()
             .and_then(|name| headers.get(name))
             .map(HeaderValue::as_bytes);
-        match bearer.or(custom) {
+        let in_query = state.token_parameter.as_ref().and_then(|name| {
+            let mut pairs = form_urlencoded::parse(uri.query()?.as_bytes());
+            pairs.find_map(|(known, value)| (known == name.as_str()).then_some(value))
+        });
+        let in_query = in_query.as_ref().map(|value| value.as_bytes());
+        match bearer.or(custom).or(in_query) {
             None => Self::None,
             Some(token) if token == state.tokens.current().as_bytes() => Self::Good,
             Some(token) if trusted.is_some_and(|known| token == known.as_bytes()) => Self::Good,

@@ -72,6 +72,8 @@ pub struct Listener {
 /// One request for content keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LicenseRequest {
+    /// The path, with the query if there was one.
+    pub path: String,
     /// The headers in order of arrival, their names in lower case.
     pub headers: Vec<(String, String)>,
     /// The value of the `Authorization` header.
@@ -345,6 +347,7 @@ mod tests {
 
     fn license_request() -> LicenseRequest {
         LicenseRequest {
+            path: "/license".into(),
             headers: Vec::new(),
             authorization: Some("Bearer secret".into()),
             token_present: true,

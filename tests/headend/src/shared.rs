@@ -64,6 +64,7 @@ pub(crate) struct State {
     pub(crate) tokens: Tokens,
     pub(crate) oauth2: OAuth2,
     pub(crate) token_header: Option<HeaderName>,
+    pub(crate) token_parameter: Option<String>,
     /// How many connections have been made.
     pub(crate) connections: usize,
     pub(crate) record: Record,
@@ -103,6 +104,7 @@ impl Shared {
                 tokens: Tokens::new(),
                 oauth2: OAuth2::new(Tokens::new().instance().to_owned()),
                 token_header: None,
+                token_parameter: None,
                 connections: 0,
                 record: Record::default(),
             }),

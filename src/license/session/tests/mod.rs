@@ -106,6 +106,7 @@ fn token(generation: u32) -> KeyRequestFields {
     let text = format!("token-{generation}");
     KeyRequestFields {
         headers: vec![("x-token".to_owned(), Secret::from(text.as_str()))],
+        query: None,
         token: Some(Secret::new(text)),
         generation,
     }

@@ -88,3 +88,36 @@ fn token_is_kept_fresh_for_its_users_alone() {
     state.remove_user(user);
     assert!(matches!(state.next_step(later(due, 99)), Step::Stop));
 }
+
+/// A box and a service whose clocks are apart are not to ask each other without end.
+#[test]
+fn token_about_to_end_is_used_for_some_seconds() {
+    let (mut state, now) = (State::default(), ClockReading::now());
+    state.add_user(fetcher(), None);
+    let soon = granted("soon", Some(Duration::from_millis(20)));
+    let first = state.granted(soon, now).generation();
+    for seconds in [0, 1] {
+        let now = later(now, seconds);
+        assert_eq!(state.at_hand(now), Some(first));
+        assert!(!state.fetches(now));
+    }
+    let due = later(now, 2);
+    assert_eq!(state.at_hand(due), Some(first));
+    let ticket = state.started(due);
+    let no = failed(Failure::transient("no"));
+    assert!(state.finished(ticket, no, due).is_err());
+    // It is used on while there is no other one, for a while.
+    assert_eq!(state.at_hand(later(now, 3)), Some(first));
+    assert_eq!(state.at_hand(later(now, 4)), None);
+}
+
+#[test]
+fn token_about_to_end_that_is_rejected_is_replaced_at_once() {
+    let (mut state, now) = (State::default(), ClockReading::now());
+    let soon = granted("soon", Some(Duration::from_millis(20)));
+    let first = state.granted(soon, now).generation();
+    let after = later(now, 1);
+    state.reject(first, after);
+    assert_eq!(state.at_hand(after), None);
+    assert!(state.fetches(after));
+}

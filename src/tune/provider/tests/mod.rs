@@ -50,7 +50,8 @@ fn policy(source: Source) -> Policy {
         is_anonymous_allowed: false,
         prefetch: true,
         shape: Shape {
-            header: HeaderTemplate::parse(DEFAULT_HEADER).expect("a header"),
+            headers: vec![HeaderTemplate::parse(DEFAULT_HEADER).expect("a header")],
+            query: None,
             packing: Packing::Auto,
         },
         systems: Vec::new(),
