@@ -32,6 +32,9 @@ mod cenc {
     pub use key::{ContentKey, KeyId};
 }
 #[allow(dead_code, unused_imports)]
+#[path = "../../src/echo.rs"]
+mod echo;
+#[allow(dead_code, unused_imports)]
 #[path = "../../src/error.rs"]
 mod error;
 #[allow(dead_code, unused_imports)]

@@ -76,12 +76,19 @@ pub struct Shape {
 }
 
 impl Shape {
-    /// What to add to the request, with its token.
-    pub fn headers(&self, token: &Secret) -> Vec<(String, Secret)> {
-        let headers = self.headers.iter();
-        let header =
-            |template: &HeaderTemplate| (template.name().to_owned(), template.value(token));
-        headers.map(header).collect()
+    /// What to add to the request with that token. Its own headers take the place of those that
+    /// have the same name.
+    pub fn headers(&self, token: &Token) -> Vec<(String, Secret)> {
+        let own = token.headers();
+        let is_own = |name: &str| {
+            own.iter()
+                .any(|(known, _)| known.eq_ignore_ascii_case(name))
+        };
+        let others = self.headers.iter().filter(|header| !is_own(header.name()));
+        others
+            .map(|header| (header.name().to_owned(), header.value(token.text())))
+            .chain(own.iter().cloned())
+            .collect()
     }
 
     /// What to add to the URL's query, encoded.

@@ -4,9 +4,10 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crate::error::Failure;
-use crate::token::{Grant, Token};
+use crate::token::{ClockReading, Grant, Secret, Token, TokenOrigin};
 
 /// Work that runs on the runtime.
 pub type Work<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -30,13 +31,25 @@ pub enum ChangeNotice {
 /// Takes the notices in.
 pub type NoticeSink = Box<dyn Fn(ChangeNotice) + Send + Sync>;
 
+/// Why a token is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FetchReason {
+    /// There is none, or it has ended.
+    First,
+    /// The one of that generation is about to end, or is to be another one.
+    Renewal { generation: u32 },
+    /// The license side has refused the one of that generation. 0 is no HTTP status.
+    Refused { generation: u32, http_status: u32 },
+}
+
 /// Makes a session's requests, as one of its elements is set.
 pub trait TokenFetcher: Send + Sync {
     /// The service's name in settings and messages.
     fn nick(&self) -> &'static str;
 
     /// Asks for a token. `discovered` is what the last discovery said.
-    fn fetch(self: Arc<Self>, discovered: Option<Discovered>) -> Work<Fetched>;
+    fn fetch(self: Arc<Self>, discovered: Option<Discovered>, reason: FetchReason)
+    -> Work<Fetched>;
 
     /// Listens for changes of the token, without an end. `None` where the service tells of none.
     fn listen(self: Arc<Self>, sink: NoticeSink) -> Option<Work<()>>;
@@ -70,10 +83,26 @@ pub struct Fetched {
 /// What a request brought.
 pub struct TokenResponse {
     pub grant: Grant,
+    /// What to add to requests that carry the token.
+    pub headers: Vec<(String, Secret)>,
     /// Ties the license request to the token request in the services' logs.
     pub correlation_id: Arc<str>,
     /// Host and port of the service that granted it.
     pub location: Option<Arc<str>>,
     /// Requests made for it.
     pub attempts: u32,
+}
+
+impl TokenResponse {
+    /// The token, whose request was `started` then and took `latency`.
+    pub fn into_token(self, started: Instant, latency: Duration, now: ClockReading) -> Token {
+        let origin = TokenOrigin {
+            correlation_id: self.correlation_id,
+            location: self.location,
+            started,
+            latency,
+            attempts: self.attempts,
+        };
+        Token::new(self.grant, origin, now).with_headers(self.headers)
+    }
 }

@@ -125,9 +125,9 @@ impl SessionHandle {
     /// As [`ask`](Self::ask), from somebody whose token of that generation was rejected: never that
     /// one again. However many report the same one, it counts once. After three in a row there is
     /// no fourth.
-    pub fn reject(&self, generation: u32) -> Answer {
+    pub fn reject(&self, generation: u32, http_status: u32) -> Answer {
         self.session.change(|state, now| {
-            state.reject(generation, now);
+            state.reject(generation, http_status, now);
             state.ask(&self.fetcher, now)
         })
     }

@@ -13,6 +13,7 @@ mod fetcher;
 mod handle;
 pub mod logins;
 mod refresh_policy;
+mod rejections;
 mod request;
 mod shared;
 mod state;
@@ -22,8 +23,8 @@ pub mod testing;
 
 pub use cache::{Account, Identity, clear_account, session, set_identity};
 pub use fetcher::{
-    ChangeNotice, Discovered, Fetched, NoticeSink, SessionEvent, SessionObserver, TokenFetcher,
-    TokenResponse, Work,
+    ChangeNotice, Discovered, FetchReason, Fetched, NoticeSink, SessionEvent, SessionObserver,
+    TokenFetcher, TokenResponse, Work,
 };
 pub use handle::{Session, SessionGuard, SessionHandle, WeakSession};
 pub use refresh_policy::pause_after;

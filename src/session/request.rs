@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::fetcher::{Discovered, SessionEvent, TokenFetcher};
+use super::fetcher::{Discovered, FetchReason, SessionEvent, TokenFetcher};
 use crate::error::Failure;
 use crate::shared_result::{Completer, SharedResult};
 use crate::token::{ClockReading, Token};
@@ -63,8 +63,8 @@ pub struct Failures {
 pub struct Ticket {
     pub(super) completer: Completer<Outcome>,
     pub(super) started: Instant,
-    /// There is a valid token meanwhile.
-    pub(super) is_renewal: bool,
+    /// Why it is made.
+    pub(super) reason: FetchReason,
     /// What `ChangeNotices::requested` gave.
     pub(super) notices: u64,
 }
@@ -103,10 +103,14 @@ impl Ticket {
             Outcome::Failed(failure) => Err(failure.clone()),
             Outcome::Cleared => return None,
         };
-        Some(match self.is_renewal {
-            true => SessionEvent::Renewed(result),
-            false => SessionEvent::Fetched(result),
+        Some(match self.reason {
+            FetchReason::Renewal { .. } => SessionEvent::Renewed(result),
+            _ => SessionEvent::Fetched(result),
         })
+    }
+
+    pub fn reason(&self) -> FetchReason {
+        self.reason
     }
 }
 

@@ -8,14 +8,15 @@ use std::time::{Duration, Instant};
 use crate::backoff::chance;
 use crate::error::Failure;
 use crate::shared_result::SharedResult;
-use crate::token::{ClockReading, Secret, Token, TokenOrigin};
+use crate::token::{ClockReading, Token};
 
 use super::change_notices::ChangeNotices;
-use super::fetcher::{Discovered, Fetched, SessionObserver, TokenFetcher, TokenResponse};
+use super::fetcher::{Discovered, FetchReason, Fetched, SessionObserver, TokenFetcher};
 use super::refresh_policy::pause_after;
+use super::rejections::Rejections;
 use super::request::{
-    Answer, Failures, Listener, MAX_REJECTIONS, Outcome, Pending, Step, Ticket, abandoned,
-    all_rejected, rejected_again,
+    Answer, Failures, Listener, Outcome, Pending, Step, Ticket, abandoned, all_rejected,
+    rejected_again,
 };
 
 /// A token that is rejected within this time of its arrival was never good. One that is rejected
@@ -51,8 +52,7 @@ pub struct State {
     was_granted: bool,
     pending: Option<Pending>,
     failures: Option<Failures>,
-    /// Tokens that the license side has rejected in a row, the newest last.
-    rejected: Vec<Secret>,
+    rejections: Rejections,
     discovered: Option<Discovered>,
     notices: ChangeNotices,
     users: Vec<User>,
@@ -120,7 +120,16 @@ impl State {
         let ticket = Ticket {
             completer,
             started: now.steady,
-            is_renewal: self.valid_token(now).is_some(),
+            reason: match (self.valid_token(now), self.rejections.last()) {
+                (Some(token), _) => FetchReason::Renewal {
+                    generation: token.generation(),
+                },
+                (None, Some((generation, http_status))) => FetchReason::Refused {
+                    generation,
+                    http_status,
+                },
+                (None, None) => FetchReason::First,
+            },
             notices: self.notices.requested(now.steady, chance()),
         };
         self.pending = Some(Pending {
@@ -168,7 +177,7 @@ impl State {
     }
 
     /// The license side has rejected the token of that generation.
-    pub fn reject(&mut self, generation: u32, now: ClockReading) {
+    pub fn reject(&mut self, generation: u32, http_status: u32, now: ClockReading) {
         let had_its_text = self.same_text.contains(&generation);
         let is_it = |token: &mut Token| token.generation() == generation || had_its_text;
         let Some(token) = self.token.take_if(is_it) else {
@@ -182,12 +191,8 @@ impl State {
             crate::token::reject(*generation);
         }
         token.reject();
-        if self.is_older_than(REJECT_WINDOW, now) {
-            self.rejected.clear();
-        }
-        self.rejected.push(token.text().clone());
-        if self.rejected.len() >= MAX_REJECTIONS {
-            self.rejected.remove(0);
+        let was_good = self.is_older_than(REJECT_WINDOW, now);
+        if self.rejections.add(&token, http_status, was_good) {
             self.fail(all_rejected(), now);
         }
     }
@@ -210,7 +215,7 @@ impl State {
         self.token = None;
         self.fetched_at = None;
         self.failures = None;
-        self.rejected.clear();
+        self.rejections = Rejections::default();
         self.discovered = None;
         self.notices.forget();
         self.version += 1;
@@ -339,9 +344,9 @@ impl State {
         self.discovered = fetched.discovered;
         let latency = now.steady.saturating_duration_since(ticket.started);
         let result = fetched.result.and_then(|response| {
-            match self.rejected.contains(&response.grant.token) {
+            match self.rejections.contains(&response.grant.token) {
                 true => Err(rejected_again().after_attempts(response.attempts)),
-                false => Ok(Self::token_of(response, ticket.started, latency, now)),
+                false => Ok(response.into_token(ticket.started, latency, now)),
             }
         });
         match result {
@@ -350,6 +355,7 @@ impl State {
                 self.note_same_text(before);
                 self.fetched_at = Some(now);
                 self.was_granted = true;
+                self.rejections.token_came();
                 self.notices.answered(ticket.notices);
                 self.failures = None;
                 Outcome::Token(token)
@@ -373,22 +379,6 @@ impl State {
             }
             _ => self.same_text.clear(),
         }
-    }
-
-    fn token_of(
-        response: TokenResponse,
-        started: Instant,
-        latency: Duration,
-        now: ClockReading,
-    ) -> Token {
-        let origin = TokenOrigin {
-            correlation_id: response.correlation_id,
-            location: response.location,
-            started,
-            latency,
-            attempts: response.attempts,
-        };
-        Token::new(response.grant, origin, now)
     }
 }
 

@@ -50,7 +50,8 @@ pub async fn run(session: Weak<Shared>, mut changes: watch::Receiver<State>) {
         let until = match step {
             Step::Stop => return,
             Step::Fetch(fetcher, ticket, discovered) => {
-                fetching = Some((ticket, fetcher.fetch(discovered)));
+                let work = fetcher.fetch(discovered, ticket.reason());
+                fetching = Some((ticket, work));
                 continue;
             }
             Step::Wait { until, listener } => {

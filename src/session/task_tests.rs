@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use tokio::time::sleep;
 
-use super::super::fetcher::{ChangeNotice, Discovered, NoticeSink, TokenFetcher};
+use super::super::fetcher::{ChangeNotice, Discovered, FetchReason, NoticeSink, TokenFetcher};
 use super::super::handle::{Session, SessionHandle};
 use super::super::request::{Answer, Outcome};
 use super::super::shared::Environment;
@@ -207,7 +207,7 @@ fn concurrent_rejections_make_one_request_at_a_time() {
                 let mut rejected = 0;
                 for _ in 0..100 {
                     if rejected > 0 {
-                        handle.reject(rejected);
+                        handle.reject(rejected, 403);
                     }
                     let token = runtime.block_on(wait_for(handle)).expect("a token");
                     assert!(token.generation() > rejected);
@@ -232,7 +232,7 @@ impl TokenFetcher for Service {
         "service"
     }
 
-    fn fetch(self: Arc<Self>, _: Option<Discovered>) -> Work<Fetched> {
+    fn fetch(self: Arc<Self>, _: Option<Discovered>, _: FetchReason) -> Work<Fetched> {
         Box::pin(async move {
             assert_eq!(self.at_once.fetch_add(1, Ordering::SeqCst), 0);
             let number = self.requests.fetch_add(1, Ordering::SeqCst);

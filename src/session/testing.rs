@@ -9,7 +9,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 pub use tokio::time::sleep;
 
-use super::fetcher::{Discovered, Fetched, NoticeSink, TokenFetcher, TokenResponse, Work};
+use super::fetcher::{
+    Discovered, FetchReason, Fetched, NoticeSink, TokenFetcher, TokenResponse, Work,
+};
 use super::handle::{Session, SessionHandle};
 use super::shared::Environment;
 use crate::error::Failure;
@@ -77,7 +79,7 @@ impl TokenFetcher for Script {
         "script"
     }
 
-    fn fetch(self: Arc<Self>, _: Option<Discovered>) -> Work<Fetched> {
+    fn fetch(self: Arc<Self>, _: Option<Discovered>, _: FetchReason) -> Work<Fetched> {
         self.requests.fetch_add(1, Ordering::SeqCst);
         Box::pin(async move {
             let mut dropped = Dropped(self.clone(), Some(|script| &script.dropped));
@@ -132,7 +134,7 @@ impl TokenFetcher for NoFetcher {
         "test"
     }
 
-    fn fetch(self: Arc<Self>, _: Option<Discovered>) -> Work<Fetched> {
+    fn fetch(self: Arc<Self>, _: Option<Discovered>, _: FetchReason) -> Work<Fetched> {
         panic!("nobody makes a request");
     }
 
@@ -153,6 +155,7 @@ pub fn granted(text: &str, lifetime: Option<Duration>) -> Fetched {
                 token: Secret::from(text),
                 lifetime,
             },
+            headers: Vec::new(),
             correlation_id: "id".into(),
             location: None,
             attempts: 1,

@@ -38,11 +38,11 @@ use gst::prelude::*;
 use gst::subclass::prelude::*;
 use once_cell::sync::Lazy;
 
+use super::application::PendingAnswer;
 use super::bus_messages;
 use super::debug::CAT;
 use super::effects;
 use super::flags::Flags;
-use super::observer::ElementObserver;
 use super::policy::policy;
 use super::settings::{self, Settings};
 use super::signals::{self, Actions};
@@ -69,6 +69,8 @@ pub struct SessionToken {
     provider: Mutex<TokenProvider<gst::Event>>,
     /// What the data path has to know of the provider, without its lock.
     pub(super) flags: Flags,
+    /// What the application's handler of `request-token-for` has not answered yet.
+    pub(super) pending_answer: PendingAnswer,
     /// What decryptors ask for tokens, once one has looked for it.
     store: OnceLock<Store>,
 }
@@ -76,7 +78,7 @@ pub struct SessionToken {
 impl SessionToken {
     fn policy(&self) -> Result<Policy, Failure> {
         let settings = self.settings.completed(self.obj().upcast_ref())?;
-        policy(&settings, ElementObserver::new(&self.obj()))
+        policy(&settings, &self.obj())
     }
 
     pub(super) fn provider(&self) -> MutexGuard<'_, TokenProvider<gst::Event>> {
@@ -270,6 +272,7 @@ impl ObjectSubclass for SessionToken {
             settings: Configurable::default(),
             provider: Mutex::default(),
             flags: Flags::default(),
+            pending_answer: PendingAnswer::default(),
             store: OnceLock::new(),
         }
     }

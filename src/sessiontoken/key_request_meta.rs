@@ -80,7 +80,7 @@ fn structure(
         policy,
     } = attachment;
     let mut headers = gst::Structure::new_empty("http-headers");
-    for (name, value) in policy.shape.headers(token.text()) {
+    for (name, value) in policy.shape.headers(token) {
         headers.set(name, value.expose());
     }
     let mut request = gst::Structure::builder(NAME)

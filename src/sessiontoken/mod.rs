@@ -5,6 +5,7 @@
 use gst::glib;
 use gst::prelude::*;
 
+mod application;
 mod bus_messages;
 mod change_subscription;
 mod credentials;
@@ -28,6 +29,7 @@ mod store_tokens;
 mod stream_facts;
 mod templates;
 mod token_fetcher;
+mod token_request;
 
 pub(crate) use debug::CAT;
 

@@ -6,6 +6,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use gst::glib;
+use gst::prelude::*;
 use uuid::Uuid;
 
 use crate::auth_service::DashIf;
@@ -15,10 +17,12 @@ use crate::http::{Endpoint, headers};
 use crate::session::{Account, SessionHandle, clear_account};
 use crate::tune::{AuthzServices, Endpoints, Policy, Source};
 
+use super::application::Application;
 use super::credentials::{self, Credentials};
 use super::observer::ElementObserver;
 use super::settings::{AuthService, OnFailure, Settings};
-use super::token_fetcher::{RequestConfig, session_with};
+use super::token_fetcher::session_with;
+use super::token_request::RequestConfig;
 
 /// Makes the sessions with DASH-IF's authorization services.
 struct DashIfServices {
@@ -27,6 +31,7 @@ struct DashIfServices {
     settings: Arc<Settings>,
     account: Account,
     config: RequestConfig,
+    element: glib::WeakRef<super::SessionToken>,
 }
 
 impl AuthzServices for DashIfServices {
@@ -55,7 +60,8 @@ impl AuthzServices for DashIfServices {
         let service = DashIf::new(key_ids);
         let settings = self.settings.clone();
         let credentials = Credentials::for_dashif(settings, service, self.account.clone());
-        session_with(credentials, endpoints, self.config.clone())
+        let application = Application::of_weak(self.element.clone());
+        session_with(credentials, endpoints, self.config.clone(), application)
     }
 
     fn clear(&self) {
@@ -66,7 +72,7 @@ impl AuthzServices for DashIfServices {
 /// # Errors
 ///
 /// `Misconfigured`, with the property's name and what to set.
-pub fn policy(settings: &Settings, observer: ElementObserver) -> Result<Policy, Failure> {
+pub fn policy(settings: &Settings, element: &super::SessionToken) -> Result<Policy, Failure> {
     let correlation_id = settings.correlation_id.clone();
     if let Some(id) = &correlation_id
         && (id.len() > 256 || !headers::is_value(id))
@@ -77,7 +83,7 @@ pub fn policy(settings: &Settings, observer: ElementObserver) -> Result<Policy, 
     }
     let source = match &settings.session_token_file {
         Some(path) => Source::File(path.clone()),
-        None => source(settings)?,
+        None => source(settings, element)?,
     };
     Ok(Policy {
         source,
@@ -87,7 +93,7 @@ pub fn policy(settings: &Settings, observer: ElementObserver) -> Result<Policy, 
         shape: settings.key_request.shape()?,
         systems: systems(settings)?,
         correlation_id,
-        observer: Some(Arc::new(observer)),
+        observer: Some(Arc::new(ElementObserver::new(element))),
         max_held_bytes: settings.common.max_held_bytes,
         warnings: credentials::warnings(settings),
     })
@@ -106,7 +112,7 @@ fn systems(settings: &Settings) -> Result<Vec<Uuid>, Failure> {
     ids.filter(|id| !id.is_empty()).map(parse).collect()
 }
 
-fn source(settings: &Settings) -> Result<Source, Failure> {
+fn source(settings: &Settings, element: &super::SessionToken) -> Result<Source, Failure> {
     let settings = Arc::new(settings.clone());
     let credentials = Credentials::load(settings.clone())?;
     let endpoints = settings.endpoints()?;
@@ -134,11 +140,9 @@ fn source(settings: &Settings) -> Result<Source, Failure> {
                 list: endpoints,
                 are_equal: false,
             };
-            Ok(Source::Service(session_with(
-                credentials,
-                endpoints,
-                config,
-            )))
+            let application = Application::of(element);
+            let session = session_with(credentials, endpoints, config, application);
+            Ok(Source::Service(session))
         }
         None if settings.on_failure == OnFailure::Anonymous => Err(Failure::misconfigured(
             "`on-failure=anonymous` does not go with auth-service=dashif: where the MPD demands a token, no license may be asked for without one",
@@ -148,6 +152,7 @@ fn source(settings: &Settings) -> Result<Source, Failure> {
             endpoints,
             settings,
             config,
+            element: element.downgrade(),
         }))),
     }
 }

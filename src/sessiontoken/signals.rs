@@ -15,6 +15,7 @@ use crate::shared_result::Completer;
 use crate::token::Secret;
 
 const REQUEST_TOKEN: &str = "request-token";
+const REQUEST_TOKEN_FOR: &str = "request-token-for";
 
 /// What the action signals do.
 pub struct Actions {
@@ -56,6 +57,33 @@ pub fn signals(actions: &Actions) -> Vec<Signal> {
             })
             .build(),
         /**
+         * GstSessionToken::request-token-for:
+         * @element: the element whose session needs a token
+         * @context: why (#GstStructure): `reason`, which is `first`, `renewal` or `refused`, and
+         *     where they are known `generation` (uint, of the token before), `http-status` (uint, of
+         *     the refusal), `system-id` and `key-ids` (strings)
+         *
+         * Asks the application for the token of a session, before any service: once for all
+         * elements that share it, ahead of the token's end, and after a refusal. The first handler
+         * that gives one back decides. It is called on a thread of its own and may take its time,
+         * up to `timeout`.
+         *
+         * Returns: (nullable) (transfer full): a structure with `session-token` (string), and where
+         *     it applies `expires-in` (seconds, any integer) and `http-headers` (#GstStructure, a
+         *     string field for each header of key requests); or %NULL to leave it to the service
+         *
+         * Since: 0.1.0
+         */
+        Signal::builder(REQUEST_TOKEN_FOR)
+            .param_types([gst::Structure::static_type()])
+            .return_type::<Option<gst::Structure>>()
+            .run_last()
+            .accumulator(|_, _, value| match value.get::<Option<gst::Structure>>() {
+                Ok(Some(_)) => std::ops::ControlFlow::Break(value.clone()),
+                _ => std::ops::ControlFlow::Continue(value.clone()),
+            })
+            .build(),
+        /**
          * GstSessionToken::refresh-token:
          * @element: the element
          *
@@ -80,7 +108,16 @@ pub fn signals(actions: &Actions) -> Vec<Signal> {
 
 /// Whether the application listens to `request-token`.
 pub fn has_handler(element: &super::SessionToken) -> bool {
-    SignalId::lookup(REQUEST_TOKEN, element.type_()).is_some_and(|signal| {
+    has_handler_of(element, REQUEST_TOKEN)
+}
+
+/// Whether the application listens to `request-token-for`.
+pub fn has_handler_for_context(element: &super::SessionToken) -> bool {
+    has_handler_of(element, REQUEST_TOKEN_FOR)
+}
+
+fn has_handler_of(element: &super::SessionToken, signal: &str) -> bool {
+    SignalId::lookup(signal, element.type_()).is_some_and(|signal| {
         glib::signal::signal_has_handler_pending(element, signal, None, false)
     })
 }
@@ -108,5 +145,30 @@ pub fn ask_application(
     if let Err(error) = thread.spawn(ask) {
         gst::warning!(CAT, obj = element, "request-token was not emitted: {error}");
         answered(element);
+    }
+}
+
+/// The same for `request-token-for`.
+pub fn ask_application_for(
+    element: &super::SessionToken,
+    context: gst::Structure,
+    completer: Completer<Option<gst::Structure>>,
+) {
+    let weak = element.downgrade();
+    let ask = move || {
+        if let Some(element) = weak.upgrade() {
+            let given =
+                element.emit_by_name::<Option<gst::Structure>>(REQUEST_TOKEN_FOR, &[&context]);
+            completer.complete(given);
+        }
+    };
+    // As above.
+    let thread = std::thread::Builder::new().name("request-token".to_owned());
+    if let Err(error) = thread.spawn(ask) {
+        gst::warning!(
+            CAT,
+            obj = element,
+            "request-token-for was not emitted: {error}"
+        );
     }
 }

@@ -74,7 +74,7 @@ impl From<Attachment> for TokenForKey {
         let Attachment { token, policy, .. } = attachment;
         Self {
             generation: token.generation(),
-            headers: policy.shape.headers(token.text()),
+            headers: policy.shape.headers(&token),
             query: policy.shape.query(token.text()),
             token: token.text().clone(),
         }

@@ -45,6 +45,8 @@ pub struct Token(Arc<Fields>);
 #[derive(Clone, Debug)]
 struct Fields {
     text: Secret,
+    /// What to add to requests that carry it.
+    headers: Vec<(String, Secret)>,
     generation: u32,
     validity: Validity,
     origin: TokenOrigin,
@@ -92,9 +94,22 @@ impl Token {
         Self(Arc::new(Fields {
             validity: Validity::new(lifetime, exp, now),
             text: token,
+            headers: Vec::new(),
             generation,
             origin,
         }))
+    }
+
+    /// With this to add to requests that carry it.
+    pub fn with_headers(mut self, headers: Vec<(String, Secret)>) -> Self {
+        if !headers.is_empty() {
+            Arc::make_mut(&mut self.0).headers = headers;
+        }
+        self
+    }
+
+    pub fn headers(&self) -> &[(String, Secret)] {
+        &self.0.headers
     }
 
     pub fn text(&self) -> &Secret {

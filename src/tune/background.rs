@@ -19,11 +19,17 @@ impl<E: Clone> TokenProvider<E> {
         };
         let service = tune.policy().source.nick();
         match event {
-            SessionEvent::Renewed(Ok(token)) => effects.push(Effect::Renewed { service, token }),
+            SessionEvent::Renewed(Ok(token)) => {
+                let service = tune.service_of(&token);
+                effects.push(Effect::Renewed { service, token });
+            }
             SessionEvent::Renewed(Err(failure)) => {
                 effects.push(Effect::RenewalFailed { service, failure });
             }
             SessionEvent::Fetched(result) if tune.is_warm_up => {
+                let service = result
+                    .as_ref()
+                    .map_or(service, |token| tune.service_of(token));
                 tune.report_warm_up(service, result, false, effects);
             }
             SessionEvent::Fetched(_) => {}
@@ -47,7 +53,7 @@ impl<E: Clone> Tune<E> {
             (Some(given), ..) => (APPLICATION, given.clone()),
             (_, Some(given), ..) => (service, given.clone()),
             (_, _, Application::Gave(given), _) => (APPLICATION, given.clone()),
-            (.., Some(Answer::Token(token))) => (service, Ok(token)),
+            (.., Some(Answer::Token(token))) => (self.service_of(&token), Ok(token)),
             (.., Some(Answer::Failed(failure))) => (service, Err(failure)),
             _ => return,
         };

@@ -65,7 +65,7 @@ impl<E: Clone> TokenProvider<E> {
             (Some(unreadable), _) if !has_property => Rejected::File(unreadable),
             _ if uses_app_token => Rejected::Application,
             (_, Some(session)) => {
-                let (session, answer) = (session.clone(), session.reject(generation));
+                let (session, answer) = (session.clone(), session.reject(generation, http_status));
                 tune.note_request(&answer);
                 Rejected::Service(session, answer)
             }

@@ -4,7 +4,7 @@
 
 use super::app_token::{AppToken, AppTokens};
 use super::effect::{Effect, Report};
-use super::state::{Application, Tune};
+use super::state::{APPLICATION, Application, Tune};
 use super::wait_time::WaitTime;
 use crate::token::{ClockReading, Token, TokenOrigin, is_rejected};
 
@@ -135,5 +135,32 @@ impl<E: Clone> Tune<E> {
     /// The generation of the token that was handed out last.
     pub fn generation(&self) -> Option<u32> {
         self.announced.map(|(_, generation)| generation)
+    }
+
+    /// Who gave that token of the session's: where no request was made it was the application.
+    pub fn service_of(&self, token: &Token) -> &'static str {
+        match token.origin().attempts {
+            0 => APPLICATION,
+            _ => self.policy.source.nick(),
+        }
+    }
+
+    /// Where the token comes from, or should.
+    pub fn source_nick(&self, app: &AppTokens) -> &'static str {
+        match self.uses_app_token(app, false) {
+            true => APPLICATION,
+            false => self.policy.source.nick(),
+        }
+    }
+
+    /// Whether the application gives the tokens itself. `has_handler` says whether it listens to
+    /// `request-token`.
+    pub fn uses_app_token(&self, app: &AppTokens, has_handler: bool) -> bool {
+        app.property().is_some()
+            || match self.application {
+                Application::Pending(_) | Application::Gave(_) => true,
+                Application::NotAsked => has_handler,
+                Application::Declined => false,
+            }
     }
 }

@@ -354,7 +354,8 @@ impl<E: Clone> Tune<E> {
 
     fn hand_out_of_service(&mut self, token: Token) -> Decision {
         self.note_issuer(&token);
-        self.hand_out(Ok(token), self.policy.source.nick())
+        let service = self.service_of(&token);
+        self.hand_out(Ok(token), service)
     }
 
     /// Remembers who issued the token, where there may be several.
@@ -387,24 +388,5 @@ impl<E: Clone> Tune<E> {
     /// Remembers whether a request began for this tune.
     pub fn note_request(&mut self, answer: &Answer) {
         self.began_request |= matches!(answer, Answer::Pending { began: true, .. });
-    }
-
-    /// Whether the application gives the tokens itself. `has_handler` says whether it listens to
-    /// `request-token`.
-    pub fn uses_app_token(&self, app: &AppTokens, has_handler: bool) -> bool {
-        app.property().is_some()
-            || match self.application {
-                Application::Pending(_) | Application::Gave(_) => true,
-                Application::NotAsked => has_handler,
-                Application::Declined => false,
-            }
-    }
-
-    /// Where the token comes from, or should.
-    pub fn source_nick(&self, app: &AppTokens) -> &'static str {
-        match self.uses_app_token(app, false) {
-            true => APPLICATION,
-            false => self.policy.source.nick(),
-        }
     }
 }

@@ -447,15 +447,17 @@ fn signals_before_the_first_tune_do_no_harm() {
 #[test]
 fn signals_have_the_types_that_c_and_python_see() {
     let element = make("sessiontokensrc").build().expect("an element");
-    for (name, returns, is_action) in [
-        ("request-token", glib::Type::STRING, false),
-        ("refresh-token", glib::Type::UNIT, true),
-        ("clear-token", glib::Type::UNIT, true),
+    let structure = gst::Structure::static_type();
+    for (name, returns, params, is_action) in [
+        ("request-token", glib::Type::STRING, 0, false),
+        ("request-token-for", structure, 1, false),
+        ("refresh-token", glib::Type::UNIT, 0, true),
+        ("clear-token", glib::Type::UNIT, 0, true),
     ] {
         let id = glib::subclass::SignalId::lookup(name, element.type_()).expect(name);
         let query = id.query();
         assert_eq!(query.return_type().type_(), returns, "{name}");
-        assert_eq!(query.n_params(), 0, "{name}");
+        assert_eq!(query.n_params(), params, "{name}");
         let flags = query.flags();
         assert_eq!(
             flags.contains(glib::SignalFlags::ACTION),

@@ -23,6 +23,7 @@ mod lifetime;
 mod oauth2;
 mod passing;
 mod rejection;
+mod request_token_for;
 mod services;
 mod settings;
 mod sharing;

@@ -46,6 +46,8 @@ mod runtime {
 
 #[path = "../../../src/backoff.rs"]
 mod backoff;
+#[path = "../../../src/echo.rs"]
+mod echo;
 #[path = "../../../src/error.rs"]
 pub mod error;
 #[path = "../../../src/json.rs"]
@@ -72,6 +74,7 @@ pub mod session {
     pub mod fetcher;
     pub mod handle;
     mod refresh_policy;
+    mod rejections;
     pub mod request;
     pub mod shared;
     mod state;

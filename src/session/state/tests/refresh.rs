@@ -117,7 +117,7 @@ fn token_about_to_end_that_is_rejected_is_replaced_at_once() {
     let soon = granted("soon", Some(Duration::from_millis(20)));
     let first = state.granted(soon, now).generation();
     let after = later(now, 1);
-    state.reject(first, after);
+    state.reject(first, 403, after);
     assert_eq!(state.at_hand(after), None);
     assert!(state.fetches(after));
 }

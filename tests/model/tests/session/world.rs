@@ -10,7 +10,7 @@ use std::sync::Arc;
 use model::clock;
 use model::error::Failure;
 use model::session::fetcher::{
-    ChangeNotice, Discovered, Fetched, NoticeSink, TokenFetcher, TokenResponse, Work,
+    ChangeNotice, Discovered, FetchReason, Fetched, NoticeSink, TokenFetcher, TokenResponse, Work,
 };
 use model::session::handle::{Session, SessionHandle};
 use model::session::request::{Answer, Outcome};
@@ -123,7 +123,7 @@ impl TokenFetcher for Service {
         "model"
     }
 
-    fn fetch(self: Arc<Self>, _: Option<Discovered>) -> Work<Fetched> {
+    fn fetch(self: Arc<Self>, _: Option<Discovered>, _: FetchReason) -> Work<Fetched> {
         Box::pin(async move {
             let _under_way = GoesOn::new(&self, |figures| &mut figures.under_way);
             let number = self.figures.change(|figures| {
@@ -141,6 +141,7 @@ impl TokenFetcher for Service {
             Fetched {
                 result: Ok(TokenResponse {
                     grant,
+                    headers: Vec::new(),
                     correlation_id: "id".into(),
                     location: None,
                     attempts: 1,
@@ -223,7 +224,7 @@ impl World {
 
     /// A token after that one was rejected.
     pub fn token_after(&self, rejected: u32) -> Result<Token, Failure> {
-        self.settle(|| self.handle.reject(rejected))
+        self.settle(|| self.handle.reject(rejected, 403))
     }
 
     fn settle(&self, ask: impl Fn() -> Answer) -> Result<Token, Failure> {
