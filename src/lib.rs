@@ -7,6 +7,8 @@
 mod auth_service;
 mod backoff;
 mod cenc;
+#[doc(hidden)]
+pub mod check;
 mod clearkeydec;
 mod config;
 mod descriptors;

@@ -7,42 +7,60 @@ use crate::{clearkeydec, hlsdrmdemux, sessiontoken};
 
 /// Logs it at DEBUG: host and port, what came, how long it took, and what comes next.
 pub fn log(attempt: &Attempt<'_>) {
-    let (category, what) = match attempt.purpose {
-        Purpose::Token => (&sessiontoken::CAT, "session token"),
-        Purpose::License => (&clearkeydec::CAT, "license"),
-        Purpose::Key => (&hlsdrmdemux::CAT, "key"),
+    let category = match attempt.purpose {
+        Purpose::Token => &sessiontoken::CAT,
+        Purpose::License => &clearkeydec::CAT,
+        Purpose::Key => &hlsdrmdemux::CAT,
     };
-    gst::debug!(category, "{}", line(attempt, what));
+    gst::debug!(category, "{}", line(attempt));
 }
 
 /// "session token from localhost:50050, attempt 1: HTTP 503 after 3 ms (…), again in 150 ms"
-fn line(attempt: &Attempt<'_>, what: &str) -> String {
-    let Attempt {
-        server,
-        number,
-        status,
-        failure,
-        elapsed,
-        next,
-        correlation_id,
-        ..
-    } = attempt;
-    let mut line = format!("{what} from {server}, attempt {number}");
-    if let Some(id) = correlation_id {
+fn line(attempt: &Attempt<'_>) -> String {
+    let (what, server) = (what(attempt.purpose), &attempt.server);
+    let mut line = format!("{what} from {server}, attempt {}", attempt.number);
+    if let Some(id) = &attempt.correlation_id {
         line += &format!(", correlation id {id}");
     }
-    line += &match status {
-        Some(status) => format!(": HTTP {status}"),
-        None => ": no reply".to_owned(),
-    };
-    line += &format!(" after {} ms", elapsed.as_millis());
-    if let Some(failure) = failure {
+    line += ": ";
+    line += &came(attempt);
+    if let Some(failure) = attempt.failure {
         line += &format!(" ({failure})");
     }
-    match (next, failure) {
-        (Some(next), _) => line + &format!(", again in {} ms", next.as_millis()),
-        (None, Some(_)) => line + ", not again",
-        (None, None) => line,
+    line + &then(attempt)
+}
+
+/// "session token, attempt 1: HTTP 503 after 3 ms, again in 150 ms"
+pub fn short_line(attempt: &Attempt<'_>) -> String {
+    let (what, number) = (what(attempt.purpose), attempt.number);
+    format!(
+        "{what}, attempt {number}: {}{}",
+        came(attempt),
+        then(attempt)
+    )
+}
+
+fn came(attempt: &Attempt<'_>) -> String {
+    let time = attempt.elapsed.as_millis();
+    match attempt.status {
+        Some(status) => format!("HTTP {status} after {time} ms"),
+        None => format!("no reply after {time} ms"),
+    }
+}
+
+fn then(attempt: &Attempt<'_>) -> String {
+    match (attempt.next, attempt.failure) {
+        (Some(next), _) => format!(", again in {} ms", next.as_millis()),
+        (None, Some(_)) => ", not again".to_owned(),
+        (None, None) => String::new(),
+    }
+}
+
+fn what(purpose: Purpose) -> &'static str {
+    match purpose {
+        Purpose::Token => "session token",
+        Purpose::License => "license",
+        Purpose::Key => "key",
     }
 }
 
@@ -65,10 +83,11 @@ mod tests {
             correlation_id: Some("id".into()),
         };
         assert_eq!(
-            line(&attempt, "session token"),
+            line(&attempt),
             "session token from host:80, attempt 1, correlation id id: HTTP 200 after 12 ms"
         );
         let attempt = Attempt {
+            purpose: Purpose::License,
             number: 2,
             status: Some(503),
             failure: Some("no time"),
@@ -77,17 +96,22 @@ mod tests {
             ..attempt
         };
         assert_eq!(
-            line(&attempt, "license"),
+            line(&attempt),
             "license from host:80, attempt 2: HTTP 503 after 12 ms (no time), again in 150 ms"
         );
         let attempt = Attempt {
+            purpose: Purpose::Key,
             status: None,
             next: None,
             ..attempt
         };
         assert_eq!(
-            line(&attempt, "key"),
+            line(&attempt),
             "key from host:80, attempt 2: no reply after 12 ms (no time), not again"
+        );
+        assert_eq!(
+            short_line(&attempt),
+            "key, attempt 2: no reply after 12 ms, not again"
         );
     }
 }

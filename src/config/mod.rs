@@ -95,6 +95,43 @@ fn settings_for(
     Ok(settings)
 }
 
+/// The values of an element's own properties that a command line sets, as `name=value`, each with the
+/// property's type. Secrets by value are not taken.
+///
+/// # Errors
+///
+/// `Misconfigured`, with the name and never the value.
+pub fn from_arguments(
+    element: &glib::Object,
+    arguments: &[(String, String)],
+) -> Result<Vec<(String, glib::Value)>, Failure> {
+    let source = "the command line";
+    let arguments = arguments.iter().map(|(name, value)| {
+        let field = Field {
+            name: name.clone(),
+            value: Secret::from(&**value),
+        };
+        let pspec = known_property(name, source)?;
+        if element.find_property(pspec.name()).is_none() {
+            return Err(Failure::misconfigured(format!(
+                "{source} sets `{name}`, which this element does not have"
+            )));
+        }
+        Ok((pspec.name().to_owned(), convert(&field, &pspec, source)?))
+    });
+    arguments.collect()
+}
+
+/// The names of what the environment sets.
+///
+/// # Errors
+///
+/// `Misconfigured` for text that is no structure.
+pub fn names_in_environment() -> Result<Vec<String>, Failure> {
+    let fields = from_environment()?;
+    Ok(fields.into_iter().map(|field| field.name).collect())
+}
+
 /// The property of that name of any of our elements.
 fn known_property(name: &str, source: &str) -> Result<glib::ParamSpec, Failure> {
     let pspec = crate::element_types()

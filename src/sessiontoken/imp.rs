@@ -43,7 +43,7 @@ use super::bus_messages;
 use super::debug::CAT;
 use super::effects;
 use super::flags::Flags;
-use super::policy::policy;
+use super::policy::{policy, read_token_file};
 use super::settings::{self, Settings};
 use super::signals::{self, Actions};
 use super::store::Store;
@@ -51,13 +51,12 @@ use super::stream_facts::system_of;
 use crate::cenc::PRIVATE_SYSTEM;
 use crate::config::Configurable;
 use crate::error::Failure;
-use crate::files;
 use crate::hierarchy::ancestors;
 use crate::hold::{Hold, build_pads};
 use crate::http;
 use crate::messages;
 use crate::session::{SessionEvent, logins};
-use crate::token::{ClockReading, MAX_TOKEN_LEN, Secret};
+use crate::token::{ClockReading, Secret};
 use crate::tune::{Call, Effect, Policy, Source, Stream, TokenProvider};
 use crate::wait::lock;
 
@@ -76,9 +75,12 @@ pub struct SessionToken {
 }
 
 impl SessionToken {
-    fn policy(&self) -> Result<Policy, Failure> {
-        let settings = self.settings.completed(self.obj().upcast_ref())?;
-        policy(&settings, &self.obj())
+    pub(super) fn completed_settings(&self) -> Result<Settings, Failure> {
+        self.settings.completed(self.obj().upcast_ref())
+    }
+
+    pub(super) fn policy(&self) -> Result<Policy, Failure> {
+        policy(&self.completed_settings()?, &self.obj())
     }
 
     pub(super) fn provider(&self) -> MutexGuard<'_, TokenProvider<gst::Event>> {
@@ -237,15 +239,6 @@ impl SessionToken {
         logins::forget();
         self.wake();
     }
-}
-
-fn read_token_file(policy: &Policy) -> Option<Result<Secret, Failure>> {
-    let Source::File(path) = &policy.source else {
-        return None;
-    };
-    // A little more than the longest token, so that one that is too long is seen to be.
-    let limit = 2 * MAX_TOKEN_LEN;
-    Some(files::read_text(path, "session-token-file", limit))
 }
 
 #[glib::object_subclass]

@@ -5,6 +5,8 @@
 use gst::glib;
 use gst::prelude::*;
 
+use crate::error::Failure;
+
 mod application;
 mod bus_messages;
 mod change_subscription;
@@ -21,7 +23,7 @@ mod oauth2_settings;
 mod observer;
 mod policy;
 mod refresh_token;
-mod settings;
+pub(crate) mod settings;
 mod signals;
 mod src;
 mod store;
@@ -79,5 +81,25 @@ impl SessionToken {
     pub(crate) fn token_store(&self) -> Store {
         use gst::subclass::prelude::ObjectSubclassIsExt;
         self.imp().store()
+    }
+
+    /// The settings, completed from context and environment.
+    ///
+    /// # Errors
+    ///
+    /// `Misconfigured`, with the name of the field that is wrong.
+    pub(crate) fn completed_settings(&self) -> Result<settings::Settings, Failure> {
+        use gst::subclass::prelude::ObjectSubclassIsExt;
+        self.imp().completed_settings()
+    }
+
+    /// Whether the element could leave NULL.
+    ///
+    /// # Errors
+    ///
+    /// `Misconfigured`, with the property's name and what to set.
+    pub(crate) fn check_settings(&self) -> Result<(), Failure> {
+        use gst::subclass::prelude::ObjectSubclassIsExt;
+        self.imp().policy().map(drop)
     }
 }

@@ -13,8 +13,10 @@ use uuid::Uuid;
 use crate::auth_service::DashIf;
 use crate::cenc::KeyId;
 use crate::error::Failure;
+use crate::files;
 use crate::http::{Endpoint, headers};
 use crate::session::{Account, SessionHandle, clear_account};
+use crate::token::{MAX_TOKEN_LEN, Secret};
 use crate::tune::{AuthzServices, Endpoints, Policy, Source};
 
 use super::application::Application;
@@ -155,4 +157,14 @@ fn source(settings: &Settings, element: &super::SessionToken) -> Result<Source, 
             element: element.downgrade(),
         }))),
     }
+}
+
+/// What `session-token-file` holds now, where that is the source.
+pub fn read_token_file(policy: &Policy) -> Option<Result<Secret, Failure>> {
+    let Source::File(path) = &policy.source else {
+        return None;
+    };
+    // A little more than the longest token, so that one that is too long is seen to be.
+    let limit = 2 * MAX_TOKEN_LEN;
+    Some(files::read_text(path, "session-token-file", limit))
 }

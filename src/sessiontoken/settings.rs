@@ -287,6 +287,11 @@ impl Settings {
         .chain(self.custom.set_property().map(|name| (name, Http)))
     }
 
+    /// Whether a service gives the token.
+    pub fn asks_a_service(&self) -> bool {
+        self.session_token_file.is_none()
+    }
+
     /// Where the service is asked, if that is known.
     fn location(&self) -> Option<&str> {
         match (&self.location, self.auth_service) {

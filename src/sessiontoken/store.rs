@@ -145,8 +145,17 @@ impl Store {
     ///
     /// Why there is none.
     pub fn first_for_key(&self) -> Result<TokenForKey, Failure> {
+        self.first_attachment().map(TokenForKey::from)
+    }
+
+    /// The same, with all that a key request would have.
+    ///
+    /// # Errors
+    ///
+    /// Why there is none.
+    pub fn first_attachment(&self) -> Result<Attachment, Failure> {
         let found = self.wait_for(|tokens, waker| tokens.first(waker));
-        found.map(TokenForKey::from).map_err(|failure| {
+        found.map_err(|failure| {
             failure.unwrap_or_else(|| Failure::timed_out("no session token came in time"))
         })
     }
