@@ -12,21 +12,28 @@ use zeroize::Zeroizing;
 
 use crate::token::Secret;
 
-/// So many bytes in a row of a secret give it away, and are no word of a language by chance.
+/// So many bytes in a row of a secret give it away.
 const PART: usize = 8;
+
+/// So many, where the part may be a word: a password may have `password` in it.
+const WORD: usize = 12;
 
 /// A text as it is searched.
 pub struct Haystack {
     /// In lower case.
     text: Zeroizing<String>,
     parts: HashSet<[u8; PART]>,
+    long_parts: HashSet<[u8; WORD]>,
 }
 
 impl Haystack {
     pub fn new(text: &str) -> Self {
         let text = Zeroizing::new(text.to_lowercase());
-        let parts = text.as_bytes().windows(PART).map(part).collect();
-        Self { text, parts }
+        Self {
+            parts: parts(&text).collect(),
+            long_parts: parts(&text).collect(),
+            text,
+        }
     }
 
     /// Whether the text repeats it, or a part of it. Nothing repeats an empty one.
@@ -43,27 +50,44 @@ impl Haystack {
             URL_SAFE_NO_PAD.encode(bytes),
             byte_serialize(bytes).collect(),
         ];
-        forms.into_iter().any(|form| {
-            let form = Zeroizing::new(form);
-            self.has(&Zeroizing::new(form.to_lowercase()))
-        })
+        forms
+            .into_iter()
+            .any(|form| self.has(&Zeroizing::new(form)))
     }
 
     fn has(&self, form: &str) -> bool {
-        match form.len() {
-            ..=PART => self.text.contains(form),
-            _ => form
-                .as_bytes()
-                .windows(PART)
-                .any(|bytes| self.parts.contains(&part(bytes))),
+        let lower = Zeroizing::new(form.to_lowercase());
+        if lower.len() <= PART || lower.len() < WORD && is_word(form) {
+            return self.text.contains(&**lower);
         }
+        let words = form.as_bytes().windows(PART).map(is_word_part);
+        let short = parts(&lower).zip(words);
+        short
+            .into_iter()
+            .any(|(part, is_word)| !is_word && self.parts.contains(&part))
+            || parts(&lower).any(|part| self.long_parts.contains(&part))
     }
 }
 
-fn part(bytes: &[u8]) -> [u8; PART] {
-    let mut part = [0; PART];
-    part.copy_from_slice(bytes);
-    part
+/// All that is so long.
+fn parts<const LENGTH: usize>(text: &str) -> impl Iterator<Item = [u8; LENGTH]> {
+    let windows = text.as_bytes().windows(LENGTH);
+    windows.map(|bytes| {
+        let mut part = [0; LENGTH];
+        part.copy_from_slice(bytes);
+        part
+    })
+}
+
+fn is_word(text: &str) -> bool {
+    is_word_part(text.as_bytes())
+}
+
+/// Letters of one case, the first one aside.
+fn is_word_part(bytes: &[u8]) -> bool {
+    let rest = bytes.get(1..).unwrap_or_default();
+    bytes.iter().all(u8::is_ascii_alphabetic)
+        && (rest.iter().all(u8::is_ascii_lowercase) || rest.iter().all(u8::is_ascii_uppercase))
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -113,6 +137,19 @@ mod tests {
             assert!(!repeats(text), "{text}");
         }
         assert!(!Haystack::new("anything").repeats(&Secret::from("")));
+    }
+
+    #[test]
+    fn word_that_a_secret_has_is_none() {
+        let repeats = |text: &str| Haystack::new(text).repeats(&Secret::from("SECRET-PASSWORD"));
+        assert!(!repeats("Wrong password."));
+        assert!(!repeats("This is secret."));
+        assert!(repeats("Wrong: secret-password."));
+        assert!(repeats("Wrong: …ret-password."));
+        assert!(repeats("Wrong: secret-p…"));
+        let word = Secret::from("troubadour");
+        assert!(Haystack::new("no Troubadour here").repeats(&word));
+        assert!(!Haystack::new("no troubado here").repeats(&word));
     }
 
     #[test]

@@ -36,6 +36,7 @@ mod sessiontoken;
 mod shared_result;
 mod sync;
 mod token;
+mod tracer;
 mod tune;
 mod value;
 mod wait;
@@ -58,7 +59,11 @@ fn element_types() -> Vec<glib::Type> {
  * Since: 0.1.0
  */
 fn plugin_init(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
-    http::set_attempt_log(request_log::log);
+    http::set_attempt_log(|attempt| {
+        request_log::log(attempt);
+        tracer::request(attempt);
+    });
+    tracer::register(plugin)?;
     sessiontoken::register(plugin)?;
     clearkeydec::register(plugin)?;
     hlsdrmdemux::register(plugin)

@@ -78,6 +78,7 @@ mod tests {
             number: 1,
             status: Some(200),
             failure: None,
+            first_byte: None,
             elapsed: Duration::from_millis(12),
             next: None,
             correlation_id: Some("id".into()),

@@ -36,11 +36,17 @@ fn snapshot() -> String {
         .expect("the plugin is there");
     let mut types = Map::new();
     let mut elements = Map::new();
+    let mut tracers = Map::new();
     for feature in registry.features_by_plugin(&plugin.plugin_name()) {
-        let factory = feature
-            .downcast::<gst::ElementFactory>()
-            .expect("it has nothing but elements");
-        elements.insert(factory.name().into(), element(&factory, &mut types));
+        let name = feature.name();
+        match feature.downcast::<gst::ElementFactory>() {
+            Ok(factory) => elements.insert(name.into(), element(&factory, &mut types)),
+            Err(feature) => {
+                let factory = feature.downcast::<gst::TracerFactory>();
+                let factory = factory.expect("it has elements and tracers");
+                tracers.insert(name.into(), tracer(&factory))
+            }
+        };
     }
     pretty(&json!({
         plugin.plugin_name().as_str(): {
@@ -51,7 +57,7 @@ fn snapshot() -> String {
             "other-types": types,
             "package": plugin.package().as_str(),
             "source": plugin.source().as_str(),
-            "tracers": {},
+            "tracers": tracers,
             "url": plugin.origin().as_str(),
         }
     }))
@@ -79,6 +85,14 @@ fn element(factory: &gst::ElementFactory, types: &mut Map<String, Value>) -> Val
     }
     describe(element.upcast_ref(), &mut described, types);
     described
+}
+
+fn tracer(factory: &gst::TracerFactory) -> Value {
+    let factory = factory.clone().load().expect("the plugin is loaded");
+    let factory = factory.downcast::<gst::TracerFactory>().expect("the same");
+    let types = std::iter::successors(Some(factory.tracer_type()), |type_| type_.parent());
+    let names: Vec<_> = types.map(|type_| type_.name()).collect();
+    json!({ "hierarchy": names })
 }
 
 /// A rank, by the nearest that has a name.

@@ -60,12 +60,22 @@ pub fn before(downstream: &gst::CapsRef) -> gst::Caps {
         .collect()
 }
 
-/// The caps behind the decryptor.
+/// Whether that is what a demuxer says of protected streams.
+pub fn is_protected(caps: &gst::CapsRef) -> bool {
+    let mut names = caps.iter().map(|structure| structure.name());
+    names.any(|name| PROTECTED.contains(&name.as_str()) || name == "application/x-webm-enc")
+}
+
+/// The caps behind the decryptor. Those of a clear stream stay: in a line that is written out such
+/// a stream may come too.
 ///
 /// # Errors
 ///
 /// What is wrong with the ones before it.
 pub fn behind(caps: &gst::CapsRef) -> Result<gst::Caps, String> {
+    if !caps.is_empty() && !is_protected(caps) {
+        return Ok(caps.to_owned());
+    }
     let mut decrypted = caps.to_owned();
     let structure = decrypted
         .make_mut()
@@ -89,14 +99,16 @@ pub fn behind(caps: &gst::CapsRef) -> Result<gst::Caps, String> {
     Ok(decrypted)
 }
 
-/// Answers a query for the caps of the sink pad: what downstream takes, protected.
+/// Answers a query for the caps of the sink pad: what downstream takes, protected or clear.
 pub fn answer(query: &mut gst::query::Caps, sinkpad: &gst::Pad, srcpad: &gst::Pad) {
     let template = sinkpad.pad_template_caps();
-    let downstream = srcpad.peer_query_caps(None);
-    let mut caps = match downstream.is_any() {
-        true => template,
-        false => template.intersect_with_mode(&before(&downstream), gst::CapsIntersectMode::First),
-    };
+    let mut caps = srcpad.peer_query_caps(None);
+    if !caps.is_any() {
+        let protected = before(&caps);
+        let mut all = template.intersect_with_mode(&protected, gst::CapsIntersectMode::First);
+        all.merge(caps);
+        caps = all;
+    }
     if let Some(filter) = query.filter() {
         caps = filter.intersect_with_mode(&caps, gst::CapsIntersectMode::First);
     }

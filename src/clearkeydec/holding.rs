@@ -31,7 +31,11 @@ impl Holding for ClearKeyDec {
                 true
             }
             gst::QueryViewMut::AcceptCaps(query) => {
-                let is_accepted = query.caps().is_subset(&self.sinkpad.pad_template_caps());
+                let caps = query.caps_owned();
+                let is_accepted = match caps::is_protected(&caps) {
+                    true => caps.is_subset(&self.sinkpad.pad_template_caps()),
+                    false => self.srcpad.peer_query_accept_caps(&caps),
+                };
                 query.set_result(is_accepted);
                 true
             }

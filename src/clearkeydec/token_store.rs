@@ -41,6 +41,10 @@ impl TokenStore for ElementStore {
         started.ok().map(|_| result)
     }
 
+    fn failure(&self) -> Option<String> {
+        self.0.property("failure")
+    }
+
     fn newest_of(&self, generation: u32) -> Renewal {
         let request = self
             .0

@@ -26,6 +26,8 @@ pub struct Attempt<'a> {
     pub status: Option<u16>,
     /// Why the reply is of no use, or why there is none.
     pub failure: Option<&'a str>,
+    /// Until the head of the reply was here.
+    pub first_byte: Option<Duration>,
     pub elapsed: Duration,
     /// The pause before the next attempt, where there is one.
     pub next: Option<Duration>,

@@ -33,18 +33,18 @@ pub async fn exchange<T>(
     let mut attempts = 0;
     loop {
         let begun = Instant::now();
-        let mut status = None;
+        let mut came = None;
         let error = match send(request, deadline).await {
             Ok(reply) => match read(&reply) {
                 Ok(answer) => {
-                    log(request, attempts + 1, Some(reply.status), begun, None);
+                    log(request, attempts + 1, Some(&reply), begun, None);
                     return Ok((answer, attempts + 1));
                 }
                 Err(failure) => {
                     let mut failure = explained(failure, request, &reply);
                     failure.retry_after = reply.retry_after;
-                    status = Some(reply.status);
                     let again = retry::is_worth_a_retry(reply.status);
+                    came = Some(reply);
                     RequestError::sent(failure, again)
                 }
             },
@@ -55,7 +55,7 @@ pub async fn exchange<T>(
         let pause = retry::pause(attempts, deadline.retries, retry_after, left, chance());
         let pause = pause.filter(|_| error.again);
         let what = Some((&*error.failure.what, pause));
-        log(request, attempts.max(1), status, begun, what);
+        log(request, attempts.max(1), came.as_ref(), begun, what);
         match pause {
             Some(pause) => tokio::time::sleep(pause).await,
             None => return Err(error.failure.after_attempts(attempts)),
@@ -67,7 +67,7 @@ pub async fn exchange<T>(
 fn log(
     request: &Request,
     number: u32,
-    status: Option<u16>,
+    reply: Option<&HttpResponse>,
     begun: Instant,
     failure: Option<(&str, Option<Duration>)>,
 ) {
@@ -76,7 +76,8 @@ fn log(
             purpose,
             server: request.url.authority(),
             number,
-            status,
+            status: reply.map(|reply| reply.status),
+            first_byte: reply.map(|reply| reply.first_byte),
             failure: failure.map(|(what, _)| what),
             elapsed: begun.elapsed(),
             next: failure.and_then(|(_, next)| next),
@@ -99,7 +100,9 @@ fn explained(failure: Failure, request: &Request, reply: &HttpResponse) -> Failu
 
 /// The reply at the end of all redirects that are followed.
 async fn send(request: &Request, deadline: &Deadline) -> Result<HttpResponse, RequestError> {
+    let begun = Instant::now();
     let mut answer = engine::send(request, deadline, Within::Whole).await?;
+    let first_byte = begun.elapsed();
     let body = match body(&mut answer, request, deadline).await {
         Ok(body) => body,
         Err(error) if answer.response.status().is_success() => return Err(error),
@@ -122,6 +125,7 @@ async fn send(request: &Request, deadline: &Deadline) -> Result<HttpResponse, Re
         token_withheld: answer.withheld.map(|_| url.token_host()),
         withheld_for_cleartext: answer.withheld == Some(Withheld::Cleartext),
         secrets: answer.secrets,
+        first_byte,
         body,
     })
 }

@@ -34,6 +34,8 @@ pub struct HttpResponse {
     pub withheld_for_cleartext: bool,
     /// What the URLs hold to which redirects led, and which nobody else may see.
     pub secrets: Vec<Secret>,
+    /// How long its head took, with all redirects.
+    pub first_byte: Duration,
     pub body: Zeroizing<Vec<u8>>,
 }
 
@@ -51,6 +53,7 @@ impl HttpResponse {
             token_withheld: None,
             withheld_for_cleartext: false,
             secrets: Vec::new(),
+            first_byte: Duration::ZERO,
             body: Zeroizing::new(body.to_owned()),
         }
     }

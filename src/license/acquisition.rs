@@ -123,7 +123,8 @@ impl LicenseAcquisition {
                 }
                 // The element is about to stop, and nobody is to hear of what it gave up.
                 Poll::Ready(None) if !stopping => {
-                    return Step::Failed(without_another_token(refusal));
+                    let why = request.store().and_then(|store| store.failure());
+                    return Step::Failed(without_another_token(refusal, why));
                 }
                 _ => What::Token { result, refusal },
             },
@@ -151,7 +152,11 @@ fn after_refusal(
     let is_of_token = |status: &u16| REFUSALS.contains(status) && !refusal.is_without_token;
     let status = refusal.http_status.filter(is_of_token);
     let (Some(status), Some(store)) = (status, request.store()) else {
-        return Step::Failed(refusal);
+        let is_bare = status.is_some() && request.token().is_none();
+        return Step::Failed(match is_bare {
+            true => without_metadata(refusal),
+            false => refusal,
+        });
     };
     match store.reject(request.generation(), status) {
         Some(result) => Step::Refused(LicenseAcquisition {
@@ -163,13 +168,28 @@ fn after_refusal(
     }
 }
 
-/// The refusal, where its usual advice is not the right one.
-fn without_another_token(mut refusal: Failure) -> Failure {
+/// The refusal, where its usual advice is not the right one. `why` is the token's own failure.
+fn without_another_token(refusal: Failure, why: Option<String>) -> Failure {
+    let why = why.unwrap_or_else(|| "the message `session-token` on the bus says why".to_owned());
+    advised(
+        refusal,
+        &format!(", and there is no other session token: {why}"),
+    )
+}
+
+/// The refusal of a request that had no token, because none came with the stream.
+fn without_metadata(refusal: Failure) -> Failure {
+    advised(
+        refusal,
+        ", and no session token came with the stream: put `sessiontoken` before this element, or in a player raise its rank (GST_PLUGIN_FEATURE_RANK=sessiontoken:PRIMARY)",
+    )
+}
+
+/// The refusal with another advice.
+fn advised(mut refusal: Failure, advice: &str) -> Failure {
     // The advice stands behind the first colon. None in a URL has a space behind it.
     let refused = refusal.what.split(": ").next().unwrap_or_default();
-    refusal.what = format!(
-        "{refused}, and there is no other session token: the message `session-token` on the bus says why"
-    );
+    refusal.what = format!("{refused}{advice}");
     refusal
 }
 

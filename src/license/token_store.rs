@@ -16,6 +16,9 @@ pub trait TokenStore: Send + Sync {
     /// where nobody can.
     fn reject(&self, generation: u32, http_status: u16) -> Option<Arc<SharedResult<Renewal>>>;
 
+    /// Why the last `reject` brought none, in a sentence without secrets, where that is known.
+    fn failure(&self) -> Option<String>;
+
     /// What the newest valid token of the service that issued the one of that generation brings.
     fn newest_of(&self, generation: u32) -> Renewal;
 

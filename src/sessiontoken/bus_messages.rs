@@ -8,6 +8,7 @@ use crate::error::Failure;
 use crate::hold::Figures;
 use crate::messages::{self, clock_time};
 use crate::token::{Token, TokenOrigin};
+use crate::tracer;
 use crate::tune::{Report, Severity, Stats};
 
 use super::debug::CAT;
@@ -20,6 +21,7 @@ pub fn post_acquired(element: &gst::Element, service: &str, token: &Token, repor
         report.waited.as_millis()
     );
     gst::info!(CAT, obj = element, "{text}");
+    tracer::tune(element, service, token, report);
     let state = match report.refreshed {
         true => "refreshed",
         false => "acquired",

@@ -5,6 +5,7 @@
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 
+use super::caps;
 use super::debug::CAT;
 use super::flags::Flags;
 use super::imp::SessionToken;
@@ -75,8 +76,12 @@ impl Holding for SessionToken {
         self.with(|provider, _| provider.on_events_flushed());
     }
 
+    fn sink_query(&self, query: &mut gst::QueryRef) -> bool {
+        caps::answer(query, &self.srcpad)
+    }
+
     fn src_query(&self, query: &mut gst::QueryRef) -> bool {
-        answer_context(self, query)
+        answer_context(self, query) || caps::answer(query, &self.sinkpad)
     }
 
     fn src_event(&self, event: &gst::Event) -> Option<bool> {

@@ -9,6 +9,7 @@ use crate::error::Failure;
 
 mod application;
 mod bus_messages;
+mod caps;
 mod change_subscription;
 mod credentials;
 mod custom_settings;

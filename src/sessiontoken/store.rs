@@ -14,7 +14,7 @@
 #![allow(unused_doc_comments)]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::task::{Poll, Wake, Waker};
 use std::time::Instant;
 
@@ -28,7 +28,7 @@ use super::key_request_meta::date_time;
 use crate::error::Failure;
 use crate::token::{ClockReading, Secret, Token};
 use crate::tune::{Attachment, Newer};
-use crate::wait::Guarded;
+use crate::wait::{Guarded, lock};
 
 /// Type of the context query, and of the context that answers it.
 pub const CONTEXT_TYPE: &str = "drm-session-token";
@@ -135,8 +135,12 @@ impl Store {
     fn reject(&self, generation: u32, http_status: u32) -> Option<gst::Structure> {
         let newer =
             |tokens: &dyn Tokens, waker: &Waker| tokens.newer_than(generation, http_status, waker);
-        let attachment = self.wait_for(newer).ok()?;
-        Some(self.tokens()?.key_request(&attachment))
+        let newer = self.wait_for(newer);
+        *lock(&self.imp().failure) = match &newer {
+            Err(Some(failure)) => Some(failure.what.clone()),
+            _ => None,
+        };
+        Some(self.tokens()?.key_request(&newer.ok()?))
     }
 
     /// Waits for the first token of a tune, or gives the newest one.
@@ -224,6 +228,8 @@ mod imp {
         pub source: OnceCell<Source>,
         pub waits: Arc<Guarded<Waits>>,
         pub waker: Waker,
+        /// Why the last `reject` gave nothing.
+        pub failure: Mutex<Option<String>>,
     }
 
     impl Default for Store {
@@ -232,6 +238,7 @@ mod imp {
             Self {
                 source: OnceCell::new(),
                 waker: Arc::new(StoreWaker(Arc::downgrade(&waits))).into(),
+                failure: Mutex::default(),
                 waits,
             }
         }
@@ -262,12 +269,20 @@ mod imp {
                         .blurb("When that token ends, NULL where that is not known")
                         .read_only()
                         .build(),
+                    glib::ParamSpecString::builder("failure")
+                        .nick("Failure")
+                        .blurb("Why the last reject gave no token, in a sentence without secrets; NULL where it gave one")
+                        .read_only()
+                        .build(),
                 ]
             });
             PROPERTIES.as_ref()
         }
 
         fn property(&self, _id: usize, pspec: &glib::ParamSpec) -> glib::Value {
+            if pspec.name() == "failure" {
+                return lock(&self.failure).to_value();
+            }
             let tokens = self.obj().tokens();
             let newest = tokens.and_then(|tokens| tokens.newest(0));
             let token = newest.as_ref().map(|attachment| &attachment.token);

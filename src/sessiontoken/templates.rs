@@ -2,7 +2,7 @@
 
 //! The pads' templates.
 
-/// What passes: everything that a demuxer hands to a decryptor.
+/// For what the element is there: everything that a demuxer hands to a decryptor.
 const CAPS: [&str; 3] = [
     "application/x-cenc",
     "application/x-cbcs",

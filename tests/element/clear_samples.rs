@@ -17,6 +17,26 @@ const CONSTANT_IV: u128 = 0x5e5510c0ffee00010000000000000000;
 /// Samples that decide whether sound is clear, and some more.
 const SAMPLES: usize = 40;
 
+/// One line plays clear and protected channels.
+#[test]
+fn stream_with_clear_caps_passes_as_it_is() {
+    let headend = serving(Licenses::ServeAnonymous);
+    let mut rig = Rig::new(clearkeydec(&headend));
+    let clear = gst::Caps::new_empty_simple("video/x-h264");
+    assert!(rig.upstream.peer_query_accept_caps(&clear));
+    rig.send(&[stream_start().into(), gst::event::Caps::new(&clear).into()]);
+    rig.send(&[segment().into()]);
+    let data = gst::Buffer::from_slice(*b"a clear picture");
+    assert_eq!(rig.push(data), Ok(gst::FlowSuccess::Ok));
+    assert_eq!(
+        contents(&rig.harness.pull().expect("a buffer")),
+        b"a clear picture"
+    );
+    let caps = rig.harness.sinkpad().and_then(|pad| pad.current_caps());
+    assert_eq!(caps.as_ref(), Some(&clear));
+    assert_eq!(headend.license_requests(), []);
+}
+
 fn cbcs_caps(media_type: &str, mpeg_version: Option<i32>) -> gst::Event {
     let caps = gst::Caps::builder("application/x-cenc")
         .field("protection-system", COMMON_SYSTEM)

@@ -625,7 +625,11 @@ fn license_401_without_token_names_sessiontoken() {
     let headend = serving(Licenses::Serve);
     complaint_after(&started(clearkeydec(&headend)), picture())
         .is(gst::ResourceError::NotAuthorized)
-        .says(&["HTTP 401", "`sessiontoken` stands before"]);
+        .says(&[
+            "HTTP 401",
+            "put `sessiontoken` before",
+            "GST_PLUGIN_FEATURE_RANK",
+        ]);
     let requests = headend.license_requests();
     assert_eq!(requests.len(), 1);
     assert!(!requests[0].token_present);

@@ -116,3 +116,44 @@ fn reader(mut from: impl std::io::Read + Send + 'static) -> mpsc::Receiver<Strin
     });
     result
 }
+
+/// What a tune cost is seen beside what the player did, and nothing secret with it.
+#[test]
+fn tracer_records_requests_and_tunes() {
+    let operator = Operator::start();
+    let mut command = launch(Player::Playbin3, &operator, "sessiontoken:PRIMARY", &[]);
+    command
+        .env("GST_TRACERS", "sessiontokens")
+        .env("GST_DEBUG", "GST_TRACER:7")
+        .env("GST_DEBUG_NO_COLOR", "1");
+    let output = run(&mut command);
+    assert!(output.status.success(), "{}", output.stderr);
+    let records = |name: &str| {
+        let lines = output.stderr.lines();
+        let lines = lines.filter(|line| line.contains(&format!("{name},")));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let requests = records("session-token-request");
+    for purpose in ["token", "license"] {
+        let of_purpose = format!("purpose=(string){purpose}");
+        let of_purpose = requests.iter().filter(|line| line.contains(&of_purpose));
+        assert_eq!(of_purpose.count(), 1, "{requests:#?}");
+    }
+    for line in &requests {
+        for field in [
+            "http-status=(uint)200",
+            "first-byte=",
+            "total=",
+            &operator.address(),
+        ] {
+            assert!(line.contains(field), "{field}: {line}");
+        }
+    }
+    let tunes = records("session-token-tune");
+    assert_eq!(tunes.len(), operator.kinds().len(), "{tunes:#?}");
+    for field in ["service=(string)rdk", "generation=(uint)1", "waited="] {
+        assert!(tunes.iter().all(|line| line.contains(field)), "{field}");
+    }
+    assert!(!output.stderr.contains(&operator.token()));
+    assert!(!output.stderr.contains("query-secret"));
+}

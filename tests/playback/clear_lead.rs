@@ -55,3 +55,13 @@ in_every_player! {
         assert_plays(player, Programme::LeadCbcs);
     }
 }
+
+/// An application that writes its pipeline out does not have to know which channels are protected.
+#[test]
+fn written_out_line_plays_clear_channel_too() {
+    let operator = Operator::start();
+    let setup = Setup::new(Player::WrittenOut, &operator).uri(operator.clear_manifest_url());
+    let (harness, ended) = setup.play();
+    assert_played(&harness, &ended, &KINDS);
+    assert_eq!(operator.license_requests(), []);
+}

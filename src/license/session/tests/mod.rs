@@ -73,6 +73,7 @@ impl LicenseFetcher for Server {
 #[derive(Default)]
 struct Store {
     newest: Mutex<Renewal>,
+    failure: Mutex<Option<String>>,
     rejected: Mutex<Vec<(u32, u16)>>,
     pending: Mutex<Option<Completer<Renewal>>>,
     is_flushing: Mutex<bool>,
@@ -84,6 +85,10 @@ impl TokenStore for Store {
         let (result, completer) = SharedResult::pending(None);
         *lock(&self.pending) = Some(completer);
         Some(result)
+    }
+
+    fn failure(&self) -> Option<String> {
+        lock(&self.failure).clone()
     }
 
     fn newest_of(&self, _generation: u32) -> Renewal {

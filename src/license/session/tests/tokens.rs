@@ -58,12 +58,42 @@ fn each_refused_token_is_rejected() {
 }
 
 #[test]
+fn error_says_why_there_is_no_other_token() {
+    let mut rig = Rig::with_token();
+    assert!(rig.waits(ONE));
+    rig.answer(0, refused(403));
+    assert!(rig.waits(ONE));
+    *lock(&rig.store.failure) = Some("the file holds no other one".to_owned());
+    rig.store.answer(None);
+    assert_eq!(
+        rig.failure(ONE).what,
+        "refused, and there is no other session token: the file holds no other one"
+    );
+}
+
+#[test]
+fn error_without_any_token_names_the_element() {
+    let mut rig = Rig::new();
+    assert!(rig.waits(ONE));
+    rig.answer(0, refused(401));
+    let what = rig.failure(ONE).what;
+    assert!(
+        what.contains("GST_PLUGIN_FEATURE_RANK=sessiontoken:PRIMARY"),
+        "{what}"
+    );
+}
+
+#[test]
 fn refusal_that_no_token_caused_rejects_none() {
     // Nobody to ask for another one.
     let mut rig = Rig::new();
     assert!(rig.waits(ONE));
     rig.answer(0, refused(403));
-    assert_eq!(rig.failure(ONE).what, "refused: try harder");
+    let what = rig.failure(ONE).what;
+    assert!(
+        what.starts_with("refused, and no session token came"),
+        "{what}"
+    );
     // A server that was not sent it.
     let mut rig = Rig::with_token();
     assert!(rig.waits(ONE));
