@@ -21,7 +21,7 @@
  *
  * Since: 0.1.0
  */
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use gst::glib;
 use gst::prelude::*;
@@ -32,8 +32,9 @@ use crate::messages::clock_time;
 use crate::token::Token;
 use crate::tune::Report;
 
-/// Tracers that there are.
-static ACTIVE: AtomicUsize = AtomicUsize::new(0);
+/// Somebody has asked for the tracer (`GST_TRACERS`), which counts to the end of the process:
+/// GStreamer lets go of a tracer that has no hooks as soon as it is made.
+static IS_ACTIVE: AtomicBool = AtomicBool::new(false);
 
 glib::wrapper! {
     pub struct SessionTokens(ObjectSubclass<imp::SessionTokens>)
@@ -56,11 +57,7 @@ mod imp {
     impl ObjectImpl for SessionTokens {
         fn constructed(&self) {
             self.parent_constructed();
-            ACTIVE.fetch_add(1, Ordering::Relaxed);
-        }
-
-        fn dispose(&self) {
-            ACTIVE.fetch_sub(1, Ordering::Relaxed);
+            IS_ACTIVE.store(true, Ordering::Relaxed);
         }
     }
 
@@ -110,7 +107,7 @@ pub fn tune(element: &gst::Element, service: &str, token: &Token, report: &Repor
 }
 
 fn record(structure: impl FnOnce() -> gst::structure::Builder) {
-    if ACTIVE.load(Ordering::Relaxed) == 0 {
+    if !IS_ACTIVE.load(Ordering::Relaxed) {
         return;
     }
     // GStreamer makes it with the first tracer.

@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use headend::certificates::Authority;
+use headend::certificates::{Authority, Identity};
 use headend::{Auth, Headend, Tls, VIDEO_KEY_ID, secret_forms};
 use support::raw_server::{RawServer, Step};
 use support::rig::{File, nobody};
@@ -94,6 +94,15 @@ fn place(headend: &Headend) -> String {
     url.split_once("://").expect("a URL").1.to_owned()
 }
 
+fn over_tls(identity: Identity) -> Headend {
+    let headend = Headend::start_tls(Tls {
+        certificate_chain: identity.certificate,
+        private_key: identity.key,
+        client_roots: None,
+    });
+    headend.expect("a head-end")
+}
+
 fn location(headend: &Headend) -> String {
     format!("location={}?key=SECRET", headend.auth_url())
 }
@@ -146,12 +155,7 @@ fn wrong_host() {
 fn expired_certificate() {
     let authority = Authority::new();
     let identity = authority.expired_server(&["localhost"]);
-    let headend = Headend::start_tls(Tls {
-        certificate_chain: identity.certificate,
-        private_key: identity.key,
-        client_roots: None,
-    });
-    let headend = headend.expect("a head-end");
+    let headend = over_tls(identity);
     let ca_file = File::new(authority.pem());
     let (place, path) = (place(&headend), ca_file.path());
     let ca_file = format!("ssl-ca-file={path}");
@@ -245,12 +249,7 @@ fn slow_service() {
 fn token_from_a_service_over_tls() {
     let authority = Authority::new();
     let identity = authority.server(&["localhost"]);
-    let headend = Headend::start_tls(Tls {
-        certificate_chain: identity.certificate,
-        private_key: identity.key,
-        client_roots: None,
-    });
-    let headend = headend.expect("a head-end");
+    let headend = over_tls(identity);
     let ca_file = File::new(authority.pem());
     let (place, path) = (place(&headend), ca_file.path());
     let config = format!(

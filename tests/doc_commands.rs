@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use headend::{Headend, OPERATOR_TOKEN, SECURITY_TOKEN, Service, secret_forms};
+use headend::{DEVICE_KEY, Headend, OPERATOR_TOKEN, SECURITY_TOKEN, Service, secret_forms};
 
 /// Where the lines find the head-end: the auth service's own port.
 const PORT: u16 = 50050;
@@ -184,6 +184,8 @@ fn every_printed_line_plays_to_the_end() {
         Service::Thunder,
         Service::Ags,
         Service::DashIf,
+        Service::OAuth2,
+        Service::Login,
     ] {
         assert!(
             requests.iter().any(|request| request.service == service),
@@ -215,6 +217,8 @@ fn doc_commands_reveal_no_secret_at_full_logging() {
     secrets.push(place.headend.token());
     secrets.push(SECURITY_TOKEN.to_owned());
     secrets.push(OPERATOR_TOKEN.to_owned());
+    secrets.push(DEVICE_KEY.to_owned());
+    secrets.push(place.headend.refresh_token());
     // Reading so much takes as long as writing it.
     let lines = lines();
     let (left, right) = lines.split_at(lines.len() / 2);
@@ -239,7 +243,9 @@ fn doc_commands_reveal_no_secret_at_full_logging() {
 /// Plays the line with everything logged, and looks for the secrets in all that comes of it.
 fn check_discretion(line: &str, folder: &Path, mut secrets: Vec<String>, headend: &Headend) {
     let log = folder.join("everything.log");
-    let verbose = line.replace("gst-launch-1.0 ", "gst-launch-1.0 -v -m ");
+    // All of it, whatever the line wants.
+    let verbose = line.replace("GST_DEBUG=GST_TRACER:7 ", "");
+    let verbose = verbose.replace("gst-launch-1.0 ", "gst-launch-1.0 -v -m ");
     let output = run(&verbose, folder, Some(&log));
     assert_played(line, &output);
     // Some services grant another one each time.

@@ -48,6 +48,8 @@ pub struct State {
     same_text: Vec<u32>,
     /// When that came.
     fetched_at: Option<ClockReading>,
+    /// It was about to end when it came. Others end as the clocks say, however they are set.
+    was_about_to_end: bool,
     /// A token has been granted, since when there may be changes to listen for.
     was_granted: bool,
     pending: Option<Pending>,
@@ -70,7 +72,7 @@ struct User {
 
 impl State {
     fn valid_token(&self, now: ClockReading) -> Option<&Token> {
-        let is_new = self.fetched_at.is_some() && !self.is_older_than(MIN_LIFETIME, now);
+        let is_new = self.was_about_to_end && !self.is_older_than(MIN_LIFETIME, now);
         self.token
             .as_ref()
             .filter(|token| is_new || token.validity().is_valid(now))
@@ -354,6 +356,9 @@ impl State {
                 let before = self.token.replace(token.clone());
                 self.note_same_text(before);
                 self.fetched_at = Some(now);
+                let least = now.after(MIN_LIFETIME);
+                let is_valid = |at| token.validity().is_valid(at);
+                self.was_about_to_end = !least.is_none_or(is_valid);
                 self.was_granted = true;
                 self.rejections.token_came();
                 self.notices.answered(ticket.notices);

@@ -29,45 +29,78 @@ pub struct Loaded {
 /// Where the service and the credentials come from.
 pub struct Credentials {
     settings: Arc<Settings>,
-    /// The service, where the stream says what it is asked for.
-    by_stream: Option<DashIf>,
-    /// As they were when the element left READY.
-    loaded: Loaded,
+    nick: &'static str,
+    tells_changes: bool,
+    source: CredentialsSource,
+}
+
+enum CredentialsSource {
+    /// What was set by value. There are no files.
+    Values(Loaded),
+    /// Files, of which nothing is kept between requests.
+    Files,
+    /// The service is as the stream says; for the account there may be files.
+    Stream(DashIf),
 }
 
 impl Credentials {
-    /// Those of the settings, with what the files hold now; `None` where the stream has its say
+    /// Those of the settings, and what the files hold now; `None` where the stream has its say
     /// first.
     ///
     /// # Errors
     ///
     /// `Misconfigured`, with the property's name and what to set.
-    pub fn load(settings: Arc<Settings>) -> Result<Option<Self>, Failure> {
+    pub fn load(settings: Arc<Settings>) -> Result<Option<(Self, Loaded)>, Failure> {
         let Some(service) = service(&settings)? else {
             return Ok(None);
         };
         let account = account(&settings, Some(&service))?;
-        Ok(Some(Self {
+        let loaded = Loaded { service, account };
+        let has_files = credential_files(&settings).any(|(_, path)| path.is_some());
+        let credentials = Self {
             settings,
-            by_stream: None,
-            loaded: Loaded { service, account },
-        }))
+            nick: loaded.service.nick(),
+            tells_changes: loaded.service.changes().is_some(),
+            source: match has_files {
+                true => CredentialsSource::Files,
+                false => CredentialsSource::Values(loaded.clone()),
+            },
+        };
+        Ok(Some((credentials, loaded)))
     }
 
     /// Those for a service of DASH-IF's kind.
-    pub fn for_dashif(settings: Arc<Settings>, service: DashIf, account: Account) -> Self {
-        Self {
+    pub fn for_dashif(
+        settings: Arc<Settings>,
+        service: DashIf,
+        account: Account,
+    ) -> (Self, Loaded) {
+        let credentials = Self {
             settings,
-            loaded: Loaded {
-                service: Service::DashIf(service.clone()),
-                account,
-            },
-            by_stream: Some(service),
-        }
+            nick: dashif::NICK,
+            tells_changes: false,
+            source: CredentialsSource::Stream(service.clone()),
+        };
+        let service = Service::DashIf(service);
+        (credentials, Loaded { service, account })
     }
 
-    pub fn loaded(&self) -> &Loaded {
-        &self.loaded
+    /// The service's word in settings and messages.
+    pub fn nick(&self) -> &'static str {
+        self.nick
+    }
+
+    /// Whether the service says that there is another token.
+    pub fn tells_changes(&self) -> bool {
+        self.tells_changes
+    }
+
+    /// The keys that a token is asked for, where that is known.
+    pub fn key_ids(&self) -> Option<String> {
+        match &self.source {
+            CredentialsSource::Stream(service) => Some(service.parameter().1),
+            _ => None,
+        }
     }
 
     /// The file in which a refresh token is kept that the server hands out.
@@ -83,8 +116,8 @@ impl Credentials {
     ///
     /// As [`load`](Self::load). `Transient` where the system has no thread to read them.
     pub async fn fresh(self: &Arc<Self>) -> Result<Loaded, Failure> {
-        if credential_files(&self.settings).all(|(_, path)| path.is_none()) {
-            return Ok(self.loaded.clone());
+        if let CredentialsSource::Values(loaded) = &self.source {
+            return Ok(loaded.clone());
         }
         let credentials = self.clone();
         // A file system may be slow.
@@ -94,11 +127,14 @@ impl Credentials {
     }
 
     fn read(&self) -> Result<Loaded, Failure> {
-        let service = match &self.by_stream {
-            Some(service) => Some(Service::DashIf(service.clone())),
-            None => service(&self.settings)?,
+        let service = match &self.source {
+            CredentialsSource::Values(loaded) => return Ok(loaded.clone()),
+            CredentialsSource::Stream(service) => Some(Service::DashIf(service.clone())),
+            CredentialsSource::Files => service(&self.settings)?,
         };
-        let service = service.unwrap_or_else(|| self.loaded.service.clone());
+        let service = service.ok_or_else(|| {
+            Failure::misconfigured("there is no auth service to ask: set `auth-service`")
+        })?;
         let account = account(&self.settings, Some(&service))?;
         Ok(Loaded { service, account })
     }

@@ -169,6 +169,12 @@ impl SessionToken {
         for warning in &policy.warnings {
             gst::warning!(CAT, imp = self, "{warning}");
         }
+        gst::debug!(
+            CAT,
+            imp = self,
+            "tune begins, tokens from {}",
+            policy.source.nick()
+        );
         let file = read_token_file(&policy);
         if let Some(store) = self.store.get() {
             // It is as decryptors left it.

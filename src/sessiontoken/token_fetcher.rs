@@ -31,12 +31,12 @@ pub struct HttpTokenFetcher {
 
 /// The session that all have in common whose requests would be the same.
 pub fn session_with(
-    credentials: Credentials,
+    (credentials, loaded): (Credentials, Loaded),
     endpoints: Endpoints,
     config: RequestConfig,
     application: Application,
 ) -> SessionHandle {
-    let session = session(&identity(credentials.loaded(), &endpoints, &config));
+    let session = session(&identity(&loaded, &endpoints, &config));
     let fetcher = HttpTokenFetcher {
         credentials: Arc::new(credentials),
         requests: TokenRequests { endpoints, config },
@@ -58,7 +58,7 @@ fn identity(loaded: &Loaded, endpoints: &Endpoints, config: &RequestConfig) -> I
 
 impl TokenFetcher for HttpTokenFetcher {
     fn nick(&self) -> &'static str {
-        self.credentials.loaded().service.nick()
+        self.credentials.nick()
     }
 
     fn fetch(
@@ -81,7 +81,9 @@ impl TokenFetcher for HttpTokenFetcher {
     }
 
     fn listen(self: Arc<Self>, sink: NoticeSink) -> Option<Work<()>> {
-        self.credentials.loaded().service.changes()?;
+        if !self.credentials.tells_changes() {
+            return None;
+        }
         let subscription = ChangeSubscription::new(
             self.credentials.clone(),
             self.requests.endpoints.list.clone(),
@@ -109,10 +111,7 @@ impl TokenFetcher for HttpTokenFetcher {
 impl HttpTokenFetcher {
     /// The application's own token, where it has one.
     async fn ask_application(&self, reason: FetchReason) -> Result<Option<TokenResponse>, Failure> {
-        let key_ids = match &self.credentials.loaded().service {
-            Service::DashIf(dashif) => Some(dashif.parameter().1),
-            _ => None,
-        };
+        let key_ids = self.credentials.key_ids();
         let timeout = self.requests.config.timeout;
         let given = self.application.ask(reason, key_ids, timeout).await?;
         Ok(given.map(|given| TokenResponse {
