@@ -16,7 +16,7 @@ use support::rig::File;
 
 /// What each file of a programme takes to arrive, so that its five or more files come one after the
 /// other for some seconds.
-const DELAY: Duration = Duration::from_millis(700);
+const DELAY: Duration = Duration::from_millis(1100);
 
 /// A film whose files come so slowly that what lives for a second ends while it plays.
 #[track_caller]

@@ -13,8 +13,9 @@ use support::player::Player;
 use support::player_harness::{Kind, NEVER, PlayerHarness, Setup};
 use support::reference::{assert_first_segment, assert_played};
 
-/// What a renewal of a license takes: files that come slowly, so that data passes when it is due.
-const DELAY: Duration = Duration::from_millis(700);
+/// What a renewal of a license takes: files that come so slowly that it is due with the second
+/// segment already, two seconds after the license, and the third one sees what came of it.
+const DELAY: Duration = Duration::from_millis(2100);
 
 /// Plays in these players at once, whose licenses live for a second, and has the token refused with
 /// this status from the first license on.
