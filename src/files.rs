@@ -75,6 +75,13 @@ pub fn read_text(path: &str, setting: &str, limit: usize) -> Result<Secret, Fail
     Ok(Secret::from(text.trim()))
 }
 
+/// The one name of a file that may have several, where it is there.
+pub fn canonical(path: &str) -> String {
+    let canonical = std::fs::canonicalize(path).ok();
+    let canonical = canonical.as_deref().and_then(Path::to_str);
+    canonical.unwrap_or(path).to_owned()
+}
+
 /// What became of a file that was to be replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Replaced {
@@ -114,14 +121,15 @@ pub fn replace_text(
     }
     let folder = path.parent().unwrap_or(Path::new("/"));
     let draft = folder.join(format!(".{}.tmp", crate::random::uuid().simple()));
-    let result = write_draft(&draft, text)
-        .and_then(|()| rename(&draft, &path))
-        // So that the new name outlives a crash as well.
-        .and_then(|()| File::open(folder)?.sync_all());
+    let result = write_draft(&draft, text).and_then(|()| rename(&draft, &path));
     if result.is_err() {
         let _ = remove_file(&draft);
     }
-    result.map_err(unwritable).map(|()| Replaced::Written)
+    result.map_err(unwritable)?;
+    // So that the new name outlives a crash as well. Where the system does not do that for folders
+    // the file is replaced all the same.
+    let _ = File::open(folder).and_then(|folder| folder.sync_all());
+    Ok(Replaced::Written)
 }
 
 /// A new file that only its owner can read, on the disk when this returns.

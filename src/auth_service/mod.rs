@@ -201,6 +201,11 @@ impl Service {
         .map_err(|failure| failure.with_http_status(reply.status))
     }
 
+    /// Whether a request is good once, so that each attempt has another one.
+    pub fn is_good_once(&self) -> bool {
+        matches!(self, Service::OAuth2(oauth2) if oauth2.signs())
+    }
+
     /// Whether a redirect to another place is followed. Where the service's address is a setting,
     /// that is what is wrong.
     pub fn follows_redirects(&self) -> bool {

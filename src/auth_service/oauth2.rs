@@ -54,6 +54,8 @@ pub struct RefreshToken {
     pub text: Secret,
     /// Tells logins apart.
     pub login: u64,
+    /// What stands for the text that its file held, which may be an older one.
+    pub content: [u8; 32],
 }
 
 impl PartialEq for RefreshToken {
@@ -128,11 +130,16 @@ impl OAuth2 {
     }
 
     /// The refresh token that is sent, where that is the grant.
-    pub fn refresh_token(&self) -> Option<&Secret> {
+    pub fn refresh_token(&self) -> Option<&RefreshToken> {
         match &self.grant {
             OAuth2Grant::ClientCredentials => None,
-            OAuth2Grant::RefreshToken(RefreshToken { text, .. }) => Some(text),
+            OAuth2Grant::RefreshToken(token) => Some(token),
         }
+    }
+
+    /// Whether the client signs each request.
+    pub fn signs(&self) -> bool {
+        matches!(self.authentication, ClientAuthentication::PrivateKeyJwt(_))
     }
 
     /// The headers that these settings fill.

@@ -4,6 +4,7 @@
 
 use crate::license::KeyRequestFields;
 use crate::token::Secret;
+use crate::value::c_text;
 
 /// What the structure `drm-key-request` brings.
 pub fn read(request: &gst::StructureRef) -> KeyRequestFields {
@@ -12,8 +13,14 @@ pub fn read(request: &gst::StructureRef) -> KeyRequestFields {
         token: token.map(Secret::new),
         generation: request.get("generation").unwrap_or(0),
         headers: headers(request),
-        query: request.get::<String>("query").ok().map(Secret::new),
+        query: query(request),
     }
+}
+
+/// Another element may have put what is no UTF-8 there.
+fn query(request: &gst::StructureRef) -> Option<Secret> {
+    let value = request.value("query").ok()?;
+    c_text(value)?.to_str().ok().map(Secret::from)
 }
 
 fn headers(request: &gst::StructureRef) -> Vec<(String, Secret)> {

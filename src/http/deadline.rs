@@ -4,6 +4,9 @@
 
 use std::time::{Duration, Instant};
 
+use super::retry;
+use crate::backoff::chance;
+
 /// How long a reply is waited for, and how often it is asked for.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline {
@@ -41,6 +44,15 @@ impl Deadline {
             true => self.timeout.mul_f64(0.6),
             false => self.timeout,
         }
+    }
+
+    /// The pause before another attempt after so many, where there is to be one.
+    pub(super) fn pause_after(
+        &self,
+        attempts: u32,
+        retry_after: Option<Duration>,
+    ) -> Option<Duration> {
+        retry::pause(attempts, self.retries, retry_after, self.left(), chance())
     }
 
     /// The part of it that is for the next one of `servers`, of which `left` have not been asked

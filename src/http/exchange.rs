@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, LOCATION};
 use zeroize::Zeroizing;
 
-use crate::backoff::chance;
 use crate::error::Failure;
 use crate::problem_details::{self, ProblemDetails};
 
@@ -32,35 +31,67 @@ pub async fn exchange<T>(
 ) -> Result<(T, u32), Failure> {
     let mut attempts = 0;
     loop {
-        let begun = Instant::now();
-        let mut came = None;
-        let error = match send(request, deadline).await {
-            Ok(reply) => match read(&reply) {
-                Ok(answer) => {
-                    log(request, attempts + 1, Some(&reply), begun, None);
-                    return Ok((answer, attempts + 1));
-                }
-                Err(failure) => {
-                    let mut failure = explained(failure, request, &reply);
-                    failure.retry_after = reply.retry_after;
-                    let again = retry::is_worth_a_retry(reply.status);
-                    came = Some(reply);
-                    RequestError::sent(failure, again)
-                }
-            },
-            Err(error) => error,
-        };
-        attempts += u32::from(error.was_sent);
-        let (left, retry_after) = (deadline.left(), error.failure.retry_after);
-        let pause = retry::pause(attempts, deadline.retries, retry_after, left, chance());
-        let pause = pause.filter(|_| error.again);
-        let what = Some((&*error.failure.what, pause));
-        log(request, attempts.max(1), came.as_ref(), begun, what);
-        match pause {
-            Some(pause) => tokio::time::sleep(pause).await,
-            None => return Err(error.failure.after_attempts(attempts)),
+        if let Some(result) = attempt(request, deadline, &read, &mut attempts).await {
+            return result.map(|answer| (answer, attempts));
         }
     }
+}
+
+/// As [`exchange`], with a request of its own for each attempt.
+///
+/// # Errors
+///
+/// As [`exchange`], and what `make` says.
+pub async fn exchange_each<T>(
+    make: impl Fn() -> Result<Request, Failure>,
+    deadline: &Deadline,
+    read: impl Fn(&HttpResponse) -> Result<T, Failure>,
+) -> Result<(T, u32), Failure> {
+    let mut attempts = 0;
+    loop {
+        let request = make().map_err(|failure| failure.after_attempts(attempts))?;
+        if let Some(result) = attempt(&request, deadline, &read, &mut attempts).await {
+            return result.map(|answer| (answer, attempts));
+        }
+    }
+}
+
+/// Asks once, and waits where there is to be another attempt: then there is no result.
+async fn attempt<T>(
+    request: &Request,
+    deadline: &Deadline,
+    read: impl Fn(&HttpResponse) -> Result<T, Failure>,
+    attempts: &mut u32,
+) -> Option<Result<T, Failure>> {
+    let begun = Instant::now();
+    let mut came = None;
+    let error = match send(request, deadline).await {
+        Ok(reply) => match read(&reply) {
+            Ok(answer) => {
+                *attempts += 1;
+                log(request, *attempts, Some(&reply), begun, None);
+                return Some(Ok(answer));
+            }
+            Err(failure) => {
+                let mut failure = explained(failure, request, &reply);
+                failure.retry_after = reply.retry_after;
+                let again = retry::is_worth_a_retry(reply.status);
+                came = Some(reply);
+                RequestError::sent(failure, again)
+            }
+        },
+        Err(error) => error,
+    };
+    *attempts += u32::from(error.was_sent);
+    let pause = deadline.pause_after(*attempts, error.failure.retry_after);
+    let pause = pause.filter(|_| error.again);
+    let what = Some((&*error.failure.what, pause));
+    log(request, (*attempts).max(1), came.as_ref(), begun, what);
+    match pause {
+        Some(pause) => tokio::time::sleep(pause).await,
+        None => return Some(Err(error.failure.after_attempts(*attempts))),
+    }
+    None
 }
 
 /// `failure` is why the attempt was of no use, and when there is another one.

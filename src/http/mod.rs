@@ -32,7 +32,7 @@ pub use client::forget_clients;
 pub use deadline::Deadline;
 pub use download::{Downloaded, FileRequest, FileStream, download, open, refused};
 pub use endpoint::{Endpoint, is_loopback};
-pub use exchange::exchange;
+pub use exchange::{exchange, exchange_each};
 pub use method::Method;
 pub use request::{Redirects, Request};
 pub use response::{HttpResponse, REFUSALS};

@@ -94,6 +94,11 @@ impl Hasher for DigestHasher {
     }
 }
 
+/// Who asks, where that is one of DASH-IF's services.
+fn dashif_account(identity: &Identity) -> Option<Digest> {
+    matches!(identity.service, Service::DashIf(_)).then(|| Digest::of(&identity.account))
+}
+
 #[derive(Default)]
 struct Sessions(HashMap<Digest, Entry>);
 
@@ -120,8 +125,7 @@ impl Sessions {
         let entry = self.0.entry(digest).or_insert_with(|| Entry {
             session: Session::new(Environment::default()),
             used,
-            dashif_account: matches!(identity.service, Service::DashIf(_))
-                .then(|| Digest::of(&identity.account)),
+            dashif_account: dashif_account(identity),
         });
         entry.used = used;
         entry.session.clone()
@@ -137,7 +141,8 @@ impl Sessions {
         else {
             return;
         };
-        if let Some(entry) = self.0.remove(&before) {
+        if let Some(mut entry) = self.0.remove(&before) {
+            entry.dashif_account = dashif_account(identity);
             self.0.entry(digest).or_insert(entry);
         }
     }

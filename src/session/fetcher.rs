@@ -51,6 +51,9 @@ pub trait TokenFetcher: Send + Sync {
     fn fetch(self: Arc<Self>, discovered: Option<Discovered>, reason: FetchReason)
     -> Work<Fetched>;
 
+    /// The session has taken the token that was fetched last.
+    fn accepted(&self) {}
+
     /// Listens for changes of the token, without an end. `None` where the service tells of none.
     fn listen(self: Arc<Self>, sink: NoticeSink) -> Option<Work<()>>;
 

@@ -24,17 +24,15 @@ pub fn current(path: &str, text: Secret) -> RefreshToken {
     lock(&LOGINS).current(path, text)
 }
 
-/// Whether the file at `path` is known to hold this, and not what somebody else has put there.
-pub fn is_known(path: &str, text: &Secret) -> bool {
-    let logins = lock(&LOGINS);
-    let file = logins.files.iter().find(|file| file.path == path);
-    file.is_some_and(|file| file.content == digest_of(text))
+/// Whether that is the text with which the file's token was read.
+pub fn is_content_of(token: &RefreshToken, text: &Secret) -> bool {
+    token.content == digest_of(text)
 }
 
-/// The server has replaced what the file at `path` held with `next`, which `is_saved` there by now,
-/// or could not be.
-pub fn replaced(path: &str, next: &Secret, is_saved: bool) {
-    lock(&LOGINS).replaced(path, next, is_saved);
+/// The server has replaced `sent`, which came of the file at `path`, with `next`, which `is_saved`
+/// there by now, or could not be.
+pub fn replaced(path: &str, sent: &RefreshToken, next: &Secret, is_saved: bool) {
+    lock(&LOGINS).replaced(path, sent.login, next, is_saved);
 }
 
 /// Forgets the tokens that could not be saved: somebody has logged out.
@@ -85,6 +83,7 @@ impl Logins {
         let token = RefreshToken {
             text: file.unsaved.clone().unwrap_or(text),
             login: file.login,
+            content,
         };
         if self.files.len() == MAX_FILES {
             self.files.remove(0);
@@ -93,8 +92,11 @@ impl Logins {
         token
     }
 
-    fn replaced(&mut self, path: &str, next: &Secret, is_saved: bool) {
-        if let Some(file) = self.files.iter_mut().find(|file| file.path == path) {
+    fn replaced(&mut self, path: &str, login: u64, next: &Secret, is_saved: bool) {
+        let mut files = self.files.iter_mut();
+        // Somebody else may have signed in meanwhile.
+        let file = files.find(|file| file.path == path && file.login == login);
+        if let Some(file) = file {
             if is_saved {
                 file.content = digest_of(next);
             }
@@ -123,7 +125,7 @@ mod tests {
         let mut logins = logins();
         let first = logins.current("/f", text("a"));
         assert_eq!(logins.current("/f", text("a")), first);
-        logins.replaced("/f", &text("b"), true);
+        logins.replaced("/f", first.login, &text("b"), true);
         let second = logins.current("/f", text("b"));
         assert_eq!((second.login, second.text), (first.login, text("b")));
     }
@@ -132,13 +134,25 @@ mod tests {
     fn token_that_was_not_saved_is_sent_all_the_same() {
         let mut logins = logins();
         let first = logins.current("/f", text("a"));
-        logins.replaced("/f", &text("b"), false);
+        logins.replaced("/f", first.login, &text("b"), false);
         let second = logins.current("/f", text("a"));
         assert_eq!((second.login, second.text), (first.login, text("b")));
         // What somebody else has written counts for more.
         let other = logins.current("/f", text("c"));
         assert_ne!(other.login, first.login);
         assert_eq!(other.text, text("c"));
+    }
+
+    #[test]
+    fn another_login_meanwhile_keeps_its_token() {
+        let mut logins = logins();
+        let first = logins.current("/f", text("a"));
+        let other = logins.current("/f", text("c"));
+        logins.replaced("/f", first.login, &text("b"), false);
+        let after = logins.current("/f", text("c"));
+        assert_eq!((after.login, after.text), (other.login, text("c")));
+        assert!(is_content_of(&first, &text("a")));
+        assert!(!is_content_of(&first, &text("c")));
     }
 
     #[test]

@@ -180,12 +180,13 @@ impl State {
 
     /// The license side has rejected the token of that generation.
     pub fn reject(&mut self, generation: u32, http_status: u32, now: ClockReading) {
+        let was_usable = self.valid_token(now).is_some();
         let had_its_text = self.same_text.contains(&generation);
         let is_it = |token: &mut Token| token.generation() == generation || had_its_text;
         let Some(token) = self.token.take_if(is_it) else {
             return;
         };
-        if !token.validity().is_valid(now) {
+        if !was_usable {
             // It has only ended. What comes next may have the same text.
             return;
         }

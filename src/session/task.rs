@@ -5,11 +5,11 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use super::fetcher::{Fetched, Work};
+use super::fetcher::{Fetched, TokenFetcher, Work};
 use super::request::{Listener, Outcome, Step, Ticket, abandoned};
 use super::shared::Shared;
 use super::state::State;
@@ -19,6 +19,13 @@ use crate::token::ClockReading;
 /// After so long it is checked again whether the token is stale: the wall clock may have been set
 /// meanwhile, or the box suspended, which no timer notices.
 const MAX_SLEEP: Duration = Duration::from_secs(300);
+
+/// A request that is under way.
+struct Fetching {
+    ticket: Ticket,
+    fetcher: Arc<dyn TokenFetcher>,
+    work: Work<Fetched>,
+}
 
 /// Somebody listens for changes.
 struct Listening {
@@ -39,7 +46,7 @@ enum Event {
 /// Runs until there is nothing to do.
 pub async fn run(session: Weak<Shared>, mut changes: watch::Receiver<State>) {
     let _guard = Guard(session.clone());
-    let mut fetching: Option<(Ticket, Work<Fetched>)> = None;
+    let mut fetching: Option<Fetching> = None;
     let mut listening = None;
     loop {
         changes.mark_unchanged();
@@ -50,8 +57,12 @@ pub async fn run(session: Weak<Shared>, mut changes: watch::Receiver<State>) {
         let until = match step {
             Step::Stop => return,
             Step::Fetch(fetcher, ticket, discovered) => {
-                let work = fetcher.fetch(discovered, ticket.reason());
-                fetching = Some((ticket, work));
+                let work = fetcher.clone().fetch(discovered, ticket.reason());
+                fetching = Some(Fetching {
+                    ticket,
+                    fetcher,
+                    work,
+                });
                 continue;
             }
             Step::Wait { until, listener } => {
@@ -71,7 +82,7 @@ pub async fn run(session: Weak<Shared>, mut changes: watch::Receiver<State>) {
 /// any more ends first, so that there is never a second one beside it.
 fn next_step(
     session: &Weak<Shared>,
-    fetching: &mut Option<(Ticket, Work<Fetched>)>,
+    fetching: &mut Option<Fetching>,
 ) -> Option<(Step, ClockReading)> {
     let session = session.upgrade()?;
     loop {
@@ -79,7 +90,7 @@ fn next_step(
         let mut step = None;
         session.state.send_if_modified(|state| {
             let request = fetching.as_ref();
-            let is_over = request.is_some_and(|(ticket, _)| !state.is_current(ticket));
+            let is_over = request.is_some_and(|one| !state.is_current(&one.ticket));
             step = (!is_over).then(|| state.next_step(now));
             // Nobody else has to know.
             false
@@ -87,7 +98,7 @@ fn next_step(
         if let Some(step) = step {
             return Some((step, now));
         }
-        if let Some((ticket, work)) = fetching.take() {
+        if let Some(Fetching { ticket, work, .. }) = fetching.take() {
             drop(work);
             // Whoever cleared the session may not have come to say so yet.
             ticket.complete(Outcome::Cleared);
@@ -121,7 +132,7 @@ fn keep_listening(
 
 async fn next_event(
     changes: &mut watch::Receiver<State>,
-    fetching: &mut Option<(Ticket, Work<Fetched>)>,
+    fetching: &mut Option<Fetching>,
     listening: &mut Option<Listening>,
     until: Option<Instant>,
 ) -> Event {
@@ -133,7 +144,7 @@ async fn next_event(
     });
     let mut changed = pin!(changes.changed());
     poll_fn(|cx| {
-        if let Some((_, work)) = fetching
+        if let Some(Fetching { work, .. }) = fetching
             && let Poll::Ready(fetched) = work.as_mut().poll(cx)
         {
             return Poll::Ready(Event::Fetched(fetched));
@@ -155,10 +166,13 @@ async fn next_event(
     .await
 }
 
-fn finish(session: &Weak<Shared>, fetching: Option<(Ticket, Work<Fetched>)>, fetched: Fetched) {
-    let (Some(session), Some((ticket, _))) = (session.upgrade(), fetching) else {
+fn finish(session: &Weak<Shared>, fetching: Option<Fetching>, fetched: Fetched) {
+    let (Some(session), Some(request)) = (session.upgrade(), fetching) else {
         return;
     };
+    let Fetching {
+        ticket, fetcher, ..
+    } = request;
     let now = (session.environment.now)();
     let mut outcome = None;
     let mut observers = Vec::new();
@@ -169,6 +183,9 @@ fn finish(session: &Weak<Shared>, fetching: Option<(Ticket, Work<Fetched>)>, fet
     });
     // First the state, so that who asks next has it; then who waits, and who only wants to know.
     if let Some(outcome) = outcome {
+        if matches!(outcome, Outcome::Token(_)) {
+            fetcher.accepted();
+        }
         let event = ticket.event(&outcome);
         ticket.complete(outcome);
         for observer in observers {

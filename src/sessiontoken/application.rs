@@ -18,15 +18,40 @@ use crate::http::headers;
 use crate::session::FetchReason;
 use crate::shared_result::SharedResult;
 use crate::token::{Grant, Secret, checked};
+use crate::value::c_text;
 use crate::wait::lock;
 
 /// What the handler gave back, once it has.
 type Answer = SharedResult<Option<gst::Structure>>;
 
-/// The answer that an element's handler owes, over several tunes: while it has not come nobody asks
-/// again.
+/// The answer that an element's handler owes, over several tunes: while it has not come nobody else
+/// is asked.
 #[derive(Default)]
-pub struct PendingAnswer(Mutex<Option<Arc<Answer>>>);
+pub struct PendingAnswer(Mutex<Option<Pending>>);
+
+struct Pending {
+    /// What it was asked. Another question has another answer.
+    question: Question,
+    answer: Arc<Answer>,
+}
+
+type Question = (FetchReason, Option<String>);
+
+impl PendingAnswer {
+    /// Somebody has logged out: what comes yet is of before.
+    pub fn forget(&self) {
+        *lock(&self.0) = None;
+    }
+}
+
+/// What becomes of a question.
+enum Asked {
+    /// Its answer will be here.
+    Answer(Arc<Answer>),
+    /// The handler is busy with another one.
+    Busy(Arc<Answer>),
+    Nobody,
+}
 
 /// A token that the application gave.
 pub struct AppGrant {
@@ -57,11 +82,23 @@ impl Application {
         key_ids: Option<String>,
         timeout: Duration,
     ) -> Result<Option<AppGrant>, Failure> {
-        let Some(answer) = self.begin(reason, key_ids) else {
-            return Ok(None);
+        let question = (reason, key_ids);
+        let asked = async {
+            loop {
+                match self.begin(&question) {
+                    Asked::Nobody => return None,
+                    Asked::Answer(answer) => {
+                        let given = poll_fn(|cx| answer.poll(cx.waker())).await;
+                        self.forget(&answer);
+                        return given;
+                    }
+                    Asked::Busy(other) => {
+                        poll_fn(|cx| other.poll(cx.waker())).await;
+                    }
+                }
+            }
         };
-        let come = poll_fn(|cx| answer.poll(cx.waker()));
-        let given = tokio::time::timeout(timeout, come).await.map_err(|_| {
+        let given = tokio::time::timeout(timeout, asked).await.map_err(|_| {
             Failure::timed_out(format!(
                 "the application's handler of `request-token-for` gave nothing back within {} ms: raise `timeout`",
                 timeout.as_millis()
@@ -70,23 +107,40 @@ impl Application {
         given.as_deref().map(read).transpose()
     }
 
-    /// Has the handler called, or waits for what it was called for before. `None` where nobody
-    /// listens.
-    fn begin(&self, reason: FetchReason, key_ids: Option<String>) -> Option<Arc<Answer>> {
-        let element = self.0.upgrade()?;
+    /// Has the handler called, unless it is still busy.
+    fn begin(&self, question: &Question) -> Asked {
+        let Some(element) = self.0.upgrade() else {
+            return Asked::Nobody;
+        };
         if !signals::has_handler_for_context(&element) {
-            return None;
+            return Asked::Nobody;
         }
         let mut pending = lock(&element.imp().pending_answer.0);
-        if let Some(answer) = pending.take_if(|answer| answer.peek().is_none()) {
-            return Some(pending.insert(answer).clone());
+        if let Some(known) = pending.as_ref().filter(|one| one.answer.peek().is_none()) {
+            let answer = known.answer.clone();
+            return match known.question == *question {
+                true => Asked::Answer(answer),
+                false => Asked::Busy(answer),
+            };
         }
         let (answer, completer) = SharedResult::pending(None);
-        *pending = Some(answer.clone());
+        *pending = Some(Pending {
+            question: question.clone(),
+            answer: answer.clone(),
+        });
         drop(pending);
+        let (reason, key_ids) = question.clone();
         let context = context(reason, element.imp().system(), key_ids);
         signals::ask_application_for(&element, context, completer);
-        Some(answer)
+        Asked::Answer(answer)
+    }
+
+    /// The answer was read.
+    fn forget(&self, answer: &Arc<Answer>) {
+        if let Some(element) = self.0.upgrade() {
+            let mut pending = lock(&element.imp().pending_answer.0);
+            pending.take_if(|one| Arc::ptr_eq(&one.answer, answer));
+        }
     }
 }
 
@@ -122,12 +176,9 @@ fn read(answer: &gst::StructureRef) -> Result<AppGrant, Failure> {
             "what the application's handler of `request-token-for` gave back {what}"
         ))
     };
-    let token = answer
-        .get::<Option<String>>("session-token")
-        .ok()
-        .flatten()
-        .map(Secret::new)
-        .ok_or_else(|| wrong("has no string `session-token`"))?;
+    let token = answer.value("session-token").ok();
+    let token = token.and_then(|value| text(value));
+    let token = token.ok_or_else(|| wrong("has no string `session-token` in UTF-8"))?;
     let token = checked(token, "the signal `request-token-for`")
         .map_err(|failure| Failure::misconfigured(failure.what))?;
     let lifetime = match answer.value("expires-in") {
@@ -150,6 +201,11 @@ fn read(answer: &gst::StructureRef) -> Result<AppGrant, Failure> {
     })
 }
 
+/// A text, which a program in C may have in any encoding.
+fn text(value: &glib::Value) -> Option<Secret> {
+    c_text(value)?.to_str().ok().map(Secret::from)
+}
+
 /// A number of whatever type the application's language makes of it.
 fn seconds(value: &glib::Value) -> Option<Duration> {
     let number = value.transform::<i64>().ok()?.get::<i64>().ok()?;
@@ -168,9 +224,8 @@ fn seconds(value: &glib::Value) -> Option<Duration> {
 
 fn http_headers(value: &glib::Value) -> Option<Vec<(String, Secret)>> {
     let structure = value.get::<gst::Structure>().ok()?;
-    let pair = |(name, value): (&glib::GStr, &glib::SendValue)| {
-        Some((name.to_string(), Secret::new(value.get::<String>().ok()?)))
-    };
+    let pair =
+        |(name, value): (&glib::GStr, &glib::SendValue)| Some((name.to_string(), text(value)?));
     let pairs: Vec<_> = structure.iter().map(pair).collect::<Option<_>>()?;
     let size: usize = pairs.iter().map(|(_, value)| value.expose().len()).sum();
     let checked = headers::checked(pairs, "http-headers", &[]).ok()?;

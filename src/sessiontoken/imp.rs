@@ -243,6 +243,7 @@ impl SessionToken {
         self.with(|provider, call| provider.clear(file, idle.as_ref(), call.now));
         http::forget_clients();
         logins::forget();
+        self.pending_answer.forget();
         self.wake();
     }
 }

@@ -81,7 +81,11 @@ impl KeyRequestSettings {
     pub fn get(&self, name: &str) -> Option<glib::Value> {
         Some(match name {
             "packing" => self.packing.to_value(),
-            "key-request-header" => self.header.to_value(),
+            // One without a place for the token may be a secret by itself.
+            "key-request-header" => {
+                let header = self.header.as_ref();
+                header.filter(|text| text.contains("{token}")).to_value()
+            }
             "key-request-headers-file" => self.headers_file.to_value(),
             "key-request-query" => self.query.to_value(),
             _ => return None,

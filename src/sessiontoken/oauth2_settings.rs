@@ -190,7 +190,7 @@ impl OAuth2Settings {
                         "`refresh-token-file` holds no refresh token: it is empty, too long, or has other characters than visible ASCII ones",
                     ));
                 }
-                OAuth2Grant::RefreshToken(logins::current(path, text))
+                OAuth2Grant::RefreshToken(logins::current(&files::canonical(path), text))
             }
             (Grant::ClientCredentials, Some(_)) => {
                 return Err(Failure::misconfigured(

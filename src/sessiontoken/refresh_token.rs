@@ -6,6 +6,7 @@
 use std::sync::{Arc, Mutex, Weak};
 
 use super::debug::CAT;
+use crate::auth_service::oauth2::RefreshToken;
 use crate::files::{self, Replaced};
 use crate::session::logins;
 use crate::token::Secret;
@@ -16,30 +17,32 @@ type Turn = tokio::sync::Mutex<()>;
 
 static TURNS: Mutex<Vec<(String, Weak<Turn>)>> = Mutex::new(Vec::new());
 
-/// The turn of those who use the token in that file.
+/// The turn of those who use the token in that file, however its path is written.
 pub fn turn(path: &str) -> Arc<Turn> {
+    let path = files::canonical(path);
     let mut turns = lock(&TURNS);
     turns.retain(|(_, turn)| turn.strong_count() > 0);
-    let known = turns.iter().find(|(known, _)| known == path);
+    let known = turns.iter().find(|(known, _)| *known == path);
     if let Some(turn) = known.and_then(|(_, turn)| turn.upgrade()) {
         return turn;
     }
     let turn = Arc::new(Turn::default());
-    turns.push((path.to_owned(), Arc::downgrade(&turn)));
+    turns.push((path, Arc::downgrade(&turn)));
     turn
 }
 
-/// Puts `next` into the file, unless somebody else has put another one there. Where it cannot be
-/// written the process keeps it.
-pub async fn replace(path: &str, next: Secret) {
-    let (file, text) = (path.to_owned(), next.clone());
+/// Puts `next` into the file in the place of `sent`, unless somebody else has put another one there.
+/// Where it cannot be written the process keeps it.
+pub async fn replace(path: &str, sent: RefreshToken, next: Secret) {
+    let (file, text, expected) = (path.to_owned(), next.clone(), sent.clone());
     let written = tokio::task::spawn_blocking(move || {
         files::replace_text(&file, "refresh-token-file", &text, |found| {
-            logins::is_known(&file, found)
+            logins::is_content_of(&expected, found)
         })
     });
+    let path = files::canonical(path);
     match written.await {
-        Ok(Ok(Replaced::Written)) => logins::replaced(path, &next, true),
+        Ok(Ok(Replaced::Written)) => logins::replaced(&path, &sent, &next, true),
         Ok(Ok(Replaced::Changed)) => {
             gst::info!(
                 CAT,
@@ -52,9 +55,9 @@ pub async fn replace(path: &str, next: Secret) {
                 "{}; until this process ends the new refresh token is kept in memory",
                 failure.what
             );
-            logins::replaced(path, &next, false);
+            logins::replaced(&path, &sent, &next, false);
         }
         // It is gone with the process.
-        Err(_) => logins::replaced(path, &next, false),
+        Err(_) => logins::replaced(&path, &sent, &next, false),
     }
 }

@@ -2,7 +2,8 @@
 
 //! The requests to the auth service, on the runtime.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use super::application::Application;
 use super::change_subscription::ChangeSubscription;
@@ -10,6 +11,7 @@ use super::credentials::{Credentials, Loaded};
 use super::refresh_token;
 use super::token_request::{RequestConfig, TokenRequests};
 use crate::auth_service::Service;
+use crate::auth_service::oauth2::RefreshToken;
 use crate::error::{Failure, Kind};
 use crate::http::{Deadline, Endpoint};
 use crate::session::{
@@ -18,6 +20,7 @@ use crate::session::{
 };
 use crate::token::Secret;
 use crate::tune::{Endpoints, correlation_id_or_new};
+use crate::wait::lock;
 
 /// Makes the requests of one service.
 pub struct HttpTokenFetcher {
@@ -27,6 +30,8 @@ pub struct HttpTokenFetcher {
     application: Application,
     /// The one that the requests are for.
     session: WeakSession,
+    /// What has brought the last token, until the session takes that.
+    identity: Mutex<Option<Identity>>,
 }
 
 /// The session that all have in common whose requests would be the same.
@@ -36,23 +41,24 @@ pub fn session_with(
     config: RequestConfig,
     application: Application,
 ) -> SessionHandle {
-    let session = session(&identity(&loaded, &endpoints, &config));
+    let session = session(&identity(&loaded, &endpoints, config.token_lifetime));
     let fetcher = HttpTokenFetcher {
         credentials: Arc::new(credentials),
         requests: TokenRequests { endpoints, config },
         application,
         session: session.downgrade(),
+        identity: Mutex::default(),
     };
     SessionHandle::new(session, Arc::new(fetcher))
 }
 
-fn identity(loaded: &Loaded, endpoints: &Endpoints, config: &RequestConfig) -> Identity {
+fn identity(loaded: &Loaded, endpoints: &Endpoints, token_lifetime: Option<Duration>) -> Identity {
     let locations = endpoints.list.iter();
     Identity {
         service: loaded.service.clone(),
         locations: locations.map(|one| Secret::from(one.as_str())).collect(),
         account: loaded.account.clone(),
-        token_lifetime: config.token_lifetime,
+        token_lifetime,
     }
 }
 
@@ -72,12 +78,25 @@ impl TokenFetcher for HttpTokenFetcher {
                 (Ok(Some(response)), _) => Ok(response),
                 (Err(failure), _) => Err(failure),
                 (Ok(None), Some(path)) => {
-                    self.fetch_with_refresh_token(path, &mut discovered).await
+                    let path = path.to_owned();
+                    let this = self.clone();
+                    // To its end, whoever logs out meanwhile: the server may have replaced the
+                    // refresh token, and nobody else would save the new one.
+                    let task =
+                        tokio::spawn(async move { this.fetch_with_refresh_token(&path).await });
+                    task.await.unwrap_or_else(|_| Err(self.overdue()))
                 }
                 (Ok(None), None) => self.fetch_fresh(&mut discovered).await,
             };
             Fetched { result, discovered }
         })
+    }
+
+    fn accepted(&self) {
+        let identity = lock(&self.identity).take();
+        if let (Some(identity), Some(session)) = (identity, self.session.upgrade()) {
+            set_identity(&session, &identity);
+        }
     }
 
     fn listen(self: Arc<Self>, sink: NoticeSink) -> Option<Work<()>> {
@@ -137,35 +156,34 @@ impl HttpTokenFetcher {
 
     /// The same with a refresh token, which the server may replace. So one request at a time uses
     /// it.
-    async fn fetch_with_refresh_token(
-        &self,
-        path: &str,
-        discovered: &mut Option<Discovered>,
-    ) -> Result<TokenResponse, Failure> {
-        let deadline = self.deadline();
+    async fn fetch_with_refresh_token(&self, path: &str) -> Result<TokenResponse, Failure> {
         let turn = refresh_token::turn(path);
-        let _guard = tokio::time::timeout(self.requests.config.timeout, turn.lock())
+        let timeout = self.requests.config.timeout;
+        let _guard = tokio::time::timeout(timeout, turn.lock())
             .await
             .map_err(|_| self.overdue())?;
+        // From here on: one that is cut off could lose a token.
+        let deadline = self.deadline();
         let mut loaded = self.credentials.fresh().await?;
-        let mut result = self.requests.fetch(&loaded, &deadline, discovered).await;
+        let mut result = self.requests.fetch(&loaded, &deadline, &mut None).await;
         if let Err(failure) = &result
             && failure.kind == Kind::Denied
         {
             // Another process may have used it meanwhile, and put its successor there.
             let again = self.credentials.fresh().await?;
-            if sent_refresh_token(&again) != sent_refresh_token(&loaded) {
+            if text_sent(&again) != text_sent(&loaded) {
                 let attempts = failure.attempts;
                 loaded = again;
-                result = self.requests.fetch(&loaded, &deadline, discovered).await;
+                result = self.requests.fetch(&loaded, &deadline, &mut None).await;
                 if let Ok((response, _)) = &mut result {
                     response.attempts += attempts;
                 }
             }
         }
         let (response, successor) = result?;
-        if let Some(successor) = successor.filter(|one| sent_refresh_token(&loaded) != Some(one)) {
-            refresh_token::replace(path, successor).await;
+        let successor = successor.filter(|one| text_sent(&loaded) != Some(one));
+        if let (Some(sent), Some(successor)) = (sent_refresh_token(&loaded), successor) {
+            refresh_token::replace(path, sent.clone(), successor).await;
         }
         self.note_identity(&loaded);
         Ok(response)
@@ -175,19 +193,22 @@ impl HttpTokenFetcher {
         Deadline::new(self.requests.config.timeout, self.requests.config.retries)
     }
 
-    /// The session has a token that these credentials brought.
+    /// These credentials have brought a token. Where the session takes it, it is theirs.
     fn note_identity(&self, loaded: &Loaded) {
-        if let Some(session) = self.session.upgrade() {
-            let identity = identity(loaded, &self.requests.endpoints, &self.requests.config);
-            set_identity(&session, &identity);
-        }
+        let RequestConfig { token_lifetime, .. } = self.requests.config;
+        let identity = identity(loaded, &self.requests.endpoints, token_lifetime);
+        *lock(&self.identity) = Some(identity);
     }
 }
 
 /// The refresh token that goes with these credentials.
-fn sent_refresh_token(loaded: &Loaded) -> Option<&Secret> {
+fn sent_refresh_token(loaded: &Loaded) -> Option<&RefreshToken> {
     match &loaded.service {
         Service::OAuth2(oauth2) => oauth2.refresh_token(),
         _ => None,
     }
+}
+
+fn text_sent(loaded: &Loaded) -> Option<&Secret> {
+    sent_refresh_token(loaded).map(|token| &token.text)
 }

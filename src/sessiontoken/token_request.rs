@@ -114,16 +114,32 @@ impl TokenRequests {
             }
         };
         let service = &loaded.service;
-        let call = service.token_call(&CallContext {
-            correlation_id,
-            discovered: service_id.as_deref(),
-            audience: &name,
-            now: SystemTime::now(),
-        })?;
-        let mut request = self.request(loaded, endpoint.clone(), &call, true);
-        request.correlation_id = Some(correlation_id.clone());
-        let read = |response: &HttpResponse| service.read_token(&call, response);
-        match http::exchange(&request, deadline, read).await {
+        let call = || {
+            service.token_call(&CallContext {
+                correlation_id,
+                discovered: service_id.as_deref(),
+                audience: &name,
+                now: SystemTime::now(),
+            })
+        };
+        let request = |call: &Call| Request {
+            correlation_id: Some(correlation_id.clone()),
+            ..self.request(loaded, endpoint.clone(), call, true)
+        };
+        let result = match service.is_good_once() {
+            true => {
+                let make = || call().map(|call| request(&call));
+                // Nothing in a reply says to which attempt it belongs.
+                let read = |response: &HttpResponse| service.read_token(&Call::default(), response);
+                http::exchange_each(make, deadline, read).await
+            }
+            false => {
+                let call = call()?;
+                let read = |response: &HttpResponse| service.read_token(&call, response);
+                http::exchange(&request(&call), deadline, read).await
+            }
+        };
+        match result {
             Ok((reply, attempts)) => {
                 let response = TokenResponse {
                     grant: reply.grant.limited(self.config.token_lifetime),

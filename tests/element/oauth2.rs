@@ -96,6 +96,24 @@ fn client_that_signs_needs_no_secret() {
 }
 
 #[test]
+fn each_attempt_of_a_client_that_signs_is_signed() {
+    let (pem, public) = certificates::signing_key();
+    let key = File::new(pem);
+    let headend = headend(Auth::Sequence(vec![Auth::BreakOff, Auth::Grant]));
+    headend.set_client_key(&public);
+    let builder = client(headend.oauth2_url())
+        .property_from_str("client-authentication", "private-key-jwt")
+        .property("client-key-file", key.path());
+    assert_eq!(
+        text(&tune(&Rig::new(builder)), "session-token"),
+        headend.token()
+    );
+    let requests = headend.token_requests();
+    assert_eq!(requests.len(), 2);
+    assert_ne!(requests[0].body, requests[1].body);
+}
+
+#[test]
 fn refresh_token_that_is_replaced_is_written_back() {
     let headend = headend(Auth::Grant);
     let first = headend.refresh_token();

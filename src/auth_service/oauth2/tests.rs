@@ -7,6 +7,7 @@ fn refresh_token(text: &str, login: u64) -> RefreshToken {
     RefreshToken {
         text: Secret::from(text),
         login,
+        content: [0; 32],
     }
 }
 
