@@ -2,6 +2,7 @@
 
 //! Requests for tokens, keys and licenses, until there is an answer.
 
+use std::borrow::Borrow;
 use std::time::{Duration, Instant};
 
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, LOCATION};
@@ -29,12 +30,7 @@ pub async fn exchange<T>(
     deadline: &Deadline,
     read: impl Fn(&HttpResponse) -> Result<T, Failure>,
 ) -> Result<(T, u32), Failure> {
-    let mut attempts = 0;
-    loop {
-        if let Some(result) = attempt(request, deadline, &read, &mut attempts).await {
-            return result.map(|answer| (answer, attempts));
-        }
-    }
+    exchange_each(|| Ok(request), deadline, read).await
 }
 
 /// As [`exchange`], with a request of its own for each attempt.
@@ -42,56 +38,43 @@ pub async fn exchange<T>(
 /// # Errors
 ///
 /// As [`exchange`], and what `make` says.
-pub async fn exchange_each<T>(
-    make: impl Fn() -> Result<Request, Failure>,
+pub async fn exchange_each<T, R: Borrow<Request>>(
+    make: impl Fn() -> Result<R, Failure>,
     deadline: &Deadline,
     read: impl Fn(&HttpResponse) -> Result<T, Failure>,
 ) -> Result<(T, u32), Failure> {
     let mut attempts = 0;
     loop {
-        let request = make().map_err(|failure| failure.after_attempts(attempts))?;
-        if let Some(result) = attempt(&request, deadline, &read, &mut attempts).await {
-            return result.map(|answer| (answer, attempts));
+        let made = make().map_err(|failure| failure.after_attempts(attempts))?;
+        let request = made.borrow();
+        let begun = Instant::now();
+        let mut came = None;
+        let error = match send(request, deadline).await {
+            Ok(reply) => match read(&reply) {
+                Ok(answer) => {
+                    log(request, attempts + 1, Some(&reply), begun, None);
+                    return Ok((answer, attempts + 1));
+                }
+                Err(failure) => {
+                    let mut failure = explained(failure, request, &reply);
+                    failure.retry_after = reply.retry_after;
+                    let again = retry::is_worth_a_retry(reply.status);
+                    came = Some(reply);
+                    RequestError::sent(failure, again)
+                }
+            },
+            Err(error) => error,
+        };
+        attempts += u32::from(error.was_sent);
+        let pause = deadline.pause_after(attempts, error.failure.retry_after);
+        let pause = pause.filter(|_| error.again);
+        let what = Some((&*error.failure.what, pause));
+        log(request, attempts.max(1), came.as_ref(), begun, what);
+        match pause {
+            Some(pause) => tokio::time::sleep(pause).await,
+            None => return Err(error.failure.after_attempts(attempts)),
         }
     }
-}
-
-/// Asks once, and waits where there is to be another attempt: then there is no result.
-async fn attempt<T>(
-    request: &Request,
-    deadline: &Deadline,
-    read: impl Fn(&HttpResponse) -> Result<T, Failure>,
-    attempts: &mut u32,
-) -> Option<Result<T, Failure>> {
-    let begun = Instant::now();
-    let mut came = None;
-    let error = match send(request, deadline).await {
-        Ok(reply) => match read(&reply) {
-            Ok(answer) => {
-                *attempts += 1;
-                log(request, *attempts, Some(&reply), begun, None);
-                return Some(Ok(answer));
-            }
-            Err(failure) => {
-                let mut failure = explained(failure, request, &reply);
-                failure.retry_after = reply.retry_after;
-                let again = retry::is_worth_a_retry(reply.status);
-                came = Some(reply);
-                RequestError::sent(failure, again)
-            }
-        },
-        Err(error) => error,
-    };
-    *attempts += u32::from(error.was_sent);
-    let pause = deadline.pause_after(*attempts, error.failure.retry_after);
-    let pause = pause.filter(|_| error.again);
-    let what = Some((&*error.failure.what, pause));
-    log(request, (*attempts).max(1), came.as_ref(), begun, what);
-    match pause {
-        Some(pause) => tokio::time::sleep(pause).await,
-        None => return Some(Err(error.failure.after_attempts(*attempts))),
-    }
-    None
 }
 
 /// `failure` is why the attempt was of no use, and when there is another one.
