@@ -36,27 +36,28 @@ fn sent(headend: &Headend) -> Vec<String> {
         .collect()
 }
 
-#[test]
-fn renewal_sends_what_the_file_holds_by_then() {
-    let headend = lenient();
+/// A token that came with the first credentials of a file, and was renewed with the second ones.
+fn renewed(headend: &Headend) -> (Rig, File) {
     let file = File::new(r#"{"OperatorAuthToken":"first"}"#);
-    let rig = Rig::new(ags(&headend, &file));
+    let rig = Rig::new(ags(headend, &file));
     tune(&rig);
     file.write(r#"{"OperatorAuthToken":"second"}"#);
     refresh(&rig);
     rig.wait_for_state("renewed");
+    (rig, file)
+}
+
+#[test]
+fn renewal_sends_what_the_file_holds_by_then() {
+    let headend = lenient();
+    let _renewed = renewed(&headend);
     assert_eq!(sent(&headend), ["first", "second"]);
 }
 
 #[test]
 fn session_goes_on_with_the_newer_credentials() {
     let headend = lenient();
-    let file = File::new(r#"{"OperatorAuthToken":"first"}"#);
-    let rig = Rig::new(ags(&headend, &file));
-    tune(&rig);
-    file.write(r#"{"OperatorAuthToken":"second"}"#);
-    refresh(&rig);
-    rig.wait_for_state("renewed");
+    let (_rig, file) = renewed(&headend);
     // Who comes with those has the token that they brought.
     tune(&Rig::new(ags(&headend, &file)));
     assert_eq!(headend.token_requests().len(), 2);
