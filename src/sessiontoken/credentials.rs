@@ -116,21 +116,22 @@ impl Credentials {
     ///
     /// As [`load`](Self::load). `Transient` where the system has no thread to read them.
     pub async fn fresh(self: &Arc<Self>) -> Result<Loaded, Failure> {
-        if let CredentialsSource::Values(loaded) = &self.source {
-            return Ok(loaded.clone());
-        }
+        let dashif = match &self.source {
+            CredentialsSource::Values(loaded) => return Ok(loaded.clone()),
+            CredentialsSource::Files => None,
+            CredentialsSource::Stream(service) => Some(service.clone()),
+        };
         let credentials = self.clone();
         // A file system may be slow.
-        let read = tokio::task::spawn_blocking(move || credentials.read());
+        let read = tokio::task::spawn_blocking(move || credentials.read(dashif));
         read.await
             .map_err(|_| Failure::transient("the files of credentials could not be read"))?
     }
 
-    fn read(&self) -> Result<Loaded, Failure> {
-        let service = match &self.source {
-            CredentialsSource::Values(loaded) => return Ok(loaded.clone()),
-            CredentialsSource::Stream(service) => Some(Service::DashIf(service.clone())),
-            CredentialsSource::Files => service(&self.settings)?,
+    fn read(&self, dashif: Option<DashIf>) -> Result<Loaded, Failure> {
+        let service = match dashif {
+            Some(dashif) => Some(Service::DashIf(dashif)),
+            None => service(&self.settings)?,
         };
         let service = service.ok_or_else(|| {
             Failure::misconfigured("there is no auth service to ask: set `auth-service`")
