@@ -11,6 +11,7 @@ mod cenc;
 pub mod check;
 mod clearkeydec;
 mod config;
+mod decryptor;
 mod descriptors;
 mod echo;
 mod error;

@@ -68,9 +68,20 @@ pub fn request_body(key_ids: &[KeyId]) -> Vec<u8> {
 /// `Denied` for HTTP 401, 403 and 412; `Transient` for 408, 429 and 5xx; `Malformed` for what is no
 /// license. No error holds text from the reply.
 pub fn read_license(reply: &HttpReply) -> Result<License, Failure> {
+    check_status(reply)?;
+    read_body(&reply.body, &named(" of ", &reply.place))
+        .map_err(|failure| failure.with_http_status(reply.status))
+}
+
+/// Whether a license server's reply is one, whatever the license is.
+///
+/// # Errors
+///
+/// `Denied` for HTTP 401, 403 and 412; `Transient` for 408, 429 and 5xx; `Malformed` for others.
+pub fn check_status(reply: &HttpReply) -> Result<(), Failure> {
     let http_status = reply.status;
     match http_status {
-        200 | 201 => read_body(&reply.body, &named(" of ", &reply.place)),
+        200 | 201 => Ok(()),
         _ if REFUSALS.contains(&http_status) => Err(refusal(reply)),
         408 | 429 | 500..=599 => Err(Failure::transient(format!(
             "the license server{} has no license at the moment (HTTP {http_status}){}",

@@ -20,9 +20,9 @@ mod sound;
 
 pub use init_data::{InitData, MAX_INIT_DATA, NoLicenseUrl};
 pub use key::{ContentKey, KeyId};
-pub use license::{License, read_license, request_body};
+pub use license::{License, check_status, read_license, request_body};
 pub use pattern::Pattern;
 pub use private_keys::{PRIVATE_SYSTEM, PRIVATE_SYSTEM_ID, PrivateKey, clear_pssh, private_keys};
 pub use pssh::{CLEARKEY_SYSTEM, COMMON_SYSTEM, is_clearkey};
-pub use sample::{Scheme, decrypt, uncovered};
+pub use sample::{Scheme, check as check_subsamples, decrypt, uncovered};
 pub use sound::{ClearRuns, SoundFormat};

@@ -6,6 +6,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use quick_xml::NsReader;
+use quick_xml::escape::unescape;
 use quick_xml::events::Event;
 use quick_xml::name::ResolveResult;
 
@@ -23,48 +24,76 @@ const HEADER_RECORD: u16 = 1;
 const POLICY_NAMESPACE: &str = "urn:ccp:ckm";
 const POLICY: &str = "policy";
 
-/// The text of `ckm:policy` in the header of a PlayReady init data, if there is one: in a `pssh`
-/// box, in the ContentProtection element of an MPD, in what dashdemux2 leaves of that (base64), or
-/// in a header object as it stands.
+/// Namespace of the header.
+const HEADER_NAMESPACE: &str = "http://schemas.microsoft.com/DRM/2007/03/PlayReadyHeader";
+
+/// Element with the URL of the license server ("PlayReady Header Specification", `LA_URL`).
+const LICENSE_URL: &str = "LA_URL";
+
+/// The text of `ckm:policy` in the header of a PlayReady init data, as it is written, if there is
+/// one: in a `pssh` box, in the ContentProtection element of an MPD, in what dashdemux2 leaves of
+/// that (base64), or in a header object as it stands.
 pub fn policy(init_data: &[u8]) -> Option<String> {
+    find(init_data, |header| {
+        text_of(header, POLICY_NAMESPACE, POLICY)
+    })
+}
+
+/// The license server that the header of a PlayReady init data names, if it names one. The init
+/// data may be of the same forms.
+pub fn license_url(init_data: &[u8]) -> Option<String> {
+    let url = find(init_data, |header| {
+        text_of(header, HEADER_NAMESPACE, LICENSE_URL)
+    })?;
+    let url = unescape(url.trim()).ok()?;
+    (!url.is_empty()).then(|| url.into_owned())
+}
+
+/// What is found in the header, or in the XML in whose place it may stand.
+fn find(init_data: &[u8], read: impl Fn(&str) -> Option<String> + Copy) -> Option<String> {
     if init_data.len() > MAX_INIT_DATA {
         return None;
     }
     if pssh::is_pssh(init_data) {
-        return policy_in_boxes(init_data);
+        return find_in_boxes(init_data, read);
     }
     let text = std::str::from_utf8(init_data).ok().map(str::trim);
     match text {
-        Some(xml) if xml.starts_with('<') => policy_in_xml(xml).or_else(|| {
+        Some(xml) if xml.starts_with('<') => read(xml).or_else(|| {
             packed_in(xml)
                 .iter()
-                .find_map(|packed| policy_in_base64(packed))
+                .find_map(|packed| find_in_base64(packed, read))
         }),
         Some(packed) if !packed.is_empty() => {
-            policy_in_base64(packed).or_else(|| policy_in_object(init_data))
+            find_in_base64(packed, read).or_else(|| find_in_object(init_data, read))
         }
-        _ => policy_in_object(init_data),
+        _ => find_in_object(init_data, read),
     }
 }
 
-fn policy_in_base64(packed: &str) -> Option<String> {
-    let packed = packed.split_ascii_whitespace().collect::<String>();
-    let bytes = STANDARD.decode(packed).ok()?;
+fn find_in_base64(packed: &str, read: impl Fn(&str) -> Option<String> + Copy) -> Option<String> {
+    let bytes = unpacked(packed)?;
     match pssh::is_pssh(&bytes) {
-        true => policy_in_boxes(&bytes),
-        false => policy_in_object(&bytes),
+        true => find_in_boxes(&bytes, read),
+        false => find_in_object(&bytes, read),
     }
 }
 
-fn policy_in_boxes(bytes: &[u8]) -> Option<String> {
+/// What base64 with white space stands for.
+pub fn unpacked(packed: &str) -> Option<Vec<u8>> {
+    let packed = packed.split_ascii_whitespace().collect::<String>();
+    STANDARD.decode(packed).ok()
+}
+
+fn find_in_boxes(bytes: &[u8], read: impl Fn(&str) -> Option<String> + Copy) -> Option<String> {
     pssh::boxes(bytes)
         .filter(|one| one.system == PLAYREADY_SYSTEM_ID)
-        .find_map(|one| policy_in_object(one.data))
+        .find_map(|one| find_in_object(one.data, read))
 }
 
 /// A header object: its size, the number of records, and the records, each with type and size; all
 /// of it little endian.
-fn policy_in_object(object: &[u8]) -> Option<String> {
+fn find_in_object(object: &[u8], read: impl Fn(&str) -> Option<String>) -> Option<String> {
     let mut rest = object.get(6..)?;
     while let Some((head, after)) = rest.split_first_chunk::<4>() {
         let kind = u16::from_le_bytes([head[0], head[1]]);
@@ -76,21 +105,26 @@ fn policy_in_object(object: &[u8]) -> Option<String> {
             let header = char::decode_utf16(units)
                 .collect::<Result<String, _>>()
                 .ok()?;
-            return policy_in_xml(&header);
+            return read(&header);
         }
         rest = after;
     }
     None
 }
 
+/// Whether that is a header object as it stands: its first four bytes are its size.
+pub fn is_object(bytes: &[u8]) -> bool {
+    let size = bytes.first_chunk::<4>().copied().map(u32::from_le_bytes);
+    size.is_some_and(|size| usize::try_from(size) == Ok(bytes.len()))
+}
+
 /// What stands in the first element of that name, as it is written.
-fn policy_in_xml(xml: &str) -> Option<String> {
+fn text_of(xml: &str, namespace: &str, name: &str) -> Option<String> {
     let mut reader = NsReader::from_str(xml);
     loop {
         match reader.read_resolved_event().ok()? {
-            (ResolveResult::Bound(namespace), Event::Start(element))
-                if element.local_name().as_ref() == POLICY
-                    && namespace.as_ref() == POLICY_NAMESPACE =>
+            (ResolveResult::Bound(bound), Event::Start(element))
+                if element.local_name().as_ref() == name && bound.as_ref() == namespace =>
             {
                 let text = reader.read_text(element.name()).ok()?;
                 return Some(text.to_string());
@@ -102,7 +136,7 @@ fn policy_in_xml(xml: &str) -> Option<String> {
 }
 
 /// The texts of all elements `pro` and `pssh`.
-fn packed_in(xml: &str) -> Vec<String> {
+pub fn packed_in(xml: &str) -> Vec<String> {
     let mut reader = NsReader::from_str(xml);
     let mut found = Vec::new();
     loop {
@@ -126,7 +160,7 @@ mod tests {
     use super::*;
     use crate::cenc::pssh::tests::box_of;
 
-    const HEADER: &str = r#"<WRMHEADER xmlns="http://schemas.microsoft.com/DRM/2007/03/PlayReadyHeader" version="4.0.0.0"><DATA><KID>AAAAAAAAAAAAAAAAAAAAAA==</KID><ckm:policy xmlns:ckm="urn:ccp:ckm">policy &amp; more</ckm:policy></DATA></WRMHEADER>"#;
+    const HEADER: &str = r#"<WRMHEADER xmlns="http://schemas.microsoft.com/DRM/2007/03/PlayReadyHeader" version="4.0.0.0"><DATA><KID>AAAAAAAAAAAAAAAAAAAAAA==</KID><LA_URL> https://h/l?a=1&amp;b=2 </LA_URL><ckm:policy xmlns:ckm="urn:ccp:ckm">policy &amp; more</ckm:policy></DATA></WRMHEADER>"#;
 
     fn object(header: &str) -> Vec<u8> {
         let text: Vec<u8> = header.encode_utf16().flat_map(u16::to_le_bytes).collect();
@@ -166,6 +200,11 @@ mod tests {
             assert_eq!(
                 policy(&form).as_deref(),
                 Some("policy &amp; more"),
+                "{form:?}"
+            );
+            assert_eq!(
+                license_url(&form).as_deref(),
+                Some("https://h/l?a=1&b=2"),
                 "{form:?}"
             );
         }

@@ -54,6 +54,14 @@ pub fn whole_boxes(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     readable(bytes).map(|(whole, _)| whole)
 }
 
+/// The bytes of each box of that system.
+pub fn whole_boxes_of(bytes: &[u8], system: u128) -> impl Iterator<Item = &[u8]> {
+    let boxes = readable(bytes);
+    boxes
+        .filter(move |(_, read)| read.system == system)
+        .map(|(whole, _)| whole)
+}
+
 /// Each box as it stands, and what it says. One that lies about what is in it says nothing.
 fn readable(bytes: &[u8]) -> impl Iterator<Item = (&[u8], Pssh<'_>)> {
     let mut rest = bytes;

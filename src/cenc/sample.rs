@@ -85,7 +85,12 @@ fn covered(subsamples: &[u8]) -> u64 {
         .sum()
 }
 
-fn check(subsamples: &[u8], sample: usize) -> Result<(), SampleError> {
+/// Whether that is a table for a sample of that size.
+///
+/// # Errors
+///
+/// Where it covers more than the sample, or is none.
+pub fn check(subsamples: &[u8], sample: usize) -> Result<(), SampleError> {
     if !subsamples.len().is_multiple_of(SUBSAMPLE_ENTRY) {
         return Err(SampleError::SubsampleTable(subsamples.len()));
     }

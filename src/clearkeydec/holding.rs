@@ -5,10 +5,8 @@
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 
-use super::caps;
-use super::clear_samples;
-use super::imp::ClearKeyDec;
-use super::obstacle::Obstacle;
+use super::imp::{ClearKeyDec, SYSTEMS};
+use crate::decryptor::{Obstacle, answer_caps_query, caps_behind};
 use crate::error::{Failure, Fault};
 use crate::hold::{Hold, Holding, Item, Prepared};
 use crate::wait::lock;
@@ -22,25 +20,8 @@ impl Holding for ClearKeyDec {
         &self.srcpad
     }
 
-    /// Caps that are in the template are accepted, also where downstream takes none of them: what
-    /// follows says what is wrong, which a refusal does not.
     fn sink_query(&self, query: &mut gst::QueryRef) -> bool {
-        match query.view_mut() {
-            gst::QueryViewMut::Caps(query) => {
-                caps::answer(query, &self.sinkpad, &self.srcpad);
-                true
-            }
-            gst::QueryViewMut::AcceptCaps(query) => {
-                let caps = query.caps_owned();
-                let is_accepted = match caps::is_protected(&caps) {
-                    true => caps.is_subset(&self.sinkpad.pad_template_caps()),
-                    false => self.srcpad.peer_query_accept_caps(&caps),
-                };
-                query.set_result(is_accepted);
-                true
-            }
-            _ => false,
-        }
+        answer_caps_query(query, &self.sinkpad, &self.srcpad, &SYSTEMS)
     }
 
     fn prepare(&self, item: Item) -> Prepared {
@@ -70,9 +51,10 @@ impl Holding for ClearKeyDec {
 }
 
 fn caps_event(element: &ClearKeyDec, event: &gst::event::Caps) -> Prepared {
-    match caps::behind(event.caps()) {
+    match caps_behind(event.caps()) {
         Ok(caps) => {
-            clear_samples::set_media_type(element.obj().upcast_ref(), &element.samples, &caps);
+            let samples = &element.samples;
+            samples.set_media_type(element.obj().upcast_ref(), &caps);
             Prepared::Push(Item::Event(
                 gst::event::Caps::builder(&caps)
                     .seqnum(event.seqnum())

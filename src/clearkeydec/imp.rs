@@ -41,18 +41,17 @@ use gst::subclass::prelude::*;
 use once_cell::sync::Lazy;
 
 use super::bus_messages::post_notice;
-use super::caps;
-use super::clear_samples::{self, Samples};
 use super::debug::CAT;
 use super::decryption::Decryption;
-use super::key_request;
-use super::obstacle::Obstacle;
-use super::protection_meta::{self, ClearBy, Protection};
 use super::settings::{Policy, Settings};
 use crate::cenc::{
-    CLEARKEY_SYSTEM, InitData, KeyId, PRIVATE_SYSTEM, Scheme, is_clearkey, private_keys,
+    CLEARKEY_SYSTEM, COMMON_SYSTEM, InitData, KeyId, PRIVATE_SYSTEM, Scheme, is_clearkey,
+    private_keys,
 };
 use crate::config::Configurable;
+use crate::decryptor::{
+    ClearBy, Obstacle, Protection, Samples, find_key_request, remove_protection, templates,
+};
 use crate::error::Failure;
 use crate::hierarchy::manifest_url;
 use crate::hold::{Hold, build_pads};
@@ -61,6 +60,9 @@ use crate::messages;
 use crate::token::ClockReading;
 use crate::wait::lock;
 
+/// What it decrypts.
+pub(super) const SYSTEMS: [&str; 3] = [PRIVATE_SYSTEM, COMMON_SYSTEM, CLEARKEY_SYSTEM];
+
 pub struct ClearKeyDec {
     pub(super) sinkpad: gst::Pad,
     pub(super) srcpad: gst::Pad,
@@ -68,7 +70,7 @@ pub struct ClearKeyDec {
     settings: Configurable<Settings>,
     policy: Mutex<Option<Arc<Policy>>>,
     pub(super) keys: Mutex<LicenseSession>,
-    pub(super) samples: Mutex<Samples>,
+    pub(super) samples: Samples,
 }
 
 impl ClearKeyDec {
@@ -79,7 +81,7 @@ impl ClearKeyDec {
             imp = self,
             "protection event of {system}, origin {origin:?}"
         );
-        let request = key_request::find(event, &self.sinkpad);
+        let request = find_key_request(event, &self.sinkpad);
         if system.eq_ignore_ascii_case(PRIVATE_SYSTEM) {
             if let Ok(data) = data.map_readable() {
                 lock(&self.keys).add_private(private_keys(&data));
@@ -114,10 +116,11 @@ impl ClearKeyDec {
                 iv,
                 is_constant_iv,
                 subsamples,
+                ..
             } => {
                 let may_be_clear =
                     is_constant_iv && subsamples.is_none() && matches!(scheme, Scheme::Cbcs(_));
-                let sound = lock(&self.samples).unmarked_sound();
+                let sound = self.samples.unmarked_sound();
                 let is_clear = {
                     let keys = lock(&self.keys);
                     let key = keys
@@ -132,9 +135,7 @@ impl ClearKeyDec {
                     match sound.filter(|_| may_be_clear) {
                         None => decryption.decrypt(buffer).map(|()| false),
                         Some(format) => {
-                            let is_clear = |one, other| {
-                                clear_samples::is_clear_sound(&self.samples, one, other)
-                            };
+                            let is_clear = |one, other| self.samples.is_clear_sound(one, other);
                             decryption.decrypt_unless_clear(buffer, format, is_clear)
                         }
                     }
@@ -143,32 +144,26 @@ impl ClearKeyDec {
                 if let Some(table) =
                     subsamples.and_then(|table| table.into_mapped_buffer_readable().ok())
                 {
-                    clear_samples::on_subsamples(
-                        self.obj().upcast_ref(),
-                        &self.samples,
-                        &table,
-                        buffer.size(),
-                    );
+                    let samples = &self.samples;
+                    samples.on_subsamples(self.obj().upcast_ref(), &table, buffer.size());
                 }
                 match is_clear {
                     true => self.on_clear_sample(ClearBy::Syntax),
-                    false => {
-                        clear_samples::on_decrypted_sample(self.obj().upcast_ref(), &self.samples)
-                    }
+                    false => self.samples.on_decrypted(self.obj().upcast_ref()),
                 }
             }
         }
-        protection_meta::remove(buffer);
+        remove_protection(buffer);
         Ok(())
     }
 
     fn on_clear_sample(&self, by: ClearBy) {
         lock(&self.keys).on_clear_sample();
-        clear_samples::on_clear_sample(self.obj().upcast_ref(), &self.samples, by);
+        self.samples.on_clear(self.obj().upcast_ref(), by);
     }
 
     fn protection_of(&self, buffer: &gst::BufferRef) -> Result<Protection, Obstacle> {
-        let has_subsamples = lock(&self.samples).has_subsamples();
+        let has_subsamples = self.samples.has_subsamples();
         Protection::of(buffer, has_subsamples).map_err(Obstacle::broken)
     }
 
@@ -288,7 +283,7 @@ impl ObjectSubclass for ClearKeyDec {
             settings: Configurable::default(),
             policy: Mutex::default(),
             keys: Mutex::default(),
-            samples: Mutex::default(),
+            samples: Samples::new(|| *CAT),
         }
     }
 }
@@ -315,7 +310,13 @@ impl ObjectImpl for ClearKeyDec {
 
     fn property(&self, _id: usize, pspec: &glib::ParamSpec) -> glib::Value {
         match pspec.name() {
-            "stats" => clear_samples::stats(&self.samples).to_value(),
+            "stats" => {
+                let (clear, decrypted) = self.samples.counts();
+                let stats = gst::Structure::builder("clearkey-stats")
+                    .field("clear-samples", clear)
+                    .field("decrypted-samples", decrypted);
+                stats.build().to_value()
+            }
             name => self.settings.own().get(name),
         }
     }
@@ -346,7 +347,7 @@ impl ElementImpl for ClearKeyDec {
     }
 
     fn pad_templates() -> &'static [gst::PadTemplate] {
-        static TEMPLATES: Lazy<Vec<gst::PadTemplate>> = Lazy::new(caps::templates);
+        static TEMPLATES: Lazy<Vec<gst::PadTemplate>> = Lazy::new(|| templates(&SYSTEMS));
         TEMPLATES.as_ref()
     }
 
@@ -365,7 +366,7 @@ impl ElementImpl for ClearKeyDec {
                 self.prepare_policy()?;
             }
             gst::StateChange::ReadyToPaused => {
-                *lock(&self.samples) = Samples::default();
+                self.samples.begin_tune();
                 self.prepare_policy()?;
             }
             _ => {}
@@ -382,7 +383,7 @@ impl ElementImpl for ClearKeyDec {
         {
             self.hold.end(&self.srcpad);
             *lock(&self.keys) = LicenseSession::default();
-            lock(&self.samples).end_tune();
+            self.samples.end_tune();
         }
         if transition == gst::StateChange::ReadyToNull {
             *lock(&self.policy) = None;

@@ -6,19 +6,11 @@ use gst::glib;
 use gst::prelude::*;
 
 mod bus_messages;
-mod caps;
-mod clear_samples;
 mod debug;
 mod decryption;
 mod holding;
 mod imp;
-mod key_request;
-mod key_request_fields;
-mod obstacle;
-mod presentation;
-mod protection_meta;
 mod settings;
-mod token_store;
 
 pub(crate) use debug::CAT;
 

@@ -3,50 +3,28 @@
 //! Properties, and the one validated policy that they become when the element leaves NULL.
 
 use gst::glib;
-use gst::prelude::*;
 
-use crate::config::{Common, Configured, text};
+use crate::config::Configured;
+use crate::decryptor::LicenseSettings;
 use crate::error::Failure;
-use crate::http::{Endpoint, TokenHosts};
 use crate::license::LicensePolicy;
-use crate::token::Secret;
 
 /// The properties as they were set.
 #[derive(Clone, Default)]
 pub struct Settings {
-    license_url: Option<Secret>,
-    token_hosts: Option<String>,
-    common: Common,
+    license: LicenseSettings,
 }
 
 impl Settings {
     pub fn properties() -> Vec<glib::ParamSpec> {
-        let own = glib::ParamSpecString::builder("license-url")
-            .nick("License URL")
-            .blurb("URL of the ClearKey license server (default: the MPD's dashif:Laurl; read back without userinfo and query)")
-            .mutable_ready()
-            .build();
-        let token_hosts = glib::ParamSpecString::builder("token-hosts")
-            .nick("Token hosts")
-            .blurb("Hosts that may be sent the session token, separated by commas: host, host:port or *.example.com (default: the license servers that license-url or the MPD names)")
-            .mutable_ready()
-            .build();
-        [own, token_hosts]
-            .into_iter()
-            .chain(Common::properties())
-            .collect()
+        LicenseSettings::properties(
+            "URL of the ClearKey license server (default: the MPD's dashif:Laurl; read back without userinfo and query)",
+        )
+        .collect()
     }
 
     pub fn get(&self, name: &str) -> glib::Value {
-        match name {
-            "license-url" => self
-                .license_url
-                .as_ref()
-                .map(|url| Endpoint::redacted(url.expose()))
-                .to_value(),
-            "token-hosts" => self.token_hosts.to_value(),
-            name => self.common.get(name),
-        }
+        self.license.get(name)
     }
 
     /// These settings, checked.
@@ -55,34 +33,18 @@ impl Settings {
     ///
     /// `Misconfigured`, with the property's name and what to set.
     pub fn policy(&self) -> Result<Policy, Failure> {
-        let license_url = self
-            .license_url
-            .as_ref()
-            .map(|url| Endpoint::parse(url.expose(), "license-url", self.common.allow_cleartext))
-            .transpose()?;
-        let token_hosts = self.token_hosts.as_deref();
+        let common = &self.license.common;
         Ok(Policy {
-            license: LicensePolicy {
-                license_url,
-                token_hosts: token_hosts.map(TokenHosts::parse).transpose()?,
-                timeout: self.common.timeout(),
-                retries: self.common.retries,
-                tls: self.common.tls.load()?,
-                allow_cleartext: self.common.allow_cleartext,
-            },
-            max_held_bytes: self.common.max_held_bytes,
-            warnings: self.common.tls.warnings(),
+            license: self.license.policy()?,
+            max_held_bytes: common.max_held_bytes,
+            warnings: common.tls.warnings(),
         })
     }
 }
 
 impl Configured for Settings {
     fn apply(&mut self, name: &str, value: &glib::Value) {
-        match name {
-            "license-url" => self.license_url = text(value).map(Secret::new),
-            "token-hosts" => self.token_hosts = text(value),
-            name => self.common.apply(name, value),
-        }
+        self.license.apply(name, value);
     }
 }
 

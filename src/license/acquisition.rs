@@ -7,28 +7,29 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
 
-use crate::cenc::KeyId;
 use crate::error::Failure;
 use crate::http::REFUSALS;
 use crate::shared_result::{SharedResult, deadline};
 
-use super::context::PollContext;
+use super::context::Waiting;
 use super::key_request::KeyRequest;
 use super::policy::LicensePolicy;
-use super::request::{Granted, LicenseRequest, LicenseResult};
 use super::token_store::Renewal;
 
-/// What is under way.
-pub struct LicenseAcquisition {
-    /// The keys that it is for.
-    key_ids: Vec<KeyId>,
+/// What is under way: a license `L` for `K`, the keys that it is for or whatever else tells it from
+/// others.
+pub struct LicenseAcquisition<K, L: Clone> {
+    of: K,
     until: Instant,
-    what: What,
+    what: What<L>,
 }
 
-enum What {
+/// Where the answer to a license request will be.
+pub type Pending<L> = Arc<SharedResult<Result<L, Failure>>>;
+
+enum What<L: Clone> {
     License {
-        result: Arc<SharedResult<LicenseResult>>,
+        result: Pending<L>,
         is_shared: bool,
     },
     /// The token was refused.
@@ -39,53 +40,50 @@ enum What {
 }
 
 /// What comes next.
-pub enum Step {
-    Wait(LicenseAcquisition),
+pub enum Step<K, L: Clone> {
+    Wait(LicenseAcquisition<K, L>),
     /// The license server said no, and another token is under way.
-    Refused(LicenseAcquisition),
-    /// There is another token: ask again for these keys.
-    AnotherToken(Vec<KeyId>),
+    Refused(LicenseAcquisition<K, L>),
+    /// There is another token: ask again for this.
+    AnotherToken(K),
     Granted {
-        granted: Arc<Granted>,
-        result: Arc<SharedResult<LicenseResult>>,
-        key_ids: Vec<KeyId>,
+        granted: L,
+        result: Pending<L>,
+        of: K,
         /// Another decryptor had asked for it.
         is_shared: bool,
     },
     Failed(Failure),
 }
 
-impl LicenseAcquisition {
-    /// A license that is ordered now, and is not one of those that the stream has already.
-    pub fn license(
-        of: LicenseRequest,
-        not: &[Arc<SharedResult<LicenseResult>>],
-        context: &PollContext,
-    ) -> Self {
-        let key_ids = of.key_ids.clone();
-        let (result, is_shared) = context.fetcher.request(of, not, context);
+impl<K, L: Clone> LicenseAcquisition<K, L> {
+    /// A license that has been asked for.
+    pub fn license(of: K, result: Pending<L>, is_shared: bool, waiting: Waiting<'_>) -> Self {
         Self {
-            key_ids,
-            until: deadline(context.policy.timeout, context.now.steady),
+            of,
+            until: deadline(waiting.policy.timeout, waiting.now.steady),
             what: What::License { result, is_shared },
         }
     }
 
-    /// Another token for a license for these keys, where that at hand is not valid any more. `None`
-    /// where nobody can be asked for one.
-    pub fn token(key_ids: &[KeyId], request: &KeyRequest, context: &PollContext) -> Option<Self> {
+    /// Another token for such a license, where that at hand is not valid any more. The other way
+    /// round where nobody can be asked for one.
+    pub fn token(of: K, request: &KeyRequest, waiting: Waiting<'_>) -> Result<Self, K> {
         let refusal = Failure::denied("the session token is not valid any more");
-        let result = request.store()?.reject(request.generation(), 0)?;
-        Some(Self {
-            key_ids: key_ids.to_vec(),
-            until: deadline(context.policy.timeout, context.now.steady),
+        let store = request.store();
+        let Some(result) = store.and_then(|store| store.reject(request.generation(), 0)) else {
+            return Err(of);
+        };
+        Ok(Self {
+            of,
+            until: deadline(waiting.policy.timeout, waiting.now.steady),
             what: What::Token { result, refusal },
         })
     }
 
-    /// Whether it brings this key, if it brings anything.
-    pub fn is_for(&self, key_id: &KeyId) -> bool {
-        self.key_ids.contains(key_id)
+    /// What it is for.
+    pub fn of(&self) -> &K {
+        &self.of
     }
 
     /// When the wait is over.
@@ -95,31 +93,32 @@ impl LicenseAcquisition {
 
     /// Looks whether there is an answer, or has the waiter woken when there is. `request` is that
     /// of the stream, and gets the other token where there is one.
-    pub fn step(self, request: &mut KeyRequest, stopping: bool, context: &PollContext) -> Step {
-        let Self {
-            key_ids,
-            until,
-            what,
-        } = self;
+    pub fn step(
+        self,
+        request: &mut KeyRequest,
+        stopping: bool,
+        waiting: Waiting<'_>,
+    ) -> Step<K, L> {
+        let Self { of, until, what } = self;
         let what = match what {
-            What::License { result, is_shared } => match result.poll(context.waker) {
+            What::License { result, is_shared } => match result.poll(waiting.waker) {
                 Poll::Ready(Ok(granted)) => {
                     return Step::Granted {
                         granted,
                         result,
-                        key_ids,
+                        of,
                         is_shared,
                     };
                 }
                 Poll::Ready(Err(refusal)) => {
-                    return after_refusal(refusal, key_ids, request, context);
+                    return after_refusal(refusal, of, request, waiting);
                 }
                 Poll::Pending => What::License { result, is_shared },
             },
-            What::Token { result, refusal } => match result.poll(context.waker) {
+            What::Token { result, refusal } => match result.poll(waiting.waker) {
                 Poll::Ready(Some(fields)) => {
                     request.renew(fields);
-                    return Step::AnotherToken(key_ids);
+                    return Step::AnotherToken(of);
                 }
                 // The element is about to stop, and nobody is to hear of what it gave up.
                 Poll::Ready(None) if !stopping => {
@@ -129,25 +128,21 @@ impl LicenseAcquisition {
                 _ => What::Token { result, refusal },
             },
         };
-        if context.now.steady >= until {
-            return Step::Failed(overdue(&what, context.policy));
+        if waiting.now.steady >= until {
+            return Step::Failed(overdue(&what, waiting.policy));
         }
-        Step::Wait(Self {
-            key_ids,
-            until,
-            what,
-        })
+        Step::Wait(Self { of, until, what })
     }
 }
 
 /// What there is to wait for after the license server said no: another token, if that is what it
 /// may have said no to.
-fn after_refusal(
+fn after_refusal<K, L: Clone>(
     refusal: Failure,
-    key_ids: Vec<KeyId>,
+    of: K,
     request: &KeyRequest,
-    context: &PollContext,
-) -> Step {
+    waiting: Waiting<'_>,
+) -> Step<K, L> {
     // Whoever was not sent the token has not refused it.
     let is_of_token = |status: &u16| REFUSALS.contains(status) && !refusal.is_without_token;
     let status = refusal.http_status.filter(is_of_token);
@@ -160,8 +155,8 @@ fn after_refusal(
     };
     match store.reject(request.generation(), status) {
         Some(result) => Step::Refused(LicenseAcquisition {
-            key_ids,
-            until: deadline(context.policy.timeout, context.now.steady),
+            of,
+            until: deadline(waiting.policy.timeout, waiting.now.steady),
             what: What::Token { result, refusal },
         }),
         None => Step::Failed(refusal),
@@ -193,7 +188,7 @@ fn advised(mut refusal: Failure, advice: &str) -> Failure {
     refusal
 }
 
-fn overdue(what: &What, policy: &LicensePolicy) -> Failure {
+fn overdue<L: Clone>(what: &What<L>, policy: &LicensePolicy) -> Failure {
     let (what, who) = match what {
         What::License { .. } => ("license", "license server"),
         What::Token { .. } => ("other session token", "auth service"),

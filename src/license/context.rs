@@ -10,6 +10,15 @@ use super::request::{LicenseRequest, LicenseResult};
 use crate::shared_result::SharedResult;
 use crate::token::ClockReading;
 
+/// Who waits for an answer, as the user wants it, and when it is now.
+#[derive(Clone, Copy)]
+pub struct Waiting<'a> {
+    pub policy: &'a LicensePolicy,
+    /// Woken when there is something new.
+    pub waker: &'a Waker,
+    pub now: ClockReading,
+}
+
 /// What it takes to get a key.
 pub struct PollContext<'a> {
     pub policy: &'a LicensePolicy,
@@ -17,6 +26,16 @@ pub struct PollContext<'a> {
     /// Woken when there is something new.
     pub waker: &'a Waker,
     pub now: ClockReading,
+}
+
+impl<'a> PollContext<'a> {
+    pub fn waiting(&self) -> Waiting<'a> {
+        Waiting {
+            policy: self.policy,
+            waker: self.waker,
+            now: self.now,
+        }
+    }
 }
 
 /// Makes license requests.

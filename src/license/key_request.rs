@@ -8,9 +8,9 @@ use std::sync::Arc;
 use super::key_request_fields::KeyRequestFields;
 use super::token_store::TokenStore;
 use crate::cenc::KeyId;
-use crate::token::Secret;
+use crate::token::{Secret, lineage};
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct KeyRequest {
     fields: KeyRequestFields,
     /// Those that the token is for, where the others may need another one.
@@ -44,8 +44,17 @@ impl KeyRequest {
         self.fields.query.as_ref()
     }
 
+    pub fn custom_data(&self) -> Option<&Secret> {
+        self.fields.custom_data.as_ref()
+    }
+
     pub fn token(&self) -> Option<&Secret> {
         self.fields.token.as_ref()
+    }
+
+    /// Whose token it is: the same for all tokens of one login, 0 where there is none.
+    pub fn account(&self) -> u32 {
+        lineage(self.fields.generation)
     }
 
     pub fn generation(&self) -> u32 {

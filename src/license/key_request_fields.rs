@@ -14,4 +14,6 @@ pub struct KeyRequestFields {
     pub headers: Vec<(String, Secret)>,
     /// For the license server's URL, encoded.
     pub query: Option<Secret>,
+    /// The token packed for a DRM library.
+    pub custom_data: Option<Secret>,
 }

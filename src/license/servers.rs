@@ -14,7 +14,7 @@ use super::policy::LicensePolicy;
 const SET_LICENSE_URL: &str = "set `license-url`";
 
 /// What the manifest says of license servers.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct ManifestServers {
     /// The `dashif:Laurl` of the newest element that has some.
     urls: Vec<String>,

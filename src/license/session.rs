@@ -13,7 +13,7 @@ use super::held::{HeldLicense, HeldLicenses};
 use super::key_request::KeyRequest;
 use super::named_keys::{FRAGMENT, MAX_KEY_IDS, NamedKeys};
 use super::notice::LicenseNotice;
-use super::request::LicenseRequest;
+use super::request::{Granted, LicenseRequest, RequestParts};
 use super::servers::ManifestServers;
 use super::shared_requests::forget_unused;
 use super::token_store::TokenStore;
@@ -37,6 +37,9 @@ pub enum Missing {
     Unnamed,
 }
 
+/// A license that is under way, for these keys.
+type Acquisition = LicenseAcquisition<Vec<KeyId>, Arc<Granted>>;
+
 #[derive(Default)]
 pub struct LicenseSession {
     named: NamedKeys,
@@ -48,7 +51,7 @@ pub struct LicenseSession {
     request_is_past: bool,
     held: HeldLicenses,
     /// What the stream waits for.
-    pending: Option<LicenseAcquisition>,
+    pending: Option<Acquisition>,
     /// What comes beside the stream.
     background: Option<BackgroundRequest>,
     failed_renewals: u32,
@@ -60,7 +63,7 @@ pub struct LicenseSession {
 
 /// A license that the stream does not wait for.
 struct BackgroundRequest {
-    pending: LicenseAcquisition,
+    pending: Acquisition,
     /// It is to take the place of one at hand. Otherwise it was waited for before a seek.
     is_renewal: bool,
 }
@@ -81,7 +84,9 @@ impl LicenseSession {
             ..
         } = self;
         let is_at_hand = |key_id: &KeyId| {
-            let is_pending = pending.as_ref().is_some_and(|one| one.is_for(key_id));
+            let is_pending = pending
+                .as_ref()
+                .is_some_and(|one| one.of().contains(key_id));
             is_pending || held.with_key(key_id).is_some()
         };
         let is_covered = |key_id: &KeyId| request.covers(key_id);
@@ -193,11 +198,11 @@ impl LicenseSession {
         with: &[KeyId],
         context: &PollContext,
     ) -> Result<(), Missing> {
-        let is_for_it = |pending: &mut LicenseAcquisition| pending.is_for(&key_id);
+        let is_for_it = |pending: &mut Acquisition| pending.of().contains(&key_id);
         let mut waited_for = self.pending.take_if(is_for_it);
         let background = self
             .background
-            .take_if(|one| waited_for.is_none() && one.pending.is_for(&key_id));
+            .take_if(|one| waited_for.is_none() && one.pending.of().contains(&key_id));
         if let Some(pending) = self.pending.take() {
             // Somebody may seek back to it.
             self.background.get_or_insert(BackgroundRequest {
@@ -256,7 +261,7 @@ impl LicenseSession {
                 Err(failure) => return self.renewal_failed(failure, context),
             },
         };
-        let is_for_it = pending.is_for(&key_id);
+        let is_for_it = pending.of().contains(&key_id);
         match self.drive(pending, is_renewal, context) {
             Driven::Waits(pending) => {
                 self.background = Some(BackgroundRequest {
@@ -293,14 +298,14 @@ impl LicenseSession {
     /// Takes what is under way as far as it goes.
     fn drive(
         &mut self,
-        mut pending: LicenseAcquisition,
+        mut pending: Acquisition,
         is_renewal: bool,
         context: &PollContext,
     ) -> Driven {
         // Each turn is an answer of the license server's or of the store's, and the store gives up
         // after some.
         loop {
-            pending = match pending.step(&mut self.request, self.stopping, context) {
+            pending = match pending.step(&mut self.request, self.stopping, context.waiting()) {
                 Step::Wait(pending) => return Driven::Waits(pending),
                 Step::Refused(pending) => pending,
                 Step::AnotherToken(key_ids) => match self.begin(&key_ids, context) {
@@ -310,7 +315,7 @@ impl LicenseSession {
                 Step::Granted {
                     granted,
                     result,
-                    key_ids,
+                    of: key_ids,
                     is_shared,
                 } => {
                     self.held.insert(HeldLicense::new(granted, key_ids, result));
@@ -336,11 +341,7 @@ impl LicenseSession {
     }
 
     /// Asks for all keys that were named and not asked for, and for these `again`.
-    fn begin(
-        &mut self,
-        again: &[KeyId],
-        context: &PollContext,
-    ) -> Result<LicenseAcquisition, Failure> {
+    fn begin(&mut self, again: &[KeyId], context: &PollContext) -> Result<Acquisition, Failure> {
         let policy = context.policy;
         let urls = self.servers.endpoints(policy)?;
         let mut key_ids = self
@@ -349,32 +350,28 @@ impl LicenseSession {
         key_ids.extend_from_slice(again);
         key_ids.sort_unstable();
         key_ids.dedup();
-        if !self.request.use_newest_token()
-            && let Some(pending) = LicenseAcquisition::token(&key_ids, &self.request, context)
-        {
-            return Ok(pending);
+        if !self.request.use_newest_token() {
+            match LicenseAcquisition::token(key_ids, &self.request, context.waiting()) {
+                Ok(pending) => return Ok(pending),
+                Err(back) => key_ids = back,
+            }
         }
+        let order = LicenseRequest {
+            key_ids: key_ids.clone(),
+            parts: RequestParts::new(urls, &self.request, policy),
+        };
         let ours = self.held.results();
+        let (result, is_shared) = context.fetcher.request(order, &ours, context);
+        let waiting = context.waiting();
         Ok(LicenseAcquisition::license(
-            LicenseRequest {
-                key_ids,
-                headers: self.request.headers().to_vec(),
-                query: self.request.query().cloned(),
-                token_hosts: policy.token_hosts(&urls),
-                allow_cleartext: policy.allow_cleartext,
-                token: self.request.token().cloned(),
-                tls: policy.tls.clone(),
-                urls,
-            },
-            &ours,
-            context,
+            key_ids, result, is_shared, waiting,
         ))
     }
 }
 
 /// How far it went.
 enum Driven {
-    Waits(LicenseAcquisition),
+    Waits(Acquisition),
     Granted,
     Failed(Failure),
 }

@@ -44,6 +44,8 @@ pub struct State {
     /// There is a task.
     has_task: bool,
     token: Option<Token>,
+    /// The first generation since the last logout.
+    login: Option<u32>,
     /// Generations that the same text had before, the newest last.
     same_text: Vec<u32>,
     /// When that came.
@@ -216,6 +218,7 @@ impl State {
     /// Forgets all but who uses the session. Gives the request that was pending.
     pub fn clear(&mut self) -> Option<Pending> {
         self.token = None;
+        self.login = None;
         self.fetched_at = None;
         self.failures = None;
         self.rejections = Rejections::default();
@@ -354,6 +357,7 @@ impl State {
         });
         match result {
             Ok(token) => {
+                token.descend_from(*self.login.get_or_insert(token.generation()));
                 let before = self.token.replace(token.clone());
                 self.note_same_text(before);
                 self.fetched_at = Some(now);

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::Failure;
 
-pub use generation::{is_rejected, reject};
+pub use generation::{is_rejected, lineage, reject};
 pub use jwt::claims;
 pub use secret::Secret;
 pub use validity::{ClockReading, Validity};
@@ -137,6 +137,11 @@ impl Token {
     /// Records that the license side rejected the token. `true` on the first report.
     pub fn reject(&self) -> bool {
         generation::reject(self.0.generation)
+    }
+
+    /// Records that it belongs to the login whose first token was of that generation.
+    pub fn descend_from(&self, first: u32) {
+        generation::descend(self.0.generation, first);
     }
 
     pub fn is_rejected(&self) -> bool {

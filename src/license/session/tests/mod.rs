@@ -112,6 +112,7 @@ fn token(generation: u32) -> KeyRequestFields {
     KeyRequestFields {
         headers: vec![("x-token".to_owned(), Secret::from(text.as_str()))],
         query: None,
+        custom_data: None,
         token: Some(Secret::new(text)),
         generation,
     }
@@ -214,8 +215,8 @@ impl Rig {
     fn tokens_sent(&self) -> Vec<String> {
         let requests = lock(&self.server.requests);
         let sent = |(request, _): &(LicenseRequest, _)| {
-            let token = request.token.as_ref();
-            assert_eq!(token, request.headers.first().map(|(_, value)| value));
+            let token = request.parts.token.as_ref();
+            assert_eq!(token, request.parts.headers.first().map(|(_, value)| value));
             token.map_or_else(String::new, |token| token.expose().to_owned())
         };
         requests.iter().map(sent).collect()

@@ -9,7 +9,12 @@ fn license_servers_alone_get_the_token() {
     let mut rig = Rig::with_token();
     assert!(rig.waits(ONE));
     let (request, _) = &lock(&rig.server.requests)[0];
-    let may_have = |url| request.token_hosts.allows(&Url::parse(url).expect("a URL"));
+    let may_have = |url| {
+        request
+            .parts
+            .token_hosts
+            .allows(&Url::parse(url).expect("a URL"))
+    };
     assert!(may_have("https://license/x") && !may_have("https://other/"));
 }
 

@@ -14,6 +14,8 @@ pub enum Protection {
     Protected {
         scheme: Scheme,
         key_id: KeyId,
+        /// The same, as the metadata have it.
+        kid: gst::Buffer,
         iv: gst::Buffer,
         /// The initialization vector is that of the whole track.
         is_constant_iv: bool,
@@ -72,10 +74,10 @@ impl Protection {
         {
             return Ok(Protection::Clear(ClearBy::NoSubsamples));
         }
-        let key_id = info
+        let kid = info
             .get::<gst::Buffer>("kid")
             .map_err(|_| "a sample's protection metadata has no key id")?;
-        let key_id = key_id
+        let key_id = kid
             .map_readable()
             .ok()
             .and_then(|bytes| KeyId::from_slice(&bytes))
@@ -107,6 +109,7 @@ impl Protection {
         Ok(Protection::Protected {
             scheme,
             key_id,
+            kid,
             iv,
             is_constant_iv,
             subsamples,

@@ -4,8 +4,6 @@
 
 use gst::prelude::*;
 
-use crate::cenc::{CLEARKEY_SYSTEM, COMMON_SYSTEM, PRIVATE_SYSTEM};
-
 /// What describes the encryption in the caps, and has no place behind it.
 const ENCRYPTION_FIELDS: [&str; 3] = ["protection-system", "original-media-type", "cipher-mode"];
 
@@ -15,10 +13,10 @@ const CIPHER_MODES: [&str; 2] = ["cenc", "cbcs"];
 /// Names of protected caps, by scheme.
 const PROTECTED: [&str; 2] = ["application/x-cenc", "application/x-cbcs"];
 
-/// Those of sink and source pad.
-pub fn templates() -> Vec<gst::PadTemplate> {
+/// Those of sink and source pad of a decryptor for these systems.
+pub fn templates(systems: &[&str]) -> Vec<gst::PadTemplate> {
     let any = gst::Structure::new_empty("any");
-    let sink = protected(&any).into_iter().collect::<gst::Caps>();
+    let sink = protected(&any, systems).into_iter().collect::<gst::Caps>();
     [
         ("sink", gst::PadDirection::Sink, sink),
         ("src", gst::PadDirection::Src, gst::Caps::new_any()),
@@ -33,8 +31,8 @@ pub fn templates() -> Vec<gst::PadTemplate> {
 
 /// A structure for each scheme, system and case: `gst_protection_select_system` looks for a plain
 /// string, and caps are compared by case, while some MPDs write system ids in upper case.
-fn protected(fields: &gst::StructureRef) -> Vec<gst::Structure> {
-    [PRIVATE_SYSTEM, COMMON_SYSTEM, CLEARKEY_SYSTEM]
+fn protected(fields: &gst::StructureRef, systems: &[&str]) -> Vec<gst::Structure> {
+    systems
         .iter()
         .flat_map(|system| [(*system).to_owned(), system.to_ascii_uppercase()])
         .flat_map(|system| {
@@ -48,20 +46,20 @@ fn protected(fields: &gst::StructureRef) -> Vec<gst::Structure> {
         .collect()
 }
 
-/// What the sink pad takes, where downstream takes this.
-pub fn before(downstream: &gst::CapsRef) -> gst::Caps {
+/// What the sink pad of a decryptor for these systems takes, where downstream takes this.
+fn before(downstream: &gst::CapsRef, systems: &[&str]) -> gst::Caps {
     downstream
         .iter()
         .flat_map(|structure| {
             let mut fields = structure.to_owned();
             fields.set("original-media-type", structure.name().as_str());
-            protected(&fields)
+            protected(&fields, systems)
         })
         .collect()
 }
 
 /// Whether that is what a demuxer says of protected streams.
-pub fn is_protected(caps: &gst::CapsRef) -> bool {
+fn is_protected(caps: &gst::CapsRef) -> bool {
     let mut names = caps.iter().map(|structure| structure.name());
     names.any(|name| PROTECTED.contains(&name.as_str()) || name == "application/x-webm-enc")
 }
@@ -99,12 +97,43 @@ pub fn behind(caps: &gst::CapsRef) -> Result<gst::Caps, String> {
     Ok(decrypted)
 }
 
-/// Answers a query for the caps of the sink pad: what downstream takes, protected or clear.
-pub fn answer(query: &mut gst::query::Caps, sinkpad: &gst::Pad, srcpad: &gst::Pad) {
+/// Answers the queries for the caps of a decryptor's sink pad: what downstream takes, protected or
+/// clear. Caps that are in the template are accepted, also where downstream takes none of them: what
+/// follows says what is wrong, which a refusal does not. `false` for other queries.
+pub fn answer(
+    query: &mut gst::QueryRef,
+    sinkpad: &gst::Pad,
+    srcpad: &gst::Pad,
+    systems: &[&str],
+) -> bool {
+    match query.view_mut() {
+        gst::QueryViewMut::Caps(query) => {
+            answer_caps(query, sinkpad, srcpad, systems);
+            true
+        }
+        gst::QueryViewMut::AcceptCaps(query) => {
+            let caps = query.caps_owned();
+            let is_accepted = match is_protected(&caps) {
+                true => caps.is_subset(&sinkpad.pad_template_caps()),
+                false => srcpad.peer_query_accept_caps(&caps),
+            };
+            query.set_result(is_accepted);
+            true
+        }
+        _ => false,
+    }
+}
+
+fn answer_caps(
+    query: &mut gst::query::Caps,
+    sinkpad: &gst::Pad,
+    srcpad: &gst::Pad,
+    systems: &[&str],
+) {
     let template = sinkpad.pad_template_caps();
     let mut caps = srcpad.peer_query_caps(None);
     if !caps.is_any() {
-        let protected = before(&caps);
+        let protected = before(&caps, systems);
         let mut all = template.intersect_with_mode(&protected, gst::CapsIntersectMode::First);
         all.merge(caps);
         caps = all;

@@ -14,6 +14,7 @@ pub fn read(request: &gst::StructureRef) -> KeyRequestFields {
         generation: request.get("generation").unwrap_or(0),
         headers: headers(request),
         query: query(request),
+        custom_data: request.get("custom-data").ok().map(Secret::new),
     }
 }
 
