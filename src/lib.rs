@@ -26,7 +26,10 @@ mod http;
 mod json;
 mod key_request;
 mod license;
+mod logout;
 mod messages;
+mod ocdm;
+mod ocdmdec;
 mod problem_details;
 mod random;
 mod request_log;
@@ -50,6 +53,7 @@ fn element_types() -> Vec<glib::Type> {
     vec![
         sessiontoken::SessionToken::static_type(),
         clearkeydec::ClearKeyDec::static_type(),
+        ocdmdec::OcdmDec::static_type(),
         hlsdrmdemux::HlsDrmDemux::static_type(),
     ]
 }
@@ -67,6 +71,7 @@ fn plugin_init(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
     tracer::register(plugin)?;
     sessiontoken::register(plugin)?;
     clearkeydec::register(plugin)?;
+    ocdmdec::register(plugin)?;
     hlsdrmdemux::register(plugin)
 }
 

@@ -3,13 +3,14 @@
 //! A line in GStreamer's log for each request, in the category of the element that it is for.
 
 use crate::http::{Attempt, Purpose};
-use crate::{clearkeydec, hlsdrmdemux, sessiontoken};
+use crate::{clearkeydec, hlsdrmdemux, ocdmdec, sessiontoken};
 
 /// Logs it at DEBUG: host and port, what came, how long it took, and what comes next.
 pub fn log(attempt: &Attempt<'_>) {
     let category = match attempt.purpose {
         Purpose::Token => &sessiontoken::CAT,
         Purpose::License => &clearkeydec::CAT,
+        Purpose::CdmLicense => &ocdmdec::CAT,
         Purpose::Key => &hlsdrmdemux::CAT,
     };
     gst::debug!(category, "{}", line(attempt));
@@ -59,7 +60,7 @@ fn then(attempt: &Attempt<'_>) -> String {
 fn what(purpose: Purpose) -> &'static str {
     match purpose {
         Purpose::Token => "session token",
-        Purpose::License => "license",
+        Purpose::License | Purpose::CdmLicense => "license",
         Purpose::Key => "key",
     }
 }

@@ -78,7 +78,7 @@ pub fn request(attempt: &Attempt<'_>) {
                 "purpose",
                 match attempt.purpose {
                     Purpose::Token => "token",
-                    Purpose::License => "license",
+                    Purpose::License | Purpose::CdmLicense => "license",
                     Purpose::Key => "key",
                 },
             )

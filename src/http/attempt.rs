@@ -10,6 +10,8 @@ use std::time::Duration;
 pub enum Purpose {
     Token,
     License,
+    /// For a CDM's challenge.
+    CdmLicense,
     /// Of HLS.
     Key,
 }

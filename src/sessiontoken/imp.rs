@@ -53,9 +53,9 @@ use crate::config::Configurable;
 use crate::error::Failure;
 use crate::hierarchy::ancestors;
 use crate::hold::{Hold, build_pads};
-use crate::http;
+use crate::logout;
 use crate::messages;
-use crate::session::{SessionEvent, logins};
+use crate::session::SessionEvent;
 use crate::token::{ClockReading, Secret};
 use crate::tune::{Call, Effect, Policy, Source, Stream, TokenProvider};
 use crate::wait::lock;
@@ -241,8 +241,7 @@ impl SessionToken {
         let has_tune = self.provider().policy().is_some();
         let idle = (!has_tune).then(|| self.policy()).and_then(Result::ok);
         self.with(|provider, call| provider.clear(file, idle.as_ref(), call.now));
-        http::forget_clients();
-        logins::forget();
+        logout::forget();
         self.pending_answer.forget();
         self.wake();
     }

@@ -2,6 +2,7 @@
 
 //! What is played: where it is, and what a pipeline that is written out needs for it.
 
+use crate::player::decryptor;
 use crate::player_harness::{KINDS, Kind};
 
 /// What stands behind the decryptor of the picture.
@@ -92,7 +93,8 @@ impl Programme {
                 };
                 line += &format!(
                     " qtdemux name={pads}-demux \
-                     sessiontoken name={pads}-token ! clearkeydec ! {QUEUE} ! {track}."
+                     sessiontoken name={pads}-token ! {} ! {QUEUE} ! {track}.",
+                    decryptor()
                 );
                 links.push(Link {
                     from: "dash".to_owned(),

@@ -168,6 +168,18 @@ fn link_later(bin: &gst::Bin, link: Link) {
     });
 }
 
+static DECRYPTOR: OnceLock<&str> = OnceLock::new();
+
+/// Has players take this decryptor, in the whole process. To be called before anything else.
+pub fn use_decryptor(factory: &'static str) {
+    assert_eq!(*DECRYPTOR.get_or_init(|| factory), factory);
+}
+
+/// The decryptor that players take.
+pub fn decryptor() -> &'static str {
+    DECRYPTOR.get_or_init(|| "clearkeydec")
+}
+
 /// GStreamer with our plugin, and the element raised so that players plug it.
 pub fn init() {
     static INIT: OnceLock<()> = OnceLock::new();
@@ -178,5 +190,12 @@ pub fn init() {
         gst::ElementFactory::find("sessiontoken")
             .expect("the plugin has it")
             .set_rank(gst::Rank::PRIMARY);
+        for (factory, rank) in [
+            ("clearkeydec", gst::Rank::NONE),
+            (decryptor(), gst::Rank::MARGINAL),
+        ] {
+            let factory = gst::ElementFactory::find(factory).expect("the plugin has it");
+            factory.set_rank(rank);
+        }
     });
 }

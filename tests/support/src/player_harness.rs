@@ -13,7 +13,7 @@ use gst::prelude::*;
 use headend::{Auth, Licenses};
 
 use crate::fixtures::Programme;
-use crate::player::{Pace, Player};
+use crate::player::{Pace, Player, decryptor};
 use crate::rig::is_background;
 
 /// How long anything may take that does happen in the end. Six seconds of media play in less than
@@ -709,7 +709,7 @@ fn watch(element: &gst::Element, watched: &Arc<Watched>) {
     };
     match &*factory.name() {
         "sessiontoken" => watch_token_element(element, watched),
-        "clearkeydec" => watch_decryptor(element, watched),
+        name if name == decryptor() => watch_decryptor(element, watched),
         "fakesink" => watch_sink(element, watched),
         _ => {}
     }

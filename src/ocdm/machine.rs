@@ -1,0 +1,362 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The life of one session with a CDM: what has come leads to what is to be done. Whoever does it
+//! (`session.rs`) brings what became of it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use super::key_status::KeyStatus;
+use super::message::{Challenge, MessageType};
+use super::session_events::{Effect, Event, KeyState, Notice};
+use crate::cenc::KeyId;
+use crate::error::{Failure, Fault};
+
+/// Challenges that wait while one is under way, and in a row before a key can be used: a service
+/// certificate, individualization and a license are three.
+const MAX_CHALLENGES: usize = 8;
+
+/// Keys that are remembered of one session.
+const MAX_KEYS: usize = 256;
+
+/// A session is made anew at the soonest after so long, whatever the CDM says of its keys: a license
+/// that ends as it comes would else be asked for without a pause.
+const SHORTEST_LIFE: Duration = Duration::from_secs(4);
+
+enum Phase {
+    Constructing,
+    AwaitingChallenge,
+    Requesting,
+    Updating,
+    AwaitingKeys,
+    /// Nothing is under way.
+    Settled,
+    /// A session is made anew then.
+    Pausing,
+    Failed(Failure),
+}
+
+pub struct Machine {
+    phase: Phase,
+    /// When the phase is over.
+    until: Option<Instant>,
+    timeout: Duration,
+    keys: BTreeMap<KeyId, KeyStatus>,
+    waiting: VecDeque<Challenge>,
+    /// What is under way.
+    sent: Option<Challenge>,
+    /// Challenges since a key could be used.
+    challenges: usize,
+    /// What is under way is for a session whose keys can be used.
+    is_renewal: bool,
+    constructed_at: Instant,
+}
+
+impl Machine {
+    /// A session that is about to be made: [`Effect::Construct`] is the first thing to be done.
+    pub fn new(timeout: Duration, now: Instant) -> Self {
+        Self {
+            phase: Phase::Constructing,
+            until: now.checked_add(timeout),
+            timeout,
+            keys: BTreeMap::new(),
+            waiting: VecDeque::new(),
+            sent: None,
+            challenges: 0,
+            is_renewal: false,
+            constructed_at: now,
+        }
+    }
+
+    /// When [`Self::on_time`] is to be called.
+    pub fn wake_at(&self) -> Option<Instant> {
+        self.until
+    }
+
+    pub fn has_failed(&self) -> bool {
+        matches!(self.phase, Phase::Failed(_))
+    }
+
+    pub fn key(&self, key_id: &KeyId) -> KeyState {
+        let status = self.status(key_id);
+        match (&self.phase, status) {
+            (_, Some(status)) if status.is_usable() => KeyState::Usable,
+            (Phase::Failed(failure), _) => KeyState::Failed(failure.clone()),
+            (Phase::Settled | Phase::AwaitingKeys, Some(status)) if status.may_pass() => {
+                KeyState::Restricted(status)
+            }
+            (Phase::Settled, Some(status)) => KeyState::Unusable(status),
+            (Phase::Settled, None) => KeyState::Missing,
+            _ => KeyState::Pending,
+        }
+    }
+
+    /// PlayReady CDMs name keys in either order of a GUID's bytes.
+    fn status(&self, key_id: &KeyId) -> Option<KeyStatus> {
+        let status = self.keys.get(key_id);
+        let status = status.or_else(|| self.keys.get(&in_guid_order(key_id)));
+        status.copied()
+    }
+
+    pub fn has_usable_key(&self) -> bool {
+        self.keys.values().any(|status| status.is_usable())
+    }
+
+    fn enter(&mut self, phase: Phase, now: Instant) {
+        self.until = match phase {
+            Phase::Settled | Phase::Failed(_) | Phase::Requesting => None,
+            Phase::Pausing => self.constructed_at.checked_add(SHORTEST_LIFE),
+            _ => now.checked_add(self.timeout),
+        };
+        self.phase = phase;
+    }
+
+    pub fn on(&mut self, event: Event, now: Instant) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        match event {
+            Event::Key(key_id, status) => self.on_key(key_id, status, now, &mut effects),
+            Event::Challenge(challenge) => self.on_challenge(challenge, now, &mut effects),
+            Event::Constructed => {
+                if matches!(self.phase, Phase::Constructing) {
+                    match self.has_usable_key() {
+                        // Of a license that the CDM had.
+                        true => self.enter(Phase::Settled, now),
+                        false => self.enter(Phase::AwaitingChallenge, now),
+                    }
+                    self.next_challenge(now, &mut effects);
+                }
+            }
+            Event::NotConstructed(failure) => {
+                if matches!(self.phase, Phase::Constructing) {
+                    self.fail(failure, now, &mut effects);
+                }
+            }
+            Event::AllKeys => {
+                if matches!(self.phase, Phase::AwaitingKeys) && !self.keys.is_empty() {
+                    self.settle(now, &mut effects);
+                }
+            }
+            Event::Complaint(words) => self.on_complaint(&words, now, &mut effects),
+            Event::License(answer) => {
+                if matches!(self.phase, Phase::Requesting) {
+                    self.enter(Phase::Updating, now);
+                    effects.push(Effect::Update(answer));
+                }
+            }
+            Event::NoLicense(failure) | Event::NotUpdated(failure) => {
+                if matches!(self.phase, Phase::Requesting | Phase::Updating) {
+                    self.fail(failure, now, &mut effects);
+                }
+            }
+            Event::StaleChallenge => {
+                if matches!(self.phase, Phase::Requesting) {
+                    self.construct(now, &mut effects);
+                }
+            }
+            Event::Updated => {
+                if matches!(self.phase, Phase::Updating) {
+                    self.enter(Phase::AwaitingKeys, now);
+                    let is_done = self.is_renewal || self.has_usable_key();
+                    match self.waiting.is_empty() {
+                        true if is_done => self.settle(now, &mut effects),
+                        true => {}
+                        // That was a certificate, or the like.
+                        false => self.next_challenge(now, &mut effects),
+                    }
+                }
+            }
+        }
+        effects
+    }
+
+    /// The time of [`Self::wake_at`] has come.
+    pub fn on_time(&mut self, now: Instant) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        if self.until.is_none_or(|until| now < until) {
+            return effects;
+        }
+        let ms = self.timeout.as_millis();
+        let overdue = |what: &str| {
+            let mut failure = Failure::timed_out(format!("{what} within {ms} ms"));
+            failure.elapsed = self.timeout;
+            failure
+        };
+        let failure = match &self.phase {
+            Phase::Pausing => {
+                self.construct(now, &mut effects);
+                return effects;
+            }
+            Phase::AwaitingKeys if !self.keys.is_empty() => {
+                self.settle(now, &mut effects);
+                return effects;
+            }
+            Phase::Constructing => {
+                overdue("the CDM made no session (`opencdm_construct_session` has not returned)")
+            }
+            Phase::AwaitingChallenge => overdue(
+                "the CDM made no challenge for a license request: check that its service runs and that the stream is for it",
+            ),
+            Phase::Updating => overdue(
+                "the CDM did not take the license (`opencdm_session_update` has not returned)",
+            ),
+            _ => overdue(
+                "the CDM made no key usable with what the license server sent: check that it is a license for this device",
+            ),
+        };
+        self.fail(failure.with_fault(Fault::Key), now, &mut effects);
+        effects
+    }
+
+    /// A key that could be used has ended, as decrypting showed.
+    pub fn on_expired(&mut self, key_id: KeyId, now: Instant) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        // Else it is known, and something is done about it.
+        if self.status(&key_id).is_some_and(KeyStatus::is_usable) {
+            self.on_key(key_id, KeyStatus::Expired, now, &mut effects);
+        }
+        effects
+    }
+
+    fn on_key(
+        &mut self,
+        key_id: KeyId,
+        status: KeyStatus,
+        now: Instant,
+        effects: &mut Vec<Effect>,
+    ) {
+        if self.has_failed() {
+            return;
+        }
+        let known = [key_id, in_guid_order(&key_id)]
+            .into_iter()
+            .find(|one| self.keys.contains_key(one));
+        if known.is_none() && self.keys.len() >= MAX_KEYS {
+            return;
+        }
+        let before = self.keys.insert(known.unwrap_or(key_id), status);
+        if before != Some(status) {
+            effects.push(Effect::Tell(Notice::Key(key_id, status)));
+        }
+        let was_usable = before.is_some_and(KeyStatus::is_usable);
+        match self.phase {
+            Phase::AwaitingChallenge | Phase::AwaitingKeys if status.is_usable() => {
+                self.settle(now, effects);
+            }
+            Phase::AwaitingKeys if !status.may_pass() && !self.is_renewal => {
+                // Others may be better.
+            }
+            Phase::Settled if was_usable && status == KeyStatus::Expired => {
+                match now.saturating_duration_since(self.constructed_at) >= SHORTEST_LIFE {
+                    true => self.construct(now, effects),
+                    false => self.enter(Phase::Pausing, now),
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn on_challenge(&mut self, challenge: Challenge, now: Instant, effects: &mut Vec<Effect>) {
+        let is_under_way = matches!(self.phase, Phase::Requesting | Phase::Updating)
+            && self.sent.as_ref() == Some(&challenge);
+        if self.has_failed() || is_under_way || self.waiting.contains(&challenge) {
+            return;
+        }
+        if challenge.body.is_empty() {
+            let failure = Failure::malformed(
+                "the CDM could not make a challenge (it is empty): check that the stream's init data is for this CDM and that the device is provisioned",
+            );
+            return self.fail(failure.with_fault(Fault::Key), now, effects);
+        }
+        if self.waiting.len() < MAX_CHALLENGES {
+            self.waiting.push_back(challenge);
+        }
+        if matches!(
+            self.phase,
+            Phase::AwaitingChallenge | Phase::AwaitingKeys | Phase::Settled
+        ) {
+            self.next_challenge(now, effects);
+        }
+    }
+
+    /// Sends the next challenge, if there is one.
+    fn next_challenge(&mut self, now: Instant, effects: &mut Vec<Effect>) {
+        let Some(challenge) = self.waiting.pop_front() else {
+            return;
+        };
+        self.challenges += 1;
+        if self.challenges > MAX_CHALLENGES {
+            let failure = Failure::malformed(format!(
+                "the CDM wants another license after {MAX_CHALLENGES} of them, and none made a key usable"
+            ));
+            return self.fail(failure.with_fault(Fault::Key), now, effects);
+        }
+        self.is_renewal = challenge.kind == MessageType::Renewal || self.has_usable_key();
+        self.enter(Phase::Requesting, now);
+        self.sent = Some(challenge.clone());
+        effects.push(Effect::Request(challenge));
+    }
+
+    fn on_complaint(&mut self, words: &str, now: Instant, effects: &mut Vec<Effect>) {
+        let is_fatal = matches!(
+            self.phase,
+            Phase::AwaitingChallenge | Phase::Updating | Phase::AwaitingKeys
+        );
+        if is_fatal {
+            let what = match words {
+                "" => "the CDM refused the license".to_owned(),
+                words => format!("the CDM refused the license: it says \"{words}\""),
+            };
+            self.fail(Failure::denied(what).with_fault(Fault::Key), now, effects);
+        }
+    }
+
+    fn construct(&mut self, now: Instant, effects: &mut Vec<Effect>) {
+        self.keys.clear();
+        self.waiting.clear();
+        self.is_renewal = false;
+        self.constructed_at = now;
+        self.enter(Phase::Constructing, now);
+        effects.push(Effect::Construct);
+    }
+
+    /// What was under way has come to a good end.
+    fn settle(&mut self, now: Instant, effects: &mut Vec<Effect>) {
+        if self.has_usable_key() {
+            self.challenges = 0;
+        }
+        if matches!(self.phase, Phase::AwaitingKeys) {
+            effects.push(Effect::Tell(Notice::Licensed {
+                is_renewal: self.is_renewal,
+            }));
+        }
+        self.is_renewal = false;
+        self.enter(Phase::Settled, now);
+        self.next_challenge(now, effects);
+    }
+
+    /// What was under way has failed. Where there are keys that can be used, they go on.
+    fn fail(&mut self, failure: Failure, now: Instant, effects: &mut Vec<Effect>) {
+        self.waiting.clear();
+        if self.has_usable_key() {
+            self.is_renewal = false;
+            self.enter(Phase::Settled, now);
+            effects.push(Effect::Tell(Notice::RenewalFailed(failure)));
+        } else {
+            self.enter(Phase::Failed(failure), now);
+        }
+    }
+}
+
+/// The key id with the bytes of its first three fields the other way round, as GUIDs have them in
+/// memory.
+fn in_guid_order(key_id: &KeyId) -> KeyId {
+    let mut bytes = key_id.0;
+    bytes[..4].reverse();
+    bytes[4..6].reverse();
+    bytes[6..8].reverse();
+    KeyId(bytes)
+}
+
+#[cfg(test)]
+#[path = "machine_tests.rs"]
+mod tests;

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Decryption on a thread of its own: a CDM may take its time, or never come back, and then the
+//! stream can be stopped all the same. The thread is left to itself with what it has in its hands.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+use std::task::Waker;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use gst::meta::ProtectionMeta;
+
+use crate::cenc::{KeyId, Scheme};
+use crate::decryptor::{Protection, remove_protection};
+use crate::error::{Failure, Fault};
+use crate::hold::Item;
+use crate::ocdm::{CdmSession, KeyStatus, SampleProtection, SharedSession};
+use crate::wait::{Guarded, Woken};
+
+/// How long the stream's own thread waits for a sample. Decryption takes a millisecond or two; what
+/// takes longer is waited for beside the stream.
+const A_MOMENT: Duration = Duration::from_millis(20);
+
+/// One sample and how it is decrypted, or that it is clear.
+pub struct Sample {
+    pub buffer: gst::Buffer,
+    pub how: Option<Decryption>,
+}
+
+/// How a sample is decrypted.
+pub struct Decryption {
+    pub session: Arc<SharedSession>,
+    pub cdm: Arc<CdmSession>,
+    pub key_id: KeyId,
+    pub protection: Protection,
+    pub caps: Option<gst::Caps>,
+}
+
+/// Why there is no clear sample.
+pub enum NotDecrypted {
+    Failed(Failure),
+    /// The key has ended: the session is told.
+    Expired(Arc<SharedSession>, KeyId),
+}
+
+type Outcome = Result<Vec<gst::Buffer>, NotDecrypted>;
+
+struct Job {
+    samples: Vec<Sample>,
+    place: Arc<Place>,
+}
+
+/// Where the outcome will be.
+#[derive(Default)]
+struct Place {
+    outcome: Guarded<Option<Outcome>>,
+}
+
+/// What the thread has in its hands.
+pub struct InFlight {
+    /// What came in; kept so that no other item has its address.
+    item: Item,
+    place: Arc<Place>,
+    pub until: Instant,
+}
+
+/// Whether there is an outcome.
+pub enum Progress {
+    Done(Outcome),
+    NotYet,
+}
+
+impl InFlight {
+    pub fn is_of(&self, item: &Item) -> bool {
+        match (&self.item, item) {
+            (Item::Buffer(one), Item::Buffer(other)) => one.as_ptr() == other.as_ptr(),
+            (Item::List(one), Item::List(other)) => one.as_ptr() == other.as_ptr(),
+            _ => false,
+        }
+    }
+
+    /// Waits a moment.
+    pub fn wait(&self) -> Progress {
+        let until = Instant::now() + A_MOMENT;
+        let outcome = &self.place.outcome;
+        let (mut found, woken) =
+            outcome.wait(outcome.lock(), Some(until), None, |found| found.is_some());
+        match (woken, found.take()) {
+            (Woken::Ready, Some(outcome)) => Progress::Done(outcome),
+            _ => Progress::NotYet,
+        }
+    }
+}
+
+/// One stream's thread.
+pub struct DecryptThread(Sender<Job>);
+
+impl DecryptThread {
+    /// Starts it. It ends when this is dropped, once the CDM has come back.
+    ///
+    /// # Errors
+    ///
+    /// `Transient` where the system has no thread left.
+    pub fn start(waker: Waker) -> Result<Self, Failure> {
+        let (sender, jobs) = channel::<Job>();
+        let thread = thread::Builder::new().name("ocdm-decrypt".to_owned());
+        let started = thread.spawn(move || {
+            for job in jobs {
+                let outcome = job.samples.into_iter().map(decrypt).collect();
+                job.place.outcome.change(|place| *place = Some(outcome));
+                waker.wake_by_ref();
+            }
+        });
+        started.map(|_| Self(sender)).map_err(|error| {
+            let what = format!("no thread for decrypting could be started: {error}");
+            Failure::transient(what).with_fault(Fault::Threads)
+        })
+    }
+
+    /// Has these samples decrypted, which are what the item holds.
+    pub fn submit(&self, item: Item, samples: Vec<Sample>, timeout: Duration) -> InFlight {
+        let place = Arc::<Place>::default();
+        let job = Job {
+            samples,
+            place: place.clone(),
+        };
+        // The thread is there as long as this is.
+        let _ = self.0.send(job);
+        InFlight {
+            item,
+            place,
+            until: Instant::now() + timeout,
+        }
+    }
+}
+
+/// Has the sample's metadata name that key.
+fn name_key(sample: &mut gst::Buffer, key_id: KeyId) -> gst::Buffer {
+    let kid = gst::Buffer::from_slice(key_id.0);
+    if let Some(mut meta) = sample.make_mut().meta_mut::<ProtectionMeta>() {
+        meta.info_mut().set("kid", &kid);
+    }
+    kid
+}
+
+fn decrypt(sample: Sample) -> Result<gst::Buffer, NotDecrypted> {
+    let Sample { mut buffer, how } = sample;
+    let Some(Decryption {
+        session,
+        cdm,
+        key_id,
+        protection:
+            Protection::Protected {
+                scheme,
+                iv,
+                subsamples,
+                kid,
+                key_id: named,
+                ..
+            },
+        caps,
+    }) = how
+    else {
+        remove_protection(buffer.make_mut());
+        return Ok(buffer);
+    };
+    let kid = match named == key_id {
+        true => kid,
+        // The sample does not name it, and a CDM knows nothing of fragments.
+        false => name_key(&mut buffer, key_id),
+    };
+    let count = subsamples.as_ref().map_or(0, |table| table.size() / 6);
+    let protection = SampleProtection {
+        is_cbcs: matches!(scheme, Scheme::Cbcs(_)),
+        key_id: &kid,
+        iv: &iv,
+        // A table has 65,535 entries at the most.
+        subsamples: subsamples.as_ref().map(|table| (table, count as u32)),
+        has_ranges: count > 1,
+    };
+    match cdm.decrypt(&mut buffer, &protection, caps.as_ref()) {
+        Ok(()) => {
+            remove_protection(buffer.make_mut());
+            Ok(buffer)
+        }
+        Err(failure) => Err(match cdm.status(&key_id) {
+            KeyStatus::Expired => NotDecrypted::Expired(session, key_id),
+            _ => NotDecrypted::Failed(failure),
+        }),
+    }
+}

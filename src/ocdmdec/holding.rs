@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The element in its stream: what becomes of each item.
+
+use gst::prelude::*;
+use gst::subclass::prelude::*;
+
+use super::imp::OcdmDec;
+use crate::decryptor::{Obstacle, answer_caps_query, caps_behind};
+use crate::error::{Failure, Fault};
+use crate::hold::{Hold, Holding, Item, Prepared};
+use crate::ocdm::{Opening, SYSTEMS};
+use crate::wait::lock;
+
+impl Holding for OcdmDec {
+    fn hold(&self) -> &Hold {
+        &self.hold
+    }
+
+    fn srcpad(&self) -> &gst::Pad {
+        &self.srcpad
+    }
+
+    fn sink_query(&self, query: &mut gst::QueryRef) -> bool {
+        answer_caps_query(query, &self.sinkpad, &self.srcpad, &SYSTEMS)
+    }
+
+    fn prepare(&self, item: Item) -> Prepared {
+        let result = match &item {
+            Item::Buffer(_) | Item::List(_) => self.decrypt(&item),
+            Item::Event(event) => match event.view() {
+                gst::EventView::Protection(protection) => {
+                    return match self.protection(protection) {
+                        Ok(()) => Prepared::Consumed,
+                        Err(failure) => self.ended(&failure),
+                    };
+                }
+                gst::EventView::Caps(caps) => caps_event(self, caps),
+                _ => return Prepared::Push(item),
+            },
+        };
+        match result {
+            Ok(ready) => Prepared::Push(ready),
+            Err(Obstacle::Wait(until)) => Prepared::NotYet(item, until),
+            Err(Obstacle::Failed(failure)) => self.ended(&failure),
+        }
+    }
+}
+
+fn caps_event(element: &OcdmDec, event: &gst::event::Caps) -> Result<Item, Obstacle> {
+    let before = event.caps();
+    let mut caps = caps_behind(before)
+        .map_err(|what| Obstacle::Failed(Failure::malformed(what).with_fault(Fault::Format)))?;
+    let structure = before.structure(0);
+    let system = structure.and_then(|one| one.get::<String>("protection-system").ok());
+    if let Some(system) = system {
+        let policy = element.policy().map_err(Obstacle::Failed)?;
+        let mut keys = lock(&element.keys);
+        keys.set_system(system, &policy).map_err(Obstacle::Failed)?;
+        drop(keys);
+        let opening = lock(&element.tune).library.clone();
+        let opening = opening.unwrap_or_else(|| Opening::begin(policy.library.clone()));
+        let library = opening.wait().map_err(Obstacle::Failed)?;
+        library.transform_caps(&mut caps);
+    }
+    element
+        .samples
+        .set_media_type(element.obj().upcast_ref(), &caps);
+    lock(&element.tune).caps = Some(caps.clone());
+    Ok(Item::Event(
+        gst::event::Caps::builder(&caps)
+            .seqnum(event.seqnum())
+            .running_time_offset(event.running_time_offset())
+            .build(),
+    ))
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! A box with a CDM.
+
+use std::fs;
+use std::path::PathBuf;
+
+use support::fixtures::Programme;
+use support::folders::scratch_folder;
+use support::operator::Operator;
+use support::player::{Player, use_decryptor};
+use support::player_harness::Setup;
+
+/// The tests' OpenCDM library, which cargo builds beside them.
+pub fn library() -> PathBuf {
+    let program = std::env::current_exe().expect("this program has a path");
+    let folder = program.parent().expect("it is in a folder");
+    let library = folder.join("libocdm_clearkey.so");
+    assert!(library.is_file(), "{library:?}");
+    library
+}
+
+/// A head-end that has this on, for boxes with a CDM.
+pub fn operator(programme: Programme) -> Operator {
+    use_decryptor("ocdmdec");
+    Operator::start_for(programme)
+}
+
+/// A box whose CDM behaves like that.
+pub struct CdmBox {
+    key_system: String,
+    record: PathBuf,
+}
+
+impl CdmBox {
+    /// `behaviour` are words of `tests/ocdm/src/behaviour.rs`, each behind a semicolon.
+    pub fn new(behaviour: &str) -> Self {
+        let record = scratch_folder().join("record");
+        Self {
+            key_system: format!("org.w3.clearkey{behaviour};record={}", record.display()),
+            record,
+        }
+    }
+
+    /// A player in it.
+    pub fn setup(&self, player: Player, operator: &Operator) -> Setup {
+        Setup::new(player, operator)
+            .config("ocdm-library", library().to_string_lossy().into_owned())
+            .config("key-system", &self.key_system)
+    }
+
+    /// How often the CDM was called for that, or called.
+    pub fn count(&self, call: &str) -> usize {
+        let record = fs::read_to_string(&self.record).unwrap_or_default();
+        record.lines().filter(|line| *line == call).count()
+    }
+}
