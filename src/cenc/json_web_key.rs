@@ -72,7 +72,8 @@ impl Jwk {
 }
 
 /// The bytes of a text in base64url or base64, with or without padding and white space.
-fn decoded(text: &Secret) -> Option<Zeroizing<Vec<u8>>> {
+/// The bytes that base64 stands for, as servers write it.
+pub fn decoded(text: &Secret) -> Option<Zeroizing<Vec<u8>>> {
     let characters = text.expose().trim_ascii_end().trim_end_matches('=').chars();
     let characters = characters.filter(|letter| !letter.is_ascii_whitespace());
     let urlsafe = characters.map(|letter| match letter {

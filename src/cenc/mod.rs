@@ -9,6 +9,7 @@ mod ctr;
 mod init_data;
 mod json_web_key;
 mod key;
+mod keys_file;
 mod license;
 mod pattern;
 pub mod playready;
@@ -20,6 +21,7 @@ mod sound;
 
 pub use init_data::{InitData, MAX_INIT_DATA, NoLicenseUrl};
 pub use key::{ContentKey, KeyId};
+pub use keys_file::read_keys;
 pub use license::{License, check_status, read_license, request_body};
 pub use pattern::Pattern;
 pub use private_keys::{PRIVATE_SYSTEM, PRIVATE_SYSTEM_ID, PrivateKey, clear_pssh, private_keys};

@@ -44,18 +44,12 @@ use super::bus_messages::post_notice;
 use super::debug::CAT;
 use super::decryption::Decryption;
 use super::settings::{Policy, Settings};
-use crate::cenc::{
-    CLEARKEY_SYSTEM, COMMON_SYSTEM, InitData, KeyId, PRIVATE_SYSTEM, Scheme, is_clearkey,
-    private_keys,
-};
+use crate::cenc::{CLEARKEY_SYSTEM, COMMON_SYSTEM, KeyId, PRIVATE_SYSTEM, Scheme};
 use crate::config::Configurable;
-use crate::decryptor::{
-    ClearBy, Obstacle, Protection, Samples, find_key_request, remove_protection, templates,
-};
+use crate::decryptor::{ClearBy, Obstacle, Protection, Samples, remove_protection, templates};
 use crate::error::Failure;
-use crate::hierarchy::manifest_url;
 use crate::hold::{Hold, build_pads};
-use crate::license::{LicenseSession, PollContext, SharedRequests, is_relative};
+use crate::license::{LicenseNotice, LicenseSession, PollContext, SharedRequests};
 use crate::messages;
 use crate::token::ClockReading;
 use crate::wait::lock;
@@ -68,42 +62,25 @@ pub struct ClearKeyDec {
     pub(super) srcpad: gst::Pad,
     pub(super) hold: Hold,
     settings: Configurable<Settings>,
-    policy: Mutex<Option<Arc<Policy>>>,
+    pub(super) policy: Mutex<Option<Arc<Policy>>>,
     pub(super) keys: Mutex<LicenseSession>,
     pub(super) samples: Samples,
 }
 
 impl ClearKeyDec {
-    pub(super) fn protection(&self, event: &gst::event::Protection) {
-        let (system, data, origin) = event.get();
-        gst::debug!(
-            CAT,
-            imp = self,
-            "protection event of {system}, origin {origin:?}"
-        );
-        let request = find_key_request(event, &self.sinkpad);
-        if system.eq_ignore_ascii_case(PRIVATE_SYSTEM) {
-            if let Ok(data) = data.map_readable() {
-                lock(&self.keys).add_private(private_keys(&data));
-            }
-            return;
+    pub(super) fn tell(&self, news: &[LicenseNotice]) {
+        let element = self.obj();
+        news.iter()
+            .for_each(|news| post_notice(element.upcast_ref(), news));
+    }
+
+    pub(super) fn context<'a>(&'a self, policy: &'a Policy, now: ClockReading) -> PollContext<'a> {
+        PollContext {
+            policy: &policy.license,
+            fetcher: &SharedRequests,
+            waker: self.hold.waker(),
+            now,
         }
-        let mut init_data = InitData::default();
-        if is_clearkey(system)
-            && let Ok(data) = data.map_readable()
-        {
-            init_data = InitData::read(&data);
-        }
-        let is_relative = init_data.license_urls.iter().any(|url| is_relative(url));
-        let manifest_url = is_relative.then(|| manifest_url(self.obj().upcast_ref()));
-        let mut keys = lock(&self.keys);
-        keys.set_key_request(request, origin);
-        keys.servers_mut().add(
-            &mut init_data,
-            system.eq_ignore_ascii_case(CLEARKEY_SYSTEM),
-            manifest_url.flatten(),
-        );
-        keys.add_init_data(&init_data, origin);
     }
 
     /// Decrypts the buffer in place. Its key is here.
@@ -211,8 +188,7 @@ impl ClearKeyDec {
         let result = self.obtain(&mut keys, *key_id, now);
         let news = keys.take_notices();
         drop(keys);
-        news.iter()
-            .for_each(|news| post_notice(self.obj().upcast_ref(), news));
+        self.tell(&news);
         result
     }
 
@@ -225,12 +201,7 @@ impl ClearKeyDec {
         let Some(policy) = lock(&self.policy).clone() else {
             return Err(Obstacle::broken("the element is not ready"));
         };
-        let context = PollContext {
-            policy: &policy.license,
-            fetcher: &SharedRequests,
-            waker: self.hold.waker(),
-            now,
-        };
+        let context = self.context(&policy, now);
         keys.obtain(key_id, &context).map_err(Obstacle::from)
     }
 
@@ -310,13 +281,7 @@ impl ObjectImpl for ClearKeyDec {
 
     fn property(&self, _id: usize, pspec: &glib::ParamSpec) -> glib::Value {
         match pspec.name() {
-            "stats" => {
-                let (clear, decrypted) = self.samples.counts();
-                let stats = gst::Structure::builder("clearkey-stats")
-                    .field("clear-samples", clear)
-                    .field("decrypted-samples", decrypted);
-                stats.build().to_value()
-            }
+            "stats" => self.samples.stats("clearkey-stats").to_value(),
             name => self.settings.own().get(name),
         }
     }
@@ -368,6 +333,9 @@ impl ElementImpl for ClearKeyDec {
             gst::StateChange::ReadyToPaused => {
                 self.samples.begin_tune();
                 self.prepare_policy()?;
+                if let Some(policy) = &*lock(&self.policy) {
+                    lock(&self.keys).add_private(policy.keys.clone());
+                }
             }
             _ => {}
         }

@@ -178,9 +178,12 @@ impl Samples {
         messages::post_warning(element, &warning);
     }
 
-    /// How many samples were clear, and how many were decrypted.
-    pub fn counts(&self) -> (u64, u64) {
+    /// The property `stats`, as a structure of that name.
+    pub fn stats(&self, name: &str) -> gst::Structure {
         let state = lock(&self.state);
-        (state.clear, state.decrypted)
+        gst::Structure::builder(name)
+            .field("clear-samples", state.clear)
+            .field("decrypted-samples", state.decrypted)
+            .build()
     }
 }

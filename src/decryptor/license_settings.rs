@@ -12,11 +12,22 @@ use crate::http::{Endpoint, TokenHosts};
 use crate::license::LicensePolicy;
 use crate::token::Secret;
 
+/// Whether licenses are kept, which they are by default.
+#[derive(Clone, Copy)]
+struct KeepLicenses(bool);
+
+impl Default for KeepLicenses {
+    fn default() -> Self {
+        Self(true)
+    }
+}
+
 /// The properties as they were set.
 #[derive(Clone, Default)]
 pub struct LicenseSettings {
     license_url: Option<Secret>,
     token_hosts: Option<String>,
+    keep_licenses: KeepLicenses,
     pub common: Common,
 }
 
@@ -33,7 +44,15 @@ impl LicenseSettings {
             .blurb("Hosts that may be sent the session token, separated by commas: host, host:port or *.example.com (default: the license servers that license-url or the MPD names)")
             .mutable_ready()
             .build();
-        [own, token_hosts].into_iter().chain(Common::properties())
+        let keep = glib::ParamSpecBoolean::builder("keep-licenses")
+            .nick("Keep licenses")
+            .blurb("Keep some licenses when the stream has ended, for who comes back to it; off where the license server counts viewers")
+            .default_value(true)
+            .mutable_ready()
+            .build();
+        [own, token_hosts, keep]
+            .into_iter()
+            .chain(Common::properties())
     }
 
     pub fn get(&self, name: &str) -> glib::Value {
@@ -44,6 +63,7 @@ impl LicenseSettings {
                 .map(|url| Endpoint::redacted(url.expose()))
                 .to_value(),
             "token-hosts" => self.token_hosts.to_value(),
+            "keep-licenses" => self.keep_licenses.0.to_value(),
             name => self.common.get(name),
         }
     }
@@ -53,6 +73,7 @@ impl LicenseSettings {
         match name {
             "license-url" => self.license_url = text(value).map(Secret::new),
             "token-hosts" => self.token_hosts = text(value),
+            "keep-licenses" => self.keep_licenses = KeepLicenses(value.get().unwrap_or(true)),
             name => self.common.apply(name, value),
         }
     }
@@ -76,6 +97,7 @@ impl LicenseSettings {
             retries: self.common.retries,
             tls: self.common.tls.load()?,
             allow_cleartext: self.common.allow_cleartext,
+            keep_licenses: self.keep_licenses.0,
         })
     }
 }

@@ -31,6 +31,8 @@ enum What<L: Clone> {
     License {
         result: Pending<L>,
         is_shared: bool,
+        /// Of the token that it was asked for with; the stream may have brought another since.
+        generation: u32,
     },
     /// The token was refused.
     Token {
@@ -57,12 +59,21 @@ pub enum Step<K, L: Clone> {
 }
 
 impl<K, L: Clone> LicenseAcquisition<K, L> {
-    /// A license that has been asked for.
-    pub fn license(of: K, result: Pending<L>, is_shared: bool, waiting: Waiting<'_>) -> Self {
+    /// A license that has been asked for with what that request has.
+    pub fn license(
+        of: K,
+        request: &KeyRequest,
+        (result, is_shared): (Pending<L>, bool),
+        waiting: Waiting<'_>,
+    ) -> Self {
         Self {
             of,
             until: deadline(waiting.policy.timeout, waiting.now.steady),
-            what: What::License { result, is_shared },
+            what: What::License {
+                result,
+                is_shared,
+                generation: request.generation(),
+            },
         }
     }
 
@@ -101,7 +112,11 @@ impl<K, L: Clone> LicenseAcquisition<K, L> {
     ) -> Step<K, L> {
         let Self { of, until, what } = self;
         let what = match what {
-            What::License { result, is_shared } => match result.poll(waiting.waker) {
+            What::License {
+                result,
+                is_shared,
+                generation,
+            } => match result.poll(waiting.waker) {
                 Poll::Ready(Ok(granted)) => {
                     return Step::Granted {
                         granted,
@@ -111,9 +126,13 @@ impl<K, L: Clone> LicenseAcquisition<K, L> {
                     };
                 }
                 Poll::Ready(Err(refusal)) => {
-                    return after_refusal(refusal, of, request, waiting);
+                    return after_refusal(refusal, of, request, generation, waiting);
                 }
-                Poll::Pending => What::License { result, is_shared },
+                Poll::Pending => What::License {
+                    result,
+                    is_shared,
+                    generation,
+                },
             },
             What::Token { result, refusal } => match result.poll(waiting.waker) {
                 Poll::Ready(Some(fields)) => {
@@ -141,6 +160,7 @@ fn after_refusal<K, L: Clone>(
     refusal: Failure,
     of: K,
     request: &KeyRequest,
+    generation: u32,
     waiting: Waiting<'_>,
 ) -> Step<K, L> {
     // Whoever was not sent the token has not refused it.
@@ -153,7 +173,7 @@ fn after_refusal<K, L: Clone>(
             false => refusal,
         });
     };
-    match store.reject(request.generation(), status) {
+    match store.reject(generation, status) {
         Some(result) => Step::Refused(LicenseAcquisition {
             of,
             until: deadline(waiting.policy.timeout, waiting.now.steady),

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use super::owner::Owner;
 use super::request::{Granted, LicenseResult};
 use crate::cenc::{ContentKey, KeyId};
 use crate::shared_result::SharedResult;
@@ -18,6 +19,7 @@ pub struct HeldLicense {
     pub granted: Arc<Granted>,
     /// All that were asked for with it, whether it has them or not.
     pub key_ids: Vec<KeyId>,
+    pub owner: Owner,
     /// Keys that nobody asked for and that have ended since.
     ended: Vec<KeyId>,
     /// As long as we have that, other decryptors share the license.
@@ -28,11 +30,13 @@ impl HeldLicense {
     pub fn new(
         granted: Arc<Granted>,
         key_ids: Vec<KeyId>,
+        owner: Owner,
         result: Arc<SharedResult<LicenseResult>>,
     ) -> Self {
         Self {
             granted,
             key_ids,
+            owner,
             ended: Vec::new(),
             result,
         }
@@ -94,7 +98,8 @@ impl HeldLicenses {
         self.0.iter().map(|held| held.result.clone()).collect()
     }
 
-    pub fn clear(&mut self) {
-        self.0.clear();
+    /// Gives all of them away.
+    pub fn take(&mut self) -> Vec<HeldLicense> {
+        std::mem::take(&mut self.0)
     }
 }

@@ -6,10 +6,12 @@
 mod acquisition;
 mod context;
 mod held;
+mod kept;
 mod key_request;
 mod key_request_fields;
 mod named_keys;
 mod notice;
+mod owner;
 mod policy;
 mod request;
 mod servers;
@@ -20,6 +22,7 @@ mod token_store;
 
 pub use acquisition::{LicenseAcquisition, Step};
 pub use context::{PollContext, Waiting};
+pub use kept::forget_kept;
 pub use key_request::KeyRequest;
 pub use key_request_fields::KeyRequestFields;
 pub use named_keys::{FRAGMENT, NamedKeys};

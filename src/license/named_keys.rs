@@ -83,6 +83,21 @@ impl NamedKeys {
         self.current.contains(key_id)
     }
 
+    /// Whether a key has been named and not been asked for.
+    pub fn has_unasked(&self) -> bool {
+        !self.unasked.is_empty()
+    }
+
+    /// Those keys, the newest last.
+    pub fn unasked(&self) -> &[KeyId] {
+        &self.unasked
+    }
+
+    /// These need not be asked for.
+    pub fn forget_unasked(&mut self, is_at_hand: impl Fn(&KeyId) -> bool) {
+        self.unasked.retain(|key_id| !is_at_hand(key_id));
+    }
+
     /// Those that are to be asked for now, of which `is_covered` says whether the token is for
     /// them: others that init data has named before may take another token.
     pub fn take_unasked(&mut self, is_covered: impl Fn(&KeyId) -> bool) -> Vec<KeyId> {

@@ -18,6 +18,8 @@ pub struct LicensePolicy {
     pub tls: TlsConfig,
     /// Whether the token may go without TLS to other than loopback.
     pub allow_cleartext: bool,
+    /// Whether licenses outlive their stream.
+    pub keep_licenses: bool,
 }
 
 impl LicensePolicy {

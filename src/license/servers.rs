@@ -128,6 +128,7 @@ mod tests {
             retries: 0,
             tls: TlsSettings::default().load().expect("the defaults"),
             allow_cleartext: false,
+            keep_licenses: true,
         }
     }
 

@@ -10,16 +10,17 @@ use std::time::Instant;
 use super::acquisition::{LicenseAcquisition, Step};
 use super::context::PollContext;
 use super::held::{HeldLicense, HeldLicenses};
+use super::kept;
 use super::key_request::KeyRequest;
 use super::named_keys::{FRAGMENT, MAX_KEY_IDS, NamedKeys};
 use super::notice::LicenseNotice;
+use super::owner::Owner;
 use super::request::{Granted, LicenseRequest, RequestParts};
 use super::servers::ManifestServers;
 use super::shared_requests::forget_unused;
 use super::token_store::TokenStore;
 use crate::cenc::{ContentKey, InitData, KeyId};
 use crate::error::Failure;
-use crate::session::pause_after;
 
 /// Why a sample's key is not here.
 pub enum Missing {
@@ -37,8 +38,14 @@ pub enum Missing {
     Unnamed,
 }
 
-/// A license that is under way, for these keys.
-type Acquisition = LicenseAcquisition<Vec<KeyId>, Arc<Granted>>;
+/// What is asked for, and for whom.
+struct Wanted {
+    key_ids: Vec<KeyId>,
+    owner: Owner,
+}
+
+/// A license that is under way.
+type Acquisition = LicenseAcquisition<Wanted, Arc<Granted>>;
 
 #[derive(Default)]
 pub struct LicenseSession {
@@ -59,6 +66,8 @@ pub struct LicenseSession {
     pause: Option<Instant>,
     notices: Vec<LicenseNotice>,
     stopping: bool,
+    /// Licenses go on when the stream has ended.
+    keeps_licenses: bool,
 }
 
 /// A license that the stream does not wait for.
@@ -78,6 +87,7 @@ impl LicenseSession {
     pub fn add_init_data(&mut self, init_data: &InitData, origin: Option<&str>) {
         let Self {
             named,
+            private,
             request,
             held,
             pending,
@@ -86,8 +96,8 @@ impl LicenseSession {
         let is_at_hand = |key_id: &KeyId| {
             let is_pending = pending
                 .as_ref()
-                .is_some_and(|one| one.of().contains(key_id));
-            is_pending || held.with_key(key_id).is_some()
+                .is_some_and(|one| one.of().key_ids.contains(key_id));
+            is_pending || private.contains_key(key_id) || held.with_key(key_id).is_some()
         };
         let is_covered = |key_id: &KeyId| request.covers(key_id);
         named.add(&init_data.key_ids, origin, is_covered, is_at_hand);
@@ -169,6 +179,7 @@ impl LicenseSession {
     /// stream, which goes on.
     pub fn obtain(&mut self, key_id: KeyId, context: &PollContext) -> Result<(), Missing> {
         let key_id = self.named.resolve(key_id).ok_or(Missing::Unnamed)?;
+        self.take_kept(&key_id, context);
         let Some(held) = self.held.with_key(&key_id) else {
             return self.fetch(key_id, &[key_id], context);
         };
@@ -198,11 +209,11 @@ impl LicenseSession {
         with: &[KeyId],
         context: &PollContext,
     ) -> Result<(), Missing> {
-        let is_for_it = |pending: &mut Acquisition| pending.of().contains(&key_id);
+        let is_for_it = |pending: &mut Acquisition| pending.of().key_ids.contains(&key_id);
         let mut waited_for = self.pending.take_if(is_for_it);
         let background = self
             .background
-            .take_if(|one| waited_for.is_none() && one.pending.of().contains(&key_id));
+            .take_if(|one| waited_for.is_none() && one.pending.of().key_ids.contains(&key_id));
         if let Some(pending) = self.pending.take() {
             // Somebody may seek back to it.
             self.background.get_or_insert(BackgroundRequest {
@@ -244,57 +255,6 @@ impl LicenseSession {
         Err(Missing::NotInLicense { key_id, ignored })
     }
 
-    /// Does what can be done now for another license. Whatever comes of it, the one at hand is
-    /// still good.
-    fn renew(&mut self, key_id: KeyId, again: &[KeyId], context: &PollContext) {
-        let BackgroundRequest {
-            pending,
-            is_renewal,
-        } = match self.background.take() {
-            Some(beside) => beside,
-            None if self.pause.is_some_and(|until| context.now.steady < until) => return,
-            None => match self.begin(again, context) {
-                Ok(pending) => BackgroundRequest {
-                    pending,
-                    is_renewal: true,
-                },
-                Err(failure) => return self.renewal_failed(failure, context),
-            },
-        };
-        let is_for_it = pending.of().contains(&key_id);
-        match self.drive(pending, is_renewal, context) {
-            Driven::Waits(pending) => {
-                self.background = Some(BackgroundRequest {
-                    pending,
-                    is_renewal,
-                });
-            }
-            Driven::Failed(failure) if is_renewal => self.renewal_failed(failure, context),
-            Driven::Granted if is_for_it => {
-                let is_stale = |held: &HeldLicense| held.validity_of(&key_id).is_stale(context.now);
-                if self.held.with_key(&key_id).is_some_and(is_stale) {
-                    let left_out = format!("the license server left out the key id {key_id}");
-                    self.renewal_failed(Failure::denied(left_out), context);
-                } else {
-                    self.renewals_may_go_on();
-                }
-            }
-            Driven::Granted | Driven::Failed(_) => {}
-        }
-    }
-
-    fn renewals_may_go_on(&mut self) {
-        self.failed_renewals = 0;
-        self.pause = None;
-    }
-
-    fn renewal_failed(&mut self, failure: Failure, context: &PollContext) {
-        self.failed_renewals = self.failed_renewals.saturating_add(1);
-        let pause = pause_after(&failure, self.failed_renewals);
-        self.pause = context.now.steady.checked_add(pause);
-        self.notices.push(LicenseNotice::RenewalFailed(failure));
-    }
-
     /// Takes what is under way as far as it goes.
     fn drive(
         &mut self,
@@ -308,17 +268,18 @@ impl LicenseSession {
             pending = match pending.step(&mut self.request, self.stopping, context.waiting()) {
                 Step::Wait(pending) => return Driven::Waits(pending),
                 Step::Refused(pending) => pending,
-                Step::AnotherToken(key_ids) => match self.begin(&key_ids, context) {
+                Step::AnotherToken(wanted) => match self.begin(&wanted.key_ids, context) {
                     Ok(pending) => pending,
                     Err(failure) => return Driven::Failed(failure),
                 },
                 Step::Granted {
                     granted,
                     result,
-                    of: key_ids,
+                    of: Wanted { key_ids, owner },
                     is_shared,
                 } => {
-                    self.held.insert(HeldLicense::new(granted, key_ids, result));
+                    let held = HeldLicense::new(granted, key_ids, owner, result);
+                    self.held.insert(held);
                     self.note_grant(is_shared, is_renewal);
                     return Driven::Granted;
                 }
@@ -350,21 +311,28 @@ impl LicenseSession {
         key_ids.extend_from_slice(again);
         key_ids.sort_unstable();
         key_ids.dedup();
-        if !self.request.use_newest_token() {
-            match LicenseAcquisition::token(key_ids, &self.request, context.waiting()) {
+        let is_valid = self.request.use_newest_token();
+        let mut wanted = Wanted {
+            key_ids,
+            owner: self.owner(urls.clone()),
+        };
+        if !is_valid {
+            match LicenseAcquisition::token(wanted, &self.request, context.waiting()) {
                 Ok(pending) => return Ok(pending),
-                Err(back) => key_ids = back,
+                Err(back) => wanted = back,
             }
         }
         let order = LicenseRequest {
-            key_ids: key_ids.clone(),
+            key_ids: wanted.key_ids.clone(),
             parts: RequestParts::new(urls, &self.request, policy),
         };
         let ours = self.held.results();
-        let (result, is_shared) = context.fetcher.request(order, &ours, context);
-        let waiting = context.waiting();
+        let result = context.fetcher.request(order, &ours, context);
         Ok(LicenseAcquisition::license(
-            key_ids, result, is_shared, waiting,
+            wanted,
+            &self.request,
+            result,
+            context.waiting(),
         ))
     }
 }
@@ -378,12 +346,17 @@ enum Driven {
 
 impl Drop for LicenseSession {
     fn drop(&mut self) {
-        self.held.clear();
+        let held = self.held.take();
+        if self.keeps_licenses {
+            held.into_iter().for_each(kept::keep);
+        }
         self.pending = None;
         self.background = None;
         forget_unused();
     }
 }
 
+mod ahead;
+mod renewing;
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
 //! OpenCDM's C interface, as far as it is used: `open_cdm.h` and `open_cdm_adapter.h` of
-//! ThunderClientLibraries, which Sparkle-CDM and Rialto share. `tests/ocdm/vendor.c` has a C
+//! ThunderClientLibraries, which Sparkle-CDM and Rialto share. `tests/cdm/vendor.c` has a C
 //! compiler check sizes and numbers.
 
 use std::ffi::{c_char, c_int, c_void};

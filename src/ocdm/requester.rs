@@ -170,7 +170,8 @@ pub async fn license_for(
             None => {
                 let (result, completer) = SharedResult::pending(Err(Failure::transient("")));
                 completer.complete(now.ask(&challenge).await);
-                LicenseAcquisition::license((), result, false, waiting_by(&policy, noop))
+                let waiting = waiting_by(&policy, noop);
+                LicenseAcquisition::license((), &now.request, (result, false), waiting)
             }
         };
         let step = loop {

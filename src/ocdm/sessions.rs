@@ -78,11 +78,11 @@ pub fn join(origin: Origin, requester: Requester) -> Result<Arc<SharedSession>, 
     Ok(session)
 }
 
-/// A stream has no use for it any more.
-pub fn leave(session: Arc<SharedSession>) {
+/// A stream has no use for it any more. `keeps` is whether somebody may come back to it.
+pub fn leave(session: Arc<SharedSession>, keeps: bool) {
     let mut sessions = lock(&SESSIONS);
     // Under the lock, so that of two streams that leave at once one is the last.
-    if Arc::strong_count(&session) > 1 || !session.leave() {
+    if Arc::strong_count(&session) > 1 || !session.leave() || !keeps {
         drop(session);
         return;
     }

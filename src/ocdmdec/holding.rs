@@ -30,10 +30,10 @@ impl Holding for OcdmDec {
             Item::Buffer(_) | Item::List(_) => self.decrypt(&item),
             Item::Event(event) => match event.view() {
                 gst::EventView::Protection(protection) => {
-                    return match self.protection(protection) {
-                        Ok(()) => Prepared::Consumed,
-                        Err(failure) => self.ended(&failure),
-                    };
+                    if let Err(failure) = self.protection(protection) {
+                        lock(&self.tune).failure.get_or_insert(failure);
+                    }
+                    return Prepared::Consumed;
                 }
                 gst::EventView::Caps(caps) => caps_event(self, caps),
                 _ => return Prepared::Push(item),
@@ -47,21 +47,16 @@ impl Holding for OcdmDec {
     }
 }
 
+/// The caps behind the decryptor. Why there will be no data is kept until there would be.
 fn caps_event(element: &OcdmDec, event: &gst::event::Caps) -> Result<Item, Obstacle> {
     let before = event.caps();
     let mut caps = caps_behind(before)
         .map_err(|what| Obstacle::Failed(Failure::malformed(what).with_fault(Fault::Format)))?;
     let structure = before.structure(0);
-    let system = structure.and_then(|one| one.get::<String>("protection-system").ok());
-    if let Some(system) = system {
-        let policy = element.policy().map_err(Obstacle::Failed)?;
-        let mut keys = lock(&element.keys);
-        keys.set_system(system, &policy).map_err(Obstacle::Failed)?;
-        drop(keys);
-        let opening = lock(&element.tune).library.clone();
-        let opening = opening.unwrap_or_else(|| Opening::begin(policy.library.clone()));
-        let library = opening.wait().map_err(Obstacle::Failed)?;
-        library.transform_caps(&mut caps);
+    if let Some(system) = structure.and_then(|one| one.get::<String>("protection-system").ok())
+        && let Err(failure) = begin(element, system, &mut caps)
+    {
+        lock(&element.tune).failure.get_or_insert(failure);
     }
     element
         .samples
@@ -73,4 +68,14 @@ fn caps_event(element: &OcdmDec, event: &gst::event::Caps) -> Result<Item, Obsta
             .running_time_offset(event.running_time_offset())
             .build(),
     ))
+}
+
+/// A stream of that system begins, with these caps behind the decryptor.
+fn begin(element: &OcdmDec, system: String, caps: &mut gst::Caps) -> Result<(), Failure> {
+    let policy = element.policy()?;
+    lock(&element.keys).set_system(system, &policy)?;
+    let opening = lock(&element.tune).library.clone();
+    let opening = opening.unwrap_or_else(|| Opening::begin(policy.library.clone()));
+    opening.wait()?.transform_caps(caps);
+    Ok(())
 }

@@ -109,6 +109,9 @@ impl OcdmDec {
 
     /// Decrypts what the item holds, once its keys are here.
     pub(super) fn decrypt(&self, item: &Item) -> Result<Item, Obstacle> {
+        if let Some(failure) = lock(&self.tune).failure.clone() {
+            return Err(Obstacle::Failed(failure));
+        }
         let in_flight = lock(&self.tune).in_flight.take();
         // What a flush or a stop has taken away is forgotten.
         let in_flight = in_flight.filter(|one| one.is_of(item));
@@ -315,13 +318,7 @@ impl ObjectImpl for OcdmDec {
 
     fn property(&self, _id: usize, pspec: &glib::ParamSpec) -> glib::Value {
         match pspec.name() {
-            "stats" => {
-                let (clear, decrypted) = self.samples.counts();
-                let stats = gst::Structure::builder("ocdm-stats")
-                    .field("clear-samples", clear)
-                    .field("decrypted-samples", decrypted);
-                stats.build().to_value()
-            }
+            "stats" => self.samples.stats("ocdm-stats").to_value(),
             name => self.settings.own().get(name),
         }
     }

@@ -49,6 +49,8 @@ pub struct StreamKeys {
     /// Data has come since that was brought.
     request_is_past: bool,
     pub servers: ManifestServers,
+    /// Sessions go on when the stream has ended.
+    keeps_licenses: bool,
     /// Since when a key may not be used that is here.
     restricted_since: Option<Instant>,
 }
@@ -96,7 +98,7 @@ impl StreamKeys {
             let (init_data, session) = self.sessions.remove(at);
             let system = system.to_owned();
             let joined = self.join(Named { system, init_data }, policy);
-            ocdm::leave(session);
+            ocdm::leave(session, self.keeps_licenses);
             return joined;
         }
         self.named.retain(|named| named.init_data != init_data);
@@ -156,6 +158,7 @@ impl StreamKeys {
     }
 
     fn join(&mut self, named: Named, policy: &Policy) -> Result<(), Failure> {
+        self.keeps_licenses = policy.license.keep_licenses;
         let header_url = header_url(&named);
         let Named { system, init_data } = named;
         let of_settings = policy.key_system.as_deref();
@@ -182,7 +185,7 @@ impl StreamKeys {
         )?;
         if self.sessions.len() == MAX_SESSIONS {
             let (_, oldest) = self.sessions.remove(0);
-            ocdm::leave(oldest);
+            ocdm::leave(oldest, self.keeps_licenses);
         }
         self.sessions.push((init_data, session));
         Ok(())
@@ -282,7 +285,7 @@ impl StreamKeys {
 impl Drop for StreamKeys {
     fn drop(&mut self) {
         for (_, session) in self.sessions.drain(..) {
-            ocdm::leave(session);
+            ocdm::leave(session, self.keeps_licenses);
         }
     }
 }

@@ -3,12 +3,16 @@
 //! What an element has from PAUSED on, besides its keys.
 
 use super::decrypt_thread::{DecryptThread, InFlight};
+use crate::error::Failure;
 use crate::ocdm::Opening;
 
 /// What one tune has.
 #[derive(Default)]
 pub struct Tune {
     pub library: Option<Opening>,
+    /// Why there will be no data. It is told when there would be: dashdemux2 (1.22) aborts where a
+    /// stream fails before it has any (`match_parsebin_to_track`).
+    pub failure: Option<Failure>,
     pub thread: Option<DecryptThread>,
     pub in_flight: Option<InFlight>,
     /// Those behind the decryptor, for the CDM.

@@ -4,12 +4,15 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::thread;
+use std::time::Instant;
 
 use support::fixtures::Programme;
 use support::folders::scratch_folder;
 use support::operator::Operator;
 use support::player::{Player, use_decryptor};
 use support::player_harness::Setup;
+use support::rig::PATIENCE;
 
 /// The tests' OpenCDM library, which cargo builds beside them.
 pub fn library() -> PathBuf {
@@ -53,5 +56,15 @@ impl CdmBox {
     pub fn count(&self, call: &str) -> usize {
         let record = fs::read_to_string(&self.record).unwrap_or_default();
         record.lines().filter(|line| *line == call).count()
+    }
+
+    /// Waits until the CDM was called for that so many times.
+    #[track_caller]
+    pub fn wait_for(&self, call: &str, count: usize) {
+        let until = Instant::now() + PATIENCE;
+        while self.count(call) < count {
+            assert!(Instant::now() < until, "no {call} number {count}");
+            thread::yield_now();
+        }
     }
 }

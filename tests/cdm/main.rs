@@ -6,4 +6,8 @@
 mod bit_exact;
 mod cdm_box;
 mod challenges;
+mod failures;
 mod keys;
+mod second_tune;
+mod tokens;
+mod vendor;

@@ -279,6 +279,8 @@ impl Setup {
             pace: Pace::AtOnce,
             config: gst::Structure::builder("session-token-config")
                 .field("location", operator.location())
+                // Each tune is a first one, but for those that say otherwise.
+                .field("keep-licenses", false)
                 .build(),
         }
     }
@@ -304,6 +306,12 @@ impl Setup {
     /// Sets a field of the context that configures the elements.
     pub fn config(mut self, name: &str, value: impl Into<glib::Value> + Send) -> Self {
         self.config.set(name, value);
+        self
+    }
+
+    /// Has licenses outlive a tune, as they do where nobody says otherwise.
+    pub fn keeping_licenses(mut self) -> Self {
+        self.config.remove_field("keep-licenses");
         self
     }
 

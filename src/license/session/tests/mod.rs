@@ -27,6 +27,7 @@ use crate::shared_result::{Completer, SharedResult};
 use crate::token::{ClockReading, Secret};
 use crate::wait::lock;
 
+mod ahead;
 mod renewal;
 mod requests;
 mod tokens;
@@ -141,6 +142,7 @@ impl Rig {
                 retries: 0,
                 tls: TlsSettings::default().load().expect("the defaults"),
                 allow_cleartext: false,
+                keep_licenses: false,
             },
             now: ClockReading::now(),
         }
@@ -186,6 +188,17 @@ impl Rig {
             now: self.now,
         };
         self.session.obtain(key_id, &context)
+    }
+
+    /// All events before the first sample have come.
+    fn ask_ahead(&mut self) {
+        let context = PollContext {
+            policy: &self.policy,
+            fetcher: &self.server,
+            waker: Waker::noop(),
+            now: self.now,
+        };
+        self.session.ask_ahead(&context);
     }
 
     fn waits(&mut self, key_id: KeyId) -> bool {

@@ -40,6 +40,22 @@ fn refused_token_is_replaced_once() {
 }
 
 #[test]
+fn refusal_names_the_token_that_was_sent_and_not_a_newer_one() {
+    let mut rig = Rig::with_token();
+    assert!(rig.waits(ONE));
+    // Another stream has had it rejected, and an event brings the next one.
+    *lock(&rig.store.newest) = Some(token(2));
+    let request = KeyRequest::new(token(2), None, Some(rig.store.clone()));
+    rig.session.set_key_request(Some(request), None);
+    rig.answer(0, refused(403));
+    assert!(rig.waits(ONE));
+    assert_eq!(*lock(&rig.store.rejected), [(1, 403)]);
+    rig.store.answer(Some(token(2)));
+    assert!(rig.waits(ONE));
+    assert_eq!(rig.tokens_sent(), ["token-1", "token-2"]);
+}
+
+#[test]
 fn each_refused_token_is_rejected() {
     let mut rig = Rig::with_token();
     assert!(rig.waits(ONE));

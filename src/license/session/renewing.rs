@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Another license ahead of the end of the one at hand, beside the stream.
+
+use super::super::context::PollContext;
+use super::super::held::HeldLicense;
+use super::super::notice::LicenseNotice;
+use super::{BackgroundRequest, Driven, LicenseSession};
+use crate::cenc::KeyId;
+use crate::error::Failure;
+use crate::session::pause_after;
+
+impl LicenseSession {
+    /// Does what can be done now for another license. Whatever comes of it, the one at hand is
+    /// still good.
+    pub(super) fn renew(&mut self, key_id: KeyId, again: &[KeyId], context: &PollContext) {
+        let BackgroundRequest {
+            pending,
+            is_renewal,
+        } = match self.background.take() {
+            Some(beside) => beside,
+            None if self.pause.is_some_and(|until| context.now.steady < until) => return,
+            None => match self.begin(again, context) {
+                Ok(pending) => BackgroundRequest {
+                    pending,
+                    is_renewal: true,
+                },
+                Err(failure) => return self.renewal_failed(failure, context),
+            },
+        };
+        let is_for_it = pending.of().key_ids.contains(&key_id);
+        match self.drive(pending, is_renewal, context) {
+            Driven::Waits(pending) => {
+                self.background = Some(BackgroundRequest {
+                    pending,
+                    is_renewal,
+                });
+            }
+            Driven::Failed(failure) if is_renewal => self.renewal_failed(failure, context),
+            Driven::Granted if is_for_it => {
+                let is_stale = |held: &HeldLicense| held.validity_of(&key_id).is_stale(context.now);
+                if self.held.with_key(&key_id).is_some_and(is_stale) {
+                    let left_out = format!("the license server left out the key id {key_id}");
+                    self.renewal_failed(Failure::denied(left_out), context);
+                } else {
+                    self.renewals_may_go_on();
+                }
+            }
+            Driven::Granted | Driven::Failed(_) => {}
+        }
+    }
+
+    pub(super) fn renewals_may_go_on(&mut self) {
+        self.failed_renewals = 0;
+        self.pause = None;
+    }
+
+    fn renewal_failed(&mut self, failure: Failure, context: &PollContext) {
+        self.failed_renewals = self.failed_renewals.saturating_add(1);
+        let pause = pause_after(&failure, self.failed_renewals);
+        self.pause = context.now.steady.checked_add(pause);
+        self.notices.push(LicenseNotice::RenewalFailed(failure));
+    }
+}
