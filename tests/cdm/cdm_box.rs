@@ -29,6 +29,12 @@ pub fn operator(programme: Programme) -> Operator {
     Operator::start_for(programme)
 }
 
+/// One whose media a player can be stopped in before they end.
+pub fn operator_for_stopping(player: Player) -> Operator {
+    use_decryptor("ocdmdec");
+    Operator::start_for_stopping(player)
+}
+
 /// A box whose CDM behaves like that.
 pub struct CdmBox {
     key_system: String,

@@ -3,14 +3,13 @@
 //! Libraries and CDMs that are missing, old, dead or out of order: one error of ours says which.
 
 use gst::glib::error::ErrorDomain;
-use gst::prelude::*;
 use support::cc;
 use support::fixtures::Programme;
 use support::operator::Operator;
 use support::player::Player;
 use support::player_harness::{Ended, Setup};
 
-use crate::cdm_box::{CdmBox, library, operator};
+use crate::cdm_box::{CdmBox, library, operator, operator_for_stopping};
 
 /// What ends in an error of ours, in both players.
 #[track_caller]
@@ -143,17 +142,14 @@ fn data_for_the_cdm_need_a_place_for_the_token() {
 #[test]
 fn player_stops_at_once_while_a_sample_is_not_decrypted() {
     for player in [Player::Playbin, Player::Playbin3] {
-        let operator = Operator::start_for_stopping(player);
-        let cdm = CdmBox::new(";decrypt-hang=3");
-        let harness = cdm
-            .setup(player, &operator)
-            .config("timeout", 600_000_u32)
-            .open();
+        let operator = operator_for_stopping(player);
+        let cdm = CdmBox::new(";decrypt-hang=0");
+        let setup = cdm.setup(player, &operator);
+        let harness = setup.config("timeout", 600_000_u32).open();
         harness.start();
         cdm.wait_for("decrypt-hangs", 1);
         harness.wait_until_all_waits_for_the_license(&operator);
         harness.stop(gst::State::Null);
-        assert!(harness.pipeline().bus().is_some());
     }
 }
 
