@@ -40,7 +40,8 @@ use once_cell::sync::Lazy;
 use super::bus_messages::post_notice;
 use super::debug::CAT;
 use super::decrypt_thread::{DecryptThread, Decryption, InFlight, NotDecrypted, Progress, Sample};
-use super::sample_copy::{for_cdm, repacked};
+use super::finished::finished;
+use super::sample_copy::{buffers_of, for_cdm, repacked};
 use super::settings::{Policy, Settings};
 use super::stream_keys::StreamKeys;
 use super::tune::Tune;
@@ -125,9 +126,7 @@ impl OcdmDec {
         match in_flight.wait() {
             Progress::Done(Ok(buffers)) => {
                 let element = self.obj();
-                let each = buffers.iter();
-                each.for_each(|_| self.samples.on_decrypted(element.upcast_ref()));
-                Ok(repacked(item, buffers))
+                Ok(finished(element.upcast_ref(), &self.samples, item, buffers))
             }
             Progress::Done(Err(NotDecrypted::Failed(failure))) => Err(Obstacle::Failed(failure)),
             Progress::Done(Err(NotDecrypted::Expired(session, key_id))) => {
@@ -157,11 +156,7 @@ impl OcdmDec {
     /// clear.
     fn submit(&self, item: &Item) -> Result<Result<InFlight, Item>, Obstacle> {
         let policy = self.policy().map_err(Obstacle::Failed)?;
-        let buffers: Vec<_> = match item {
-            Item::Buffer(buffer) => vec![buffer.clone()],
-            Item::List(list) => list.iter_owned().collect(),
-            Item::Event(_) => Vec::new(),
-        };
+        let buffers = buffers_of(item);
         let has_subsamples = self.samples.has_subsamples();
         let mut samples = Vec::with_capacity(buffers.len());
         for buffer in buffers {

@@ -8,6 +8,7 @@ use gst::prelude::*;
 mod bus_messages;
 mod debug;
 mod decrypt_thread;
+mod finished;
 mod holding;
 mod imp;
 mod sample_copy;

@@ -29,3 +29,12 @@ pub fn for_cdm(buffer: &gst::BufferRef) -> Result<gst::Buffer, &'static str> {
         .map_err(|_| "a sample's metadata cannot be copied")?;
     Ok(copy)
 }
+
+/// What the item holds.
+pub fn buffers_of(item: &Item) -> Vec<gst::Buffer> {
+    match item {
+        Item::Buffer(buffer) => vec![buffer.clone()],
+        Item::List(list) => list.iter_owned().collect(),
+        Item::Event(_) => Vec::new(),
+    }
+}

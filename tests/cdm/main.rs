@@ -6,8 +6,10 @@
 mod bit_exact;
 mod cdm_box;
 mod challenges;
+mod clear_lead;
 mod failures;
 mod hanging;
+mod hls;
 mod keys;
 mod second_tune;
 mod secrets;
