@@ -25,10 +25,7 @@ glib::wrapper! {
 
 pub fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
     #[cfg(feature = "doc")]
-    gst::prelude::PluginApiExt::mark_as_plugin_api(
-        &settings::Format::static_type(),
-        gst::PluginAPIFlags::empty(),
-    );
+    settings::Format::static_type().mark_as_plugin_api(gst::PluginAPIFlags::empty());
     gst::Element::register(
         Some(plugin),
         "ocdmdec",

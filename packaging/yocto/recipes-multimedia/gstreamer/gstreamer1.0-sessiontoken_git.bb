@@ -3,7 +3,7 @@
 SUMMARY = "GStreamer plugin that puts an operator's session token into DRM key requests"
 DESCRIPTION = "Elements that get a session token from an operator's auth service for \
 a decryptor (sessiontoken), decrypt with keys from a ClearKey license server \
-(clearkeydec), and play HLS with key tags of DRM systems (hlsdrmdemux)."
+(clearkeydec) or with the box's CDM (ocdmdec), and play HLS with key tags of DRM systems (hlsdrmdemux)."
 SECTION = "multimedia"
 # SPDX has OR, which wrynose does not know yet.
 LICENSE = "MIT | Apache-2.0"
