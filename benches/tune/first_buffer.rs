@@ -45,6 +45,17 @@ enum Way {
     Warmed,
     /// The viewer has been on another channel before.
     Second,
+    /// The viewer comes back to the channel: its license has been kept.
+    ZapBack,
+    /// The same content in the clear, for comparison.
+    Clear,
+}
+
+impl Way {
+    /// Whether the first tune is only what comes before the one that counts.
+    fn is_second(self) -> bool {
+        matches!(self, Way::Second | Way::ZapBack)
+    }
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -74,7 +85,8 @@ const fn contestant(name: &'static str, player: Player, way: Way) -> Contestant 
     Contestant { name, player, way }
 }
 
-const CONTESTANTS: [Contestant; 9] = [
+const CONTESTANTS: [Contestant; 13] = [
+    contestant("written out, clear stream", Player::WrittenOut, Way::Clear),
     contestant(
         "written out, no token",
         Player::WrittenOut,
@@ -87,6 +99,8 @@ const CONTESTANTS: [Contestant; 9] = [
         Way::InOrder,
     ),
     contestant("written out, second tune", Player::WrittenOut, Way::Second),
+    contestant("written out, zap back", Player::WrittenOut, Way::ZapBack),
+    contestant("playbin3, clear stream", Player::Playbin3, Way::Clear),
     contestant("playbin3, no token", Player::Playbin3, Way::WithoutToken),
     contestant("playbin3, token, warmed", Player::Playbin3, Way::Warmed),
     contestant("playbin3, token, cold", Player::Playbin3, Way::Plain),
@@ -96,6 +110,7 @@ const CONTESTANTS: [Contestant; 9] = [
         Way::InOrder,
     ),
     contestant("playbin3, second tune", Player::Playbin3, Way::Second),
+    contestant("playbin3, zap back", Player::Playbin3, Way::ZapBack),
 ];
 
 const HLS_CONTESTANTS: [Contestant; 6] = [
@@ -168,7 +183,7 @@ impl Contestant {
         let headend = Headend::start().expect("a head-end");
         headend.set_media_delay(FILE);
         headend.set_auth(Auth::GrantAfter(auth));
-        let is_plugged = self.way != Way::WithoutToken;
+        let is_plugged = !matches!(self.way, Way::WithoutToken | Way::Clear);
         if !is_plugged {
             headend.set_licenses(Licenses::ServeAnonymous);
         }
@@ -187,6 +202,7 @@ impl Contestant {
         let mut config = gst::Context::new("session-token-config", true);
         let fields = config.make_mut().structure_mut();
         fields.set("location", new_session(&headend));
+        fields.set("keep-licenses", self.way == Way::ZapBack);
         match self.way {
             Way::AtOnce => fields.set("prefetch", true),
             Way::InOrder => fields.set("prefetch", false),
@@ -199,12 +215,15 @@ impl Contestant {
             most_licenses = 2;
             fields.set("license-url", headend.license_url());
         }
-        let mut tunes = 1;
         let mut time = self.tune(&headend, &config);
-        if self.way == Way::Second {
-            tunes += 1;
+        if self.way.is_second() {
             time = self.tune(&headend, &config);
         }
+        let tunes = match self.way {
+            Way::Clear => 0,
+            Way::Second => 2,
+            _ => 1,
+        };
         let requests = headend.token_requests().len();
         assert_eq!(requests, usize::from(is_plugged), "{}", self.name);
         let asked = headend.license_requests().len();
@@ -245,18 +264,22 @@ impl Contestant {
                 headend.set_file(SESSION_KEYS, with_session_keys());
                 headend.url(SESSION_KEYS)
             }
-            Player::WrittenOut | Player::Playbin3 => headend.manifest_url(),
+            Player::WrittenOut | Player::Playbin3 => match self.way {
+                Way::Clear => headend.clear_manifest_url(),
+                _ => headend.manifest_url(),
+            },
         };
         match self.player {
             Player::WrittenOut => {
-                let token = match self.way {
-                    Way::WithoutToken => "",
-                    _ => "sessiontoken !",
+                let decryption = match self.way {
+                    Way::Clear => "identity",
+                    Way::WithoutToken => "clearkeydec",
+                    _ => "sessiontoken ! clearkeydec",
                 };
                 let pipeline = gst::parse::launch(&format!(
                     "souphttpsrc location={uri} ! dashdemux name=d \
-                     d.video_00 ! qtdemux ! {token} clearkeydec name=picture ! fakesink \
-                     d.audio_00 ! qtdemux ! {token} clearkeydec name=sound ! fakesink"
+                     d.video_00 ! qtdemux ! {decryption} name=picture ! fakesink \
+                     d.audio_00 ! qtdemux ! {decryption} name=sound ! fakesink"
                 ))
                 .expect("the line parses");
                 let pipeline: gst::Pipeline = pipeline.downcast().expect("a pipeline");
@@ -280,10 +303,15 @@ impl Contestant {
                     .expect("GStreamer has it");
                 let pipeline: gst::Pipeline = playbin.downcast().expect("a pipeline");
                 let arrived = std::sync::Mutex::new(arrived);
+                // In the clear the parsers are where the decryptors would be.
+                let watched: &[&str] = match self.way {
+                    Way::Clear => &["h264parse", "aacparse"],
+                    _ => &["clearkeydec"],
+                };
                 pipeline.connect_deep_element_added(move |_, _, element| {
                     if element
                         .factory()
-                        .is_some_and(|one| one.name() == "clearkeydec")
+                        .is_some_and(|one| watched.contains(&one.name().as_str()))
                     {
                         watch(element, arrived.lock().expect("no panic").clone());
                     }

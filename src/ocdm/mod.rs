@@ -32,3 +32,6 @@ pub use requester::Requester;
 pub use session_events::{KeyState, Notice};
 pub use sessions::{forget_kept, join, leave};
 pub use shared_session::{Origin, SharedSession};
+
+#[cfg(test)]
+mod hostile_tests;

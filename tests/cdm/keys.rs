@@ -3,6 +3,7 @@
 //! What a CDM says of keys, at first and later, and what becomes of the stream.
 
 use support::fixtures::Programme;
+use support::in_every_player;
 use support::operator::Operator;
 use support::player::Player;
 use support::player_harness::{Ended, KINDS, PlayerHarness};
@@ -86,15 +87,28 @@ fn key_that_ends_in_mid_play_gets_a_fresh_session() {
     assert_plays(";expire=300", 2);
 }
 
-#[test]
-fn keys_that_change_get_sessions_of_their_own() {
-    for programme in [Programme::Rotating, Programme::Periods] {
-        let (operator, harness, ended) = play(programme, "");
+in_every_player! {
+    fn keys_that_change_get_sessions_of_their_own(player: Player) {
+        let operator = operator(Programme::Rotating);
+        let cdm = CdmBox::new("");
+        let (harness, ended) = cdm.setup(player, &operator).play();
         assert_played(&harness, &ended, operator.kinds());
-        let licenses = match programme {
-            Programme::Rotating => headend::rotating_key_ids().len(),
-            _ => 2,
-        };
-        operator.assert_asked(1, licenses);
+        let keys = headend::rotating_key_ids().len();
+        operator.assert_asked(1, keys);
+        assert_eq!((cdm.count("construct"), cdm.count("challenge")), (keys, keys));
+    }
+}
+
+// dashdemux2 of 1.22 deadlocks now and then between two periods, when the machine is busy: its
+// output thread stops a parsebin while its scheduler pushes an end of stream in there.
+#[test]
+fn periods_get_sessions_of_their_own() {
+    for player in [Player::Playbin, Player::WrittenOut] {
+        let operator = operator(Programme::Periods);
+        let cdm = CdmBox::new("");
+        let (harness, ended) = cdm.setup(player, &operator).play();
+        assert_played(&harness, &ended, operator.kinds());
+        operator.assert_asked(1, 2);
+        assert_eq!(cdm.count("construct"), 2);
     }
 }

@@ -9,6 +9,7 @@ mod child;
 mod clear_lead;
 mod failure;
 mod fatal_warnings;
+mod first_tune;
 mod hanging;
 mod hanging_auth_server;
 mod hls;

@@ -24,6 +24,8 @@ pub(crate) async fn answer(shared: &Shared, uri: &Uri, headers: &HeaderMap) -> R
     let request = MediaRequest {
         path: uri.to_string(),
         headers: header_list(headers),
+        // The record counts.
+        licenses_before: 0,
     };
     let (status, delay, file) = shared.update(|state| {
         state.record.add_media_request(request);

@@ -119,6 +119,8 @@ pub struct MediaRequest {
     pub path: String,
     /// The headers in order of arrival, their names in lower case.
     pub headers: Vec<(String, String)>,
+    /// How many license requests had come before.
+    pub licenses_before: usize,
 }
 
 /// More than a test looks at, and not much memory: a head-end that plays for days keeps no more.
@@ -207,7 +209,8 @@ impl Record {
         change(&mut self.listeners[number]);
     }
 
-    pub(crate) fn add_media_request(&mut self, request: MediaRequest) {
+    pub(crate) fn add_media_request(&mut self, mut request: MediaRequest) {
+        request.licenses_before = self.license_requests().count();
         if self.media_requests.len() == MOST_MEDIA_REQUESTS {
             self.media_requests.pop_front();
         }
@@ -389,6 +392,7 @@ mod tests {
             record.add_media_request(MediaRequest {
                 path: number.to_string(),
                 headers: Vec::new(),
+                licenses_before: 0,
             });
         }
         assert_eq!(record.media_requests().count(), MOST_MEDIA_REQUESTS);
