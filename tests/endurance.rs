@@ -459,6 +459,8 @@ impl Chain {
         let token = build(make("sessiontoken").property("timeout", NO_HURRY));
         let token = token.expect("an element");
         let decryptor = make("clearkeydec")
+            // Each tune asks, as if for another channel.
+            .property("keep-licenses", false)
             .property("license-url", license_url)
             .property("timeout", NO_HURRY);
         let decryptor = build(decryptor).expect("an element");

@@ -11,7 +11,7 @@ use super::owner::Owner;
 use super::request::Granted;
 use crate::cenc::KeyId;
 use crate::shared_result::SharedResult;
-use crate::token::ClockReading;
+use crate::token::{ClockReading, logouts};
 use crate::wait::lock;
 
 /// Licenses that are kept. A license is of a channel or two, and a viewer zaps among ten.
@@ -35,6 +35,9 @@ pub fn keep(license: HeldLicense) {
         ..
     } = license;
     let mut kept = lock(&KEPT);
+    if owner.logouts != logouts() {
+        return;
+    }
     kept.retain(|one| !Arc::ptr_eq(&one.granted, &granted));
     if kept.len() == MAX_KEPT {
         kept.pop_front();

@@ -3,6 +3,7 @@
 //! What `sessiontoken` wants on license requests, and how that changes with the token.
 
 use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use super::key_request_fields::KeyRequestFields;
@@ -54,7 +55,15 @@ impl KeyRequest {
 
     /// Whose token it is: the same for all tokens of one login, 0 where there is none.
     pub fn account(&self) -> u32 {
-        lineage(self.fields.generation)
+        match (self.fields.generation, &self.fields.token) {
+            // Of another element's making: its text is all that tells it from others.
+            (0, Some(token)) => {
+                let mut hasher = DefaultHasher::new();
+                token.hash(&mut hasher);
+                1 << 31 | hasher.finish() as u32
+            }
+            (generation, _) => lineage(generation),
+        }
     }
 
     pub fn generation(&self) -> u32 {

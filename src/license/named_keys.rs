@@ -83,9 +83,10 @@ impl NamedKeys {
         self.current.contains(key_id)
     }
 
-    /// Whether a key has been named and not been asked for.
-    pub fn has_unasked(&self) -> bool {
-        !self.unasked.is_empty()
+    /// Whether a key is to be asked for now, of which `is_covered` says whether the token is for it.
+    pub fn has_unasked(&self, is_covered: impl Fn(&KeyId) -> bool) -> bool {
+        let mut unasked = self.unasked.iter();
+        unasked.any(|key_id| is_covered(key_id) || self.of_fragment.contains(key_id))
     }
 
     /// Those keys, the newest last.
@@ -103,7 +104,9 @@ impl NamedKeys {
     pub fn take_unasked(&mut self, is_covered: impl Fn(&KeyId) -> bool) -> Vec<KeyId> {
         let unasked = std::mem::take(&mut self.unasked);
         let is_wanted = |key_id: &KeyId| is_covered(key_id) || self.of_fragment.contains(key_id);
-        unasked.into_iter().filter(is_wanted).collect()
+        let (wanted, others) = unasked.into_iter().partition(is_wanted);
+        self.unasked = others;
+        wanted
     }
 }
 

@@ -11,4 +11,6 @@ pub struct Owner {
     pub account: u32,
     /// The servers that could have given it.
     pub urls: Vec<Endpoint>,
+    /// How often somebody had logged out before.
+    pub logouts: u64,
 }

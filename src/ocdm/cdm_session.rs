@@ -25,6 +25,9 @@ pub struct CdmSession {
     library: Arc<Library>,
     pointer: Pointer,
     listener: Arc<Listener>,
+    /// The CDM's service has it too. A library may not look before it closes one that is not
+    /// (Thunder's `OpenCDMSession::Close`).
+    is_alive: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -60,7 +63,6 @@ impl CdmSession {
         cdm_data: Option<&[u8]>,
         listener: Arc<Listener>,
     ) -> Result<Self, Failure> {
-        let system = library.system(key_system)?;
         let length = |what: &str, bytes: &[u8]| {
             u16::try_from(bytes.len()).map_err(|_| {
                 Failure::malformed(format!(
@@ -69,8 +71,15 @@ impl CdmSession {
                 ))
             })
         };
-        let init_data_length = length("the init data for the CDM", init_data)?;
-        let cdm_data_length = length("what `cdm-data` comes to", cdm_data.unwrap_or_default())?;
+        let counted = library.system(key_system).and_then(|system| {
+            let init_data = length("the init data for the CDM", init_data)?;
+            let cdm_data = length("what `cdm-data` comes to", cdm_data.unwrap_or_default())?;
+            Ok((system, init_data, cdm_data))
+        });
+        let (system, init_data_length, cdm_data_length) = counted.inspect_err(|_| {
+            // Nobody will call it.
+            listener.end();
+        })?;
         let mut session = ptr::null_mut();
         // SAFETY: the library's function, with data that lives as long as the call, callbacks that
         // live as long as the process, and a number as user data.
@@ -94,10 +103,11 @@ impl CdmSession {
                 "the CDM made no session (`opencdm_construct_session` gave {status:#x} and none)"
             )));
         }
-        let made = Self {
+        let mut made = Self {
             library,
             pointer: Pointer(session),
             listener,
+            is_alive: false,
         };
         if status != abi::ERROR_NONE {
             return Err(no_session(format!(
@@ -115,6 +125,7 @@ impl CdmSession {
                     .to_owned(),
             ));
         }
+        made.is_alive = true;
         made.listener.session_is_made(session);
         Ok(made)
     }
@@ -212,14 +223,16 @@ fn no_session(what: String) -> Failure {
 impl Drop for CdmSession {
     fn drop(&mut self) {
         let (library, listener) = (self.library.clone(), self.listener.clone());
-        let pointer = self.pointer;
+        let (pointer, is_alive) = (self.pointer, self.is_alive);
         // Without a thread it stays with the CDM, which is all that can be done.
         let _ = control::post(move || {
             let pointer = { pointer };
             listener.end();
             // SAFETY: a session that nobody has any more.
             unsafe {
-                (library.session_close)(pointer.0);
+                if is_alive {
+                    (library.session_close)(pointer.0);
+                }
                 (library.destruct_session)(pointer.0);
             }
         });

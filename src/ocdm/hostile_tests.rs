@@ -70,11 +70,12 @@ impl Rig {
         }
     }
 
-    fn join(&self, behaviour: &str) -> Arc<SharedSession> {
+    fn join(&self, behaviour: &str) -> (Arc<SharedSession>, Member) {
         let origin = Origin {
             library: Some(library().to_string_lossy().into_owned()),
             key_system: format!("org.w3.clearkey{behaviour}"),
             init_data: for_key_ids(&[key_id()]),
+            family: Family::ClearKey,
         };
         join(origin, self.requester()).expect("there are threads")
     }
@@ -109,9 +110,9 @@ fn sessions_come_to_a_good_end_whenever_challenges_come() {
         ";late-callbacks",
     ] {
         let rig = Rig::new();
-        let session = rig.join(behaviour);
+        let (session, member) = rig.join(behaviour);
         assert_eq!(settled(&session), KeyState::Usable, "{behaviour}");
-        leave(session, false);
+        leave(session, member, false);
     }
 }
 
@@ -130,19 +131,19 @@ fn hostile_cdms_are_errors_that_say_what_was_wrong() {
         (";endless", "another license"),
     ] {
         let rig = Rig::new();
-        let session = rig.join(behaviour);
+        let (session, member) = rig.join(behaviour);
         let KeyState::Failed(Failure { what, .. }) = settled(&session) else {
             panic!("{behaviour} does not fail");
         };
         assert!(what.contains(says), "{behaviour}: {what}");
-        leave(session, true);
+        leave(session, member, true);
     }
 }
 
 #[test]
 fn status_that_is_never_usable_is_told() {
     let rig = Rig::new();
-    let session = rig.join(";status=7");
+    let (session, _) = rig.join(";status=7");
     assert_eq!(
         settled(&session),
         KeyState::Unusable(KeyStatus::InternalError)
@@ -155,18 +156,18 @@ fn many_threads_share_one_session() {
     thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
-                let session = rig.join(";three-threads;late-callbacks");
+                let (session, member) = rig.join(";three-threads;late-callbacks");
                 assert_eq!(settled(&session), KeyState::Usable);
-                leave(session, true);
+                leave(session, member, true);
             });
         }
     });
     // Whoever leaves last keeps it, and whoever comes next asks nothing.
     let asked = rig.0.license_requests().len();
-    let session = rig.join(";three-threads;late-callbacks");
+    let (session, member) = rig.join(";three-threads;late-callbacks");
     assert_eq!(settled(&session), KeyState::Usable);
     assert_eq!(rig.0.license_requests().len(), asked);
-    leave(session, true);
+    leave(session, member, true);
     forget_kept();
 }
 
@@ -175,9 +176,10 @@ fn session_that_is_left_at_once_harms_nobody() {
     let rig = Rig::new();
     for behaviour in [";inside", ";during", ";three-threads", ";late-callbacks"] {
         for _ in 0..8 {
-            leave(rig.join(behaviour), false);
+            let (session, member) = rig.join(behaviour);
+            leave(session, member, false);
         }
     }
-    let session = rig.join("");
+    let (session, _) = rig.join("");
     assert_eq!(settled(&session), KeyState::Usable);
 }

@@ -3,12 +3,13 @@
 //! The life of one session with a CDM: what has come leads to what is to be done. Whoever does it
 //! (`session.rs`) brings what became of it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::key_status::KeyStatus;
 use super::message::{Challenge, MessageType};
 use super::session_events::{Effect, Event, KeyState, Notice};
+use super::session_keys::SessionKeys;
 use crate::cenc::KeyId;
 use crate::error::{Failure, Fault};
 
@@ -16,8 +17,9 @@ use crate::error::{Failure, Fault};
 /// certificate, individualization and a license are three.
 const MAX_CHALLENGES: usize = 8;
 
-/// Keys that are remembered of one session.
-const MAX_KEYS: usize = 256;
+/// How long the CDM has for its other keys once one can be used, where it does not say that these
+/// are all.
+const OTHER_KEYS: Duration = Duration::from_millis(500);
 
 /// A session is made anew at the soonest after so long, whatever the CDM says of its keys: a license
 /// that ends as it comes would else be asked for without a pause.
@@ -41,7 +43,7 @@ pub struct Machine {
     /// When the phase is over.
     until: Option<Instant>,
     timeout: Duration,
-    keys: BTreeMap<KeyId, KeyStatus>,
+    keys: SessionKeys,
     waiting: VecDeque<Challenge>,
     /// What is under way.
     sent: Option<Challenge>,
@@ -59,7 +61,7 @@ impl Machine {
             phase: Phase::Constructing,
             until: now.checked_add(timeout),
             timeout,
-            keys: BTreeMap::new(),
+            keys: SessionKeys::default(),
             waiting: VecDeque::new(),
             sent: None,
             challenges: 0,
@@ -78,28 +80,28 @@ impl Machine {
     }
 
     pub fn key(&self, key_id: &KeyId) -> KeyState {
-        let status = self.status(key_id);
-        match (&self.phase, status) {
+        match (&self.phase, self.keys.status(key_id)) {
             (_, Some(status)) if status.is_usable() => KeyState::Usable,
             (Phase::Failed(failure), _) => KeyState::Failed(failure.clone()),
             (Phase::Settled | Phase::AwaitingKeys, Some(status)) if status.may_pass() => {
                 KeyState::Restricted(status)
             }
+            (Phase::Settled, Some(_)) if self.keys.has_ended(key_id) => KeyState::Ended,
             (Phase::Settled, Some(status)) => KeyState::Unusable(status),
             (Phase::Settled, None) => KeyState::Missing,
             _ => KeyState::Pending,
         }
     }
 
-    /// PlayReady CDMs name keys in either order of a GUID's bytes.
-    fn status(&self, key_id: &KeyId) -> Option<KeyStatus> {
-        let status = self.keys.get(key_id);
-        let status = status.or_else(|| self.keys.get(&in_guid_order(key_id)));
-        status.copied()
+    pub fn has_usable_key(&self) -> bool {
+        self.keys.has_usable()
     }
 
-    pub fn has_usable_key(&self) -> bool {
-        self.keys.values().any(|status| status.is_usable())
+    /// The CDM has failed with its keys, or nobody wants the session any more.
+    pub fn give_up(&mut self, failure: Failure, now: Instant) {
+        self.keys = SessionKeys::default();
+        self.waiting.clear();
+        self.enter(Phase::Failed(failure), now);
     }
 
     fn enter(&mut self, phase: Phase, now: Instant) {
@@ -120,10 +122,12 @@ impl Machine {
                 if matches!(self.phase, Phase::Constructing) {
                     match self.has_usable_key() {
                         // Of a license that the CDM had.
-                        true => self.enter(Phase::Settled, now),
+                        true => self.await_keys(now, &mut effects),
                         false => self.enter(Phase::AwaitingChallenge, now),
                     }
-                    self.next_challenge(now, &mut effects);
+                    if !self.waiting.is_empty() {
+                        self.next_challenge(now, &mut effects);
+                    }
                 }
             }
             Event::NotConstructed(failure) => {
@@ -132,6 +136,7 @@ impl Machine {
                 }
             }
             Event::AllKeys => {
+                self.keys.are_all = true;
                 if matches!(self.phase, Phase::AwaitingKeys) && !self.keys.is_empty() {
                     self.settle(now, &mut effects);
                 }
@@ -139,6 +144,7 @@ impl Machine {
             Event::Complaint(words) => self.on_complaint(&words, now, &mut effects),
             Event::License(answer) => {
                 if matches!(self.phase, Phase::Requesting) {
+                    self.keys.are_all = false;
                     self.enter(Phase::Updating, now);
                     effects.push(Effect::Update(answer));
                 }
@@ -148,18 +154,19 @@ impl Machine {
                     self.fail(failure, now, &mut effects);
                 }
             }
-            Event::StaleChallenge => {
-                if matches!(self.phase, Phase::Requesting) {
-                    self.construct(now, &mut effects);
+            Event::StaleChallenge => match self.phase {
+                // What is good goes on to its end; then there is a fresh session anyway.
+                Phase::Requesting if self.has_usable_key() => {
+                    let what = "the CDM's challenge holds a session token that was replaced";
+                    self.fail(Failure::denied(what), now, &mut effects);
                 }
-            }
+                Phase::Requesting => self.construct(now, &mut effects),
+                _ => {}
+            },
             Event::Updated => {
                 if matches!(self.phase, Phase::Updating) {
-                    self.enter(Phase::AwaitingKeys, now);
-                    let is_done = self.is_renewal || self.has_usable_key();
                     match self.waiting.is_empty() {
-                        true if is_done => self.settle(now, &mut effects),
-                        true => {}
+                        true => self.await_keys(now, &mut effects),
                         // That was a certificate, or the like.
                         false => self.next_challenge(now, &mut effects),
                     }
@@ -207,12 +214,18 @@ impl Machine {
         effects
     }
 
-    /// A key that could be used has ended, as decrypting showed.
+    /// Somebody wants a key that has ended, or that has ended as decrypting showed: the next license
+    /// is one of a fresh session.
     pub fn on_expired(&mut self, key_id: KeyId, now: Instant) -> Vec<Effect> {
         let mut effects = Vec::new();
-        // Else it is known, and something is done about it.
-        if self.status(&key_id).is_some_and(KeyStatus::is_usable) {
+        if self.keys.status(&key_id).is_some_and(KeyStatus::is_usable) {
             self.on_key(key_id, KeyStatus::Expired, now, &mut effects);
+        }
+        if matches!(self.phase, Phase::Settled) && self.keys.has_ended(&key_id) {
+            match now.saturating_duration_since(self.constructed_at) >= SHORTEST_LIFE {
+                true => self.construct(now, &mut effects),
+                false => self.enter(Phase::Pausing, now),
+            }
         }
         effects
     }
@@ -227,31 +240,26 @@ impl Machine {
         if self.has_failed() {
             return;
         }
-        let known = [key_id, in_guid_order(&key_id)]
-            .into_iter()
-            .find(|one| self.keys.contains_key(one));
-        if known.is_none() && self.keys.len() >= MAX_KEYS {
-            return;
-        }
-        let before = self.keys.insert(known.unwrap_or(key_id), status);
-        if before != Some(status) {
+        if self.keys.insert(key_id, status) {
             effects.push(Effect::Tell(Notice::Key(key_id, status)));
         }
-        let was_usable = before.is_some_and(KeyStatus::is_usable);
-        match self.phase {
-            Phase::AwaitingChallenge | Phase::AwaitingKeys if status.is_usable() => {
-                self.settle(now, effects);
-            }
-            Phase::AwaitingKeys if !status.may_pass() && !self.is_renewal => {
-                // Others may be better.
-            }
-            Phase::Settled if was_usable && status == KeyStatus::Expired => {
-                match now.saturating_duration_since(self.constructed_at) >= SHORTEST_LIFE {
-                    true => self.construct(now, effects),
-                    false => self.enter(Phase::Pausing, now),
-                }
-            }
-            _ => {}
+        if status.is_usable()
+            && matches!(self.phase, Phase::AwaitingChallenge | Phase::AwaitingKeys)
+        {
+            self.await_keys(now, effects);
+        }
+    }
+
+    /// The CDM has taken a license, or had one. Its keys come one after the other.
+    fn await_keys(&mut self, now: Instant, effects: &mut Vec<Effect>) {
+        let is_known = matches!(self.phase, Phase::AwaitingKeys);
+        let until = self.until.filter(|_| is_known);
+        self.enter(Phase::AwaitingKeys, now);
+        if self.keys.are_all && !self.keys.is_empty() {
+            self.settle(now, effects);
+        } else if self.has_usable_key() {
+            let others = now.checked_add(OTHER_KEYS);
+            self.until = until.into_iter().chain(others).min();
         }
     }
 
@@ -311,7 +319,7 @@ impl Machine {
     }
 
     fn construct(&mut self, now: Instant, effects: &mut Vec<Effect>) {
-        self.keys.clear();
+        self.keys = SessionKeys::default();
         self.waiting.clear();
         self.is_renewal = false;
         self.constructed_at = now;
@@ -334,10 +342,11 @@ impl Machine {
         self.next_challenge(now, effects);
     }
 
-    /// What was under way has failed. Where there are keys that can be used, they go on.
+    /// What was under way has failed. Where there are keys that can be used, or could, they go on:
+    /// who wants one that has ended gets a fresh session.
     fn fail(&mut self, failure: Failure, now: Instant, effects: &mut Vec<Effect>) {
         self.waiting.clear();
-        if self.has_usable_key() {
+        if self.keys.were_usable() {
             self.is_renewal = false;
             self.enter(Phase::Settled, now);
             effects.push(Effect::Tell(Notice::RenewalFailed(failure)));
@@ -345,16 +354,6 @@ impl Machine {
             self.enter(Phase::Failed(failure), now);
         }
     }
-}
-
-/// The key id with the bytes of its first three fields the other way round, as GUIDs have them in
-/// memory.
-fn in_guid_order(key_id: &KeyId) -> KeyId {
-    let mut bytes = key_id.0;
-    bytes[..4].reverse();
-    bytes[4..6].reverse();
-    bytes[6..8].reverse();
-    KeyId(bytes)
 }
 
 #[cfg(test)]

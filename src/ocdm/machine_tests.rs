@@ -52,9 +52,11 @@ impl Rig {
         assert_eq!(rig.on(Event::Challenge(challenge(b"a"))), ["request a"]);
         assert_eq!(rig.on(Event::License(license())), ["update"]);
         assert_eq!(rig.on(Event::Updated), [""; 0]);
-        let told = rig.on(Event::Key(ONE, KeyStatus::Usable));
-        assert_eq!(told, ["usable", "licensed"]);
+        assert_eq!(rig.on(Event::Key(ONE, KeyStatus::Usable)), ["usable"]);
         assert_eq!(rig.machine.key(&ONE), KeyState::Usable);
+        // Others may come.
+        assert_eq!(rig.machine.key(&TWO), KeyState::Pending);
+        assert_eq!(rig.on(Event::AllKeys), ["licensed"]);
         rig
     }
 
@@ -105,8 +107,7 @@ fn same_challenge_twice_is_sent_once_before_the_answer() {
     assert_eq!(rig.on(Event::Challenge(challenge(b"a"))), [""; 0]);
     rig.on(Event::License(license()));
     rig.on(Event::Updated);
-    let told = rig.on(Event::Key(ONE, KeyStatus::Usable));
-    assert_eq!(told, ["usable", "licensed"]);
+    assert_eq!(rig.on(Event::Key(ONE, KeyStatus::Usable)), ["usable"]);
 }
 
 #[test]
@@ -120,7 +121,26 @@ fn certificate_comes_before_the_license() {
     assert_eq!(rig.on(Event::Updated), ["request b"]);
     rig.on(Event::License(license()));
     assert_eq!(rig.on(Event::Key(ONE, KeyStatus::Usable)), ["usable"]);
+    assert_eq!(rig.on(Event::AllKeys), [""; 0]);
     assert_eq!(rig.on(Event::Updated), ["licensed"]);
+}
+
+#[test]
+fn keys_come_one_after_the_other() {
+    let mut rig = Rig::new();
+    rig.on(Event::Constructed);
+    rig.on(Event::Challenge(challenge(b"a")));
+    rig.on(Event::License(license()));
+    rig.on(Event::Updated);
+    rig.on(Event::Key(ONE, KeyStatus::Usable));
+    assert_eq!(rig.machine.key(&TWO), KeyState::Pending);
+    rig.on(Event::Key(TWO, KeyStatus::Usable));
+    assert_eq!(rig.machine.key(&TWO), KeyState::Usable);
+    let three = KeyId([3; 16]);
+    assert_eq!(rig.machine.key(&three), KeyState::Pending);
+    // Nobody says that these are all.
+    assert_eq!(rig.after(OTHER_KEYS), ["licensed"]);
+    assert_eq!(rig.machine.key(&three), KeyState::Missing);
 }
 
 #[test]
@@ -129,6 +149,7 @@ fn license_that_the_cdm_had_needs_no_request() {
     rig.on(Event::Key(ONE, KeyStatus::Usable));
     assert_eq!(rig.on(Event::Constructed), [""; 0]);
     assert_eq!(rig.machine.key(&ONE), KeyState::Usable);
+    assert_eq!(rig.on(Event::AllKeys), ["licensed"]);
     assert_eq!(rig.machine.wake_at(), None);
 }
 
@@ -206,21 +227,43 @@ fn restricted_key_recovers() {
 }
 
 #[test]
-fn key_that_has_ended_gets_a_fresh_session_not_too_soon() {
+fn key_that_has_ended_gets_a_fresh_session_when_somebody_wants_it() {
+    let expired = |rig: &mut Rig| words(rig.machine.on_expired(ONE, rig.now));
     let mut rig = Rig::licensed();
     assert_eq!(rig.on(Event::Key(ONE, KeyStatus::Expired)), ["expired"]);
+    assert_eq!(rig.machine.key(&ONE), KeyState::Ended);
+    // Not too soon.
+    assert_eq!(expired(&mut rig), [""; 0]);
     assert_eq!(rig.machine.key(&ONE), KeyState::Pending);
     assert_eq!(rig.after(SHORTEST_LIFE), ["construct"]);
-    let mut rig = Rig::licensed();
-    rig.now += SHORTEST_LIFE;
-    let told = rig.on(Event::Key(ONE, KeyStatus::Expired));
-    assert_eq!(told, ["expired", "construct"]);
+    assert_eq!(expired(&mut rig), [""; 0]);
     // As decrypting shows.
     let mut rig = Rig::licensed();
     rig.now += SHORTEST_LIFE;
-    let effects = words(rig.machine.on_expired(ONE, rig.now));
-    assert_eq!(effects, ["expired", "construct"]);
-    assert_eq!(words(rig.machine.on_expired(ONE, rig.now)), [""; 0]);
+    assert_eq!(expired(&mut rig), ["expired", "construct"]);
+}
+
+#[test]
+fn renewal_that_outlasts_its_key_leaves_it_to_a_fresh_session() {
+    for ends_well in [true, false] {
+        let mut rig = Rig::licensed();
+        rig.now += SHORTEST_LIFE;
+        rig.on(Event::Challenge(challenge(b"1:Type:r")));
+        rig.on(Event::Key(ONE, KeyStatus::Expired));
+        assert_eq!(rig.machine.key(&ONE), KeyState::Pending);
+        match ends_well {
+            true => {
+                rig.on(Event::License(license()));
+                rig.on(Event::Updated);
+                assert_eq!(rig.machine.key(&ONE), KeyState::Pending);
+                rig.after(TIMEOUT);
+            }
+            false => drop(rig.on(Event::NoLicense(Failure::denied("no")))),
+        }
+        assert_eq!(rig.machine.key(&ONE), KeyState::Ended);
+        let effects = words(rig.machine.on_expired(ONE, rig.now));
+        assert_eq!(effects, ["construct"]);
+    }
 }
 
 #[test]
@@ -232,7 +275,8 @@ fn renewal_goes_on_beside_usable_keys() {
     );
     assert_eq!(rig.machine.key(&ONE), KeyState::Usable);
     rig.on(Event::License(license()));
-    assert_eq!(rig.on(Event::Updated), ["renewed"]);
+    assert_eq!(rig.on(Event::Updated), [""; 0]);
+    assert_eq!(rig.after(OTHER_KEYS), ["renewed"]);
     assert_eq!(
         rig.on(Event::Challenge(challenge(b"1:Type:s"))),
         ["request s"]
@@ -295,6 +339,12 @@ fn stale_challenge_is_made_anew() {
     rig.on(Event::Constructed);
     rig.on(Event::Challenge(challenge(b"a")));
     assert_eq!(rig.on(Event::StaleChallenge), ["construct"]);
+    let mut renewing = Rig::licensed();
+    renewing.on(Event::Challenge(challenge(b"1:Type:r")));
+    // The license at hand is good.
+    let told = renewing.on(Event::StaleChallenge);
+    assert_eq!(told, ["renewal failed"]);
+    assert_eq!(renewing.machine.key(&ONE), KeyState::Usable);
     rig.on(Event::Constructed);
     assert_eq!(rig.on(Event::Challenge(challenge(b"b"))), ["request b"]);
 }

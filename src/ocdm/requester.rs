@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What a stream brings for the license requests of its session, and one such request: from the
-//! CDM's challenge to the license, with another token where one is refused.
+//! What a stream brings for the license requests of its session, and one such request.
 
-use std::future::poll_fn;
-use std::sync::{Arc, Mutex};
-use std::task::{Poll, Waker};
+use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
@@ -15,14 +12,8 @@ use super::message::{Challenge, MessageType};
 use super::request_format::RequestFormat;
 use crate::cenc::check_status;
 use crate::error::Failure;
-use crate::http::{Endpoint, HttpResponse, Purpose, TokenHosts};
-use crate::license::{
-    Deadlines, KeyRequest, LicenseAcquisition, LicensePolicy, ManifestServers, RequestParts, Step,
-    Waiting, ask,
-};
-use crate::shared_result::SharedResult;
-use crate::token::ClockReading;
-use crate::wait::lock;
+use crate::http::{Endpoint, HttpResponse, Purpose, Redirects, TokenHosts};
+use crate::license::{Deadlines, KeyRequest, LicensePolicy, ManifestServers, RequestParts, ask};
 
 /// What a stream brings.
 #[derive(Clone)]
@@ -37,14 +28,6 @@ pub struct Requester {
     pub family: Family,
 }
 
-/// What came of a challenge.
-pub enum Answer {
-    License(Zeroizing<Vec<u8>>),
-    /// The challenge holds a token that has been replaced.
-    StaleChallenge,
-    Failed(Failure),
-}
-
 impl Requester {
     /// What the CDM is to put into its challenge, with the newest token, and that token's
     /// generation. To be called where waiting harms nobody.
@@ -56,7 +39,7 @@ impl Requester {
     }
 
     /// Whether a challenge that was made with the token of that generation is one no longer.
-    fn is_stale(&self, generation: u32) -> bool {
+    pub fn is_stale(&self, generation: u32) -> bool {
         let has_place = self.cdm_data.as_ref().is_some_and(CdmData::has_place);
         has_place && self.request.generation() != generation
     }
@@ -92,15 +75,30 @@ impl Requester {
         }
     }
 
+    /// How the challenge goes: individualization is between the CDM and its maker.
+    fn format_of(&self, challenge: &Challenge) -> RequestFormat {
+        match challenge.kind {
+            MessageType::Individualization => RequestFormat::Challenge,
+            _ => self.format,
+        }
+    }
+
     /// One request for a license.
-    async fn ask(&self, challenge: &Challenge) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    pub async fn ask(&self, challenge: &Challenge) -> Result<Zeroizing<Vec<u8>>, Failure> {
         let (urls, hosts) = self.servers(challenge)?;
+        let format = self.format_of(challenge);
+        if format.holds_token()
+            && let Some(url) = urls.iter().find(|url| !hosts.allows(url.url()))
+        {
+            return Err(Failure::misconfigured(format!(
+                "{} was not sent the license request, which holds the session token: add it to `token-hosts`",
+                url.authority()
+            )));
+        }
         let mut parts = RequestParts::new(urls, &self.request, &self.policy);
         parts.token_hosts = hosts;
-        let body = self
-            .format
-            .body(&challenge.body, self.request.custom_data())?;
-        let content_type = match self.format.content_type() {
+        let body = format.body(&challenge.body, self.request.custom_data())?;
+        let content_type = match format.content_type() {
             Some(content_type) => content_type.into(),
             None => challenge.content_type(self.family),
         };
@@ -112,104 +110,18 @@ impl Requester {
             let mut request = parts.to(url, content_type.clone(), body.clone());
             request.headers.extend(headers.iter().cloned());
             request.purpose = Some(Purpose::CdmLicense);
+            if format.holds_token() {
+                // Nobody looks where a redirect would take it.
+                request.redirects = Redirects::Refused;
+            }
             request
         };
         let read = |reply: &HttpResponse| {
             check_status(reply)?;
-            self.format.read(&reply.body)
+            format.read(&reply.body)
         };
         let deadlines = Deadlines::new(self.policy.timeout, self.policy.retries);
         let (license, _) = ask(&parts.urls, request, &deadlines, read).await?;
         Ok(license)
-    }
-}
-
-fn waiting_by<'a>(policy: &'a LicensePolicy, waker: &'a Waker) -> Waiting<'a> {
-    Waiting {
-        policy,
-        waker,
-        now: ClockReading::now(),
-    }
-}
-
-/// Sends the challenge, which was made with the token of that generation, until there is a license
-/// or no point in asking. Another token that it takes stays with the stream.
-pub async fn license_for(
-    requester: Arc<Mutex<Requester>>,
-    challenge: Challenge,
-    generation: u32,
-) -> Answer {
-    let mut is_valid = true;
-    loop {
-        let mut now = lock(&requester).clone();
-        let policy = now.policy.clone();
-        if std::mem::take(&mut is_valid) {
-            // The store is code of another element's.
-            let newest = tokio::task::spawn_blocking(move || {
-                let is_valid = now.request.use_newest_token();
-                (now, is_valid)
-            });
-            match newest.await {
-                Ok((newest, valid)) => (now, is_valid) = (newest, valid),
-                Err(_) => return Answer::Failed(Failure::transient("the token's store failed")),
-            }
-        } else {
-            is_valid = true;
-        }
-        if is_valid && now.is_stale(generation) {
-            lock(&requester).request = now.request;
-            return Answer::StaleChallenge;
-        }
-        let noop = Waker::noop();
-        let token = match is_valid {
-            true => None,
-            false => LicenseAcquisition::token((), &now.request, waiting_by(&policy, noop)).ok(),
-        };
-        let mut acquisition = match token {
-            Some(acquisition) => acquisition,
-            None => {
-                let (result, completer) = SharedResult::pending(Err(Failure::transient("")));
-                completer.complete(now.ask(&challenge).await);
-                let waiting = waiting_by(&policy, noop);
-                LicenseAcquisition::license((), &now.request, (result, false), waiting)
-            }
-        };
-        let step = loop {
-            let until = tokio::time::Instant::from_std(acquisition.until());
-            let mut waiting = Some(acquisition);
-            let stepped = poll_fn(|context| {
-                let Some(one) = waiting.take() else {
-                    return Poll::Pending;
-                };
-                match one.step(
-                    &mut now.request,
-                    false,
-                    waiting_by(&policy, context.waker()),
-                ) {
-                    Step::Wait(one) => {
-                        waiting = Some(one);
-                        Poll::Pending
-                    }
-                    step => Poll::Ready(step),
-                }
-            });
-            match tokio::time::timeout_at(until, stepped).await {
-                Ok(Step::Refused(one) | Step::Wait(one)) => acquisition = one,
-                Ok(step) => break step,
-                Err(_) => match waiting.take() {
-                    // It is overdue, and says so.
-                    Some(one) => acquisition = one,
-                    None => return Answer::Failed(Failure::timed_out("no license in time")),
-                },
-            }
-        };
-        lock(&requester).request = now.request.clone();
-        match step {
-            Step::Granted { granted, .. } => return Answer::License(granted),
-            Step::Failed(failure) => return Answer::Failed(failure),
-            // It is the newest, and has been taken over above.
-            _ if now.is_stale(generation) => return Answer::StaleChallenge,
-            _ => is_valid = true,
-        }
     }
 }

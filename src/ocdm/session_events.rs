@@ -64,6 +64,8 @@ pub enum KeyState {
     Pending,
     /// The CDM has it, and does not let it be used for now.
     Restricted(KeyStatus),
+    /// It could be used, and has ended: the session is to be told that somebody wants it.
+    Ended,
     /// The CDM has it, and it cannot be used.
     Unusable(KeyStatus),
     /// The session has no such key.

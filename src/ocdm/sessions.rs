@@ -11,9 +11,11 @@ use once_cell::sync::Lazy;
 use super::cdm_data::CdmData;
 use super::request_format::RequestFormat;
 use super::requester::Requester;
+use super::requesters::Member;
 use super::shared_session::{Origin, SharedSession};
 use crate::error::Failure;
-use crate::http::Endpoint;
+use crate::http::{Endpoint, TokenHosts};
+use crate::token::logouts;
 use crate::wait::lock;
 
 /// Sessions that are kept for nobody. Each has a buffer in the CDM's service, of which Thunder has
@@ -36,7 +38,10 @@ pub struct Identity {
     init_data: Vec<u8>,
     /// The token's: whoever is logged in.
     account: u32,
-    license_url: Option<Endpoint>,
+    urls: Vec<Endpoint>,
+    header_url: Option<String>,
+    token_hosts: Option<TokenHosts>,
+    logouts: u64,
     cdm_data: Option<CdmData>,
     format: RequestFormat,
 }
@@ -48,41 +53,50 @@ impl Identity {
             key_system: origin.key_system.clone(),
             init_data: origin.init_data.clone(),
             account: requester.request.account(),
-            license_url: requester.policy.license_url.clone(),
+            // Where nobody says, the CDM does.
+            urls: requester
+                .servers
+                .endpoints(&requester.policy)
+                .unwrap_or_default(),
+            header_url: requester.header_url.clone(),
+            token_hosts: requester.policy.token_hosts.clone(),
+            logouts: logouts(),
             cdm_data: requester.cdm_data.clone(),
             format: requester.format,
         }
     }
 }
 
-/// The session for that: one that there is, or a new one. `true` for one that nobody had.
+/// The session for that, one that there is or a new one, and the stream's part in it.
 ///
 /// # Errors
 ///
 /// `Transient` where there is no thread left.
-pub fn join(origin: Origin, requester: Requester) -> Result<Arc<SharedSession>, Failure> {
+pub fn join(origin: Origin, requester: Requester) -> Result<(Arc<SharedSession>, Member), Failure> {
     let identity = Identity::new(&origin, &requester);
     let mut sessions = lock(&SESSIONS);
     let known = sessions.known.get(&identity).and_then(Weak::upgrade);
     if let Some(session) = known.filter(|session| !session.has_failed()) {
         sessions.kept.retain(|kept| !Arc::ptr_eq(kept, &session));
         drop(sessions);
-        session.join(requester);
-        return Ok(session);
+        let member = session.join(requester);
+        return Ok((session, member));
     }
+    sessions.kept.retain(|kept| !kept.has_failed());
     sessions
         .known
         .retain(|_, session| session.strong_count() > 0);
-    let session = SharedSession::begin(origin, requester)?;
+    let (session, member) = SharedSession::begin(origin, requester)?;
     sessions.known.insert(identity, Arc::downgrade(&session));
-    Ok(session)
+    Ok((session, member))
 }
 
 /// A stream has no use for it any more. `keeps` is whether somebody may come back to it.
-pub fn leave(session: Arc<SharedSession>, keeps: bool) {
+pub fn leave(session: Arc<SharedSession>, member: Member, keeps: bool) {
+    session.leave(member);
     let mut sessions = lock(&SESSIONS);
     // Under the lock, so that of two streams that leave at once one is the last.
-    if Arc::strong_count(&session) > 1 || !session.leave() || !keeps {
+    if Arc::strong_count(&session) > 1 || !keeps || !session.rest() {
         drop(session);
         return;
     }

@@ -14,15 +14,19 @@ use tokio::task::AbortHandle;
 use super::callbacks::{Listener, Said};
 use super::cdm_session::CdmSession;
 use super::control;
+use super::key_system::Family;
 use super::library::Library;
+use super::license_life::{Answer, license_for};
 use super::machine::Machine;
 use super::message::Challenge;
-use super::requester::{Answer, Requester, license_for};
+use super::requester::Requester;
+use super::requesters::{Member, Requesters};
 use super::session_events::{Effect, Event, KeyState, Notice};
 use crate::cenc::KeyId;
 use crate::error::Failure;
 use crate::problem_details::cleaned;
 use crate::runtime;
+use crate::token::logouts;
 use crate::wait::lock;
 
 /// What the application has not been told yet: of more nobody could make anything.
@@ -38,13 +42,16 @@ pub struct Origin {
     pub library: Option<String>,
     pub key_system: String,
     pub init_data: Vec<u8>,
+    pub family: Family,
 }
 
 /// A session.
 pub struct SharedSession {
     orders: UnboundedSender<Order>,
     view: Arc<Mutex<View>>,
-    requester: Arc<Mutex<Requester>>,
+    requesters: Arc<Mutex<Requesters>>,
+    /// How often somebody had logged out before.
+    logouts: u64,
 }
 
 /// What everybody sees of it.
@@ -55,6 +62,8 @@ struct View {
     wakers: Vec<Waker>,
     /// No stream has it: nothing is asked for.
     is_idle: bool,
+    /// What the CDM wanted meanwhile, and of which one of its sessions.
+    idle_challenge: Option<(u32, Challenge)>,
 }
 
 /// What the task is told.
@@ -64,6 +73,7 @@ enum Order {
     Said(u32, Said),
     Made(u32, Result<Arc<CdmSession>, Failure>, u32),
     Expired(KeyId),
+    Broken(Failure),
     End,
 }
 
@@ -73,7 +83,7 @@ impl SharedSession {
     /// # Errors
     ///
     /// `Transient` where there is no thread left.
-    pub fn begin(origin: Origin, requester: Requester) -> Result<Arc<Self>, Failure> {
+    pub fn begin(origin: Origin, requester: Requester) -> Result<(Arc<Self>, Member), Failure> {
         let (orders, received) = unbounded_channel();
         let machine = Machine::new(requester.policy.timeout, Instant::now());
         let view = Arc::new(Mutex::new(View {
@@ -82,12 +92,14 @@ impl SharedSession {
             notices: Vec::new(),
             wakers: Vec::new(),
             is_idle: false,
+            idle_challenge: None,
         }));
-        let requester = Arc::new(Mutex::new(requester));
+        let requesters = Arc::<Mutex<Requesters>>::default();
+        let member = lock(&requesters).join(requester);
         let task = Task {
             origin,
             view: view.clone(),
-            requester: requester.clone(),
+            requesters: requesters.clone(),
             orders: orders.clone(),
             queued: Arc::default(),
             round: 0,
@@ -95,24 +107,37 @@ impl SharedSession {
             request: None,
         };
         drop(runtime::get()?.spawn(task.run(received)));
-        Ok(Arc::new(Self {
+        let session = Self {
             orders,
             view,
-            requester,
-        }))
+            requesters,
+            logouts: logouts(),
+        };
+        Ok((Arc::new(session), member))
     }
 
     /// A stream takes part in it, with what it brings.
-    pub fn join(&self, requester: Requester) {
-        *lock(&self.requester) = requester;
-        lock(&self.view).is_idle = false;
+    pub fn join(&self, requester: Requester) -> Member {
+        let member = lock(&self.requesters).join(requester);
+        let mut view = lock(&self.view);
+        view.is_idle = false;
+        if let Some((round, challenge)) = view.idle_challenge.take() {
+            let event = Event::Challenge(challenge);
+            let _ = self.orders.send(Order::Event(round, event));
+        }
+        member
+    }
+
+    /// A stream asks for nothing any more.
+    pub fn leave(&self, member: Member) {
+        lock(&self.requesters).leave(member);
     }
 
     /// No stream has it any more. Whether it is worth keeping.
-    pub fn leave(&self) -> bool {
+    pub fn rest(&self) -> bool {
         let mut view = lock(&self.view);
         view.is_idle = true;
-        view.machine.has_usable_key()
+        view.machine.has_usable_key() && self.logouts == logouts()
     }
 
     pub fn has_failed(&self) -> bool {
@@ -122,7 +147,11 @@ impl SharedSession {
     /// What can be done with a key; the waker is woken when that may have changed.
     pub fn poll_key(&self, key_id: &KeyId, waker: &Waker) -> KeyState {
         let mut view = lock(&self.view);
-        let state = view.machine.key(key_id);
+        let mut state = view.machine.key(key_id);
+        if state == KeyState::Ended {
+            let _ = self.orders.send(Order::Expired(*key_id));
+            state = KeyState::Pending;
+        }
         if state != KeyState::Usable && !view.wakers.iter().any(|known| known.will_wake(waker)) {
             view.wakers.push(waker.clone());
         }
@@ -147,6 +176,11 @@ impl SharedSession {
     pub fn on_expired(&self, key_id: KeyId) {
         let _ = self.orders.send(Order::Expired(key_id));
     }
+
+    /// The CDM did not decrypt with a key that is good: nobody is to come back to the session.
+    pub fn on_broken(&self, failure: Failure) {
+        let _ = self.orders.send(Order::Broken(failure));
+    }
 }
 
 impl Drop for SharedSession {
@@ -159,7 +193,7 @@ impl Drop for SharedSession {
 struct Task {
     origin: Origin,
     view: Arc<Mutex<View>>,
-    requester: Arc<Mutex<Requester>>,
+    requesters: Arc<Mutex<Requesters>>,
     orders: UnboundedSender<Order>,
     /// Orders of the CDM's that have not been taken in.
     queued: Arc<AtomicUsize>,
@@ -223,17 +257,27 @@ impl Task {
                     false => Vec::new(),
                 }
             }
+            Order::Broken(failure) => {
+                let mut view = lock(&self.view);
+                view.machine.give_up(failure, now);
+                view.cdm = None;
+                Vec::new()
+            }
             Order::Expired(key_id) => self.change(|machine| machine.on_expired(key_id, now)),
             Order::Event(..) | Order::Made(..) | Order::End => Vec::new(),
         }
     }
 
     fn hear(&self, said: Said, now: Instant) -> Vec<Effect> {
-        let family = lock(&self.requester).family;
         let event = match said {
-            Said::Challenge { .. } if lock(&self.view).is_idle => return Vec::new(),
             Said::Challenge { url, message } => {
-                Event::Challenge(Challenge::read(family, &url, &message))
+                let challenge = Challenge::read(self.origin.family, &url, &message);
+                let mut view = lock(&self.view);
+                if view.is_idle {
+                    view.idle_challenge = Some((self.round, challenge));
+                    return Vec::new();
+                }
+                Event::Challenge(challenge)
             }
             Said::Key(key_id, status) => Event::Key(key_id, status),
             Said::Complaint(words) => Event::Complaint(cleaned(&words, MAX_WORDS)),
@@ -266,11 +310,20 @@ impl Task {
         lock(&self.view).cdm = None;
         let round = self.round;
         let (origin, orders) = (self.origin.clone(), self.orders.clone());
-        let (requester, queued) = (self.requester.clone(), self.queued.clone());
+        let (requesters, queued) = (self.requesters.clone(), self.queued.clone());
         let posted = control::post(move || {
-            let mut now = lock(&requester).clone();
+            // The viewer may have gone on while another call has not returned.
+            if orders.is_closed() {
+                return;
+            }
+            let newest = lock(&requesters).newest();
+            let Some((member, mut now)) = newest else {
+                let gone = Failure::transient("nobody wants the session any more");
+                let _ = orders.send(Order::Made(round, Err(gone), 0));
+                return;
+            };
             let (cdm_data, generation) = now.cdm_data();
-            lock(&requester).request = now.request;
+            lock(&requesters).set_request(member, now.request);
             let hear = orders.clone();
             let made = Library::open(origin.library.as_deref()).and_then(|library| {
                 let listener = Listener::register(
@@ -298,7 +351,9 @@ impl Task {
 
     fn request(&mut self, challenge: Challenge) {
         let (round, orders) = (self.round, self.orders.clone());
-        let answer = license_for(self.requester.clone(), challenge, self.generation);
+        let is_first = !lock(&self.view).machine.has_usable_key();
+        let requesters = self.requesters.clone();
+        let answer = license_for(requesters, challenge, self.generation, is_first);
         let task = tokio::spawn(async move {
             let event = match answer.await {
                 Answer::License(license) => Event::License(license),

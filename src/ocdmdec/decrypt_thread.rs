@@ -3,8 +3,8 @@
 //! Decryption on a thread of its own: a CDM may take its time, or never come back, and then the
 //! stream can be stopped all the same. The thread is left to itself with what it has in its hands.
 
-use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Weak};
 use std::task::Waker;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -30,7 +30,8 @@ pub struct Sample {
 
 /// How a sample is decrypted.
 pub struct Decryption {
-    pub session: Arc<SharedSession>,
+    /// A CDM that never comes back must not keep it.
+    pub session: Weak<SharedSession>,
     pub cdm: Arc<CdmSession>,
     pub key_id: KeyId,
     pub protection: Protection,
@@ -39,9 +40,9 @@ pub struct Decryption {
 
 /// Why there is no clear sample.
 pub enum NotDecrypted {
-    Failed(Failure),
+    Failed(Weak<SharedSession>, Failure),
     /// The key has ended: the session is told.
-    Expired(Arc<SharedSession>, KeyId),
+    Expired(Weak<SharedSession>, KeyId),
 }
 
 type Outcome = Result<Vec<gst::Buffer>, NotDecrypted>;
@@ -63,6 +64,8 @@ pub struct InFlight {
     item: Item,
     place: Arc<Place>,
     pub until: Instant,
+    /// Those whose keys it takes.
+    pub sessions: Vec<Weak<SharedSession>>,
 }
 
 /// Whether there is an outcome.
@@ -121,6 +124,8 @@ impl DecryptThread {
     /// Has these samples decrypted, which are what the item holds.
     pub fn submit(&self, item: Item, samples: Vec<Sample>, timeout: Duration) -> InFlight {
         let place = Arc::<Place>::default();
+        let decryptions = samples.iter().filter_map(|sample| sample.how.as_ref());
+        let sessions = decryptions.map(|how| how.session.clone()).collect();
         let job = Job {
             samples,
             place: place.clone(),
@@ -131,6 +136,7 @@ impl DecryptThread {
             item,
             place,
             until: Instant::now() + timeout,
+            sessions,
         }
     }
 }
@@ -186,7 +192,20 @@ fn decrypt(sample: Sample) -> Result<gst::Buffer, NotDecrypted> {
         }
         Err(failure) => Err(match cdm.status(&key_id) {
             KeyStatus::Expired => NotDecrypted::Expired(session, key_id),
-            _ => NotDecrypted::Failed(failure),
+            _ => NotDecrypted::Failed(session, failure),
         }),
     }
+}
+
+/// The CDM has failed with keys that are good: nobody is to come back to these sessions.
+pub fn broken(
+    sessions: impl IntoIterator<Item = Weak<SharedSession>>,
+    failure: Failure,
+) -> Failure {
+    for session in sessions {
+        if let Some(session) = session.upgrade() {
+            session.on_broken(failure.clone());
+        }
+    }
+    failure
 }

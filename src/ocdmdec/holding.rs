@@ -36,6 +36,10 @@ impl Holding for OcdmDec {
                     return Prepared::Consumed;
                 }
                 gst::EventView::Caps(caps) => caps_event(self, caps),
+                gst::EventView::Segment(_) => {
+                    lock(&self.keys).begin_segment();
+                    return Prepared::Push(item);
+                }
                 _ => return Prepared::Push(item),
             },
         };
@@ -61,7 +65,8 @@ fn caps_event(element: &OcdmDec, event: &gst::event::Caps) -> Result<Item, Obsta
     element
         .samples
         .set_media_type(element.obj().upcast_ref(), &caps);
-    lock(&element.tune).caps = Some(caps.clone());
+    // A CDM reads what stands before it: media type, width and height.
+    lock(&element.tune).caps = Some(before.to_owned());
     Ok(Item::Event(
         gst::event::Caps::builder(&caps)
             .seqnum(event.seqnum())

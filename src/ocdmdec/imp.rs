@@ -39,7 +39,9 @@ use once_cell::sync::Lazy;
 
 use super::bus_messages::post_notice;
 use super::debug::CAT;
-use super::decrypt_thread::{DecryptThread, Decryption, InFlight, NotDecrypted, Progress, Sample};
+use super::decrypt_thread::{
+    DecryptThread, Decryption, InFlight, NotDecrypted, Progress, Sample, broken,
+};
 use super::finished::finished;
 use super::sample_copy::{buffers_of, for_cdm, repacked};
 use super::settings::{Policy, Settings};
@@ -128,21 +130,24 @@ impl OcdmDec {
                 let element = self.obj();
                 Ok(finished(element.upcast_ref(), &self.samples, item, buffers))
             }
-            Progress::Done(Err(NotDecrypted::Failed(failure))) => Err(Obstacle::Failed(failure)),
+            Progress::Done(Err(NotDecrypted::Failed(session, failure))) => {
+                Err(Obstacle::Failed(broken([session], failure)))
+            }
             Progress::Done(Err(NotDecrypted::Expired(session, key_id))) => {
                 // It is decrypted again with another license.
-                session.on_expired(key_id);
+                if let Some(session) = session.upgrade() {
+                    session.on_expired(key_id);
+                }
                 Err(Obstacle::Wait(Instant::now()))
             }
             Progress::NotYet if Instant::now() >= in_flight.until => {
                 let policy = self.policy().map_err(Obstacle::Failed)?;
-                Err(Obstacle::Failed(
-                    Failure::timed_out(format!(
-                        "the CDM did not decrypt a sample within {} ms: check that its service runs",
-                        policy.license.timeout.as_millis()
-                    ))
-                    .with_fault(Fault::Sample),
-                ))
+                let failure = Failure::timed_out(format!(
+                    "the CDM did not decrypt a sample within {} ms: check that its service runs",
+                    policy.license.timeout.as_millis()
+                ));
+                let failure = failure.with_fault(Fault::Sample);
+                Err(Obstacle::Failed(broken(in_flight.sessions, failure)))
             }
             Progress::NotYet => {
                 let until = in_flight.until;
@@ -234,7 +239,7 @@ impl OcdmDec {
             return Err(Obstacle::Wait(Instant::now()));
         };
         Ok(Decryption {
-            session,
+            session: Arc::downgrade(&session),
             cdm,
             key_id,
             protection,

@@ -13,7 +13,7 @@ use crate::decryptor::Obstacle;
 use crate::error::{Failure, Fault};
 use crate::license::{FRAGMENT, KeyRequest, ManifestServers, Missing, NamedKeys};
 use crate::ocdm::{
-    self, Family, KeyState, KeyStatus, Notice, Origin, Requester, SharedSession, for_cdm,
+    self, Family, KeyState, KeyStatus, Member, Notice, Origin, Requester, SharedSession, for_cdm,
     for_key_ids, key_system, listed_key_ids, protection_system,
 };
 
@@ -33,6 +33,13 @@ struct Named {
     init_data: Vec<u8>,
 }
 
+/// A session, for that init data, and the stream's part in it.
+struct StreamSession {
+    init_data: Vec<u8>,
+    session: Arc<SharedSession>,
+    member: Member,
+}
+
 #[derive(Default)]
 pub struct StreamKeys {
     /// That of the stream, as its caps say.
@@ -42,13 +49,15 @@ pub struct StreamKeys {
     /// Without a session of its own so far, the newest last.
     named: Vec<Named>,
     /// The newest last.
-    sessions: Vec<(Vec<u8>, Arc<SharedSession>)>,
+    sessions: Vec<StreamSession>,
     /// A session has been asked for since the last data.
     has_asked: bool,
     request: KeyRequest,
     /// Data has come since that was brought.
     request_is_past: bool,
     pub servers: ManifestServers,
+    /// What fails now is of no interest.
+    is_stopping: bool,
     /// Sessions go on when the stream has ended.
     keeps_licenses: bool,
     /// Since when a key may not be used that is here.
@@ -93,12 +102,13 @@ impl StreamKeys {
         };
         let listed = listed_key_ids(&init_data);
         self.listed.add(&listed, origin, |_| true, |_| true);
-        if let Some(at) = self.sessions.iter().position(|(of, _)| *of == init_data) {
+        let mut sessions = self.sessions.iter();
+        if let Some(at) = sessions.position(|one| one.init_data == init_data) {
             // It may bring another token. The session lives on meanwhile.
-            let (init_data, session) = self.sessions.remove(at);
+            let before = self.sessions.remove(at);
             let system = system.to_owned();
             let joined = self.join(Named { system, init_data }, policy);
-            ocdm::leave(session, self.keeps_licenses);
+            self.leave(before);
             return joined;
         }
         self.named.retain(|named| named.init_data != init_data);
@@ -119,7 +129,9 @@ impl StreamKeys {
     /// Whether the init data lists keys, and all of them are those of sessions that there are.
     fn names_all_keys_of(&self, init_data: &[u8]) -> bool {
         let sessions = self.sessions.iter();
-        let known: Vec<_> = sessions.flat_map(|(of, _)| listed_key_ids(of)).collect();
+        let known: Vec<_> = sessions
+            .flat_map(|one| listed_key_ids(&one.init_data))
+            .collect();
         let listed = listed_key_ids(init_data);
         !listed.is_empty() && listed.iter().all(|key_id| known.contains(key_id))
     }
@@ -127,6 +139,12 @@ impl StreamKeys {
     /// Data has come: the next init data is for what comes behind it.
     pub fn on_data(&mut self) {
         self.has_asked = false;
+        self.listed.on_data();
+    }
+
+    /// What comes now is no part of what came before: a seek may have taken the data away that stood
+    /// between one fragment and another.
+    pub fn begin_segment(&mut self) {
         self.listed.on_data();
     }
 
@@ -167,11 +185,13 @@ impl StreamKeys {
                 "nobody says which key system of OpenCDM the protection system {system} is: set `key-system`"
             ))
         })?;
-        let session = ocdm::join(
+        let family = Family::of(&system);
+        let (session, member) = ocdm::join(
             Origin {
                 library: policy.library.clone(),
                 key_system: key_system.to_owned(),
                 init_data: init_data.clone(),
+                family,
             },
             Requester {
                 policy: policy.license.clone(),
@@ -180,14 +200,18 @@ impl StreamKeys {
                 request: self.request.clone(),
                 cdm_data: policy.cdm_data.clone(),
                 format: policy.format,
-                family: Family::of(&system),
+                family,
             },
         )?;
         if self.sessions.len() == MAX_SESSIONS {
-            let (_, oldest) = self.sessions.remove(0);
-            ocdm::leave(oldest, self.keeps_licenses);
+            let oldest = self.sessions.remove(0);
+            self.leave(oldest);
         }
-        self.sessions.push((init_data, session));
+        self.sessions.push(StreamSession {
+            init_data,
+            session,
+            member,
+        });
         Ok(())
     }
 
@@ -205,7 +229,7 @@ impl StreamKeys {
         let key_id = resolved.ok_or(Obstacle::from(Missing::Unnamed))?;
         let mut worst = None;
         let mut is_pending = false;
-        for (_, session) in self.sessions.iter().rev() {
+        for StreamSession { session, .. } in self.sessions.iter().rev() {
             match session.poll_key(&key_id, waker) {
                 KeyState::Usable => {
                     self.restricted_since = None;
@@ -216,7 +240,7 @@ impl StreamKeys {
                 state => worst = worst.or(Some(state)),
             }
         }
-        if is_pending {
+        if is_pending || self.is_stopping {
             return Err(Obstacle::Wait(now + LOOK_AGAIN));
         }
         if worst.is_none() && self.ask_for(key_id, policy).map_err(Obstacle::Failed)? {
@@ -258,7 +282,8 @@ impl StreamKeys {
         };
         // To a ClearKey CDM a key is named by its id alone.
         let init_data = for_key_ids(&[key_id]);
-        let is_asked = self.sessions.iter().any(|(of, _)| *of == init_data);
+        let mut sessions = self.sessions.iter();
+        let is_asked = sessions.any(|one| one.init_data == init_data);
         if Family::of(&system) != Family::ClearKey || is_asked {
             return Ok(false);
         }
@@ -270,22 +295,34 @@ impl StreamKeys {
     pub fn take_notices(&self) -> Vec<Notice> {
         let sessions = self.sessions.iter();
         sessions
-            .flat_map(|(_, session)| session.take_notices())
+            .flat_map(|one| one.session.take_notices())
             .collect()
     }
 
-    /// The element is about to stop: nobody waits in the store any more.
-    pub fn stop(&self) {
+    /// The element is about to stop: it asks for nothing any more, and nobody waits in the store.
+    /// Others that share a session ask by their own.
+    pub fn stop(&mut self) {
+        self.is_stopping = true;
+        for StreamSession {
+            session, member, ..
+        } in &self.sessions
+        {
+            session.leave(*member);
+        }
         if let Some(store) = self.request.store() {
             store.set_flushing(true);
         }
+    }
+
+    fn leave(&self, one: StreamSession) {
+        ocdm::leave(one.session, one.member, self.keeps_licenses);
     }
 }
 
 impl Drop for StreamKeys {
     fn drop(&mut self) {
-        for (_, session) in self.sessions.drain(..) {
-            ocdm::leave(session, self.keeps_licenses);
+        for one in std::mem::take(&mut self.sessions) {
+            self.leave(one);
         }
     }
 }

@@ -15,6 +15,6 @@ pub struct Tune {
     pub failure: Option<Failure>,
     pub thread: Option<DecryptThread>,
     pub in_flight: Option<InFlight>,
-    /// Those behind the decryptor, for the CDM.
+    /// Those of the sink pad, for the CDM.
     pub caps: Option<gst::Caps>,
 }

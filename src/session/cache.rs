@@ -55,6 +55,15 @@ pub fn set_identity(session: &Session, identity: &Identity) {
     lock(&SESSIONS).set_identity(session, identity);
 }
 
+/// Whether the session goes by another identity than that.
+pub fn has_other_identity(session: &Session, identity: &Identity) -> bool {
+    let digest = Digest::of(identity);
+    let sessions = lock(&SESSIONS);
+    let mut entries = sessions.0.iter();
+    let known = entries.find(|(_, entry)| entry.session.is_same(session));
+    known.is_some_and(|(known, _)| *known != digest)
+}
+
 /// Clears the sessions that ask DASH-IF's services as that account.
 pub fn clear_account(account: &Account) {
     let account = Some(Digest::of(account));

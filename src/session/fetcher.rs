@@ -54,6 +54,11 @@ pub trait TokenFetcher: Send + Sync {
     /// The session has taken the token that was fetched last.
     fn accepted(&self) {}
 
+    /// Whether the request was made with other credentials than those that the session goes by.
+    fn is_other_login(&self) -> bool {
+        false
+    }
+
     /// Listens for changes of the token, without an end. `None` where the service tells of none.
     fn listen(self: Arc<Self>, sink: NoticeSink) -> Option<Work<()>>;
 

@@ -21,7 +21,7 @@ mod task;
 #[cfg(test)]
 pub mod testing;
 
-pub use cache::{Account, Identity, clear_account, session, set_identity};
+pub use cache::{Account, Identity, clear_account, has_other_identity, session, set_identity};
 pub use fetcher::{
     ChangeNotice, Discovered, FetchReason, Fetched, NoticeSink, SessionEvent, SessionObserver,
     TokenFetcher, TokenResponse, Work,

@@ -44,8 +44,7 @@ pub struct State {
     /// There is a task.
     has_task: bool,
     token: Option<Token>,
-    /// The first generation since the last logout.
-    login: Option<u32>,
+    login: Option<u32>, // The first generation since the last logout.
     /// Generations that the same text had before, the newest last.
     same_text: Vec<u32>,
     /// When that came.
@@ -213,6 +212,11 @@ impl State {
         if self.is_older_than(STALE_WITHOUT_EVENTS, now) {
             self.mark_changed();
         }
+    }
+
+    /// The next token is of another login than those before.
+    pub fn begin_login(&mut self) {
+        self.login = None;
     }
 
     /// Forgets all but who uses the session. Gives the request that was pending.

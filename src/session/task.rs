@@ -176,7 +176,11 @@ fn finish(session: &Weak<Shared>, fetching: Option<Fetching>, fetched: Fetched) 
     let now = (session.environment.now)();
     let mut outcome = None;
     let mut observers = Vec::new();
+    let is_other_login = fetched.result.is_ok() && fetcher.is_other_login();
     session.state.send_if_modified(|state| {
+        if is_other_login {
+            state.begin_login();
+        }
         outcome = Some(state.finish(&ticket, fetched, now));
         observers = state.observers();
         false

@@ -16,7 +16,7 @@ use crate::error::{Failure, Kind};
 use crate::http::{Deadline, Endpoint};
 use crate::session::{
     Discovered, FetchReason, Fetched, Identity, NoticeSink, SessionHandle, TokenFetcher,
-    TokenResponse, WeakSession, Work, session, set_identity,
+    TokenResponse, WeakSession, Work, has_other_identity, session, set_identity,
 };
 use crate::token::Secret;
 use crate::tune::{Endpoints, correlation_id_or_new};
@@ -96,6 +96,14 @@ impl TokenFetcher for HttpTokenFetcher {
         let identity = lock(&self.identity).take();
         if let (Some(identity), Some(session)) = (identity, self.session.upgrade()) {
             set_identity(&session, &identity);
+        }
+    }
+
+    fn is_other_login(&self) -> bool {
+        let identity = lock(&self.identity);
+        match (&*identity, self.session.upgrade()) {
+            (Some(identity), Some(session)) => has_other_identity(&session, identity),
+            _ => false,
         }
     }
 

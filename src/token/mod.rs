@@ -5,6 +5,7 @@
 mod boottime;
 mod generation;
 mod jwt;
+mod logouts;
 mod secret;
 mod validity;
 
@@ -15,6 +16,7 @@ use crate::error::Failure;
 
 pub use generation::{is_rejected, lineage, reject};
 pub use jwt::claims;
+pub use logouts::{log_out, logouts};
 pub use secret::Secret;
 pub use validity::{ClockReading, Validity};
 

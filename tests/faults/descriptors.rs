@@ -189,21 +189,26 @@ fn license_request_without_fd_fails_later_one_works() {
         let tuned = playing(at(&inside.auth_url));
         begin(&tuned);
         let token = store(&tuned).property::<String>("session-token");
-        let authorized = || {
+        let ready = || {
             let decryptor = make("clearkeydec")
                 .property("license-url", &inside.license_url)
                 .property("timeout", NO_HURRY);
-            let rig = started(decryptor);
+            started(decryptor)
+        };
+        let authorize = |rig: &Rig| {
             let headers = [("Authorization", &*format!("Bearer {token}"))];
             rig.send(&[event_with_headers(&[VIDEO_KEY_ID], &headers).into()]);
-            rig
         };
-        let rig = authorized();
+        let rig = ready();
         let exhausted = Exhausted::new();
+        // The license is asked for when the key is named.
+        authorize(&rig);
         let complaint = complaint_after(&rig, picture());
         drop(exhausted);
         is_about_descriptors(&complaint, gst::ResourceError::OpenRead);
-        plays_when_the_key_is_here(&mut authorized());
+        let mut rig = ready();
+        authorize(&rig);
+        plays_when_the_key_is_here(&mut rig);
     });
 }
 

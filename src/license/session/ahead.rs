@@ -8,21 +8,27 @@ use super::super::owner::Owner;
 use super::LicenseSession;
 use crate::cenc::KeyId;
 use crate::http::Endpoint;
+use crate::token::logouts;
 
 impl LicenseSession {
     /// Asks for what has been named, where it is known whom, so that the license is under way when
     /// the first sample comes. What stands in the way is told of then.
     pub fn ask_ahead(&mut self, context: &PollContext) {
         let is_known = self.servers.endpoints(context.policy).is_ok();
-        if self.pending.is_some() || !is_known || !self.named.has_unasked() {
+        if self.pending.is_some() || !is_known || self.named.unasked().is_empty() {
             return;
         }
         for key_id in self.named.unasked().to_vec() {
             self.take_kept(&key_id, context);
         }
-        let Self { named, held, .. } = self;
+        let Self {
+            named,
+            held,
+            request,
+            ..
+        } = self;
         named.forget_unasked(|key_id| held.with_key(key_id).is_some());
-        if self.named.has_unasked() {
+        if named.has_unasked(|key_id| request.covers(key_id)) {
             self.pending = self.begin(&[], context).ok();
         }
     }
@@ -46,6 +52,7 @@ impl LicenseSession {
         Owner {
             account: self.request.account(),
             urls,
+            logouts: logouts(),
         }
     }
 }
