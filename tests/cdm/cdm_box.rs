@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::Instant;
 
+// So that cargo builds it.
+use ocdm_clearkey as _;
 use support::fixtures::Programme;
 use support::folders::scratch_folder;
 use support::operator::Operator;
