@@ -61,6 +61,8 @@ pub struct Library {
     pub transform_caps: Option<abi::TransformCaps>,
     /// Systems that were made, by their key systems. They last as long as the process.
     systems: Mutex<HashMap<String, System>>,
+    /// Names of key systems that were asked for, likewise.
+    names: Mutex<HashMap<String, &'static CStr>>,
 }
 
 /// A system of the library's, with the name that it keeps by pointer.
@@ -180,6 +182,7 @@ impl Library {
                     .map(|symbol| mem::transmute::<*mut c_void, abi::TransformCaps>(symbol)),
                 name: name.to_owned(),
                 systems: Mutex::default(),
+                names: Mutex::default(),
             })
         }
     }
@@ -200,6 +203,19 @@ impl Library {
         }
     }
 
+    /// The name as implementations keep it, by pointer.
+    fn name_of(&self, key_system: &str) -> Result<&'static CStr, Failure> {
+        let mut names = lock(&self.names);
+        if let Some(name) = names.get(key_system) {
+            return Ok(name);
+        }
+        let name = CString::new(key_system)
+            .map_err(|_| Failure::misconfigured("`key-system` has a zero byte in it"))?;
+        let name: &'static CStr = Box::leak(name.into_boxed_c_str());
+        names.insert(key_system.to_owned(), name);
+        Ok(name)
+    }
+
     /// The system of that name. To be called on the library's own thread: it may take its time.
     ///
     /// # Errors
@@ -209,10 +225,7 @@ impl Library {
         if let Some(system) = lock(&self.systems).get(key_system) {
             return Ok(*system);
         }
-        let name = CString::new(key_system)
-            .map_err(|_| Failure::misconfigured("`key-system` has a zero byte in it"))?;
-        // Implementations keep it by pointer.
-        let name = Box::leak(name.into_boxed_c_str());
+        let name = self.name_of(key_system)?;
         // SAFETY: the library's functions, with texts that live as long as the process.
         let (status, system) = unsafe {
             // Sparkle-CDM loads its modules here. Boxes with several CDMs may say no and mean yes.
