@@ -20,6 +20,9 @@ pub fn is_clearkey(system: &str) -> bool {
     ours.any(|ours| ours.eq_ignore_ascii_case(system))
 }
 
+/// Google's Widevine.
+pub const WIDEVINE_SYSTEM: &str = "edef8ba9-79d6-4ace-a3c8-27dcd51d21ed";
+
 /// Key ids that one init data may name. A presentation has a handful; the bound keeps a made-up
 /// box from making a request of megabytes.
 pub const MAX_KEY_IDS: usize = 128;

@@ -7,10 +7,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
-use crate::cenc::playready;
+use crate::cenc::{WIDEVINE_SYSTEM, playready};
 use crate::token::Secret;
-
-const WIDEVINE_SYSTEM: &str = "edef8ba9-79d6-4ace-a3c8-27dcd51d21ed";
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]

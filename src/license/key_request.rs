@@ -7,6 +7,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use super::key_request_fields::KeyRequestFields;
+use super::named_keys::FRAGMENT;
 use super::token_store::TokenStore;
 use crate::cenc::KeyId;
 use crate::token::{Secret, lineage};
@@ -18,6 +19,8 @@ pub struct KeyRequest {
     key_ids: Option<BTreeSet<KeyId>>,
     /// Where there are newer ones.
     store: Option<Arc<dyn TokenStore>>,
+    /// Data has come since that was brought.
+    is_past: bool,
 }
 
 impl KeyRequest {
@@ -34,7 +37,23 @@ impl KeyRequest {
             fields,
             key_ids,
             store,
+            is_past: false,
         }
+    }
+
+    /// Takes what an event of that origin brings. Where the events that come after data bring
+    /// nothing of that kind, what those before it brought is for other content.
+    pub fn take_event(&mut self, brought: Option<Self>, origin: Option<&str>) {
+        match brought {
+            Some(request) => *self = request,
+            None if self.is_past && origin != Some(FRAGMENT) => *self = Self::default(),
+            None => {}
+        }
+    }
+
+    /// A sample has come that needs a key.
+    pub fn on_sample(&mut self) {
+        self.is_past = true;
     }
 
     pub fn headers(&self) -> &[(String, Secret)] {

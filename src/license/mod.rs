@@ -25,7 +25,7 @@ pub use context::{PollContext, Waiting};
 pub use kept::forget_kept;
 pub use key_request::KeyRequest;
 pub use key_request_fields::KeyRequestFields;
-pub use named_keys::{FRAGMENT, NamedKeys};
+pub use named_keys::NamedKeys;
 pub use notice::LicenseNotice;
 pub use policy::LicensePolicy;
 pub use request::RequestParts;

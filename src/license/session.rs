@@ -12,7 +12,7 @@ use super::context::PollContext;
 use super::held::{HeldLicense, HeldLicenses};
 use super::kept;
 use super::key_request::KeyRequest;
-use super::named_keys::{FRAGMENT, MAX_KEY_IDS, NamedKeys};
+use super::named_keys::{MAX_KEY_IDS, NamedKeys};
 use super::notice::LicenseNotice;
 use super::owner::Owner;
 use super::request::{Granted, LicenseRequest, RequestParts};
@@ -54,8 +54,6 @@ pub struct LicenseSession {
     /// Keys that a demuxer of this process has handed over, which no license is asked for.
     private: HashMap<KeyId, ContentKey>,
     request: KeyRequest,
-    /// Data has come since that was brought.
-    request_is_past: bool,
     held: HeldLicenses,
     /// What the stream waits for.
     pending: Option<Acquisition>,
@@ -124,19 +122,8 @@ impl LicenseSession {
     }
 
     /// What `sessiontoken` wants on license requests from now on, as an event of that origin says.
-    /// Where the events that come after data bring nothing of that kind, what those before it
-    /// brought is for other content.
     pub fn set_key_request(&mut self, request: Option<KeyRequest>, origin: Option<&str>) {
-        match request {
-            Some(request) => {
-                self.request = request;
-                self.request_is_past = false;
-            }
-            None if self.request_is_past && origin != Some(FRAGMENT) => {
-                self.request = KeyRequest::default();
-            }
-            None => {}
-        }
+        self.request.take_event(request, origin);
     }
 
     /// The element is about to stop. Gives the store, to be told that nobody waits for another
@@ -164,7 +151,7 @@ impl LicenseSession {
     /// need to look at the clock.
     pub fn is_settled(&mut self, key_id: KeyId) -> bool {
         self.named.on_data();
-        self.request_is_past = true;
+        self.request.on_sample();
         if self.private.contains_key(&key_id) {
             return true;
         }

@@ -18,6 +18,15 @@ pub struct OpenCdmSession {
     private: [u8; 0],
 }
 
+/// A session of the library's, which is used from any thread.
+#[derive(Clone, Copy)]
+pub struct SessionPointer(pub *mut OpenCdmSession);
+
+// SAFETY: OpenCDM's sessions are used from any thread.
+unsafe impl Send for SessionPointer {}
+// SAFETY: likewise.
+unsafe impl Sync for SessionPointer {}
+
 /// `OpenCDMError`: what a call gives back. In C an enumeration whose largest value takes 32 bits.
 pub type Status = u32;
 

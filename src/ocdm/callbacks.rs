@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 
 use once_cell::sync::Lazy;
 
-use super::abi::{OpenCdmSession, SessionCallbacks};
+use super::abi::{OpenCdmSession, SessionCallbacks, SessionPointer};
 use super::key_status::KeyStatus;
 use super::library::Library;
 use crate::cenc::KeyId;
@@ -59,19 +59,13 @@ pub struct Listener {
 #[derive(Default)]
 struct Session {
     /// Once it is made, and until it is about to be closed.
-    pointer: Option<Pointer>,
+    pointer: Option<SessionPointer>,
     /// Callbacks that use it now.
     readers: usize,
     /// Keys that were named before.
     early: Vec<KeyId>,
     all_keys_early: bool,
 }
-
-#[derive(Clone, Copy)]
-struct Pointer(*mut OpenCdmSession);
-
-// SAFETY: OpenCDM's sessions are used from any thread.
-unsafe impl Send for Pointer {}
 
 impl Listener {
     /// `queued` counts what has been said and not been taken in.
@@ -93,9 +87,9 @@ impl Listener {
     }
 
     /// The session is made. What was said of its keys before is read now.
-    pub fn session_is_made(&self, session: *mut OpenCdmSession) {
+    pub fn session_is_made(&self, session: SessionPointer) {
         let (early, all) = self.session.change(|state| {
-            state.pointer = Some(Pointer(session));
+            state.pointer = Some(session);
             (
                 std::mem::take(&mut state.early),
                 std::mem::take(&mut state.all_keys_early),
@@ -129,13 +123,13 @@ impl Listener {
             }
             state.pointer
         });
-        let Some(Pointer(session)) = pointer else {
+        let Some(session) = pointer else {
             return;
         };
         // SAFETY: a session that is not closed before `readers` is back at zero.
-        let status = unsafe { (self.library.session_status)(session, key_id.0.as_ptr(), 16) };
+        let status = unsafe { self.library.status(session, &key_id) };
         self.session.change(|state| state.readers -= 1);
-        self.say(Said::Key(key_id, KeyStatus::from_raw(status)));
+        self.say(Said::Key(key_id, status));
     }
 
     fn say(&self, said: Said) {

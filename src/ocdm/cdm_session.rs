@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use gst::glib::translate::{ToGlibPtr, ToGlibPtrMut};
 
-use super::abi::{self, OpenCdmSession};
+use super::abi::{self, SessionPointer};
 use super::callbacks::{CALLBACKS, Listener};
 use super::control;
 use super::init_data::MAX_BYTES;
@@ -23,20 +23,12 @@ const MAX_SUBSAMPLES: u32 = 100;
 /// holds it, so no decryption is under way then.
 pub struct CdmSession {
     library: Arc<Library>,
-    pointer: Pointer,
+    pointer: SessionPointer,
     listener: Arc<Listener>,
     /// The CDM's service has it too. A library may not look before it closes one that is not
     /// (Thunder's `OpenCDMSession::Close`).
     is_alive: bool,
 }
-
-#[derive(Clone, Copy)]
-struct Pointer(*mut OpenCdmSession);
-
-// SAFETY: OpenCDM's sessions are used from any thread.
-unsafe impl Send for Pointer {}
-// SAFETY: likewise.
-unsafe impl Sync for Pointer {}
 
 /// How a sample is protected, in the buffers of its `GstProtectionMeta`.
 pub struct SampleProtection<'a> {
@@ -45,8 +37,6 @@ pub struct SampleProtection<'a> {
     pub iv: &'a gst::Buffer,
     /// The table, and how many entries it has.
     pub subsamples: Option<(&'a gst::Buffer, u32)>,
-    /// Whether there is more than one protected range.
-    pub has_ranges: bool,
 }
 
 impl CdmSession {
@@ -63,20 +53,12 @@ impl CdmSession {
         cdm_data: Option<&[u8]>,
         listener: Arc<Listener>,
     ) -> Result<Self, Failure> {
-        let length = |what: &str, bytes: &[u8]| {
-            u16::try_from(bytes.len()).map_err(|_| {
-                Failure::malformed(format!(
-                    "{what} has {} bytes, and OpenCDM takes {MAX_BYTES} at the most",
-                    bytes.len()
-                ))
-            })
-        };
-        let counted = library.system(key_system).and_then(|system| {
-            let init_data = length("the init data for the CDM", init_data)?;
-            let cdm_data = length("what `cdm-data` comes to", cdm_data.unwrap_or_default())?;
+        let ready = library.system(key_system).and_then(|system| {
+            let init_data = counted("the init data for the CDM", init_data)?;
+            let cdm_data = counted("what `cdm-data` comes to", cdm_data.unwrap_or_default())?;
             Ok((system, init_data, cdm_data))
         });
-        let (system, init_data_length, cdm_data_length) = counted.inspect_err(|_| {
+        let (system, init_data_length, cdm_data_length) = ready.inspect_err(|_| {
             // Nobody will call it.
             listener.end();
         })?;
@@ -105,7 +87,7 @@ impl CdmSession {
         }
         let mut made = Self {
             library,
-            pointer: Pointer(session),
+            pointer: SessionPointer(session),
             listener,
             is_alive: false,
         };
@@ -126,7 +108,7 @@ impl CdmSession {
             ));
         }
         made.is_alive = true;
-        made.listener.session_is_made(session);
+        made.listener.session_is_made(made.pointer);
         Ok(made)
     }
 
@@ -136,12 +118,7 @@ impl CdmSession {
     ///
     /// `Malformed` for one that is too long or that the CDM refuses at once.
     pub fn update(&self, message: &[u8]) -> Result<(), Failure> {
-        let length = u16::try_from(message.len()).map_err(|_| {
-            Failure::malformed(format!(
-                "the license has {} bytes, and OpenCDM takes {MAX_BYTES} at the most",
-                message.len()
-            ))
-        })?;
+        let length = counted("the license", message)?;
         // SAFETY: a session that is not closed, with bytes that live as long as the call.
         let status =
             unsafe { (self.library.session_update)(self.pointer.0, message.as_ptr(), length) };
@@ -156,10 +133,8 @@ impl CdmSession {
 
     /// What the CDM says of a key. On any thread.
     pub fn status(&self, key_id: &KeyId) -> KeyStatus {
-        // SAFETY: a session that is not closed, with bytes that live as long as the call.
-        let status =
-            unsafe { (self.library.session_status)(self.pointer.0, key_id.0.as_ptr(), 16) };
-        KeyStatus::from_raw(status)
+        // SAFETY: a session that is not closed.
+        unsafe { self.library.status(self.pointer, key_id) }
     }
 
     /// Decrypts a buffer in place that nobody else has, with one memory, and with its
@@ -187,7 +162,7 @@ impl CdmSession {
                 let caps = caps.map_or(ptr::null_mut(), |caps| caps.to_glib_none().0);
                 decrypt(self.pointer.0, buffer.to_glib_none_mut().0, caps)
             },
-            (true, None) if protection.has_ranges => {
+            (true, None) if count > 1 => {
                 return Err(broken(format!(
                     "the OpenCDM library {} has no `opencdm_gstreamer_session_decrypt_buffer`, without which samples of cbcs with several protected ranges cannot be decrypted: update the box's CDM",
                     self.library.name
@@ -214,6 +189,16 @@ impl CdmSession {
             ))),
         }
     }
+}
+
+/// How many bytes these are, as OpenCDM counts.
+fn counted(what: &str, bytes: &[u8]) -> Result<u16, Failure> {
+    u16::try_from(bytes.len()).map_err(|_| {
+        Failure::malformed(format!(
+            "{what} has {} bytes, and OpenCDM takes {MAX_BYTES} at the most",
+            bytes.len()
+        ))
+    })
 }
 
 fn no_session(what: String) -> Failure {

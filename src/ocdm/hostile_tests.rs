@@ -3,13 +3,13 @@
 //! Sessions with CDMs that do what they should not, without a pipeline around them, so that
 //! `scripts/sanitize` can look at threads and memory.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::task::{Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use headend::{Headend, Licenses, VIDEO_KEY_ID};
+use ocdm_clearkey::library;
 
 use super::*;
 use crate::cenc::KeyId;
@@ -31,16 +31,6 @@ impl Wake for Unpark {
 fn key_id() -> KeyId {
     let number = u128::from_str_radix(VIDEO_KEY_ID, 16).expect("hexadecimal");
     KeyId(number.to_be_bytes())
-}
-
-/// The tests' library, which cargo builds beside them.
-fn library() -> PathBuf {
-    // `scripts/sanitize` has one of its own: a sanitizer's runtime is in programs alone.
-    if let Some(library) = std::env::var_os("OCDM_CLEARKEY") {
-        return library.into();
-    }
-    let program = std::env::current_exe().expect("this program has a path");
-    program.with_file_name("libocdm_clearkey.so")
 }
 
 struct Rig(Headend);

@@ -73,9 +73,8 @@ mod tests {
     use base64::engine::general_purpose::STANDARD;
 
     use super::*;
-    use crate::cenc::CLEARKEY_SYSTEM;
     use crate::cenc::playready::{PLAYREADY_SYSTEM, PLAYREADY_SYSTEM_ID};
-    use crate::ocdm::key_system::WIDEVINE_SYSTEM;
+    use crate::cenc::{CLEARKEY_SYSTEM, WIDEVINE_SYSTEM};
 
     const WIDEVINE: u128 = 0xedef8ba9_79d6_4ace_a3c8_27dcd51d21ed;
 

@@ -3,9 +3,8 @@
 //! Protection systems, and what OpenCDM calls them.
 
 use crate::cenc::playready::PLAYREADY_SYSTEM;
-use crate::cenc::{CLEARKEY_SYSTEM, COMMON_SYSTEM, is_clearkey};
+use crate::cenc::{CLEARKEY_SYSTEM, COMMON_SYSTEM, WIDEVINE_SYSTEM, is_clearkey};
 
-pub const WIDEVINE_SYSTEM: &str = "edef8ba9-79d6-4ace-a3c8-27dcd51d21ed";
 pub const NAGRA_SYSTEM: &str = "adb41c24-2dbf-4a6d-958b-4457c0d27b95";
 
 /// The systems whose caps a decryptor over OpenCDM takes, by DASH-IF's registry.

@@ -15,7 +15,9 @@ use std::sync::{Arc, Mutex};
 use gst::glib::translate::{IntoGlibPtr, from_glib_full};
 use once_cell::sync::Lazy;
 
-use super::abi;
+use super::abi::{self, SessionPointer};
+use super::key_status::KeyStatus;
+use crate::cenc::KeyId;
 use crate::error::{Failure, Fault};
 use crate::wait::lock;
 
@@ -52,7 +54,7 @@ pub struct Library {
     pub create_system: abi::CreateSystem,
     pub construct_session: abi::ConstructSession,
     pub session_update: abi::SessionUpdate,
-    pub session_status: abi::SessionStatus,
+    session_status: abi::SessionStatus,
     pub session_id: abi::SessionId,
     pub session_close: abi::EndSession,
     pub destruct_session: abi::EndSession,
@@ -185,6 +187,17 @@ impl Library {
                 names: Mutex::default(),
             })
         }
+    }
+
+    /// What the CDM says of a key.
+    ///
+    /// # Safety
+    ///
+    /// A session of this library's that is not closed.
+    pub unsafe fn status(&self, session: SessionPointer, key_id: &KeyId) -> KeyStatus {
+        // SAFETY: by the contract, with bytes that live as long as the call.
+        let status = unsafe { (self.session_status)(session.0, key_id.0.as_ptr(), 16) };
+        KeyStatus::from_raw(status)
     }
 
     /// Says in the caps behind a decryptor what its memory is, where that is not the system's.

@@ -45,7 +45,7 @@ impl RequestFormat {
         let read = |data: &Secret| serde_json::from_str::<Map<String, Value>>(data.expose()).ok();
         let mut message = custom_data.and_then(read).ok_or_else(|| {
             Failure::misconfigured(
-                "`request-format=sec-client` needs the token packed for SecClient: set `packing=secclient` on `sessiontoken`",
+                "`request-format=secclient` needs the token packed for SecClient: set `packing=secclient` on `sessiontoken`",
             )
         })?;
         message.insert(
@@ -94,7 +94,7 @@ impl RequestFormat {
                 "the license server's reply is empty where a license was expected",
             )),
             None => Err(Failure::malformed(
-                "the license server's reply has no `license` in base64, as `request-format=sec-client` expects it",
+                "the license server's reply has no `license` in base64, as `request-format=secclient` expects it",
             )),
         }
     }

@@ -183,7 +183,6 @@ fn decrypt(sample: Sample) -> Result<gst::Buffer, NotDecrypted> {
         iv: &iv,
         // A table has 65,535 entries at the most.
         subsamples: subsamples.as_ref().map(|table| (table, count as u32)),
-        has_ranges: count > 1,
     };
     match cdm.decrypt(&mut buffer, &protection, caps.as_ref()) {
         Ok(()) => {

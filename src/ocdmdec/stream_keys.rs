@@ -11,7 +11,7 @@ use super::settings::Policy;
 use crate::cenc::{KeyId, playready};
 use crate::decryptor::Obstacle;
 use crate::error::{Failure, Fault};
-use crate::license::{FRAGMENT, KeyRequest, ManifestServers, Missing, NamedKeys};
+use crate::license::{KeyRequest, ManifestServers, Missing, NamedKeys};
 use crate::ocdm::{
     self, Family, KeyState, KeyStatus, Member, Notice, Origin, Requester, SharedSession, for_cdm,
     for_key_ids, key_system, listed_key_ids, protection_system,
@@ -53,8 +53,6 @@ pub struct StreamKeys {
     /// A session has been asked for since the last data.
     has_asked: bool,
     request: KeyRequest,
-    /// Data has come since that was brought.
-    request_is_past: bool,
     pub servers: ManifestServers,
     /// What fails now is of no interest.
     is_stopping: bool,
@@ -75,16 +73,7 @@ impl StreamKeys {
 
     /// What `sessiontoken` wants on license requests, as a protection event of that origin says.
     pub fn set_key_request(&mut self, request: Option<KeyRequest>, origin: Option<&str>) {
-        match request {
-            Some(request) => {
-                self.request = request;
-                self.request_is_past = false;
-            }
-            None if self.request_is_past && origin != Some(FRAGMENT) => {
-                self.request = KeyRequest::default();
-            }
-            None => {}
-        }
+        self.request.take_event(request, origin);
     }
 
     /// Takes in the init data of a protection event of that system. A session is asked for at once
@@ -223,7 +212,7 @@ impl StreamKeys {
         waker: &Waker,
         now: Instant,
     ) -> Result<(Arc<SharedSession>, KeyId), Obstacle> {
-        self.request_is_past = true;
+        self.request.on_sample();
         self.on_data();
         let resolved = self.listed.resolve(key_id);
         let key_id = resolved.ok_or(Obstacle::from(Missing::Unnamed))?;

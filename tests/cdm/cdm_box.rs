@@ -7,27 +7,13 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::Instant;
 
-// So that cargo builds it.
-use ocdm_clearkey as _;
+use ocdm_clearkey::library;
 use support::fixtures::Programme;
 use support::folders::scratch_folder;
 use support::operator::Operator;
 use support::player::{Player, use_decryptor};
 use support::player_harness::Setup;
 use support::rig::PATIENCE;
-
-/// The tests' OpenCDM library, which cargo builds beside them.
-pub fn library() -> PathBuf {
-    // `scripts/sanitize` has one of its own: a sanitizer's runtime is in programs alone.
-    if let Some(library) = std::env::var_os("OCDM_CLEARKEY") {
-        return library.into();
-    }
-    let program = std::env::current_exe().expect("this program has a path");
-    let folder = program.parent().expect("it is in a folder");
-    let library = folder.join("libocdm_clearkey.so");
-    assert!(library.is_file(), "{library:?}");
-    library
-}
 
 /// A head-end that has this on, for boxes with a CDM.
 pub fn operator(programme: Programme) -> Operator {

@@ -3,13 +3,14 @@
 //! Libraries and CDMs that are missing, old, dead or out of order: one error of ours says which.
 
 use gst::glib::error::ErrorDomain;
+use ocdm_clearkey::library;
 use support::cc;
 use support::fixtures::Programme;
 use support::operator::Operator;
 use support::player::Player;
 use support::player_harness::{Ended, Setup};
 
-use crate::cdm_box::{CdmBox, library, operator, operator_for_stopping};
+use crate::cdm_box::{CdmBox, operator, operator_for_stopping};
 
 /// What ends in an error of ours, in both players.
 #[track_caller]

@@ -5,9 +5,8 @@
 
 use std::process::Command;
 
+use ocdm_clearkey::library;
 use support::cc;
-
-use crate::cdm_box::library;
 
 #[test]
 fn sample_in_c_decrypts_with_the_library() {
