@@ -47,6 +47,8 @@ pub struct Machine {
     waiting: VecDeque<Challenge>,
     /// What is under way.
     sent: Option<Challenge>,
+    /// What the CDM has taken answers to, the newest last.
+    answered: VecDeque<Challenge>,
     /// Challenges since a key could be used.
     challenges: usize,
     /// What is under way is for a session whose keys can be used.
@@ -64,6 +66,7 @@ impl Machine {
             keys: SessionKeys::default(),
             waiting: VecDeque::new(),
             sent: None,
+            answered: VecDeque::new(),
             challenges: 0,
             is_renewal: false,
             constructed_at: now,
@@ -100,7 +103,7 @@ impl Machine {
     /// The CDM has failed with its keys, or nobody wants the session any more.
     pub fn give_up(&mut self, failure: Failure, now: Instant) {
         self.keys = SessionKeys::default();
-        self.waiting.clear();
+        self.forget_challenges();
         self.enter(Phase::Failed(failure), now);
     }
 
@@ -165,6 +168,7 @@ impl Machine {
             },
             Event::Updated => {
                 if matches!(self.phase, Phase::Updating) {
+                    self.remember_sent();
                     match self.waiting.is_empty() {
                         true => self.await_keys(now, &mut effects),
                         // That was a certificate, or the like.
@@ -264,9 +268,7 @@ impl Machine {
     }
 
     fn on_challenge(&mut self, challenge: Challenge, now: Instant, effects: &mut Vec<Effect>) {
-        let is_under_way = matches!(self.phase, Phase::Requesting | Phase::Updating)
-            && self.sent.as_ref() == Some(&challenge);
-        if self.has_failed() || is_under_way || self.waiting.contains(&challenge) {
+        if self.has_failed() || self.is_repeated(&challenge) {
             return;
         }
         if challenge.body.is_empty() {
@@ -284,6 +286,25 @@ impl Machine {
         ) {
             self.next_challenge(now, effects);
         }
+    }
+
+    /// Whether the CDM has said that before, perhaps on a thread that was late. What it wants again
+    /// once its keys have ended, or as a renewal, it wants anew.
+    fn is_repeated(&self, challenge: &Challenge) -> bool {
+        let wants_anew = challenge.kind == MessageType::Renewal
+            || matches!(self.phase, Phase::Settled)
+                && self.keys.were_usable()
+                && !self.has_usable_key();
+        self.sent.as_ref() == Some(challenge)
+            || self.waiting.contains(challenge)
+            || !wants_anew && self.answered.contains(challenge)
+    }
+
+    fn remember_sent(&mut self) {
+        if self.answered.len() == MAX_CHALLENGES {
+            self.answered.pop_front();
+        }
+        self.answered.extend(self.sent.take());
     }
 
     /// Sends the next challenge, if there is one.
@@ -318,9 +339,15 @@ impl Machine {
         }
     }
 
+    fn forget_challenges(&mut self) {
+        self.waiting.clear();
+        self.sent = None;
+        self.answered.clear();
+    }
+
     fn construct(&mut self, now: Instant, effects: &mut Vec<Effect>) {
         self.keys = SessionKeys::default();
-        self.waiting.clear();
+        self.forget_challenges();
         self.is_renewal = false;
         self.constructed_at = now;
         self.enter(Phase::Constructing, now);
@@ -345,7 +372,7 @@ impl Machine {
     /// What was under way has failed. Where there are keys that can be used, or could, they go on:
     /// who wants one that has ended gets a fresh session.
     fn fail(&mut self, failure: Failure, now: Instant, effects: &mut Vec<Effect>) {
-        self.waiting.clear();
+        self.forget_challenges();
         if self.keys.were_usable() {
             self.is_renewal = false;
             self.enter(Phase::Settled, now);

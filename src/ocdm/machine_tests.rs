@@ -99,15 +99,49 @@ fn challenge_inside_construct_waits_for_its_end() {
 }
 
 #[test]
-fn same_challenge_twice_is_sent_once_before_the_answer() {
+fn same_challenge_is_sent_once_however_late_its_copies_are() {
     let mut rig = Rig::new();
-    rig.on(Event::Challenge(challenge(b"a")));
-    rig.on(Event::Challenge(challenge(b"a")));
-    assert_eq!(rig.on(Event::Constructed), ["request a"]);
-    assert_eq!(rig.on(Event::Challenge(challenge(b"a"))), [""; 0]);
+    let again = |rig: &mut Rig, message| {
+        assert_eq!(rig.on(Event::Challenge(challenge(message))), [""; 0]);
+    };
+    rig.on(Event::Challenge(challenge(b"\x08\x04")));
+    again(&mut rig, b"\x08\x04");
+    assert_eq!(rig.on(Event::Constructed).len(), 1);
+    again(&mut rig, b"\x08\x04");
+    rig.on(Event::License(license()));
+    again(&mut rig, b"\x08\x04");
+    rig.on(Event::Updated);
+    again(&mut rig, b"\x08\x04");
+    assert_eq!(rig.on(Event::Challenge(challenge(b"a"))), ["request a"]);
+    again(&mut rig, b"\x08\x04");
     rig.on(Event::License(license()));
     rig.on(Event::Updated);
-    assert_eq!(rig.on(Event::Key(ONE, KeyStatus::Usable)), ["usable"]);
+    again(&mut rig, b"a");
+    rig.on(Event::Key(ONE, KeyStatus::Usable));
+    again(&mut rig, b"a");
+    assert_eq!(rig.on(Event::AllKeys), ["licensed"]);
+    again(&mut rig, b"\x08\x04");
+    again(&mut rig, b"a");
+}
+
+#[test]
+fn same_challenge_is_sent_again_where_the_cdm_needs_another_license() {
+    let challenge = |message| Event::Challenge(challenge(message));
+    let mut rig = Rig::licensed();
+    rig.on(Event::Key(ONE, KeyStatus::Expired));
+    assert_eq!(rig.on(challenge(b"a")), ["request a"]);
+    // The first renewal is not to be the last.
+    let mut rig = Rig::licensed();
+    for _ in 0..2 {
+        assert_eq!(rig.on(challenge(b"1:Type:r")), ["request r"]);
+        rig.on(Event::License(license()));
+        rig.on(Event::Updated);
+        assert_eq!(rig.after(OTHER_KEYS), ["renewed"]);
+    }
+    assert_eq!(rig.on(challenge(b"b")), ["request b"]);
+    let failure = Failure::denied("no");
+    assert_eq!(rig.on(Event::NoLicense(failure)), ["renewal failed"]);
+    assert_eq!(rig.on(challenge(b"b")), ["request b"]);
 }
 
 #[test]
