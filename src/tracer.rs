@@ -14,8 +14,8 @@
  * `session-token-request` has `purpose` (token, license, key), `server`, `attempt`, `http-status`,
  * `first-byte` (until the reply's head: look-up, connection and TLS included) and `total`, and
  * `correlation-id`. `session-token-tune` has `element`, `service`, `location`, `generation`,
- * `cached`, `latency`, `overlap` and `waited`, as the message `session-token` has them. Times are in
- * nanoseconds.
+ * `cached`, `latency`, `overlap` and `waited`, as the message `session-token` has them. Times are
+ * in nanoseconds.
  *
  * Its name is not that of the element: the registry would take one for the other.
  *

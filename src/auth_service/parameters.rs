@@ -60,7 +60,7 @@ impl From<&str> for Parameter {
 /// Names and values, in the order in which they are sent.
 pub type Parameters = Vec<(String, Parameter)>;
 
-/// A value as it is written: a text, or `{"jwt":{"secret-file":…,"kid":…,"claims":{…},"lifetime":…}}`.
+/// A value as written: a text, or `{"jwt":{"secret-file":…,"kid":…,"claims":{…},"lifetime":…}}`.
 enum Written {
     Text(Secret),
     Jwt(Jwt),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The program `gst-session-token-check-1.0`: fetches a token once, with the settings of the element,
-//! and says how that went.
+//! The program `gst-session-token-check-1.0`: fetches a token once, with the settings of the
+//! element, and says how that went.
 
 mod options;
 mod probe;

@@ -95,8 +95,8 @@ fn settings_for(
     Ok(settings)
 }
 
-/// The values of an element's own properties that a command line sets, as `name=value`, each with the
-/// property's type. Secrets by value are not taken.
+/// The values of an element's own properties that a command line sets, as `name=value`, each with
+/// the property's type. Secrets by value are not taken.
 ///
 /// # Errors
 ///

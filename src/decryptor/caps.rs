@@ -98,8 +98,8 @@ pub fn behind(caps: &gst::CapsRef) -> Result<gst::Caps, String> {
 }
 
 /// Answers the queries for the caps of a decryptor's sink pad: what downstream takes, protected or
-/// clear. Caps that are in the template are accepted, also where downstream takes none of them: what
-/// follows says what is wrong, which a refusal does not. `false` for other queries.
+/// clear. Caps that are in the template are accepted, also where downstream takes none of them:
+/// what follows says what is wrong, which a refusal does not. `false` for other queries.
 pub fn answer(
     query: &mut gst::QueryRef,
     sinkpad: &gst::Pad,

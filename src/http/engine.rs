@@ -47,7 +47,11 @@ pub async fn send(
 ) -> Result<Answer, RequestError> {
     let mut url = request.first_url();
     let mut secrets = Vec::new();
-    for _ in 0..=request.max_redirects {
+    for hop in 0..=request.max_redirects {
+        check_body(request, &url).map_err(|failure| RequestError {
+            was_sent: hop > 0,
+            ..failure.into()
+        })?;
         let response = send_once(request, &url, deadline, within).await?;
         let status = response.status();
         let follows = is_followed(status, request.method);
@@ -76,6 +80,24 @@ pub async fn send(
         )),
         false,
     ))
+}
+
+/// Nobody is sent a body with the token who may not have that.
+fn check_body(request: &Request, url: &Endpoint) -> Result<(), Failure> {
+    let withheld = request.token_withheld(url);
+    let Some(withheld) = withheld.filter(|_| request.token_in_body) else {
+        return Ok(());
+    };
+    let advice = match withheld {
+        Withheld::Elsewhere => "add it to `token-hosts`",
+        Withheld::Cleartext => {
+            "use https there, or set `allow-cleartext` if that network is trusted"
+        }
+    };
+    Err(Failure::misconfigured(format!(
+        "{} was not sent the request, which holds the session token: {advice}",
+        url.authority()
+    )))
 }
 
 /// Whether the request is sent again elsewhere (RFC 9110, 15.4). A POST would become a GET by the

@@ -41,6 +41,8 @@ pub struct Request {
     pub token_in_cleartext: bool,
     /// The player's source, whose headers, cookies and Referer each hop gets as far as it may.
     pub source: Option<Source>,
+    /// The body holds the token too: a server that may not have it is not asked.
+    pub token_in_body: bool,
     /// Content type and bytes.
     pub body: Option<(Cow<'static, str>, Zeroizing<Vec<u8>>)>,
     pub tls: TlsConfig,
@@ -92,6 +94,7 @@ impl Request {
             token_hosts: TokenHosts::default(),
             token_in_cleartext: false,
             source: None,
+            token_in_body: false,
             body: None,
             tls,
             redirects: Redirects::Refused,
@@ -161,7 +164,9 @@ impl Request {
 
     /// Whether `url` is sent the token, where there is one.
     pub(super) fn token_withheld(&self, url: &Endpoint) -> Option<Withheld> {
-        if self.token_headers.is_empty() && self.token_query.is_none() {
+        let is_without_token =
+            self.token_headers.is_empty() && self.token_query.is_none() && !self.token_in_body;
+        if is_without_token {
             None
         } else if !self.token_hosts.allows(url.url()) {
             Some(Withheld::Elsewhere)

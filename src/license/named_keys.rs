@@ -83,7 +83,7 @@ impl NamedKeys {
         self.current.contains(key_id)
     }
 
-    /// Whether a key is to be asked for now, of which `is_covered` says whether the token is for it.
+    /// Whether a key is to be asked for now. `is_covered` says whether the token is for it.
     pub fn has_unasked(&self, is_covered: impl Fn(&KeyId) -> bool) -> bool {
         let mut unasked = self.unasked.iter();
         unasked.any(|key_id| is_covered(key_id) || self.of_fragment.contains(key_id))

@@ -16,8 +16,9 @@ use crate::error::Failure;
 use crate::http::{Endpoint, Method, Purpose, Redirects, Request, TlsConfig, TokenHosts};
 use crate::token::{ClockReading, Secret, Validity};
 
-/// Keys are used for so long at the least, whatever the license says: a server whose licenses end as
-/// they come would else be asked without a pause. As with tokens the next one comes after half of it.
+/// Keys are used for so long at the least, whatever the license says: a server whose licenses end
+/// as they come would else be asked without a pause. As with tokens the next one comes after half
+/// of it.
 const SHORTEST_LIFE: Duration = Duration::from_secs(4);
 
 /// What is asked for.

@@ -26,8 +26,8 @@ impl Deadlines {
     }
 }
 
-/// The answer, and how many requests it took: from the first of these servers that has one. One that
-/// failed lately comes last.
+/// The answer, and how many requests it took: from the first of these servers that has one. One
+/// that failed lately comes last.
 ///
 /// # Errors
 ///

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What a CDM calls: from inside other calls or on threads of its own, while they still wait, twice,
-//! or after its session is gone. So what it gets as user data is a number in a table and no pointer,
-//! and a callback copies, queues and returns.
+//! What a CDM calls: from inside other calls or on threads of its own, while they still wait,
+//! twice, or after its session is gone. So what it gets as user data is a number in a table and no
+//! pointer, and a callback copies, queues and returns.
 
 use std::collections::HashMap;
 use std::ffi::{CStr, c_char, c_void};

@@ -2,9 +2,10 @@
 
 //! The one thread on which OpenCDM is called, but for decrypting.
 //!
-//! Calls block: up to three seconds for a service that does not answer, and without end for one that
-//! hangs. Libraries without locks of their own (Sparkle-CDM) want one caller at a time. A thread that
-//! never comes back keeps all that is queued behind its call; whoever waits for that has a deadline.
+//! Calls block: up to three seconds for a service that does not answer, and without end for one
+//! that hangs. Libraries without locks of their own (Sparkle-CDM) want one caller at a time. A
+//! thread that never comes back keeps all that is queued behind its call; whoever waits for that
+//! has a deadline.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};

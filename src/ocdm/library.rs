@@ -21,8 +21,8 @@ use crate::cenc::KeyId;
 use crate::error::{Failure, Fault};
 use crate::wait::lock;
 
-/// Names of the library, in the order in which they are tried: Sparkle-CDM and RDK's releases before
-/// and after Thunder's, by version, and Rialto's.
+/// Names of the library, in the order in which they are tried: Sparkle-CDM and RDK's releases
+/// before and after Thunder's, by version, and Rialto's.
 const NAMES: [&str; 6] = [
     "libocdm.so",
     "libocdm.so.4",

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
 //! The life of one session with a CDM: what has come leads to what is to be done. Whoever does it
-//! (`session.rs`) brings what became of it.
+//! (`shared_session.rs`) brings what became of it.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -21,8 +21,8 @@ const MAX_CHALLENGES: usize = 8;
 /// are all.
 const OTHER_KEYS: Duration = Duration::from_millis(500);
 
-/// A session is made anew at the soonest after so long, whatever the CDM says of its keys: a license
-/// that ends as it comes would else be asked for without a pause.
+/// A session is made anew at the soonest after so long, whatever the CDM says of its keys: a
+/// license that ends as it comes would else be asked for without a pause.
 const SHORTEST_LIFE: Duration = Duration::from_secs(4);
 
 enum Phase {
@@ -218,8 +218,8 @@ impl Machine {
         effects
     }
 
-    /// Somebody wants a key that has ended, or that has ended as decrypting showed: the next license
-    /// is one of a fresh session.
+    /// Somebody wants a key that has ended, or that has ended as decrypting showed: the next
+    /// license is one of a fresh session.
     pub fn on_expired(&mut self, key_id: KeyId, now: Instant) -> Vec<Effect> {
         let mut effects = Vec::new();
         if self.keys.status(&key_id).is_some_and(KeyStatus::is_usable) {

@@ -85,8 +85,8 @@ fn is_content_type(name: &str) -> bool {
     name.eq_ignore_ascii_case("content-type")
 }
 
-/// Takes off the prefix `0:Type:` by which some implementations tell what a message is for (WebKit's
-/// `parseResponseMessage` knows it too). Others have none.
+/// Takes off the prefix `0:Type:` by which some implementations tell what a message is for
+/// (WebKit's `parseResponseMessage` knows it too). Others have none.
 fn without_prefix(message: &[u8]) -> (MessageType, &[u8]) {
     let head = &message[..message.len().min(MAX_PREFIX)];
     let Some(at) = head

@@ -61,11 +61,6 @@ impl RequestFormat {
         Ok(Zeroizing::new(body))
     }
 
-    /// Whether the body holds the session token.
-    pub fn holds_token(self) -> bool {
-        self == RequestFormat::SecClient
-    }
-
     /// The media type of the body, where it is not that of the challenge.
     pub fn content_type(self) -> Option<&'static str> {
         match self {

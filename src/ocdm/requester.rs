@@ -12,7 +12,7 @@ use super::message::{Challenge, MessageType};
 use super::request_format::RequestFormat;
 use crate::cenc::check_status;
 use crate::error::Failure;
-use crate::http::{Endpoint, HttpResponse, Purpose, Redirects, TokenHosts};
+use crate::http::{Endpoint, HttpResponse, Purpose, TokenHosts};
 use crate::license::{Deadlines, KeyRequest, LicensePolicy, ManifestServers, RequestParts, ask};
 
 /// What a stream brings.
@@ -83,18 +83,18 @@ impl Requester {
         }
     }
 
+    /// Whether the token is in the request's body, or may be: the CDM was given it to pack.
+    fn is_in_body(&self, challenge: &Challenge) -> bool {
+        let has_place = self.cdm_data.as_ref().is_some_and(CdmData::has_place);
+        let is_for_license = challenge.kind != MessageType::Individualization;
+        let is_packed = has_place || self.format == RequestFormat::SecClient;
+        is_for_license && is_packed && self.request.token().is_some()
+    }
+
     /// One request for a license.
     pub async fn ask(&self, challenge: &Challenge) -> Result<Zeroizing<Vec<u8>>, Failure> {
         let (urls, hosts) = self.servers(challenge)?;
         let format = self.format_of(challenge);
-        if format.holds_token()
-            && let Some(url) = urls.iter().find(|url| !hosts.allows(url.url()))
-        {
-            return Err(Failure::misconfigured(format!(
-                "{} was not sent the license request, which holds the session token: add it to `token-hosts`",
-                url.authority()
-            )));
-        }
         let mut parts = RequestParts::new(urls, &self.request, &self.policy);
         parts.token_hosts = hosts;
         let body = format.body(&challenge.body, self.request.custom_data())?;
@@ -106,14 +106,12 @@ impl Requester {
         let headers: Vec<_> = own
             .map(|(name, value)| (name.clone(), value.as_str().into()))
             .collect();
+        let token_in_body = self.is_in_body(challenge);
         let request = |url: &Endpoint| {
             let mut request = parts.to(url, content_type.clone(), body.clone());
             request.headers.extend(headers.iter().cloned());
             request.purpose = Some(Purpose::CdmLicense);
-            if format.holds_token() {
-                // Nobody looks where a redirect would take it.
-                request.redirects = Redirects::Refused;
-            }
+            request.token_in_body = token_in_body;
             request
         };
         let read = |reply: &HttpResponse| {

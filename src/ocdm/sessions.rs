@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The sessions of the process: streams that want the same keys of the same CDM for the same account
-//! share one, and some that nobody has any more are kept for who comes back.
+//! The sessions of the process: streams that want the same keys of the same CDM for the same
+//! account share one, and some that nobody has any more are kept for who comes back.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, Weak};

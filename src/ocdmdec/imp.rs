@@ -5,9 +5,9 @@
  * @title: ocdmdec
  *
  * Decrypts streams of Widevine, PlayReady and whatever else the box's CDM has, over OpenCDM, the
- * interface of RDK's boxes. The library is found at run time. The CDM's challenges go to the license
- * server with what #sessiontoken puts into the key request metadata, and a refused token is replaced
- * in place.
+ * interface of RDK's boxes. The library is found at run time. The CDM's challenges go to the
+ * license server with what #sessiontoken puts into the key request metadata, and a refused token is
+ * replaced in place.
  *
  * One session is made for each init data, and shared by the streams of a presentation. Everything
  * that a CDM may take its time for is done on threads of their own, while the element holds its

@@ -17,8 +17,8 @@ use crate::ocdm::{
     for_key_ids, key_system, listed_key_ids, protection_system,
 };
 
-/// Sessions of one stream: with keys that change, those of the newest ones. Each has a buffer in the
-/// CDM's service, of which Thunder has sixteen for the whole box.
+/// Sessions of one stream: with keys that change, those of the newest ones. Each has a buffer in
+/// the CDM's service, of which Thunder has sixteen for the whole box.
 const MAX_SESSIONS: usize = 4;
 
 /// Init data that is remembered until a key of it is wanted.
@@ -131,8 +131,8 @@ impl StreamKeys {
         self.listed.on_data();
     }
 
-    /// What comes now is no part of what came before: a seek may have taken the data away that stood
-    /// between one fragment and another.
+    /// What comes now is no part of what came before: a seek may have taken the data away that
+    /// stood between one fragment and another.
     pub fn begin_segment(&mut self) {
         self.listed.on_data();
     }
@@ -261,7 +261,7 @@ impl StreamKeys {
         })
     }
 
-    /// Begins a session for a key that none of them has. `false` where there is nothing to ask with.
+    /// Begins a session for a key that no session has. `false` where there is nothing to ask with.
     fn ask_for(&mut self, key_id: KeyId, policy: &Policy) -> Result<bool, Failure> {
         if self.ask(policy)? {
             return Ok(true);

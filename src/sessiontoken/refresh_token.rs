@@ -31,8 +31,8 @@ pub fn turn(path: &str) -> Arc<Turn> {
     turn
 }
 
-/// Puts `next` into the file in the place of `sent`, unless somebody else has put another one there.
-/// Where it cannot be written the process keeps it.
+/// Puts `next` into the file in the place of `sent`, unless somebody else has put another one
+/// there. Where it cannot be written the process keeps it.
 pub async fn replace(path: &str, sent: RefreshToken, next: Secret) {
     let (file, text, expected) = (path.to_owned(), next.clone(), sent.clone());
     let written = tokio::task::spawn_blocking(move || {

@@ -41,8 +41,8 @@ pub fn signals(actions: &Actions) -> Vec<Signal> {
          * @element: the element that needs a token
          *
          * Asks the application for a session token of its own, once a tune and before any service.
-         * The first handler that gives one back decides. It is called on a thread of its own and may
-         * take its time, up to `timeout`.
+         * The first handler that gives one back decides. It is called on a thread of its own and
+         * may take its time, up to `timeout`.
          *
          * Returns: (nullable) (transfer full): the token, or %NULL to leave it to the service
          *
@@ -60,8 +60,8 @@ pub fn signals(actions: &Actions) -> Vec<Signal> {
          * GstSessionToken::request-token-for:
          * @element: the element whose session needs a token
          * @context: why (#GstStructure): `reason`, which is `first`, `renewal` or `refused`, and
-         *     where they are known `generation` (uint, of the token before), `http-status` (uint, of
-         *     the refusal), `system-id` and `key-ids` (strings)
+         *     where they are known `generation` (uint, of the token before), `http-status` (uint,
+         *     of the refusal), `system-id` and `key-ids` (strings)
          *
          * Asks the application for the token of a session, before any service: once for all
          * elements that share it, ahead of the token's end, and after a refusal. The first handler

@@ -308,8 +308,8 @@ mod imp {
                      * Waits until there is a newer token, at the longest for the element's
                      * `timeout`. However many decryptors report one token, one new one is fetched.
                      *
-                     * Returns: (nullable) (transfer full): a `drm-key-request` with the newer token,
-                     *     or %NULL where there is none, and while `set-flushing` is set
+                     * Returns: (nullable) (transfer full): a `drm-key-request` with the newer
+                     *     token, or %NULL where there is none, and while `set-flushing` is set
                      *
                      * Since: 0.1.0
                      */
@@ -329,11 +329,12 @@ mod imp {
                      * @store: the store
                      * @generation: that of the token at hand, 0 where there is none
                      *
-                     * Makes no request and waits for none. Where a presentation has several services
-                     * (DASH-IF's model), the token is of the service that issued the one at hand.
+                     * Makes no request and waits for none. Where a presentation has several
+                     * services (DASH-IF's model), the token is of the service that issued the one
+                     * at hand.
                      *
-                     * Returns: (nullable) (transfer full): a `drm-key-request` with the newest valid
-                     *     token, or %NULL where there is none
+                     * Returns: (nullable) (transfer full): a `drm-key-request` with the newest
+                     *     valid token, or %NULL where there is none
                      *
                      * Since: 0.1.0
                      */

@@ -125,3 +125,20 @@ fn what_the_cdm_names_is_asked_last_and_without_the_token() {
     let (harness, ended) = setup().config("token-hosts", "127.0.0.1").play();
     assert_played(&harness, &ended, &KINDS);
 }
+
+/// The CDM packs the token into its challenge, which is sent again where a redirect leads.
+#[test]
+fn challenge_with_the_token_goes_only_where_the_token_may() {
+    let elsewhere = operator(Programme::Usual);
+    let operator = operator(Programme::Usual);
+    operator.set_licenses(Licenses::Redirect {
+        status: 307,
+        location: elsewhere.license_url(),
+    });
+    let cdm = CdmBox::new(";pack");
+    let setup = cdm.setup(Player::Playbin3, &operator);
+    let (_harness, ended) = setup.config("cdm-data", "{token}").play();
+    let message = ended.error().error.message();
+    assert!(message.contains("`token-hosts`"), "{message}");
+    assert_eq!(elsewhere.license_requests(), []);
+}

@@ -221,7 +221,6 @@ fn one_license_request_fetches_all_init_data_keys() {
     )
     .into()]);
     rig.send(&[segment().into()]);
-    assert_eq!(headend.license_requests(), []);
     for buffer in [picture(), sound(), picture()] {
         assert_eq!(rig.push(buffer), Ok(gst::FlowSuccess::Ok));
     }

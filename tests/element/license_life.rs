@@ -337,7 +337,6 @@ fn unresolved_sample_key_id_has_its_own_error() {
         complaint_after(&rig, unnamed(picture()))
             .is(gst::StreamError::DecryptNokey)
             .says(&["samples name no key", "package each track by itself"]);
-        assert_eq!(headend.license_requests(), []);
     }
 }
 

@@ -183,6 +183,39 @@ fn refusal_says_that_the_token_was_withheld() {
     assert!(header(&first.requests()[0], "x-token").is_some());
 }
 
+/// What is refused before the request is made tells nobody of the token.
+#[test]
+fn body_with_token_goes_only_where_the_token_may() {
+    let post = |url: &str, token_hosts: &str| {
+        let mut request = request(url, token_hosts);
+        request.method = Method::Post;
+        request.token_headers.clear();
+        request.token_in_body = true;
+        let body = Zeroizing::new(b"TOKEN".to_vec());
+        request.body = Some(("application/json".into(), body));
+        request
+    };
+    let other = Server::start(vec![reply(200, &[], "KEY")]);
+    let first = Server::start(vec![
+        redirect(307, &format!("http://{}/b", other.host)),
+        redirect(307, &format!("http://{}/b", other.host)),
+    ]);
+    let url = format!("http://{}/a", first.host);
+    let says = |host: &str| {
+        format!(
+            "{host} was not sent the request, which holds the session token: \
+             add it to `token-hosts`"
+        )
+    };
+    let failure = sent(&post(&url, "keys.example")).err();
+    assert_eq!(failure.expect("one").what, says(&first.host));
+    let failure = sent(&post(&url, &first.host)).err();
+    assert_eq!(failure.expect("one").what, says(&other.host));
+    let allowed = format!("{} {}", first.host, other.host);
+    assert_eq!(sent(&post(&url, &allowed)).expect("a reply").status, 200);
+    assert_eq!((first.requests().len(), other.requests().len()), (2, 1));
+}
+
 #[test]
 fn post_follows_307_and_308_with_its_body() {
     let post = |url: &str| {

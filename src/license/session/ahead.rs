@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Licenses before their first sample: asked for when a key is named, or left by a stream of before.
+//! Licenses before their first sample: asked for when a key is named, or left by an earlier stream.
 
 use super::super::context::PollContext;
 use super::super::kept;
