@@ -405,9 +405,9 @@ impl Headend {
 
     /// Writes what a client needs to come by a token into files in this folder, which only their
     /// owner can read: `thunder-token.txt` has Thunder's security token, `ags-parameters.json` the
-    /// parameters that AGS wants, `client-secret.txt` and `refresh-token.txt` what the authorization
-    /// server wants, `login.json` a body that the service of no known shape takes, and
-    /// `session-token.txt` the token that is current now.
+    /// parameters that AGS wants, `client-secret.txt` and `refresh-token.txt` what the
+    /// authorization server wants, `login.json` a body that the service of no known shape takes,
+    /// and `session-token.txt` the token that is current now.
     ///
     /// # Errors
     ///

@@ -30,7 +30,8 @@ Options:
 Once it listens it prints where everything is, a line each, and then serves
 until its standard input is closed.
 
-The requests so far are at /record; POST /record/clear forgets them.
+The requests so far are at /record, with their times at /record/timeline; POST
+/record/clear forgets them.
 ";
 
 #[derive(Debug, Default)]

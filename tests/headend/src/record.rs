@@ -3,7 +3,8 @@
 //! What was asked of the auth services, of discovery, of the license server and of the origin.
 
 use std::collections::VecDeque;
-use std::fmt;
+use std::fmt::{self, Write};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use hyper::HeaderMap;
 
@@ -134,9 +135,9 @@ const MOST_MEDIA_REQUESTS: usize = 10_000;
 /// and without the requests to the origin, of which there are too many to read.
 #[derive(Debug, Default)]
 pub struct Record {
-    entries: Vec<(Ticket, Entry)>,
+    entries: Vec<(Ticket, Times, Entry)>,
     issued: u64,
-    media_requests: VecDeque<MediaRequest>,
+    media_requests: VecDeque<(SystemTime, MediaRequest)>,
     listeners: Vec<Listener>,
 }
 
@@ -144,6 +145,13 @@ pub struct Record {
 /// cleared in between.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ticket(u64);
+
+/// When a request came, and when its answer was known.
+#[derive(Clone, Copy, Debug)]
+struct Times {
+    asked: SystemTime,
+    answered: Option<SystemTime>,
+}
 
 #[derive(Debug)]
 enum Entry {
@@ -156,7 +164,7 @@ enum Entry {
 impl Record {
     /// The requests to the auth services.
     pub fn token_requests(&self) -> impl Iterator<Item = &TokenRequest> {
-        self.entries.iter().filter_map(|(_, entry)| match entry {
+        self.entries.iter().filter_map(|(_, _, entry)| match entry {
             Entry::Token(request) => Some(request),
             Entry::Discovery(_) | Entry::License(_) | Entry::Key(_) => None,
         })
@@ -164,7 +172,7 @@ impl Record {
 
     /// The requests to discovery.
     pub fn discovery_requests(&self) -> impl Iterator<Item = &DiscoveryRequest> {
-        self.entries.iter().filter_map(|(_, entry)| match entry {
+        self.entries.iter().filter_map(|(_, _, entry)| match entry {
             Entry::Discovery(request) => Some(request),
             Entry::Token(_) | Entry::License(_) | Entry::Key(_) => None,
         })
@@ -172,7 +180,7 @@ impl Record {
 
     /// The requests to the license server.
     pub fn license_requests(&self) -> impl Iterator<Item = &LicenseRequest> {
-        self.entries.iter().filter_map(|(_, entry)| match entry {
+        self.entries.iter().filter_map(|(_, _, entry)| match entry {
             Entry::License(request) => Some(request),
             Entry::Token(_) | Entry::Discovery(_) | Entry::Key(_) => None,
         })
@@ -180,7 +188,7 @@ impl Record {
 
     /// The requests to the key server.
     pub fn key_requests(&self) -> impl Iterator<Item = &KeyRequest> {
-        self.entries.iter().filter_map(|(_, entry)| match entry {
+        self.entries.iter().filter_map(|(_, _, entry)| match entry {
             Entry::Key(request) => Some(request),
             Entry::Token(_) | Entry::Discovery(_) | Entry::License(_) => None,
         })
@@ -188,7 +196,7 @@ impl Record {
 
     /// The requests to the origin, the last 10 000 of them.
     pub fn media_requests(&self) -> impl Iterator<Item = &MediaRequest> {
-        self.media_requests.iter()
+        self.media_requests.iter().map(|(_, request)| request)
     }
 
     /// The requests for a WebSocket of Thunder's. They are printed as little as those to the
@@ -214,7 +222,7 @@ impl Record {
         if self.media_requests.len() == MOST_MEDIA_REQUESTS {
             self.media_requests.pop_front();
         }
-        self.media_requests.push_back(request);
+        self.media_requests.push_back((SystemTime::now(), request));
     }
 
     pub(crate) fn add_token_request(&mut self, request: TokenRequest) -> Ticket {
@@ -234,8 +242,9 @@ impl Record {
     }
 
     pub(crate) fn answered(&mut self, ticket: Ticket, answer: u16) {
-        let entry = self.entries.iter_mut().find(|(own, _)| *own == ticket);
-        if let Some((_, entry)) = entry {
+        let entry = self.entries.iter_mut().find(|(own, ..)| *own == ticket);
+        if let Some((_, times, entry)) = entry {
+            times.answered = Some(SystemTime::now());
             let status = match entry {
                 Entry::Token(request) => &mut request.status,
                 Entry::Discovery(request) => &mut request.status,
@@ -246,6 +255,41 @@ impl Record {
         }
     }
 
+    /// When what was asked, in order: a line a request with the microseconds since 1970, what it
+    /// was, and how many microseconds the answer took.
+    pub(crate) fn timeline(&self) -> String {
+        let services = self.entries.iter().map(|(_, times, entry)| {
+            let what = match entry {
+                Entry::Token(_) => "token",
+                Entry::Discovery(_) => "discovery",
+                Entry::License(_) => "license",
+                Entry::Key(_) => "key",
+            };
+            let took = times
+                .answered
+                .map(|at| microseconds(at) - microseconds(times.asked));
+            (times.asked, what, took)
+        });
+        let media = self.media_requests.iter().map(|(at, request)| {
+            let path = without_query(&request.path);
+            let what = match path.rsplit_once('.') {
+                Some((_, "mpd")) => "manifest",
+                Some((_, "m3u8")) => "playlist",
+                _ if path.ends_with("init.mp4") => "init",
+                _ => "segment",
+            };
+            (*at, what, None)
+        });
+        let mut all: Vec<_> = services.chain(media).collect();
+        all.sort_unstable_by_key(|(at, ..)| *at);
+        let mut text = String::new();
+        for (at, what, took) in all {
+            let took = took.map_or(String::new(), |took| format!(" {took}"));
+            let _ = writeln!(text, "{} {what}{took}", microseconds(at));
+        }
+        text
+    }
+
     pub(crate) fn clear(&mut self) {
         self.entries.clear();
         self.media_requests.clear();
@@ -254,14 +298,18 @@ impl Record {
     fn add(&mut self, entry: Entry) -> Ticket {
         let ticket = Ticket(self.issued);
         self.issued += 1;
-        self.entries.push((ticket, entry));
+        let times = Times {
+            asked: SystemTime::now(),
+            answered: None,
+        };
+        self.entries.push((ticket, times, entry));
         ticket
     }
 }
 
 impl fmt::Display for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (_, entry) in &self.entries {
+        for (_, _, entry) in &self.entries {
             let status = match entry {
                 Entry::Token(request) => {
                     let path = without_query(&request.path);
@@ -301,6 +349,12 @@ fn token(is_present: bool, is_valid: bool) -> &'static str {
         (true, false) => "token not valid",
         (false, false) => "no token",
     }
+}
+
+fn microseconds(at: SystemTime) -> u128 {
+    at.duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_micros()
 }
 
 /// A path as it is printed: the query stays out, since it is the client's and might hold anything.

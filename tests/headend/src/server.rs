@@ -125,6 +125,7 @@ async fn answer(shared: &Arc<Shared>, request: Request<Incoming>) -> Result<Repl
             media::answer(shared, request.uri(), request.headers()).await
         }
         (&Method::GET, "/record") => reply::text(200, shared.state().record.to_string()),
+        (&Method::GET, "/record/timeline") => reply::text(200, shared.state().record.timeline()),
         (&Method::POST, "/record/clear") => {
             shared.update(|state| state.record.clear());
             reply::text(200, "")

@@ -230,3 +230,35 @@ fn record_is_read_and_cleared_and_has_no_token() {
     assert_eq!(ask(&headend, "GET /record", "").text(), "");
     assert!(headend.token_requests().is_empty());
 }
+
+#[test]
+fn timeline_has_what_was_asked_in_order() {
+    let headend = Headend::start().expect("a head-end");
+    for asked in [
+        "GET /dash/cenc/manifest.mpd",
+        "GET /dash/cenc/v_init.mp4?secret",
+        "POST /license",
+        GET,
+        "GET /dash/cenc/v_1.m4s",
+        "GET /hls/cenc/master.m3u8",
+    ] {
+        ask(&headend, asked, "");
+    }
+    let timeline = ask(&headend, "GET /record/timeline", "");
+    let lines = timeline
+        .text()
+        .lines()
+        .map(|line| line.split(' ').collect::<Vec<_>>());
+    let lines: Vec<_> = lines.collect();
+    let what: Vec<_> = lines.iter().map(|words| words[1]).collect();
+    let expected = [
+        "manifest", "init", "license", "token", "segment", "playlist",
+    ];
+    assert_eq!(what, expected);
+    // Services say how long they took.
+    let is_service = |words: &&Vec<&str>| ["license", "token"].contains(&words[1]);
+    for words in lines.iter().filter(is_service) {
+        assert!(words[2].parse::<u64>().is_ok(), "{words:?}");
+    }
+    assert!(lines.is_sorted_by_key(|words| words[0].parse::<u64>().expect("a time")));
+}
