@@ -31,7 +31,7 @@ const NEVER: u32 = 600_000;
 const FIRST_TOKEN: &str = "first-token-c2tlbGV0b24";
 const SECOND_TOKEN: &str = "second-token-ZGVjcnlwdG9y";
 
-/// Where the printed lines find the head-end.
+/// Where the printed commands find the head-end.
 const PRINTED_ORIGIN: &str = "http://localhost:50050";
 
 /// All warnings that compilers have for code that is to be included everywhere.
@@ -198,7 +198,8 @@ fn name(of: &str) -> &'static str {
 
 // ---- The skeleton ----
 
-/// The lines of the README's shell blocks, a backslash at the end of none.
+/// The commands of the README's shell blocks, one a block. One may have several lines, by a
+/// backslash at their ends.
 fn printed_commands() -> Vec<String> {
     let readme = fs::read_to_string(root().join("examples/c/README.md")).expect("the README");
     let blocks = readme.split("```sh\n").skip(1);
@@ -208,13 +209,15 @@ fn printed_commands() -> Vec<String> {
 
 fn printed(beginning: &str) -> String {
     let commands = printed_commands();
-    let found = commands.iter().find(|line| line.starts_with(beginning));
+    let found = commands
+        .iter()
+        .find(|command| command.starts_with(beginning));
     found
-        .unwrap_or_else(|| panic!("the README prints no line that begins with `{beginning}`"))
+        .unwrap_or_else(|| panic!("the README prints no command that begins with `{beginning}`"))
         .clone()
 }
 
-/// The folder with the skeleton, built by the printed line in a copy of the source tree.
+/// The folder with the skeleton, built by the printed command in a copy of the source tree.
 fn skeleton_folder() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
@@ -399,11 +402,13 @@ impl Show {
         show
     }
 
-    /// The line of the README, picture and sound, from this head-end.
+    /// The command of the README, picture and sound, from this head-end.
     fn printed(operator: &Operator) -> Self {
-        let line = printed("gst-launch-1.0 ").replace(PRINTED_ORIGIN, &operator.headend.url(""));
-        let line = line.trim_start_matches("gst-launch-1.0 --messages ");
-        let show = Self::of(line);
+        let command = printed("gst-launch-1.0 --messages ");
+        let command = command.replace(PRINTED_ORIGIN, &operator.headend.url(""));
+        // As the shell joins it.
+        let line = command.replace("\\\n", "");
+        let show = Self::of(line.trim_start_matches("gst-launch-1.0 --messages "));
         for element in show.elements("sessiontoken") {
             element.set_property("location", &operator.location);
         }
@@ -727,7 +732,7 @@ fn playbin3_stops_at_once_during_c_decryptor_wait() {
 #[test]
 fn doc_command_shows_key_request_and_logs_no_token() {
     let operator = Operator::start(vec![granting(FIRST_TOKEN)]);
-    let line = printed("gst-launch-1.0 ").replace(PRINTED_ORIGIN, &operator.headend.url(""));
+    let command = printed("gst-launch-1.0 ").replace(PRINTED_ORIGIN, &operator.headend.url(""));
     let log = scratch().join("everything.log");
     let config = format!(
         "session-token-config,location=(string)\"{}\"",
@@ -736,7 +741,7 @@ fn doc_command_shows_key_request_and_logs_no_token() {
     let mut launch = with_plugins("sh", &[plugin_folder(), skeleton_folder()], "line.registry");
     let output = succeed(
         launch
-            .args(["-c", &line])
+            .args(["-c", &command])
             .env("GST_SESSION_TOKEN_CONFIG", config)
             .env("GST_DEBUG", "*:9")
             .env("GST_DEBUG_FILE", &log)

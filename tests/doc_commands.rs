@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What a newcomer types first: the gst-launch lines of the README, of the guide to troubleshooting
-//! and of the element docs, run as printed.
+//! What a newcomer types first: the gst-launch lines of the README, of the documents and of the
+//! element docs, run as printed.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -34,16 +34,32 @@ fn plugins() -> PathBuf {
     folder.to_owned()
 }
 
-/// Lines that start gst-launch-1.0, with or without variables before it.
+/// Commands that start gst-launch-1.0, with or without variables before it. One may have several
+/// lines, by a backslash at their ends or within quotes.
 fn launch_lines(text: &str) -> Vec<String> {
-    text.lines()
-        .map(|line| line.trim_start_matches([' ', '*']))
-        .map(|line| line.split(" ]|").next().unwrap_or(line).trim_end())
-        .map(|line| line.trim_end_matches("]|"))
-        .filter(|line| line.starts_with("gst-launch-1.0 ") || line.starts_with("GST_"))
-        .filter(|line| line.contains("gst-launch-1.0 "))
-        .map(String::from)
-        .collect()
+    let mut commands = Vec::new();
+    let mut begun = None::<String>;
+    for line in text.lines() {
+        let line = line.trim_start_matches([' ', '*']);
+        let is_first = line.starts_with("gst-launch-1.0 ") || line.starts_with("GST_");
+        if begun.is_none() && !is_first {
+            continue;
+        }
+        let (code, is_last) = match line.split_once("]|") {
+            Some((code, _)) => (code, true),
+            None => (line, false),
+        };
+        let command = begun.get_or_insert_default();
+        command.push_str(code.trim_end());
+        let is_quoted = command.matches('\'').count() % 2 == 1;
+        if !is_last && (is_quoted || command.ends_with('\\')) {
+            command.push('\n');
+        } else {
+            commands.extend(begun.take());
+        }
+    }
+    commands.retain(|command| command.contains("gst-launch-1.0 "));
+    commands
 }
 
 fn read(file: &str) -> String {
@@ -53,7 +69,9 @@ fn read(file: &str) -> String {
 /// The lines of all documents.
 fn lines() -> Vec<String> {
     let documents = [
-        ("README.md", 10),
+        // One of them is what the demonstration prints.
+        ("README.md", 4),
+        ("docs/auth-services.md", 7),
         ("docs/troubleshooting.md", 4),
         ("src/sessiontoken/imp.rs", 2),
         ("src/clearkeydec/imp.rs", 1),

@@ -47,14 +47,16 @@ fn security_doc_constants_exist_in_named_files() {
         let Some((_, last)) = row.trim_end_matches([' ', '|']).rsplit_once('|') else {
             continue;
         };
-        let [name, file] = code(last).collect::<Vec<_>>()[..] else {
+        let link = last.trim().strip_prefix("[`");
+        let link = link.and_then(|link| link.strip_suffix(')'));
+        let Some((name, file)) = link.and_then(|link| link.split_once("`](../")) else {
             continue;
         };
         assert!(read(file).contains(&format!("const {name}: ")), "{row}");
         found += 1;
     }
-    // All rows of the table of bounds.
-    assert_eq!(found, 57);
+    // All rows of the tables of bounds.
+    assert_eq!(found, 67);
 }
 
 /// A newcomer would look for what has another name by now.
@@ -75,40 +77,35 @@ fn paths_that_the_documents_name_exist() {
     }
 }
 
-/// The rows of a document's tables, without those that say what stands in them.
-fn rows(text: &str) -> impl Iterator<Item = &str> {
-    let lines = || text.lines();
-    let after = lines().skip(1).map(Some).chain([None]);
-    lines()
-        .zip(after)
-        .filter(|(line, next)| {
-            let is_rule = |line: &str| line.starts_with("| ---");
-            line.starts_with('|') && !is_rule(line) && !next.is_some_and(is_rule)
-        })
-        .map(|(line, _)| line)
+/// The entries of `docs/faults.md`: paragraphs that begin with a moment in bold.
+fn entries(text: &str) -> impl Iterator<Item = &str> {
+    let paragraphs = text.split("\n\n").map(str::trim_end);
+    paragraphs.filter(|paragraph| paragraph.starts_with("**"))
 }
 
-/// The table would promise what nobody looks at any more.
+/// An entry would promise what no test checks any more.
 #[test]
 fn each_fault_has_a_test() {
     let text = read("docs/faults.md");
     let mut tests = HashSet::new();
-    for row in rows(&text) {
-        let (_, last) = row
-            .trim_end_matches([' ', '|'])
-            .rsplit_once('|')
-            .unwrap_or_else(|| panic!("one cell: {row}"));
+    let mut found = 0;
+    for entry in entries(&text) {
+        let last = entry.lines().last().unwrap_or_default();
         let [test] = code(last).collect::<Vec<_>>()[..] else {
-            panic!("not one test: {row}");
+            panic!("not one test: {entry}");
         };
+        assert_eq!(last, format!("`{test}`"), "no line of its own: {entry}");
         let (file, name) = test
             .split_once("::")
-            .unwrap_or_else(|| panic!("no test: {row}"));
-        assert!(read(file).contains(&format!("fn {name}(")), "{row}");
+            .unwrap_or_else(|| panic!("no test: {entry}"));
+        assert!(read(file).contains(&format!("fn {name}(")), "{entry}");
         tests.insert(test);
+        found += 1;
     }
+    // No entry names a second test, and no test stands outside an entry.
+    assert_eq!(text.matches(".rs::").count(), found);
     assert!(tests.len() > 60, "only {} faults", tests.len());
-    // And those that are nowhere else have a row.
+    // What `tests/faults` proves stands here.
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/faults");
     for entry in fs::read_dir(folder).expect("a folder of tests") {
         let name = entry.expect("an entry").file_name();
@@ -117,7 +114,7 @@ fn each_fault_has_a_test() {
         for after in source.split("#[test]\nfn ").skip(1) {
             let name = after.split('(').next().unwrap_or_default();
             let test = format!("{file}::{name}");
-            assert!(tests.contains(&*test), "{test} has no row");
+            assert!(tests.contains(&*test), "{test} has no entry");
         }
     }
 }

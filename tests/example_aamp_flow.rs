@@ -209,8 +209,8 @@ mod as_printed {
         output.lines().filter(|line| line.contains(part)).count()
     }
 
-    /// Plays it to its end, with each key asked for: both together where the first event names both,
-    /// or each by itself where a stream's own comes first.
+    /// Plays it to its end, with each key asked for: both together where the first event names
+    /// both, or each by itself where a stream's own comes first.
     #[track_caller]
     fn assert_plays(headend: &Headend, arguments: &[String]) {
         let (status, output) = run(&mut example(arguments));

@@ -248,11 +248,11 @@ fn documentation_shows_both_pictures_whole() {
     let pictures = root().join("docs/pictures");
     Picture::read(&pictures.join("pipeline.svg")).assert_is_the_pipeline();
     Picture::read(&pictures.join("timeline.svg")).assert_is_the_timeline();
-    let readme = fs::read_to_string(root().join("README.md")).expect("the README");
-    for name in ["pipeline.svg", "timeline.svg"] {
-        assert!(
-            readme.contains(&format!("(docs/pictures/{name})")),
-            "{name}"
-        );
+    for (document, picture) in [
+        ("README.md", "(docs/pictures/pipeline.svg)"),
+        ("docs/applications.md", "(pictures/timeline.svg)"),
+    ] {
+        let text = fs::read_to_string(root().join(document)).expect("a document");
+        assert!(text.contains(picture), "{document} does not show {picture}");
     }
 }

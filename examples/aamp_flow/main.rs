@@ -5,8 +5,10 @@
 //! playlist's key tags (origin `hls/m3u8`) ahead of them. No demuxer for HLS is in the pipeline:
 //!
 //! ```text
-//! appsrc ! qtdemux ! sessiontoken ! clearkeydec ! h264parse ! avdec_h264 ! queue ! videoconvert ! autovideosink
-//! appsrc ! qtdemux ! sessiontoken ! clearkeydec ! aacparse ! avdec_aac ! queue ! audioconvert ! audioresample ! autoaudiosink
+//! appsrc ! qtdemux ! sessiontoken ! clearkeydec !
+//!     h264parse ! avdec_h264 ! queue ! videoconvert ! autovideosink
+//! appsrc ! qtdemux ! sessiontoken ! clearkeydec !
+//!     aacparse ! avdec_aac ! queue ! audioconvert ! audioresample ! autoaudiosink
 //! ```
 //!
 //! With `scripts/demo --serve` running in another terminal:
@@ -22,7 +24,8 @@
 //! * `InterfacePlayerRDK::QueueProtectionEvent`, `SendGstEvents` and `SendHelper`: `injector.rs`;
 //! * `InterfacePlayerRDK::SetupStream` and `InitializeSourceForPlayer`: `pipeline.rs`;
 //! * `bus_message` and what its log tells of a tune: `player.rs` and `report.rs`;
-//! * `AampDRMLicenseManager`, which has the session token from the auth service and hands it to the DRM: `sessiontoken`.
+//! * `AampDRMLicenseManager`, which has the session token from the auth service and hands it to the
+//!   DRM: `sessiontoken`.
 //!
 //! It plays what a developer needs to see this flow: the first variant, H.264 and AAC in fragmented
 //! MP4, protected from the first segment to the last, in one timeline from zero. A live playlist is

@@ -5,10 +5,12 @@
 //!
 //! `cargo run --example player -- --help` says how to start it. Where to look for what:
 //!
-//! * `pipeline.rs`: the configuration as a context, the warm-up, `playbin3` and the same written out;
+//! * `pipeline.rs`: the configuration as a context, the warm-up, `playbin3` and the same written
+//!   out;
 //! * `player.rs`: channels, keys and the bus;
 //! * `report.rs`: what the elements say on the bus, in words;
-//! * `options.rs` and `keys.rs`: the command line and the keyboard, which have nothing to do with tokens.
+//! * `options.rs` and `keys.rs`: the command line and the keyboard, which have nothing to do with
+//!   tokens.
 
 mod keys;
 mod options;

@@ -21,8 +21,8 @@ The player shows how an application in Python
 * tells its user what became of token and license: `Report`;
 * asks for the token where a decryptor does: `find_store`.
 
-On Debian it needs python3-gi, gir1.2-gstreamer-1.0 and the plugins that the
-README names. A decryptor that is written in Python has to ask the store for
+On Debian it needs python3-gi, gir1.2-gstreamer-1.0 and GStreamer's plugins
+(base, good, bad, libav). A decryptor that is written in Python has to ask the store for
 the token: it cannot read the metadata on protection events, because
 GstProtectionMeta has no introspection.
 """

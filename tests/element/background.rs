@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What the application and the log are told of the background: the table of
-//! `docs/troubleshooting.md`, row by row.
+//! What the application and the log are told of warm-ups and renewals: the list of
+//! `docs/troubleshooting.md`, entry by entry.
 
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -11,37 +11,59 @@ use support::rig::*;
 
 use crate::services::{refresh, tune};
 
-/// A row of the table.
+/// An entry of the list.
 #[derive(Debug)]
-struct Row {
+struct Entry {
     what: String,
     state: String,
     level: String,
     line: String,
 }
 
-fn rows() -> Vec<Row> {
+/// The items of the section's list, each as one line.
+fn items(section: &str) -> Vec<String> {
+    let mut items = Vec::new();
+    let mut is_inside = false;
+    for line in section.lines() {
+        if let Some(first) = line.strip_prefix("* ") {
+            items.push(first.to_owned());
+            is_inside = true;
+        } else if is_inside
+            && let Some(more) = line.strip_prefix("  ")
+            && let Some(item) = items.last_mut()
+        {
+            *item += " ";
+            *item += more;
+        } else {
+            is_inside = false;
+        }
+    }
+    items
+}
+
+/// Reads "**what happens**: `state`, at LEVEL: "line"".
+fn entry(item: &str) -> Option<Entry> {
+    let (what, rest) = item.strip_prefix("**")?.split_once("**: `")?;
+    let (state, rest) = rest.split_once("`, at ")?;
+    let (level, line) = rest.split_once(": \"")?;
+    Some(Entry {
+        what: what.to_owned(),
+        state: state.to_owned(),
+        level: level.to_owned(),
+        line: line.strip_suffix('"')?.to_owned(),
+    })
+}
+
+fn entries() -> Vec<Entry> {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/troubleshooting.md");
     let text = std::fs::read_to_string(file).expect("the document");
     let (_, section) = text
-        .split_once("## What happens in the background")
+        .split_once("\n## Requests, warm-up and renewal\n")
         .expect("the section");
-    let table = section.lines().skip_while(|line| !line.starts_with("|---"));
-    let table = table.skip(1).take_while(|line| line.starts_with('|'));
-    let row = |line: &str| {
-        let cells: Vec<_> = line.trim_matches('|').split('|').map(str::trim).collect();
-        let [what, state, log] = cells[..] else {
-            panic!("{line}");
-        };
-        let (level, line) = log.split_once(": ").expect("a level");
-        Row {
-            what: what.to_owned(),
-            state: state.trim_matches('`').to_owned(),
-            level: level.to_owned(),
-            line: line.to_owned(),
-        }
-    };
-    table.map(row).collect()
+    let (section, _) = section.split_once("\n## ").expect("another section");
+    let items = items(section);
+    let entries = items.iter().map(|item| entry(item).expect(item));
+    entries.collect()
 }
 
 /// What was logged in the category `sessiontoken`: of which object, at which level, and what.
@@ -115,11 +137,11 @@ fn happen(what: &str, state: &str) -> (gst::Element, String) {
         (rig.element.clone(), headend.url(""))
     };
     match what {
-        "a warm-up has its token" => warm(Auth::Grant),
-        "a warm-up has none" => warm(refusal(403)),
-        "a token is renewed" => renewed(Auth::Grant),
-        "a renewal fails" => renewed(refusal(503)),
-        "the service answers HTTP 503, then slowly" => {
+        "A warm-up gets a token" => warm(Auth::Grant),
+        "A warm-up gets none" => warm(refusal(403)),
+        "A token is renewed" => renewed(Auth::Grant),
+        "A renewal fails" => renewed(refusal(503)),
+        "The service answers HTTP 503, then slowly" => {
             let slowly = Auth::GrantAfter(std::time::Duration::from_millis(50));
             let headend = headend(Auth::Sequence(vec![refusal(503), slowly]));
             let rig = Rig::new(sessiontoken(&headend).property("timeout", NO_HURRY));
@@ -127,14 +149,15 @@ fn happen(what: &str, state: &str) -> (gst::Element, String) {
             rig.wait_for_state(state);
             (rig.element.clone(), headend.url(""))
         }
-        "the token of `session-token-file` is refused" | "… and the file holds no other one" => {
+        "The token of `session-token-file` is refused"
+        | "The token of `session-token-file` is refused, and the file holds no other one" => {
             let file = File::new("token");
             let rig = Rig::new(make("sessiontoken").property("session-token-file", file.path()));
             let key_request = tune(&rig);
             let generation = key_request.get::<u32>("generation").expect("a generation");
             let store = rig.element.property::<gst::glib::Object>("store");
-            let none = store
-                .emit_by_name::<Option<gst::Structure>>("reject", &[&generation, &403_u32]);
+            let none =
+                store.emit_by_name::<Option<gst::Structure>>("reject", &[&generation, &403_u32]);
             assert!(none.is_none());
             rig.wait_for_state(state);
             (rig.element.clone(), "no place".to_owned())
@@ -144,23 +167,23 @@ fn happen(what: &str, state: &str) -> (gst::Element, String) {
 }
 
 #[test]
-fn background_is_told_as_the_table_says() {
+fn background_is_told_as_the_list_says() {
     let lines = log();
-    let rows = rows();
-    assert!(rows.len() >= 7, "{rows:#?}");
-    for row in rows {
-        let (element, url) = happen(&row.what, &row.state);
+    let entries = entries();
+    assert!(entries.len() >= 7, "{entries:#?}");
+    for entry in entries {
+        let (element, url) = happen(&entry.what, &entry.state);
         let place = url.rsplit('/').next().expect("a place").to_owned();
         let object = element.as_ptr() as usize;
         let lines = lines.lock().expect("no panic");
-        let of_row = lines.iter().filter(|(of, _, text)| {
-            *of == object || (*of == 0 && text.contains(&place))
-        });
-        let said: Vec<_> = of_row.map(|(_, level, text)| (level, text)).collect();
+        let of_entry = lines
+            .iter()
+            .filter(|(of, _, text)| *of == object || (*of == 0 && text.contains(&place)));
+        let said: Vec<_> = of_entry.map(|(_, level, text)| (level, text)).collect();
         let is_there = said
             .iter()
-            .any(|(level, text)| **level == row.level && fits(text, &row.line));
-        assert!(is_there, "{row:#?}\n{said:#?}");
+            .any(|(level, text)| **level == entry.level && fits(text, &entry.line));
+        assert!(is_there, "{entry:#?}\n{said:#?}");
     }
 }
 

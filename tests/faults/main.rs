@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
 //! What becomes of a tune, and of a token, when the world around the player breaks: a file for each
-//! kind of fault. `docs/faults.md` is the table of all of them.
+//! kind of fault. `docs/faults.md` lists all of them, each with its test.
 
 mod clock;
 mod descriptors;

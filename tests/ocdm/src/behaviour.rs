@@ -14,15 +14,15 @@ pub const KEY_SYSTEM: &str = "org.w3.clearkey";
 /// * When a challenge comes: `inside` (in construct, on the caller's thread, with a session that is
 ///   none), `during` (on another thread, while construct waits for it), otherwise on another thread
 ///   after construct has returned.
-/// * What it is: `no-prefix`, `word-prefix`, `empty`, `huge` (65,535 bytes), `twice`, `three-threads`,
-///   `none`, `certificate` (another one before it), `endless` (another one after each license),
-///   `playready` (in a PlayReady key message of 16-bit characters), `pack` (with the CDM data in it),
-///   `url=…` (with that URL).
+/// * What it is: `no-prefix`, `word-prefix`, `empty`, `huge` (65,535 bytes), `twice`,
+///   `three-threads`, `none`, `certificate` (another one before it), `endless` (another one after
+///   each license), `playready` (in a PlayReady key message of 16-bit characters), `pack` (with the
+///   CDM data in it), `url=…` (with that URL).
 /// * Construct: `dead` (the session has no id), `null` (success and no session), `refuse`, `hang`.
 /// * Update: `lie` (success and nothing), `fail`, `complain`, `update-hang`.
 /// * Keys: `status=N`, `recover` (usable a moment later), `renew` (a renewal challenge behind the
-///   license), `expire=N` (after so many samples), `guid` (key ids in a GUID's order), `silent-keys`
-///   (no callback for all keys).
+///   license), `expire=N` (after so many samples), `guid` (key ids in a GUID's order),
+///   `silent-keys` (no callback for all keys).
 /// * Decrypt: `decrypt-fail` (once), `decrypt-hang=N` (after so many samples), `untouched` (success
 ///   and nothing done).
 /// * The end: `late-callbacks` (from another thread, during and after destruct).

@@ -112,8 +112,8 @@ impl Sample {
     }
 }
 
-/// Decrypts it in place. `is_joined`: all ranges as if they were one, as Thunder's adapter hands them
-/// over.
+/// Decrypts it in place. `is_joined`: all ranges as if they were one, as Thunder's adapter hands
+/// them over.
 pub fn decrypt(key: &[u8; 16], sample: Sample, is_joined: bool) -> bool {
     // SAFETY: a buffer that the caller has handed over for writing.
     let buffer = unsafe { gst::BufferRef::from_mut_ptr(sample.buffer) };
