@@ -8,6 +8,7 @@ pub mod cc;
 pub mod fixtures;
 pub mod folders;
 pub mod leaks_tracer;
+mod libsoup;
 pub mod operator;
 pub mod pad_harness;
 pub mod player;

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use gst::prelude::*;
 
 use crate::fixtures::{Link, PICTURE, Programme, SOUND};
-use crate::warnings;
+use crate::{libsoup, warnings};
 
 /// A way to play a URI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -185,6 +185,7 @@ pub fn init() {
     static INIT: OnceLock<()> = OnceLock::new();
     INIT.get_or_init(|| {
         warnings::take_over();
+        libsoup::survive_closing();
         gst::init().expect("GStreamer starts");
         gstsessiontoken::plugin_register_static().expect("the plugin registers");
         gst::ElementFactory::find("sessiontoken")
