@@ -321,6 +321,7 @@ impl Together {
 /// Opus says nothing by its syntax: the pictures beside it do.
 #[test]
 fn protected_opus_beside_clear_video_warns_once() {
+    init();
     for is_sound_first in [false, true] {
         let headend = serving(Licenses::ServeAnonymous);
         let mut both = Together::start(&headend, cbcs_caps("audio/x-opus", None));
@@ -338,6 +339,7 @@ fn protected_opus_beside_clear_video_warns_once() {
 
 #[test]
 fn protected_aac_beside_clear_video_does_not_warn() {
+    init();
     let headend = serving(Licenses::ServeAnonymous);
     let mut both = Together::start(&headend, cbcs_caps("audio/mpeg", Some(4)));
     both.push_clear_picture();

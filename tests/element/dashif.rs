@@ -108,6 +108,7 @@ fn authz_request_waits_for_key_id_of_first_sample() {
 /// An operator would see a request for each stream, and tokens for half of the keys.
 #[test]
 fn one_authz_request_lists_all_keys_sorted() {
+    init();
     let headend = headend(Auth::Grant);
     let url = authz(&headend, "order");
     for (sample, own) in [(sound(), AUDIO), (picture(), VIDEO)] {
@@ -135,6 +136,7 @@ fn one_authz_request_lists_all_keys_sorted() {
 /// keys.
 #[test]
 fn stream_without_matching_authz_url_is_unchanged() {
+    init();
     let headend = headend(Auth::Grant);
     const WIDEVINE: &str = "edef8ba9-79d6-4ace-a3c8-27dcd51d21ed";
     for events in [
@@ -301,6 +303,7 @@ fn rejection_renews_only_token_of_its_service() {
 /// Who logs out would leave the tokens of all other keys to the next one who logs in.
 #[test]
 fn logout_forgets_the_tokens_for_all_keys() {
+    init();
     let headend = headend(Auth::Grant);
     let account = gst::Structure::builder("headers")
         .field("X-Account", "logout")

@@ -125,6 +125,7 @@ fn seek_unblocks_demuxer_waiting_at_eos() {
 
 #[test]
 fn seek_frees_a_demuxer_that_waits_at_the_bound() {
+    init();
     for waits in [Input::from(buffer(1)), list(&[1]).into(), tag().into()] {
         let headend = headend(Auth::Hang);
         let rig = Rig::new(sessiontoken(&headend).property("max-held-bytes", 1_u64));

@@ -254,6 +254,7 @@ fn eos_before_token_still_plays_held_data() {
 
 #[test]
 fn held_data_is_bounded_and_blocks_demuxer_at_limit() {
+    init();
     const SIZE: usize = 1000;
     const FIT: usize = 10;
     let headend = headend(Auth::Hang);
@@ -341,6 +342,7 @@ fn init_data_of_events_is_bounded() {
 
 #[test]
 fn next_buffer_returns_flow_error_of_held_data() {
+    init();
     for between in [vec![], vec![Input::from(gap())], vec![Input::from(tag())]] {
         let headend = headend(Auth::Hang);
         let rig = Rig::new(sessiontoken(&headend));

@@ -320,6 +320,7 @@ fn token_hosts_that_are_none_are_named() {
 /// Who plays by playbin sets no properties.
 #[test]
 fn token_hosts_are_taken_from_a_context() {
+    init();
     let good = serving(Licenses::Serve);
     let first = redirecting(307, good.license_url());
     let hosts = format!("{} {}", place(&first), place(&good));

@@ -1404,6 +1404,7 @@ fn credentials_are_write_only_and_not_from_context() {
 
 #[test]
 fn context_configures_each_service_by_files() {
+    init();
     let token = File::new(SECURITY_TOKEN);
     let parameters = File::new(json!({ "OperatorAuthToken": OPERATOR_TOKEN }).to_string());
     let headers = File::new(json!({ "X-Api-Key": "abc" }).to_string());
