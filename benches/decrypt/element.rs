@@ -24,8 +24,8 @@ enum Contestant {
     Passed,
     /// `clearkeydec`, and samples with memory of their own.
     Own,
-    /// `clearkeydec`, and samples that are parts of a larger buffer, as qtdemux cuts them:
-    /// read-only, so that each is copied.
+    /// `clearkeydec`, and samples that are parts of a larger buffer, as qtdemux cuts them of a
+    /// fragment: read-only, so that each is decrypted into other memory.
     Parts,
 }
 
@@ -55,7 +55,8 @@ pub fn measure() {
     for round in 0..=ROUNDS {
         for ((harness, contestant, _), figures) in harnesses.iter().zip(&mut figures) {
             for (size, figures) in SAMPLES.into_iter().zip(figures) {
-                let batch: Vec<_> = (0..BATCH / size).map(|_| contestant.sample(size)).collect();
+                // As long as that is here nothing of it is given back to the system.
+                let (_fragment, batch) = contestant.batch(size);
                 let start = Instant::now();
                 for sample in batch {
                     harness.push_buffer(sample);
@@ -86,17 +87,24 @@ impl Contestant {
         }
     }
 
-    fn sample(self, size: usize) -> gst::Buffer {
+    /// A round's samples, and what they are parts of.
+    fn batch(self, size: usize) -> (gst::Buffer, Vec<gst::Buffer>) {
         // Written to, as a demuxer's is: untouched pages would be brought in while they are
         // decrypted.
         let memory = |size| gst::Buffer::from_mut_slice(vec![1; size]);
-        let mut sample = match self {
-            Contestant::Passed | Contestant::Own => memory(size),
-            Contestant::Parts => memory(2 * size)
-                .copy_region(gst::BufferCopyFlags::MEMORY, ..size)
-                .expect("it has that part"),
-        };
-        ProtectionMeta::add(sample.make_mut(), samples::whole(VIDEO_KEY_ID));
-        sample
+        let fragment = memory(BATCH);
+        let starts = (0..BATCH).step_by(size);
+        let samples = starts.map(|start| {
+            let mut sample = match self {
+                Contestant::Passed | Contestant::Own => memory(size),
+                Contestant::Parts => fragment
+                    .copy_region(gst::BufferCopyFlags::MEMORY, start..start + size)
+                    .expect("it has that part"),
+            };
+            ProtectionMeta::add(sample.make_mut(), samples::whole(VIDEO_KEY_ID));
+            sample
+        });
+        let samples = samples.collect();
+        (fragment, samples)
     }
 }

@@ -3,7 +3,7 @@
 //! Scheme `cbcs`: AES with chained blocks, of which a pattern leaves some in the clear (ISO/IEC
 //! 23001-7, 10.4).
 
-use cipher::array::Array;
+use cipher::inout::InOutBuf;
 use cipher::{BlockModeDecrypt, InnerIvInit};
 
 use super::key::ContentKey;
@@ -28,21 +28,29 @@ impl Pattern {
     }
 }
 
-/// Decrypts the protected ranges of one sample in place. The chain and the pattern begin anew in
+/// Decrypts the protected ranges of one sample. The chain and the pattern begin anew in
 /// each of them, and what does not fill a block at the end is in the clear (9.6.1).
-pub fn decrypt<'a>(
+pub fn decrypt<'inp, 'out>(
     key: &ContentKey,
     iv: [u8; 16],
     pattern: Pattern,
-    ranges: impl Iterator<Item = &'a mut [u8]>,
+    ranges: impl Iterator<Item = InOutBuf<'inp, 'out, u8>>,
 ) -> Result<(), SampleError> {
     let (crypt, whole) = pattern.sizes()?;
     for range in ranges {
         let mut chain = cbc::Decryptor::inner_iv_init(key.cipher(), &iv.into());
-        for part in range.chunks_mut(whole) {
-            let encrypted = part.len().min(crypt);
-            let (blocks, _) = Array::slice_as_chunks_mut(&mut part[..encrypted]);
-            chain.decrypt_blocks(blocks);
+        let mut rest = range;
+        while !rest.is_empty() {
+            let size = rest.len().min(whole);
+            let (part, after) = rest.split_at(size);
+            let (encrypted, clear) = part.split_at(size.min(crypt));
+            let (blocks, tail) = encrypted.into_chunks();
+            chain.decrypt_blocks_inout(blocks);
+            for kept in [tail, clear] {
+                // It may have to be copied.
+                let _ = kept.into_out_with_copied_in();
+            }
+            rest = after;
         }
     }
     Ok(())
@@ -70,8 +78,17 @@ mod tests {
 
     fn decrypted(pattern: Pattern, mut ranges: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>, SampleError> {
         let key = ContentKey::from_slice(&KEY).expect("sixteen bytes");
-        let slices = ranges.iter_mut().map(Vec::as_mut_slice);
-        decrypt(&key, IV, pattern, slices).map(|()| ranges)
+        let mut others: Vec<_> = ranges.iter().map(|range| vec![0xee; range.len()]).collect();
+        let across = ranges.iter().zip(&mut others);
+        let across = across.map(|(from, to)| InOutBuf::new(from, to).expect("as long"));
+        let across = decrypt(&key, IV, pattern, across);
+        let in_place = ranges.iter_mut().map(|range| range.as_mut_slice().into());
+        let in_place = decrypt(&key, IV, pattern, in_place);
+        assert_eq!(across, in_place);
+        if in_place.is_ok() {
+            assert_eq!(ranges, others);
+        }
+        in_place.map(|()| ranges)
     }
 
     #[test]

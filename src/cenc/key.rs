@@ -3,6 +3,7 @@
 //! Key ids, which are public, and keys, which are not.
 
 use std::fmt;
+use std::sync::Arc;
 
 use aes::Aes128;
 use cipher::KeyInit;
@@ -30,14 +31,16 @@ impl fmt::Debug for KeyId {
     }
 }
 
-/// An AES-128 key, expanded once. Its round keys are wiped when it is dropped.
+/// An AES-128 key, expanded once and shared by its clones. Its round keys are wiped when the last
+/// of them is dropped.
 #[derive(Clone)]
-pub struct ContentKey(Aes128);
+pub struct ContentKey(Arc<Aes128>);
 
 impl ContentKey {
     /// `None` where there are not sixteen bytes.
     pub fn from_slice(bytes: &[u8]) -> Option<Self> {
-        Aes128::new_from_slice(bytes).ok().map(Self)
+        let cipher = Aes128::new_from_slice(bytes).ok()?;
+        Some(Self(Arc::new(cipher)))
     }
 
     pub(crate) fn cipher(&self) -> &Aes128 {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Decrypting one sample in place, whatever its scheme (ISO/IEC 23001-7).
+//! Decrypting one sample, in place or into other memory, whatever its scheme (ISO/IEC 23001-7).
+
+use cipher::inout::InOutBuf;
 
 use super::cbcs;
 use super::ctr;
@@ -15,8 +17,9 @@ pub enum Scheme {
     Cbcs(Pattern),
 }
 
-/// Decrypts `sample` in place. `subsamples` is the table as `senc` holds it; an empty one means
-/// that the whole sample is protected.
+/// Decrypts a sample, in place or into other memory in one pass. `subsamples` is the table as
+/// `senc` holds it; an empty one means that the whole sample is protected. Gives back how many
+/// bytes the table says nothing of: they are left as they are.
 ///
 /// # Errors
 ///
@@ -27,54 +30,62 @@ pub fn decrypt(
     scheme: Scheme,
     iv: &[u8],
     subsamples: &[u8],
-    sample: &mut [u8],
-) -> Result<(), SampleError> {
+    sample: InOutBuf<'_, '_, u8>,
+) -> Result<u64, SampleError> {
     let mut whole_iv = [0; 16];
     match iv.len() {
         8 => whole_iv[..8].copy_from_slice(iv),
         16 => whole_iv.copy_from_slice(iv),
         size => return Err(SampleError::IvSize(size)),
     }
-    check(subsamples, sample.len())?;
+    let uncovered = check(subsamples, sample.len())?;
     let ranges = Ranges {
         // Without a table all of it is one range.
         whole: subsamples.is_empty(),
         entries: subsamples.chunks_exact(SUBSAMPLE_ENTRY),
-        rest: sample,
+        rest: Some(sample),
     };
     match scheme {
-        Scheme::Cenc => ctr::decrypt(key, whole_iv, ranges),
-        Scheme::Cbcs(pattern) => cbcs::decrypt(key, whole_iv, pattern, ranges),
+        Scheme::Cenc => ctr::decrypt(key, whole_iv, ranges)?,
+        Scheme::Cbcs(pattern) => cbcs::decrypt(key, whole_iv, pattern, ranges)?,
     }
+    Ok(uncovered)
 }
 
-/// The protected ranges of a sample.
-struct Ranges<'a> {
+/// The protected ranges of a sample. What is between them is copied where that takes a copy.
+struct Ranges<'a, 'inp, 'out> {
     whole: bool,
     entries: std::slice::ChunksExact<'a, u8>,
-    rest: &'a mut [u8],
+    /// `None` behind the last one.
+    rest: Option<InOutBuf<'inp, 'out, u8>>,
 }
 
-impl<'a> Iterator for Ranges<'a> {
-    type Item = &'a mut [u8];
+impl<'inp, 'out> Iterator for Ranges<'_, 'inp, 'out> {
+    type Item = InOutBuf<'inp, 'out, u8>;
 
-    fn next(&mut self) -> Option<&'a mut [u8]> {
-        let rest = std::mem::take(&mut self.rest);
+    fn next(&mut self) -> Option<Self::Item> {
+        let rest = self.rest.take()?;
         if std::mem::take(&mut self.whole) {
             return Some(rest);
         }
-        let (clear, protected) = sizes(self.entries.next()?);
+        let next = self.entries.next().map(sizes);
         // Cannot be beyond the end: `check` added up the same numbers.
-        let (range, after) = rest.get_mut(clear..)?.split_at_mut_checked(protected)?;
-        self.rest = after;
+        let next = next.filter(|(clear, protected)| clear + protected <= rest.len());
+        let Some((clear, protected)) = next else {
+            keep(rest);
+            return None;
+        };
+        let (before, rest) = rest.split_at(clear);
+        keep(before);
+        let (range, after) = rest.split_at(protected);
+        self.rest = Some(after);
         Some(range)
     }
 }
 
-/// Bytes of a sample of that size that its subsamples say nothing of, though they must add up to
-/// the whole sample (ISO/IEC 23001-7, 7.2). They are left as they are.
-pub fn uncovered(subsamples: &[u8], sample: usize) -> u64 {
-    (sample as u64).saturating_sub(covered(subsamples))
+/// Leaves bytes as they are.
+fn keep(bytes: InOutBuf<'_, '_, u8>) {
+    let _ = bytes.into_out_with_copied_in();
 }
 
 fn covered(subsamples: &[u8]) -> u64 {
@@ -85,20 +96,23 @@ fn covered(subsamples: &[u8]) -> u64 {
         .sum()
 }
 
-/// Whether that is a table for a sample of that size.
+/// Checks that this is a table for a sample of that size. Gives back how many bytes it says nothing
+/// of, though it must add up to the whole sample (ISO/IEC 23001-7, 7.2).
 ///
 /// # Errors
 ///
 /// Where it covers more than the sample, or is none.
-pub fn check(subsamples: &[u8], sample: usize) -> Result<(), SampleError> {
+pub fn check(subsamples: &[u8], sample: usize) -> Result<u64, SampleError> {
     if !subsamples.len().is_multiple_of(SUBSAMPLE_ENTRY) {
         return Err(SampleError::SubsampleTable(subsamples.len()));
     }
-    let covered = covered(subsamples);
-    if covered > sample as u64 {
-        return Err(SampleError::SubsamplesBeyondSample { covered, sample });
+    if subsamples.is_empty() {
+        return Ok(0);
     }
-    Ok(())
+    let covered = covered(subsamples);
+    (sample as u64)
+        .checked_sub(covered)
+        .ok_or(SampleError::SubsamplesBeyondSample { covered, sample })
 }
 
 /// Clear and protected size of a subsample, big endian.
@@ -129,8 +143,17 @@ mod tests {
         ContentKey::from_slice(&KEY).expect("sixteen bytes")
     }
 
-    fn decrypted(iv: &[u8], subsamples: &[u8], sample: &mut [u8]) -> Result<(), SampleError> {
-        decrypt(&key(), Scheme::Cenc, iv, subsamples, sample)
+    /// In place, and the same into other memory.
+    fn decrypted(iv: &[u8], subsamples: &[u8], sample: &mut [u8]) -> Result<u64, SampleError> {
+        let mut other = vec![0xee; sample.len()];
+        let across = InOutBuf::new(sample, &mut other).expect("as long");
+        let across = decrypt(&key(), Scheme::Cenc, iv, subsamples, across);
+        let result = decrypt(&key(), Scheme::Cenc, iv, subsamples, sample.into());
+        assert_eq!(across, result);
+        if result.is_ok() {
+            assert_eq!(sample, other);
+        }
+        result
     }
 
     fn entry(clear: u16, protected: u32) -> Vec<u8> {
@@ -154,15 +177,14 @@ mod tests {
         sample.extend(&ciphertext[27..]);
         sample.extend(b"yz");
         let table = [entry(5, 7), entry(0, 20), entry(3, 5)].concat();
-        decrypted(&COUNTER, &table, &mut sample).expect("decrypted");
+        assert_eq!(decrypted(&COUNTER, &table, &mut sample), Ok(2));
         let plaintext = PLAINTEXT.concat();
         assert_eq!(&sample[..5], b"clear");
         assert_eq!(sample[5..32], plaintext[..27]);
         assert_eq!(&sample[32..35], b"abc");
         assert_eq!(sample[35..40], plaintext[27..]);
         assert_eq!(&sample[40..], b"yz");
-        assert_eq!(uncovered(&table, sample.len()), 2);
-        assert_eq!(uncovered(&table, sample.len() - 2), 0);
+        assert_eq!(check(&table, sample.len() - 2), Ok(0));
     }
 
     #[test]

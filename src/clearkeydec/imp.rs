@@ -44,7 +44,7 @@ use super::bus_messages::post_notice;
 use super::debug::CAT;
 use super::decryption::Decryption;
 use super::settings::{Policy, Settings};
-use crate::cenc::{CLEARKEY_SYSTEM, COMMON_SYSTEM, KeyId, PRIVATE_SYSTEM, Scheme};
+use crate::cenc::{CLEARKEY_SYSTEM, COMMON_SYSTEM, ContentKey, KeyId, PRIVATE_SYSTEM, Scheme};
 use crate::config::Configurable;
 use crate::decryptor::{ClearBy, Obstacle, Protection, Samples, remove_protection, templates};
 use crate::error::Failure;
@@ -83,13 +83,17 @@ impl ClearKeyDec {
         }
     }
 
-    /// Decrypts the buffer in place. Its key is here.
-    fn decrypt(&self, buffer: &mut gst::BufferRef, protection: Protection) -> Result<(), Obstacle> {
+    /// Decrypts the buffer with its key, which is here unless the sample is clear.
+    fn decrypt(
+        &self,
+        buffer: &mut gst::BufferRef,
+        protection: Protection,
+        key: Option<ContentKey>,
+    ) -> Result<(), Obstacle> {
         match protection {
             Protection::Clear(by) => self.on_clear_sample(by),
             Protection::Protected {
                 scheme,
-                key_id,
                 iv,
                 is_constant_iv,
                 subsamples,
@@ -98,35 +102,29 @@ impl ClearKeyDec {
                 let may_be_clear =
                     is_constant_iv && subsamples.is_none() && matches!(scheme, Scheme::Cbcs(_));
                 let sound = self.samples.unmarked_sound();
-                let is_clear = {
-                    let keys = lock(&self.keys);
-                    let key = keys
-                        .get(key_id)
-                        .ok_or_else(|| Obstacle::broken("a key that was here is gone"))?;
-                    let decryption = Decryption {
-                        key,
-                        scheme,
-                        iv: &iv,
-                        subsamples: subsamples.as_ref(),
-                    };
-                    match sound.filter(|_| may_be_clear) {
-                        None => decryption.decrypt(buffer).map(|()| false),
-                        Some(format) => {
-                            let is_clear = |one, other| self.samples.is_clear_sound(one, other);
-                            decryption.decrypt_unless_clear(buffer, format, is_clear)
-                        }
-                    }
-                    .map_err(Obstacle::broken)?
+                let decryption = Decryption {
+                    key: key.ok_or_else(|| Obstacle::broken("a key that was here is gone"))?,
+                    scheme,
+                    iv: &iv,
+                    subsamples: subsamples.as_ref(),
                 };
-                if let Some(table) =
-                    subsamples.and_then(|table| table.into_mapped_buffer_readable().ok())
-                {
-                    let samples = &self.samples;
-                    samples.on_subsamples(self.obj().upcast_ref(), &table, buffer.size());
+                let (uncovered, is_clear) = match sound.filter(|_| may_be_clear) {
+                    None => decryption
+                        .decrypt(buffer)
+                        .map(|uncovered| (uncovered, false)),
+                    Some(format) => {
+                        let is_clear = |one, other| self.samples.is_clear_sound(one, other);
+                        decryption
+                            .decrypt_unless_clear(buffer, format, is_clear)
+                            .map(|is_clear| (0, is_clear))
+                    }
                 }
+                .map_err(Obstacle::broken)?;
+                let (element, samples) = (self.obj(), &self.samples);
+                samples.on_uncovered(element.upcast_ref(), uncovered, buffer.size());
                 match is_clear {
                     true => self.on_clear_sample(ClearBy::Syntax),
-                    false => self.samples.on_decrypted(self.obj().upcast_ref()),
+                    false => samples.on_decrypted(element.upcast_ref()),
                 }
             }
         }
@@ -146,8 +144,8 @@ impl ClearKeyDec {
 
     pub(super) fn decrypt_buffer(&self, buffer: &mut gst::BufferRef) -> Result<(), Obstacle> {
         let protection = self.protection_of(buffer)?;
-        self.ensure_key(&protection, &mut None)?;
-        self.decrypt(buffer, protection)
+        let key = self.ensure_key(&protection, &mut None)?;
+        self.decrypt(buffer, protection, key)
     }
 
     /// Decrypts all buffers of the list, once the keys of all are here, at one moment.
@@ -160,9 +158,13 @@ impl ClearKeyDec {
         let mut result = Ok(());
         list.foreach_mut(|mut buffer, _| {
             let buffer_mut = buffer.make_mut();
-            result = self
-                .protection_of(buffer_mut)
-                .and_then(|protection| self.decrypt(buffer_mut, protection));
+            result = self.protection_of(buffer_mut).and_then(|protection| {
+                let key = match &protection {
+                    Protection::Protected { key_id, .. } => lock(&self.keys).get(*key_id),
+                    Protection::Clear(_) => None,
+                };
+                self.decrypt(buffer_mut, protection, key)
+            });
             match result {
                 Ok(()) => ControlFlow::Continue(Some(buffer)),
                 Err(_) => ControlFlow::Break(Some(buffer)),
@@ -171,25 +173,26 @@ impl ClearKeyDec {
         result
     }
 
-    /// Sees to it that the key is here. `now` is filled when somebody has to look at the clock.
+    /// Gets the key of a protected sample. `now` is filled when somebody has to look at the clock.
     fn ensure_key(
         &self,
         protection: &Protection,
         now: &mut Option<ClockReading>,
-    ) -> Result<(), Obstacle> {
+    ) -> Result<Option<ContentKey>, Obstacle> {
         let Protection::Protected { key_id, .. } = protection else {
-            return Ok(());
+            return Ok(None);
         };
         let mut keys = lock(&self.keys);
-        if keys.is_settled(*key_id) {
-            return Ok(());
+        if let Some(key) = keys.settled(*key_id) {
+            return Ok(Some(key));
         }
         let now = *now.get_or_insert_with(ClockReading::now);
         let result = self.obtain(&mut keys, *key_id, now);
+        let key = keys.get(*key_id);
         let news = keys.take_notices();
         drop(keys);
         self.tell(&news);
-        result
+        result.map(|()| key)
     }
 
     fn obtain(

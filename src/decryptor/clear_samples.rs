@@ -11,11 +11,12 @@
 //! presentation, where its pictures have clear parts. A presentation that is protected throughout
 //! gives none.
 
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use gst::prelude::*;
 
-use crate::cenc::{self, ClearRuns, SoundFormat};
+use crate::cenc::{ClearRuns, SoundFormat};
 use crate::error::Failure;
 use crate::hierarchy::ancestors;
 use crate::messages;
@@ -39,6 +40,10 @@ const WITH_SUBSAMPLES: [&str; 4] = [
 /// The samples of one decryptor's stream.
 pub struct Samples {
     state: Mutex<State>,
+    decrypted: AtomicU64,
+    has_subsamples: AtomicBool,
+    /// It is sound whose clear samples nobody tells, and so of interest with each sample.
+    is_unmarked_sound: AtomicBool,
     category: fn() -> gst::DebugCategory,
 }
 
@@ -46,8 +51,6 @@ pub struct Samples {
 #[derive(Default)]
 struct State {
     clear: u64,
-    decrypted: u64,
-    has_subsamples: bool,
     /// Of sound whose clear samples nobody tells.
     unmarked_sound: Option<SoundFormat>,
     runs: ClearRuns,
@@ -61,6 +64,9 @@ impl Samples {
     pub fn new(category: fn() -> gst::DebugCategory) -> Self {
         Self {
             state: Mutex::default(),
+            decrypted: AtomicU64::default(),
+            has_subsamples: AtomicBool::default(),
+            is_unmarked_sound: AtomicBool::default(),
             category,
         }
     }
@@ -68,6 +74,9 @@ impl Samples {
     /// Another tune begins.
     pub fn begin_tune(&self) {
         *lock(&self.state) = State::default();
+        self.decrypted.store(0, Ordering::Relaxed);
+        self.has_subsamples.store(false, Ordering::Relaxed);
+        self.is_unmarked_sound.store(false, Ordering::Relaxed);
     }
 
     /// Leaves the presentation. The numbers stay.
@@ -77,12 +86,13 @@ impl Samples {
 
     /// Whether a sample of this stream that is protected has subsamples.
     pub fn has_subsamples(&self) -> bool {
-        lock(&self.state).has_subsamples
+        self.has_subsamples.load(Ordering::Relaxed)
     }
 
     /// How samples begin, where clear ones may be hidden among those that are decrypted.
     pub fn unmarked_sound(&self) -> Option<SoundFormat> {
-        lock(&self.state).unmarked_sound
+        let is_unmarked = self.is_unmarked_sound.load(Ordering::Relaxed);
+        is_unmarked.then(|| lock(&self.state).unmarked_sound)?
     }
 
     /// Records what the caps behind the decryptor say of samples.
@@ -96,8 +106,10 @@ impl Samples {
         let format = is_hidden.then(|| SoundFormat::of(media_type, mpeg_version));
         let pipeline = ancestors(element).last().map(|one| one.as_ptr() as usize);
         let presentation = pipeline.map(Presentation::of);
+        let has_subsamples = WITH_SUBSAMPLES.contains(&media_type);
+        self.has_subsamples.store(has_subsamples, Ordering::Relaxed);
+        self.is_unmarked_sound.store(is_hidden, Ordering::Relaxed);
         let mut state = lock(&self.state);
-        state.has_subsamples = WITH_SUBSAMPLES.contains(&media_type);
         state.unmarked_sound = format;
         state.presentation = presentation;
     }
@@ -124,19 +136,18 @@ impl Samples {
 
     /// Counts a sample that was decrypted.
     pub fn on_decrypted(&self, element: &gst::Element) {
-        let mut state = lock(&self.state);
-        state.decrypted = state.decrypted.saturating_add(1);
-        let is_sound = state.unmarked_sound.is_some();
-        let presentation = state.presentation.clone().filter(|_| is_sound);
-        drop(state);
+        self.decrypted.fetch_add(1, Ordering::Relaxed);
+        if !self.is_unmarked_sound.load(Ordering::Relaxed) {
+            return;
+        }
+        let presentation = lock(&self.state).presentation.clone();
         if let Some(presentation) = presentation {
             self.warn_if_in_doubt(element, &presentation);
         }
     }
 
-    /// Checks that the subsamples add up to the sample, and says once where they do not.
-    pub fn on_subsamples(&self, element: &gst::Element, table: &[u8], sample: usize) {
-        let uncovered = cenc::uncovered(table, sample);
+    /// Says once that subsamples do not add up to their sample, of so many bytes.
+    pub fn on_uncovered(&self, element: &gst::Element, uncovered: u64, sample: usize) {
         if uncovered == 0 || std::mem::replace(&mut lock(&self.state).has_told_of_uncovered, true) {
             return;
         }
@@ -183,7 +194,7 @@ impl Samples {
         let state = lock(&self.state);
         gst::Structure::builder(name)
             .field("clear-samples", state.clear)
-            .field("decrypted-samples", state.decrypted)
+            .field("decrypted-samples", self.decrypted.load(Ordering::Relaxed))
             .build()
     }
 }

@@ -139,26 +139,26 @@ impl LicenseSession {
     }
 
     /// The key, if it is here.
-    pub fn get(&self, key_id: KeyId) -> Option<&ContentKey> {
+    pub fn get(&self, key_id: KeyId) -> Option<ContentKey> {
         if let Some(key) = self.private.get(&key_id) {
-            return Some(key);
+            return Some(key.clone());
         }
         let key_id = self.named.resolve(key_id)?;
-        self.held.with_key(&key_id)?.key(&key_id)
+        self.held.with_key(&key_id)?.key(&key_id).cloned()
     }
 
-    /// A sample that needs this key has come. Whether the key is here for good, so that there is no
+    /// A sample that needs this key has come. The key, if it is here for good, so that there is no
     /// need to look at the clock.
-    pub fn is_settled(&mut self, key_id: KeyId) -> bool {
+    pub fn settled(&mut self, key_id: KeyId) -> Option<ContentKey> {
         self.named.on_data();
         self.request.on_sample();
-        if self.private.contains_key(&key_id) {
-            return true;
+        if let Some(key) = self.private.get(&key_id) {
+            return Some(key.clone());
         }
-        self.named
-            .resolve(key_id)
-            .and_then(|key_id| Some((key_id, self.held.with_key(&key_id)?)))
-            .is_some_and(|(key_id, held)| held.validity_of(&key_id).is_endless())
+        let key_id = self.named.resolve(key_id)?;
+        let held = self.held.with_key(&key_id)?;
+        let key = held.key(&key_id)?;
+        held.validity_of(&key_id).is_endless().then(|| key.clone())
     }
 
     /// Gets a key here that is missing or whose license has ended. Asks for all keys that were

@@ -219,10 +219,11 @@ impl OcdmDec {
                 .map_readable()
                 .map_err(|_| Obstacle::broken("a sample's subsample table cannot be read"))?;
             // Implementations do not look.
-            check_subsamples(&table, buffer.size()).map_err(Obstacle::broken)?;
+            let size = buffer.size();
+            let uncovered = check_subsamples(&table, size).map_err(Obstacle::broken)?;
             let element = self.obj();
             self.samples
-                .on_subsamples(element.upcast_ref(), &table, buffer.size());
+                .on_uncovered(element.upcast_ref(), uncovered, size);
         }
         let (session, key_id) = {
             let mut keys = lock(&self.keys);

@@ -78,6 +78,44 @@ fn subsample_decryption_keeps_clear_bytes() {
     warnings[0].says(&["7 bytes of a sample of 65"]);
 }
 
+/// Who else has the fragment, the demuxer above all, would find its bytes changed.
+#[test]
+fn sample_that_is_part_of_a_fragment_leaves_that_alone() {
+    let headend = serving(Licenses::ServeAnonymous);
+    let mut rig = started(clearkeydec(&headend));
+    for size in [64, 40_000, 200_000] {
+        for info in [
+            whole(VIDEO_KEY_ID),
+            partly(VIDEO_KEY_ID, &[(5, 20), (7, size as u32 - 40)]),
+        ] {
+            let data: Vec<_> = (0..size).map(|number| (number % 251) as u8).collect();
+            // What the same bytes come to in memory of their own.
+            assert_eq!(
+                rig.push(sample(data.clone(), info.clone())),
+                Ok(gst::FlowSuccess::Ok)
+            );
+            let expected = contents(&rig.harness.pull().expect("a buffer"));
+            assert_ne!(expected, data);
+            let fragment = gst::Buffer::from_slice([&[1; 9][..], &data, &[2; 9]].concat());
+            let before = contents(&fragment);
+            let region = |range| fragment.copy_region(gst::BufferCopyFlags::MEMORY, range);
+            let whole = region(9..9 + size).expect("it has that part");
+            let mut pieces = region(9..30).expect("it has that part");
+            pieces.append(region(30..9 + size).expect("it has that part"));
+            for mut part in [whole, pieces] {
+                ProtectionMeta::add(part.make_mut(), info.clone());
+                part.make_mut().set_pts(gst::ClockTime::from_mseconds(80));
+                assert_eq!(rig.push(part), Ok(gst::FlowSuccess::Ok));
+                let clear = rig.harness.pull().expect("a buffer");
+                assert_eq!(contents(&clear), expected);
+                assert_eq!(clear.pts(), Some(gst::ClockTime::from_mseconds(80)));
+                assert!(clear.meta::<ProtectionMeta>().is_none());
+            }
+            assert_eq!(contents(&fragment), before);
+        }
+    }
+}
+
 #[test]
 fn sixteen_byte_iv_decrypts() {
     let headend = serving(Licenses::ServeAnonymous);
@@ -419,6 +457,7 @@ fn missing_license_url_error_names_settings() {
 
 #[test]
 fn malformed_sample_ends_stream_naming_cause() {
+    init();
     let with = |name: &str, value: glib::SendValue| {
         let mut info = whole(VIDEO_KEY_ID);
         info.set_value(name, value);
@@ -514,6 +553,7 @@ fn list_with_a_sample_in_the_clear_plays_whole() {
 
 #[test]
 fn caps_that_it_cannot_decrypt_are_named() {
+    init();
     let with = |name: &str, value: &str| {
         let mut caps = caps();
         let unshared = caps.get_mut().expect("not shared yet");
