@@ -4,6 +4,7 @@
 //!
 //! The rooms and what each may know are described in `docs/architecture.md`.
 
+pub mod api;
 mod auth_service;
 mod backoff;
 mod cenc;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use gst::prelude::*;
+use gstsessiontoken::api::{LicenseMessage, LicenseState, TokenMessage, TokenState};
 use headend::Headend;
 use support::cc;
 use support::folders::{plugin_folder, repository, scratch};
@@ -121,11 +122,23 @@ fn assert_plays_here(configure: impl Fn(&gst::Element, &str)) {
     configure(&player, &headend.url(AUTH_SERVICE));
     player.set_state(gst::State::Playing).expect("it starts");
     let bus = player.bus().expect("a pipeline has one");
-    let ends = [gst::MessageType::Eos, gst::MessageType::Error];
-    let message = bus.timed_pop_filtered(gst::ClockTime::NONE, &ends);
+    let (mut tokens, mut licenses) = (Vec::new(), Vec::new());
+    for message in bus.iter_timed(gst::ClockTime::NONE) {
+        if let Some(token) = TokenMessage::of(&message) {
+            assert!(token.location().is_some() && token.text().is_some());
+            tokens.extend(token.state());
+        } else if let Some(license) = LicenseMessage::of(&message) {
+            assert_eq!(license.keys(), Some(2));
+            licenses.extend(license.state());
+        } else if message.type_() == gst::MessageType::Eos {
+            break;
+        }
+        assert_ne!(message.type_(), gst::MessageType::Error, "{message:?}");
+    }
     player.set_state(gst::State::Null).expect("it stops");
-    let message = message.expect("it ends");
-    assert_eq!(message.type_(), gst::MessageType::Eos, "{message:?}");
+    // Of picture and sound.
+    assert_eq!(tokens, [TokenState::Acquired; 2]);
+    assert_eq!(licenses, [LicenseState::Acquired; 2]);
     assert_eq!(headend.token_requests().len(), 1);
 }
 

@@ -73,7 +73,8 @@ const PURE: [&str; 61] = [
 ];
 
 /// Rooms at the edge, and the outside worlds that each may name.
-const AT_THE_EDGE: [(&str, &[&str]); 24] = [
+const AT_THE_EDGE: [(&str, &[&str]); 25] = [
+    ("api/", &["gst", "glib"]),
     ("bin/", &[]),
     ("check/", &["gst", "glib"]),
     ("clearkeydec/", &["gst", "glib"]),
