@@ -113,6 +113,7 @@ mod as_printed {
     /// What the documentation prints behind `cargo run --example aamp_flow --`, for this head-end.
     fn printed(headend: &Headend) -> Vec<String> {
         let documentation = include_str!("../examples/aamp_flow/main.rs");
+        let documentation = documentation.replace("\\\n//!", " ");
         let lines: Vec<_> = documentation
             .lines()
             .filter_map(|line| line.strip_prefix("//! cargo run --example aamp_flow -- "))

@@ -14,7 +14,10 @@
 //! With `scripts/demo --serve` running in another terminal:
 //!
 //! ```sh
-//! cargo run --example aamp_flow -- --location http://localhost:50050/authService/getSessionToken --license-url http://localhost:50050/license http://localhost:50050/hls/cenc/master.m3u8
+//! cargo run --example aamp_flow -- \
+//!     --location http://localhost:50050/authService/getSessionToken \
+//!     --license-url http://localhost:50050/license \
+//!     http://localhost:50050/hls/cenc/master.m3u8
 //! ```
 //!
 //! What AAMP does (github.com/rdkcentral/aamp) and where to find the same here:

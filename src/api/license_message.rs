@@ -3,6 +3,7 @@
 //! The messages `clearkey-license` and `ocdm-license`.
 
 use super::{Reason, fields, structure_of};
+use crate::ocdm::KeyStatus;
 
 /// What has become of a license, or of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,30 +17,6 @@ pub enum LicenseState {
     Failed,
     /// What can be done with a key has changed (`ocdmdec`).
     Key(KeyStatus),
-}
-
-/// What can be done with a key (W3C Encrypted Media Extensions, `MediaKeyStatus`, and OpenCDM's own).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum KeyStatus {
-    /// Samples can be decrypted.
-    Usable,
-    /// It has ended.
-    Expired,
-    /// It was given back.
-    Released,
-    /// The output is not protected enough.
-    OutputRestricted,
-    /// The output lacks HDCP 2.2.
-    OutputRestrictedHdcp22,
-    /// Samples can be decrypted, and come out smaller.
-    OutputDownscaled,
-    /// The CDM does not know yet.
-    Pending,
-    /// Something is wrong in the CDM.
-    InternalError,
-    /// Something is wrong in the hardware.
-    HardwareError,
 }
 
 /// An element message `clearkey-license` of `clearkeydec` or `ocdm-license` of `ocdmdec`.
@@ -60,16 +37,7 @@ impl<'a> LicenseMessage<'a> {
             "acquired" => LicenseState::Acquired,
             "renewed" => LicenseState::Renewed,
             "failed" => LicenseState::Failed,
-            "usable" => LicenseState::Key(KeyStatus::Usable),
-            "expired" => LicenseState::Key(KeyStatus::Expired),
-            "released" => LicenseState::Key(KeyStatus::Released),
-            "output-restricted" => LicenseState::Key(KeyStatus::OutputRestricted),
-            "output-restricted-hdcp22" => LicenseState::Key(KeyStatus::OutputRestrictedHdcp22),
-            "output-downscaled" => LicenseState::Key(KeyStatus::OutputDownscaled),
-            "status-pending" => LicenseState::Key(KeyStatus::Pending),
-            "internal-error" => LicenseState::Key(KeyStatus::InternalError),
-            "hardware-error" => LicenseState::Key(KeyStatus::HardwareError),
-            _ => return None,
+            status => LicenseState::Key(KeyStatus::from_nick(status)?),
         })
     }
 

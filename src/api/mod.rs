@@ -30,9 +30,10 @@ mod key_request;
 mod license_message;
 mod token_message;
 
+pub use crate::ocdm::KeyStatus;
 pub use error_details::{ErrorDetails, Reason};
 pub use key_request::{Flow, KeyRequest};
-pub use license_message::{KeyStatus, LicenseMessage, LicenseState};
+pub use license_message::{LicenseMessage, LicenseState};
 pub use token_message::{TokenMessage, TokenState};
 
 /// The structure of an element's message, if it has that name.

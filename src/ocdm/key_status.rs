@@ -2,23 +2,40 @@
 
 //! What a CDM says of a key.
 
-/// `KeyStatus` of OpenCDM.
+/// What can be done with a key: OpenCDM's `KeyStatus`, W3C Encrypted Media Extensions'
+/// `MediaKeyStatus`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum KeyStatus {
+    /// Samples can be decrypted.
     Usable,
+    /// It has ended.
     Expired,
+    /// It was given back.
     Released,
+    /// The output is not protected enough.
     OutputRestricted,
+    /// The output lacks HDCP 2.2.
     OutputRestrictedHdcp22,
+    /// Samples can be decrypted, and come out smaller.
     OutputDownscaled,
+    /// The CDM does not know yet.
     Pending,
+    /// Something is wrong in the CDM.
     InternalError,
+    /// Something is wrong in the hardware.
     HardwareError,
 }
 
 impl KeyStatus {
+    /// By the word in messages.
+    pub(crate) fn from_nick(nick: &str) -> Option<Self> {
+        let mut all = (0..=8).map(Self::from_raw);
+        all.find(|status| status.nick() == nick)
+    }
+
     /// By OpenCDM's numbers. One that they do not know is an error inside the CDM.
-    pub fn from_raw(raw: i32) -> Self {
+    pub(crate) fn from_raw(raw: i32) -> Self {
         match raw {
             0 => KeyStatus::Usable,
             1 => KeyStatus::Expired,
@@ -53,7 +70,7 @@ impl KeyStatus {
     }
 
     /// Whether that may pass by itself: a display that is plugged in, a CDM that is not done.
-    pub fn may_pass(self) -> bool {
+    pub(crate) fn may_pass(self) -> bool {
         matches!(
             self,
             KeyStatus::OutputRestricted | KeyStatus::OutputRestrictedHdcp22 | KeyStatus::Pending
