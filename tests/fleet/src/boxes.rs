@@ -24,7 +24,6 @@ pub struct Fetching {
 }
 
 /// A box.
-#[derive(Default)]
 pub struct Viewer {
     pub state: State,
     pub fetching: Option<Fetching>,
@@ -32,9 +31,28 @@ pub struct Viewer {
     pub wanted: Option<Duration>,
     /// They are going to try again.
     pub tries_again: bool,
-    pub has_user: bool,
     /// When it does something next: what was planned before is over.
     pub wakes_at: Option<Duration>,
+}
+
+impl Viewer {
+    /// A box that is switched on.
+    pub fn new(fetcher: &Arc<dyn TokenFetcher>) -> Self {
+        Self {
+            state: state(fetcher),
+            fetching: None,
+            wanted: None,
+            tries_again: false,
+            wakes_at: None,
+        }
+    }
+}
+
+/// A session with an element that uses it.
+pub fn state(fetcher: &Arc<dyn TokenFetcher>) -> State {
+    let mut state = State::default();
+    state.add_user(fetcher.clone(), None);
+    state
 }
 
 /// Makes no request: the simulation does.

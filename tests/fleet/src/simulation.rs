@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::backoff::chance;
-use crate::boxes::{Fetching, NoFetcher, Viewer, away, granted};
+use crate::boxes::{Fetching, NoFetcher, Viewer, away, granted, state};
 use crate::http::retry;
 use crate::random;
 use crate::scenarios::Scenario;
@@ -87,12 +87,13 @@ impl<'a> Fleet<'a> {
     pub fn play(scenario: &'a Scenario, policy: Policy, count: usize) -> Seen {
         random::begin(policy != Policy::Ours { with_chance: false });
         let end = scenario.counted.end;
+        let fetcher: Arc<dyn TokenFetcher> = Arc::new(NoFetcher);
         let mut fleet = Self {
             scenario,
             policy,
-            viewers: (0..count).map(|_| Viewer::default()).collect(),
+            viewers: (0..count).map(|_| Viewer::new(&fetcher)).collect(),
             events: BinaryHeap::new(),
-            fetcher: Arc::new(NoFetcher),
+            fetcher,
             // Clocks may be set back.
             start: Instant::now() + Duration::from_secs(24 * 3600),
             seconds: vec![0; end.as_secs() as usize + 1],
@@ -200,19 +201,14 @@ impl<'a> Fleet<'a> {
     /// The viewer wants a channel now.
     fn ask(&mut self, number: u32, at: Duration) {
         let now = self.clocks(number, at);
-        let (fetcher, policy) = (self.fetcher.clone(), self.policy);
+        let fetcher = &self.fetcher;
         let viewer = &mut self.viewers[number as usize];
         viewer.wanted.get_or_insert(at);
-        if policy == Policy::RequestATune {
+        if self.policy == Policy::RequestATune && viewer.fetching.is_none() {
             // Whatever it had before.
-            if viewer.fetching.is_none() {
-                viewer.state = Default::default();
-            }
+            viewer.state = state(fetcher);
         }
-        if !std::mem::replace(&mut viewer.has_user, true) || policy == Policy::RequestATune {
-            viewer.state.add_user(fetcher.clone(), None);
-        }
-        match viewer.state.ask(&fetcher, now) {
+        match viewer.state.ask(fetcher, now) {
             Answer::Token(_) => self.on_served(number, at),
             Answer::Failed(_) => self.try_again(number, at),
             Answer::Pending { .. } => {}
