@@ -12,6 +12,7 @@ use crate::token::Secret;
 
 /// What a failure means for the one who asked, and so which GStreamer error it becomes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Kind {
     /// The service answered and said no.
     Denied,
@@ -26,6 +27,18 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// By the word in `reason` fields of messages.
+    pub(crate) fn from_nick(nick: &str) -> Option<Self> {
+        let all = [
+            Kind::Denied,
+            Kind::Transient,
+            Kind::TimedOut,
+            Kind::Malformed,
+            Kind::Misconfigured,
+        ];
+        all.into_iter().find(|kind| kind.nick() == nick)
+    }
+
     /// The word that stands in `reason` fields of messages.
     pub fn nick(self) -> &'static str {
         match self {

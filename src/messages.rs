@@ -14,7 +14,7 @@ use crate::hierarchy::{ancestors, swallows_errors};
 const MAX_MISSING: usize = 8;
 
 /// Name of the structure in `gst_message_parse_error_details` and `…_warning_details`.
-const DETAILS: &str = "session-token-error";
+pub const DETAILS: &str = "session-token-error";
 
 /// The code of a failure that a server or a setting is to blame for.
 fn resource_error(kind: Kind) -> gst::ResourceError {

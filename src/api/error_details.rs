@@ -2,36 +2,8 @@
 
 //! Details of errors and warnings.
 
-use super::fields;
-
-/// Why something failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Reason {
-    /// A server answered, and said no.
-    Denied,
-    /// There was no usable answer this time.
-    Transient,
-    /// There was no answer in time.
-    TimedOut,
-    /// An answer or a stream is not what it has to be.
-    Malformed,
-    /// A setting cannot work.
-    Misconfigured,
-}
-
-impl Reason {
-    pub(super) fn read(structure: &gst::StructureRef) -> Option<Self> {
-        Some(match structure.get("reason").ok()? {
-            "denied" => Reason::Denied,
-            "transient" => Reason::Transient,
-            "timed-out" => Reason::TimedOut,
-            "malformed" => Reason::Malformed,
-            "misconfigured" => Reason::Misconfigured,
-            _ => return None,
-        })
-    }
-}
+use super::{Reason, fields, reason};
+use crate::messages::DETAILS;
 
 /// The structure `session-token-error` of an error or a warning.
 #[derive(Clone, Copy, Debug)]
@@ -50,12 +22,12 @@ impl<'a> ErrorDetails<'a> {
     }
 
     fn read(details: &'a gst::StructureRef) -> Option<Self> {
-        (details.name() == "session-token-error").then_some(Self(details))
+        (details.name() == DETAILS).then_some(Self(details))
     }
 
     /// Why it failed.
     pub fn reason(&self) -> Option<Reason> {
-        Reason::read(self.0)
+        reason(self.0)
     }
 
     fields! {

@@ -4,19 +4,8 @@
 
 use std::fmt;
 
-use gst::meta::ProtectionMeta;
-
-use super::fields;
-
-/// Where a stream comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Flow {
-    Dash,
-    Hls,
-    SmoothStreaming,
-    Unknown,
-}
+use super::{Flow, fields};
+use crate::sessiontoken::key_request_meta;
 
 /// The structure `drm-key-request` on a protection event, for decryptors. It holds the session
 /// token, and its `Debug` shows nothing of it.
@@ -26,24 +15,17 @@ pub struct KeyRequest(gst::Structure);
 impl KeyRequest {
     /// The one on a protection event, if `sessiontoken` has put one there.
     pub fn of(event: &gst::event::Protection) -> Option<Self> {
-        let mut metas = event.buffer().iter_meta::<ProtectionMeta>();
-        let found = metas.find(|meta| meta.info().name() == "drm-key-request")?;
-        Some(Self(found.info().to_owned()))
+        key_request_meta::find(event).map(Self)
     }
 
     /// One that a store's `newest` or `reject` gave.
     pub fn from_structure(structure: gst::Structure) -> Option<Self> {
-        (structure.name() == "drm-key-request").then_some(Self(structure))
+        (structure.name() == key_request_meta::NAME).then_some(Self(structure))
     }
 
     /// Where the stream comes from.
     pub fn flow(&self) -> Flow {
-        match self.0.get("flow") {
-            Ok("dash") => Flow::Dash,
-            Ok("hls") => Flow::Hls,
-            Ok("smooth-streaming") => Flow::SmoothStreaming,
-            _ => Flow::Unknown,
-        }
+        Flow::from_nick(self.0.get("flow").unwrap_or_default())
     }
 
     /// Headers to add to the license request. Their values hold the token: into the request, and

@@ -2,7 +2,7 @@
 
 //! The messages `clearkey-license` and `ocdm-license`.
 
-use super::{Reason, fields, structure_of};
+use super::{Reason, fields, reason, structure_of};
 use crate::ocdm::KeyStatus;
 
 /// What has become of a license, or of a key.
@@ -43,7 +43,7 @@ impl<'a> LicenseMessage<'a> {
 
     /// Why a renewal failed.
     pub fn reason(&self) -> Option<Reason> {
-        Reason::read(self.0)
+        reason(self.0)
     }
 
     fields! {

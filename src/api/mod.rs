@@ -30,9 +30,11 @@ mod key_request;
 mod license_message;
 mod token_message;
 
+pub use crate::error::Kind as Reason;
+pub use crate::key_request::Flow;
 pub use crate::ocdm::KeyStatus;
-pub use error_details::{ErrorDetails, Reason};
-pub use key_request::{Flow, KeyRequest};
+pub use error_details::ErrorDetails;
+pub use key_request::KeyRequest;
 pub use license_message::{LicenseMessage, LicenseState};
 pub use token_message::{TokenMessage, TokenState};
 
@@ -43,6 +45,11 @@ fn structure_of<'a>(message: &'a gst::Message, name: &str) -> Option<&'a gst::St
         _ => None,
     }
     .filter(|structure| structure.name() == name)
+}
+
+/// Why something failed, as a structure says it.
+fn reason(structure: &gst::StructureRef) -> Option<Reason> {
+    Reason::from_nick(structure.get("reason").ok()?)
 }
 
 /// Getters for fields that may be missing.

@@ -2,7 +2,7 @@
 
 //! The message `session-token`.
 
-use super::{Reason, fields, structure_of};
+use super::{Reason, fields, reason, structure_of};
 
 /// What has become of a session token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +50,7 @@ impl<'a> TokenMessage<'a> {
 
     /// Why there is no token.
     pub fn reason(&self) -> Option<Reason> {
-        Reason::read(self.0)
+        reason(self.0)
     }
 
     fields! {

@@ -24,7 +24,7 @@ pub struct Decryption<'a> {
 
 impl Decryption<'_> {
     /// Decrypts a sample: in place where nobody else has its memory, otherwise into memory of its
-    /// own. Demuxers hand out parts of a larger buffer, which would be copied before anybody writes.
+    /// own. Demuxers hand out parts of a larger buffer, which would be copied before anybody wrote.
     /// Gives back of how many bytes its subsamples say nothing.
     ///
     /// # Errors

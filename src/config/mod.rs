@@ -145,7 +145,8 @@ fn known_property(name: &str, source: &str) -> Result<glib::ParamSpec, Failure> 
         .next()
         .ok_or_else(|| {
             Failure::misconfigured(format!(
-                "{source} has a field `{name}` that no element of this plugin knows: see docs/reference.md"
+                "{source} has a field `{name}` that no element of this plugin knows: \
+                 see docs/reference.md"
             ))
         })?;
     let flags = pspec.flags();

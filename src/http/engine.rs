@@ -88,15 +88,10 @@ fn check_body(request: &Request, url: &Endpoint) -> Result<(), Failure> {
     let Some(withheld) = withheld.filter(|_| request.token_in_body) else {
         return Ok(());
     };
-    let advice = match withheld {
-        Withheld::Elsewhere => "add it to `token-hosts`",
-        Withheld::Cleartext => {
-            "use https there, or set `allow-cleartext` if that network is trusted"
-        }
-    };
     Err(Failure::misconfigured(format!(
-        "{} was not sent the request, which holds the session token: {advice}",
-        url.authority()
+        "{} was not sent the request, which holds the session token: {}",
+        url.authority(),
+        withheld.remedy()
     )))
 }
 

@@ -79,6 +79,18 @@ pub(super) enum Withheld {
     Cleartext,
 }
 
+impl Withheld {
+    /// What the user can do about it.
+    pub(super) fn remedy(self) -> &'static str {
+        match self {
+            Withheld::Elsewhere => "add it to `token-hosts`",
+            Withheld::Cleartext => {
+                "use https there, or set `allow-cleartext` if that network is trusted"
+            }
+        }
+    }
+}
+
 impl Request {
     /// A GET without headers that follows no redirect.
     pub fn new(url: Endpoint, tls: TlsConfig) -> Self {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use url::Url;
 use zeroize::Zeroizing;
 
+use super::request::Withheld;
 use crate::token::Secret;
 
 /// Statuses by which key and license servers refuse a token (AAMP takes 412 for one, DASH-IF's
@@ -71,11 +72,12 @@ impl HttpResponse {
         match &self.token_withheld {
             None => String::new(),
             Some(host) if self.withheld_for_cleartext => format!(
-                ": {host} was not sent the token, because it is asked without TLS: use https \
-                 there, or set `allow-cleartext` if that network is trusted"
+                ": {host} was not sent the token, because it is asked without TLS: {}",
+                Withheld::Cleartext.remedy()
             ),
             Some(host) => {
-                format!(": {host} was not sent the token: add it to `token-hosts`")
+                let remedy = Withheld::Elsewhere.remedy();
+                format!(": {host} was not sent the token: {remedy}")
             }
         }
     }

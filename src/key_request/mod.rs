@@ -17,17 +17,22 @@ use crate::token::{Secret, Token};
 
 /// What kind of presentation a protection event is from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Flow {
+    /// MPEG-DASH.
     Dash,
+    /// HTTP Live Streaming.
     Hls,
+    /// Microsoft's Smooth Streaming.
     SmoothStreaming,
+    /// Nobody says.
     #[default]
     Unknown,
 }
 
 impl Flow {
     /// By the event's origin, which qtdemux's (`isobmff/…`) does not tell.
-    pub fn of_origin(origin: Option<&str>) -> Self {
+    pub(crate) fn of_origin(origin: Option<&str>) -> Self {
         match origin {
             Some("dash/mpd") => Flow::Dash,
             Some("hls/m3u8") => Flow::Hls,
@@ -37,13 +42,20 @@ impl Flow {
     }
 
     /// By the name of the demuxer that the stream has come through.
-    pub fn of_demuxer(factory: &str) -> Self {
+    pub(crate) fn of_demuxer(factory: &str) -> Self {
         match factory {
             "dashdemux" | "dashdemux2" => Flow::Dash,
             "hlsdemux" | "hlsdemux2" | "hlsdrmdemux" => Flow::Hls,
             "mssdemux" | "mssdemux2" => Flow::SmoothStreaming,
             _ => Flow::Unknown,
         }
+    }
+
+    /// By the field's value.
+    pub(crate) fn from_nick(nick: &str) -> Self {
+        let known = [Flow::Dash, Flow::Hls, Flow::SmoothStreaming];
+        let mut known = known.into_iter();
+        known.find(|flow| flow.nick() == nick).unwrap_or_default()
     }
 
     /// The field's value.

@@ -40,8 +40,12 @@ impl Requester {
 
     /// Whether a challenge that was made with the token of that generation is one no longer.
     pub fn is_stale(&self, generation: u32) -> bool {
-        let has_place = self.cdm_data.as_ref().is_some_and(CdmData::has_place);
-        has_place && self.request.generation() != generation
+        self.packs_token() && self.request.generation() != generation
+    }
+
+    /// Whether the CDM is given the token to pack it into its challenge.
+    fn packs_token(&self) -> bool {
+        self.cdm_data.as_ref().is_some_and(CdmData::has_place)
     }
 
     /// Whom to ask, and who of them may have the token.
@@ -85,9 +89,8 @@ impl Requester {
 
     /// Whether the token is in the request's body, or may be: the CDM was given it to pack.
     fn is_in_body(&self, challenge: &Challenge) -> bool {
-        let has_place = self.cdm_data.as_ref().is_some_and(CdmData::has_place);
         let is_for_license = challenge.kind != MessageType::Individualization;
-        let is_packed = has_place || self.format == RequestFormat::SecClient;
+        let is_packed = self.packs_token() || self.format == RequestFormat::SecClient;
         is_for_license && is_packed && self.request.token().is_some()
     }
 
