@@ -31,7 +31,8 @@ Once it listens it prints where everything is, a line each, and then serves
 until its standard input is closed.
 
 The requests so far are at /record, with their times at /record/timeline; POST
-/record/clear forgets them.
+/record/clear forgets them. POST /revoke has the license server refuse the
+tokens granted so far, and the auth services grant a new one next.
 ";
 
 #[derive(Debug, Default)]

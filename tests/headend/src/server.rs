@@ -130,6 +130,10 @@ async fn answer(shared: &Arc<Shared>, request: Request<Incoming>) -> Result<Repl
             shared.update(|state| state.record.clear());
             reply::text(200, "")
         }
+        (&Method::POST, "/revoke") => {
+            shared.update(|state| state.tokens.revoke());
+            reply::text(200, "")
+        }
         _ => reply::text(404, "There is nothing here.\n"),
     };
     Ok(reply)

@@ -83,6 +83,16 @@ fn it_refuses_another_token_and_a_revoked_one() {
     assert_eq!(order(&headend, &bearer(&headend)).status, 200);
 }
 
+/// A program that plays against the head-end, as `scripts/pictures` does, has no other way.
+#[test]
+fn token_can_be_revoked_over_http() {
+    let headend = Headend::start().expect("a head-end");
+    let authorization = bearer(&headend);
+    assert_eq!(ask(&headend, "POST /revoke", "").status, 200);
+    assert_eq!(order(&headend, &authorization).status, 403);
+    assert_eq!(order(&headend, &bearer(&headend)).status, 200);
+}
+
 #[test]
 fn it_takes_the_token_from_another_header() {
     let headend = Headend::start().expect("a head-end");
