@@ -9,6 +9,7 @@
 mod cache;
 mod change_notices;
 pub mod failover;
+mod failures;
 mod fetcher;
 mod handle;
 pub mod logins;
@@ -27,5 +28,5 @@ pub use fetcher::{
     TokenFetcher, TokenResponse, Work,
 };
 pub use handle::{Session, SessionGuard, SessionHandle, WeakSession};
-pub use refresh_policy::pause_after;
+pub use refresh_policy::{pause_after, renewal_pause};
 pub use request::{Answer, Outcome};

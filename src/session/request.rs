@@ -8,7 +8,7 @@ use std::time::Instant;
 use super::fetcher::{Discovered, FetchReason, SessionEvent, TokenFetcher};
 use crate::error::Failure;
 use crate::shared_result::{Completer, SharedResult};
-use crate::token::{ClockReading, Token};
+use crate::token::Token;
 
 /// Tokens rejected one after the other, after which there is something else wrong than the token.
 pub const MAX_REJECTIONS: usize = 3;
@@ -49,14 +49,6 @@ impl Pending {
     pub fn complete(self, outcome: Outcome) {
         self.result.complete(outcome);
     }
-}
-
-/// The failures since the last token.
-pub struct Failures {
-    pub(super) last: Failure,
-    pub(super) in_a_row: u32,
-    /// Until then the failure is everybody's answer.
-    pub(super) until: ClockReading,
 }
 
 /// The duty to finish a request.

@@ -11,12 +11,11 @@ use crate::shared_result::SharedResult;
 use crate::token::{ClockReading, Token};
 
 use super::change_notices::ChangeNotices;
+use super::failures::Failures;
 use super::fetcher::{Discovered, FetchReason, Fetched, SessionObserver, TokenFetcher};
-use super::refresh_policy::pause_after;
 use super::rejections::Rejections;
 use super::request::{
-    Answer, Failures, Listener, Outcome, Pending, Step, Ticket, abandoned, all_rejected,
-    rejected_again,
+    Answer, Listener, Outcome, Pending, Step, Ticket, abandoned, all_rejected, rejected_again,
 };
 
 /// A token that is rejected within this time of its arrival was never good. One that is rejected
@@ -54,7 +53,7 @@ pub struct State {
     /// A token has been granted, since when there may be changes to listen for.
     was_granted: bool,
     pending: Option<Pending>,
-    failures: Option<Failures>,
+    failures: Failures,
     rejections: Rejections,
     discovered: Option<Discovered>,
     notices: ChangeNotices,
@@ -79,20 +78,11 @@ impl State {
             .filter(|token| is_new || token.validity().is_valid(now))
     }
 
-    /// The failure that is everybody's answer now.
-    fn failure(&self, now: ClockReading) -> Option<&Failure> {
-        let failures = self.failures.as_ref()?;
-        (!failures.until.has_come(now)).then_some(&failures.last)
-    }
-
     fn fail(&mut self, failure: Failure, now: ClockReading) {
-        let in_a_row = self.failures.as_ref().map_or(0, |before| before.in_a_row) + 1;
-        let pause = pause_after(&failure, in_a_row);
-        self.failures = Some(Failures {
-            last: failure,
-            in_a_row,
-            until: now.after(pause).unwrap_or(now),
-        });
+        let left = self
+            .valid_token(now)
+            .and_then(|token| token.validity().left(now));
+        self.failures.add(failure, left, now);
     }
 
     /// Whether the last token came so long ago.
@@ -104,12 +94,13 @@ impl State {
     /// Whether a new token is to be fetched though there is a valid one.
     fn needs_refresh(&self, now: ClockReading) -> bool {
         self.pending.is_none()
-            && self.failure(now).is_none()
             && self.valid_token(now).is_some_and(|token| {
                 let changed = self.notices.due(now.steady);
+                let has_changed = changed.is_some_and(|due| due <= now.steady);
                 let is_stale =
                     token.validity().is_stale(now) && self.is_older_than(MIN_LIFETIME / 2, now);
-                is_stale || changed.is_some_and(|due| due <= now.steady)
+                is_stale && self.failures.allow_renewal(now)
+                    || has_changed && self.failures.answer(now).is_none()
             })
     }
 
@@ -154,7 +145,7 @@ impl State {
                 began: false,
             };
         }
-        if let Some(failure) = self.failure(now) {
+        if let Some(failure) = self.failures.answer(now) {
             return Answer::Failed(failure.clone());
         }
         Answer::Pending {
@@ -224,7 +215,7 @@ impl State {
         self.token = None;
         self.login = None;
         self.fetched_at = None;
-        self.failures = None;
+        self.failures.forget();
         self.rejections = Rejections::default();
         self.discovered = None;
         self.notices.forget();
@@ -324,11 +315,14 @@ impl State {
         }
         let not_before = self.fetched_at.and_then(|at| at.after(MIN_LIFETIME / 2));
         let stale_at = self.valid_token(now)?.validity().stale_at(now);
-        let stale_at = stale_at.max(stale_at.and(not_before.map(|at| at.steady)));
+        let not_before = not_before
+            .map(|at| at.steady)
+            .max(self.failures.renews_at());
+        let stale_at = stale_at.max(stale_at.and(not_before));
         let changed = self.notices.due(now.steady);
+        let changed = changed.max(changed.and(self.failures.answers_until()));
         let due = stale_at.into_iter().chain(changed).min()?;
-        let pause = self.failures.as_ref().map(|failures| failures.until.steady);
-        Some(due.max(pause.unwrap_or(due)).max(now.steady))
+        Some(due.max(now.steady))
     }
 
     fn listener(&self) -> Option<Listener> {
@@ -371,7 +365,7 @@ impl State {
                 self.was_granted = true;
                 self.rejections.token_came();
                 self.notices.answered(ticket.notices);
-                self.failures = None;
+                self.failures.forget();
                 Outcome::Token(token)
             }
             Err(mut failure) => {

@@ -8,15 +8,15 @@ use crate::backoff::{chance, spread};
 
 use super::boottime::boottime;
 
-/// A tenth of a token's lifetime is left for fetching the next one: early enough for retries, late
-/// enough not to ask more often than needed.
-const SLACK_SHARE: f64 = 0.1;
+/// A quarter of a token's lifetime is left for fetching the next one: early enough to sit out a
+/// service that is away for minutes, late enough not to ask much more often than needed.
+const SLACK_SHARE: f64 = 0.25;
 
 /// Two requests with their default timeout fit in, one of which may fail.
 const MIN_SLACK: Duration = Duration::from_secs(10);
 
-/// For tokens that live for hours or days: long enough to sit out a service's restart.
-const MAX_SLACK: Duration = Duration::from_secs(5 * 60);
+/// For tokens that live for hours or days. Half of it is longer than most outages.
+const MAX_SLACK: Duration = Duration::from_secs(15 * 60);
 
 /// How long before a token's end a new one is fetched. `chance` is from 0 to 1 and spreads the
 /// boxes of a city, which all got their tokens when the match began, over half of that time.
@@ -126,6 +126,12 @@ impl Validity {
             .min()
     }
 
+    /// How long it is still good, where the end is known.
+    pub fn left(&self, now: ClockReading) -> Option<Duration> {
+        let end = self.ends_at(now)?;
+        Some(end.duration_since(now.wall).unwrap_or_default())
+    }
+
     /// From when on the next one is to be fetched, where the end is known, as far as that can be
     /// said by the clocks as they are now.
     pub fn stale_at(&self, now: ClockReading) -> Option<Instant> {
@@ -185,9 +191,9 @@ mod tests {
         for (lifetime, least, most) in [
             (1, 0.5, 0.5),
             (15, 5.0, 7.5),
-            (60, 5.0, 10.0),
-            (1000, 50.0, 100.0),
-            (86_400, 150.0, 300.0),
+            (60, 7.5, 15.0),
+            (1000, 125.0, 250.0),
+            (86_400, 450.0, 900.0),
         ] {
             let lifetime = Duration::from_secs(lifetime);
             assert_eq!(slack(lifetime, 0.0).as_secs_f64(), least, "{lifetime:?}");

@@ -8,7 +8,7 @@ use super::super::notice::LicenseNotice;
 use super::{BackgroundRequest, Driven, LicenseSession};
 use crate::cenc::KeyId;
 use crate::error::Failure;
-use crate::session::pause_after;
+use crate::session::renewal_pause;
 
 impl LicenseSession {
     /// Does what can be done now for another license. Whatever comes of it, the one at hand is
@@ -25,7 +25,7 @@ impl LicenseSession {
                     pending,
                     is_renewal: true,
                 },
-                Err(failure) => return self.renewal_failed(failure, context),
+                Err(failure) => return self.renewal_failed(failure, &key_id, context),
             },
         };
         let is_for_it = pending.of().key_ids.contains(&key_id);
@@ -36,12 +36,14 @@ impl LicenseSession {
                     is_renewal,
                 });
             }
-            Driven::Failed(failure) if is_renewal => self.renewal_failed(failure, context),
+            Driven::Failed(failure) if is_renewal => {
+                self.renewal_failed(failure, &key_id, context);
+            }
             Driven::Granted if is_for_it => {
                 let is_stale = |held: &HeldLicense| held.validity_of(&key_id).is_stale(context.now);
                 if self.held.with_key(&key_id).is_some_and(is_stale) {
                     let left_out = format!("the license server left out the key id {key_id}");
-                    self.renewal_failed(Failure::denied(left_out), context);
+                    self.renewal_failed(Failure::denied(left_out), &key_id, context);
                 } else {
                     self.renewals_may_go_on();
                 }
@@ -55,9 +57,11 @@ impl LicenseSession {
         self.pause = None;
     }
 
-    fn renewal_failed(&mut self, failure: Failure, context: &PollContext) {
+    fn renewal_failed(&mut self, failure: Failure, key_id: &KeyId, context: &PollContext) {
         self.failed_renewals = self.failed_renewals.saturating_add(1);
-        let pause = pause_after(&failure, self.failed_renewals);
+        let held = self.held.with_key(key_id);
+        let left = held.and_then(|held| held.validity_of(key_id).left(context.now));
+        let pause = renewal_pause(&failure, self.failed_renewals, left);
         self.pause = context.now.steady.checked_add(pause);
         self.notices.push(LicenseNotice::RenewalFailed(failure));
     }

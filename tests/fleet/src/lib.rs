@@ -34,6 +34,7 @@ mod http {
 #[path = "../../../src/session"]
 mod session {
     mod change_notices;
+    mod failures;
     pub mod fetcher;
     mod refresh_policy;
     mod rejections;

@@ -122,14 +122,14 @@ impl<'a> Fleet<'a> {
     fn seen(&self) -> Seen {
         let from = self.scenario.counted.start.as_secs() as usize;
         let after = &self.seconds[from..];
-        // The ten minutes before anything happens.
+        // The hour before anything happens, in which each box renews its token once.
         let happens = self
             .scenario
             .outage
             .as_ref()
             .or(self.scenario.revocation.as_ref());
         let until = happens.map_or(from, |what| what.start.as_secs() as usize);
-        let before = &self.seconds[until.saturating_sub(600)..until];
+        let before = &self.seconds[until.saturating_sub(3600)..until];
         let count = before.len().max(1) as f64;
         Seen {
             steady: before.iter().map(|one| f64::from(*one)).sum::<f64>() / count,

@@ -71,6 +71,7 @@ pub mod hold {
 #[path = "../../../src/session"]
 pub mod session {
     mod change_notices;
+    mod failures;
     pub mod fetcher;
     pub mod handle;
     mod refresh_policy;

@@ -68,6 +68,42 @@ fn failed_refresh_retries_until_token_expires() {
 }
 
 #[test]
+fn failed_refresh_waits_for_a_share_of_what_is_left() {
+    let (mut state, now) = (State::default(), ClockReading::now());
+    let first = state.granted(for_seconds(3600), now).generation();
+    state.add_user(fetcher(), None);
+    let stale = later(now, 3600 - 300);
+    let ticket = state.started(stale);
+    let no = failed(Failure::transient("no"));
+    assert!(state.finished(ticket, no, stale).is_err());
+    let Step::Wait {
+        until: Some(due), ..
+    } = state.next_step(stale)
+    else {
+        panic!("the token has an end");
+    };
+    let pause = due - stale.steady;
+    assert!(pause >= SECOND && pause < 300 * SECOND, "{pause:?}");
+    assert_eq!(state.at_hand(stale), Some(first));
+    assert!(!state.fetches(stale) && state.fetches(later(stale, 299)));
+}
+
+/// A viewer waits for that one.
+#[test]
+fn rejection_after_failed_refresh_fetches_after_short_pause() {
+    let (mut state, now) = (State::default(), ClockReading::now());
+    let first = state.granted(for_seconds(3600), now).generation();
+    let stale = later(now, 3600 - 300);
+    state.refresh(&fetcher(), stale);
+    let ticket = state.started(stale);
+    let no = failed(Failure::transient("no"));
+    assert!(state.finished(ticket, no, stale).is_err());
+    state.reject(first, 403, stale);
+    assert!(state.told(stale).is_some());
+    state.began(later(stale, 2));
+}
+
+#[test]
 fn token_is_kept_fresh_for_its_users_alone() {
     let (mut state, now) = (State::default(), ClockReading::now());
     let first = state.granted(for_seconds(100), now);
