@@ -10,8 +10,10 @@ use reqwest::{Client, ClientBuilder, redirect};
 use rustls::ClientConfig;
 
 use crate::error::Failure;
+use crate::token::ClockReading;
 use crate::wait::lock;
 
+use super::connections::ConnectionCount;
 use super::tls::TlsConfig;
 use super::{Deadline, Endpoint};
 
@@ -21,7 +23,15 @@ const KEPT: usize = 12;
 
 /// How long a connection for playlists is kept for the next one. A live playlist comes again after
 /// its target duration, which is seldom more than ten seconds.
-const IDLE: Duration = Duration::from_secs(20);
+const FILES_IDLE: Duration = Duration::from_secs(20);
+
+/// How long one for tokens and licenses is kept: for a viewer who goes through the channels. Load
+/// balancers close theirs after a minute (AWS's by default), and then it is we who close it.
+const SECRETS_IDLE: Duration = Duration::from_secs(50);
+
+/// By how much the clocks have to be apart for the system to have been suspended: they are not read
+/// at the very same time.
+const SUSPENDED: Duration = Duration::from_secs(1);
 
 /// This machine, at whatever port.
 const LOCALHOST: [SocketAddr; 2] = [
@@ -48,8 +58,24 @@ enum Purpose {
     Files,
 }
 
+/// One for requests of a kind.
+#[derive(Clone)]
+pub struct KindClient {
+    pub client: Client,
+    /// The connections that it opens.
+    pub connections: ConnectionCount,
+}
+
+/// A client for later.
+struct Kept {
+    kind: Kind,
+    client: KindClient,
+    /// When it was used last.
+    used: ClockReading,
+}
+
 /// The newest last.
-static CLIENTS: Mutex<Vec<(Kind, Client)>> = Mutex::new(Vec::new());
+static CLIENTS: Mutex<Vec<Kept>> = Mutex::new(Vec::new());
 
 /// The client for that server. `is_file` says whether it is asked for what a playlist names.
 pub async fn client(
@@ -57,7 +83,7 @@ pub async fn client(
     tls: &TlsConfig,
     deadline: &Deadline,
     is_file: bool,
-) -> Result<Client, Failure> {
+) -> Result<KindClient, Failure> {
     kept(Kind {
         tls: url.is_tls().then(|| tls.clone()),
         is_loopback: url.is_loopback(),
@@ -78,54 +104,89 @@ pub fn forget_clients() {
     drop(before);
 }
 
-async fn kept(kind: Kind) -> Result<Client, Failure> {
-    let known = lock(&CLIENTS)
-        .iter()
-        .find_map(|(known, client)| (*known == kind).then(|| client.clone()));
-    if let Some(client) = known {
+/// The one that is there. After the system was suspended there is none: servers have closed their
+/// connections meanwhile, and nobody has heard of it.
+fn find(kind: &Kind) -> Option<KindClient> {
+    let now = ClockReading::now();
+    let mut clients = lock(&CLIENTS);
+    let at = clients.iter().position(|kept| kept.kind == *kind)?;
+    if was_suspended(clients[at].used, now) {
+        let _before = clients.remove(at);
+        drop(clients);
+        return None;
+    }
+    clients[at].used = now;
+    Some(clients[at].client.clone())
+}
+
+/// Whether the time since boot has gone on while the steady clock stood still.
+fn was_suspended(then: ClockReading, now: ClockReading) -> bool {
+    let whole = now.boottime.saturating_sub(then.boottime);
+    whole.saturating_sub(now.steady - then.steady) > SUSPENDED
+}
+
+async fn kept(kind: Kind) -> Result<KindClient, Failure> {
+    if let Some(client) = find(&kind) {
         return Ok(client);
     }
-    // Reads the system's roots where there is TLS, which takes long enough to hold up the other
-    // requests.
-    let build = tokio::task::spawn_blocking(move || {
-        let client = build(&kind)?;
-        let mut clients = lock(&CLIENTS);
-        if clients.len() >= KEPT {
-            clients.remove(0);
-        }
-        clients.push((kind, client.clone()));
-        Ok(client)
-    });
+    if kind.tls.is_none() {
+        return keep(kind);
+    }
+    // Reads the system's roots, which takes long enough to hold up the other requests.
+    let build = tokio::task::spawn_blocking(move || keep(kind));
     build
         .await
         .map_err(|_| Failure::transient("the HTTP client could not be set up"))?
 }
 
-fn build(kind: &Kind) -> Result<Client, Failure> {
+/// A new one, which is there from now on.
+fn keep(kind: Kind) -> Result<KindClient, Failure> {
+    let client = build(&kind)?;
+    let mut clients = lock(&CLIENTS);
+    if clients.len() >= KEPT {
+        clients.remove(0);
+    }
+    clients.push(Kept {
+        kind,
+        client: client.clone(),
+        used: ClockReading::now(),
+    });
+    Ok(client)
+}
+
+fn build(kind: &Kind) -> Result<KindClient, Failure> {
     let config = match &kind.tls {
         Some(tls) => tls.config()?,
         None => TlsConfig::nobody()?,
     };
-    let builder = builder(config, kind.is_loopback).connect_timeout(kind.connect);
+    let connections = ConnectionCount::default();
+    let builder = builder(config, kind.is_loopback)
+        .connect_timeout(kind.connect)
+        .connector_layer(connections.clone());
     let builder = match kind.purpose {
         Purpose::Secrets => builder
             .gzip(false)
-            // No connection is kept: a tune makes one request, and on a connection that a server
-            // has closed meanwhile (restarted, say) that one would fail.
-            .pool_max_idle_per_host(0)
+            .pool_max_idle_per_host(1)
+            .pool_idle_timeout(SECRETS_IDLE)
+            // A peer that has vanished takes no longer to notice than one that never was there.
+            .tcp_user_timeout(kind.connect)
             .user_agent(concat!(
                 env!("CARGO_PKG_NAME"),
                 "/",
                 env!("CARGO_PKG_VERSION")
             )),
         // Playlists are long, and full of what is nearly the same.
-        Purpose::Files => builder.gzip(true).pool_idle_timeout(IDLE),
+        Purpose::Files => builder.gzip(true).pool_idle_timeout(FILES_IDLE),
     };
-    builder.build().map_err(|error| {
+    let client = builder.build().map_err(|error| {
         Failure::misconfigured(format!(
             "the HTTP client cannot be set up: {}",
             error.without_url()
         ))
+    })?;
+    Ok(KindClient {
+        client,
+        connections,
     })
 }
 
@@ -140,5 +201,23 @@ fn builder(config: ClientConfig, is_loopback: bool) -> ClientBuilder {
         // No resolver is asked, which might say that it is elsewhere.
         true => builder.no_proxy().resolve_to_addrs("localhost", &LOCALHOST),
         false => builder,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn suspend_shows_in_the_clocks() {
+        let then = ClockReading::now();
+        let hour = Duration::from_secs(3600);
+        let awake = then.after(hour).expect("a time");
+        assert!(!was_suspended(then, awake));
+        let suspended = ClockReading {
+            boottime: awake.boottime + Duration::from_secs(2),
+            ..awake
+        };
+        assert!(was_suspended(then, suspended));
     }
 }

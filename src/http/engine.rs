@@ -4,14 +4,15 @@
 //! see.
 
 use reqwest::header::{CONTENT_TYPE, LOCATION, RANGE};
-use reqwest::{Response, StatusCode};
+use reqwest::{RequestBuilder, Response, StatusCode};
 
 use crate::error::Failure;
 use crate::token::Secret;
 
+use super::client::{self, KindClient};
 use super::request::Withheld;
-use super::request_error::RequestError;
-use super::{Deadline, Endpoint, Method, Redirects, Request, client, header_map, text};
+use super::request_error::{self, RequestError};
+use super::{Deadline, Endpoint, Method, Redirects, Request, header_map, text};
 
 /// What the time is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,6 +130,10 @@ async fn send_once(
         Method::Post => reqwest::Method::POST,
         Method::Put => reqwest::Method::PUT,
     };
+    let KindClient {
+        client,
+        connections,
+    } = client;
     let mut builder = client.request(method, asked.into_url());
     builder = builder.headers(request.source_headers(url));
     if let Some((content_type, body)) = &request.body {
@@ -143,17 +148,37 @@ async fn send_once(
     }
     // These take the place of those above where they have the same name.
     builder = builder.headers(own_headers).headers(token_headers);
-    let sent = match within {
-        Within::Whole => builder.timeout(deadline.left()).send().await,
-        Within::Head => tokio::time::timeout(deadline.left(), builder.send())
-            .await
-            .map_err(|_| RequestError::late(url, deadline))?,
-    };
+    // No body is a stream.
+    let again = builder.try_clone();
+    let opened = connections.get();
+    let mut sent = dispatch(builder, url, deadline, within).await?;
+    if let (Err(error), Some(again)) = (&sent, again)
+        && connections.get() == opened
+        && request_error::is_closed(error)
+    {
+        // On a connection from before, which the server has closed meanwhile. That is no news of
+        // how the server is.
+        sent = dispatch(again, url, deadline, within).await?;
+    }
     let response = sent.map_err(|error| RequestError::by(url, deadline, &error, None))?;
     if let Some(source) = &request.source {
         source.store_cookies(url.url(), response.headers());
     }
     Ok(response)
+}
+
+async fn dispatch(
+    builder: RequestBuilder,
+    url: &Endpoint,
+    deadline: &Deadline,
+    within: Within,
+) -> Result<reqwest::Result<Response>, RequestError> {
+    match within {
+        Within::Whole => Ok(builder.timeout(deadline.left()).send().await),
+        Within::Head => tokio::time::timeout(deadline.left(), builder.send())
+            .await
+            .map_err(|_| RequestError::late(url, deadline)),
+    }
 }
 
 /// Reads the rest of the body into `body`, up to `max` bytes in all.

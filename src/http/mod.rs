@@ -6,6 +6,7 @@
 
 mod attempt;
 mod client;
+mod connections;
 mod cookies;
 mod deadline;
 mod download;

@@ -148,6 +148,27 @@ impl RequestError {
     }
 }
 
+/// Whether the connection had gone before there was a reply.
+pub fn is_closed(error: &reqwest::Error) -> bool {
+    let by_hyper = cause::<hyper::Error>(error)
+        .is_some_and(|error| error.is_incomplete_message() || error.is_canceled());
+    let kind = cause::<io::Error>(error).map(io::Error::kind);
+    let by_system = matches!(
+        kind,
+        Some(
+            io::ErrorKind::ConnectionReset
+                | io::ErrorKind::ConnectionAborted
+                | io::ErrorKind::BrokenPipe
+                | io::ErrorKind::NotConnected
+                // By the system's own limit, long before ours.
+                | io::ErrorKind::TimedOut
+                | io::ErrorKind::HostUnreachable
+                | io::ErrorKind::NetworkUnreachable
+        )
+    );
+    !error.is_connect() && (by_hyper || by_system)
+}
+
 fn did_not_answer(url: &Endpoint, deadline: &Deadline) -> String {
     format!(
         "{} did not answer within {} ms: check that it runs{}",

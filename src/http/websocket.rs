@@ -90,7 +90,7 @@ impl Opening {
             Some((name, value)) => self.url.with_parameter(name, &encoded(value.expose())),
             None => self.url.clone(),
         };
-        let request = client.get(url.url().clone()).headers(headers);
+        let request = client.client.get(url.url().clone()).headers(headers);
         let response = request.send().await.map_err(|error| broken(&error))?;
         self.check(response.status(), response.headers(), &key)?;
         response.upgrade().await.map_err(|error| broken(&error))

@@ -9,8 +9,9 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
+use gst::prelude::*;
 use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
-use support::rig::PATIENCE;
+use support::rig::{PATIENCE, make};
 
 /// Names the file that `system.c` reads.
 pub const ORDERS: &str = "FAULTS_SYSTEM";
@@ -117,9 +118,12 @@ pub struct Exhausted {
 }
 
 impl Exhausted {
-    /// Waits until the connections of before are closed: what one of them leaves free could be had
-    /// again.
+    /// Closes the connections of before: what one of them leaves free could be had again, and one
+    /// that is kept needs no descriptor.
     pub fn new() -> Self {
+        // A logout elsewhere, which leaves the sessions of others alone.
+        let stranger = make("sessiontoken").build().expect("the plugin has it");
+        stranger.emit_by_name::<()>("clear-token", &[]);
         let begun = Instant::now();
         while connections() > 0 {
             assert!(begun.elapsed() < PATIENCE, "connections stay open");

@@ -5,6 +5,7 @@
 
 mod clock;
 mod descriptors;
+mod kept_connections;
 mod machine;
 mod network;
 mod restarted;
