@@ -53,6 +53,10 @@ impl UrlMap for CountingMap {
         self.url()
     }
 
+    fn has_any_with_init(&mut self) -> bool {
+        true
+    }
+
     fn is_known(&mut self, _segment: &Segment) -> bool {
         self.calls += 1;
         false

@@ -195,7 +195,6 @@ impl<'a, M: UrlMap> Media<'a, M> {
         if self.segments > MAX_SEGMENTS {
             return Err("has more than 200000 segments, which nobody plays");
         }
-        let url = self.base.fetched(uri)?;
         let delivery = self.delivery()?;
         self.show(&delivery)?;
         let sequence = self.sequence;
@@ -203,7 +202,15 @@ impl<'a, M: UrlMap> Media<'a, M> {
         if sequence == MAX_STOCK_SEQUENCE {
             self.delivery = None;
         }
-        let Some(url) = url else {
+        if self.is_direct(&delivery) {
+            let Some(url) = self.base.fetched_text(uri)? else {
+                return self.write_segment(uri);
+            };
+            self.tags.forget_last_range();
+            self.last_init.clone_from(&delivery.init);
+            return self.write_segment(&url);
+        }
+        let Some(url) = self.base.fetched(uri)? else {
             return self.write_segment(uri);
         };
         let range = self.tags.range_of(&url);
@@ -235,15 +242,32 @@ impl<'a, M: UrlMap> Media<'a, M> {
         self.write_segment(&uri)
     }
 
+    /// Whether the next segment goes to the demuxer as it lies there, whatever its URL is.
+    fn is_direct(&mut self, delivery: &Delivery) -> bool {
+        let has_own_init = match &delivery.init {
+            Some(init) if self.context.reads_one_map => {
+                self.is_new(init) || self.map.has_any_with_init()
+            }
+            _ => false,
+        };
+        delivery.cipher.is_none() && !self.tags.has_range() && !has_own_init
+    }
+
+    /// Whether an init segment is another one than that of the segment before, to a demuxer that
+    /// reads one by itself.
+    fn is_new(&self, init: &Rc<InitSegment>) -> bool {
+        self.last_init.as_ref().is_some_and(|last| {
+            last != init && !(self.written.is_direct(last) && self.written.is_direct(init))
+        })
+    }
+
     /// The init segment with which a segment goes to a demuxer that reads one by itself.
     fn init_before(
         &mut self,
         segment: &Segment,
         init: &Rc<InitSegment>,
     ) -> Result<Option<InitSegment>, Objection> {
-        let is_new = self.last_init.as_ref().is_some_and(|last| {
-            last != init && !(self.written.is_direct(last) && self.written.is_direct(init))
-        });
+        let is_new = self.is_new(init);
         self.base
             .count_work(init.url.as_str().len() + segment.url.as_str().len())?;
         let with_init = Segment {

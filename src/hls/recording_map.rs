@@ -66,6 +66,11 @@ impl UrlMap for RecordingMap {
         self.url(Place::Segment(segment.clone()))
     }
 
+    fn has_any_with_init(&mut self) -> bool {
+        let is_one = |place: &Place| matches!(place, Place::Segment(one) if one.init.is_some());
+        self.places.iter().any(is_one)
+    }
+
     fn is_known(&mut self, segment: &Segment) -> bool {
         self.places.contains(&Place::Segment(segment.clone()))
     }

@@ -42,6 +42,9 @@ pub trait UrlMap {
     /// A URL for a media segment.
     fn segment(&mut self, segment: &Segment) -> String;
 
+    /// Whether there has been a URL for any segment with its init segment.
+    fn has_any_with_init(&mut self) -> bool;
+
     /// Whether there has been such a URL.
     fn is_known(&mut self, segment: &Segment) -> bool;
 }

@@ -47,6 +47,16 @@ impl SegmentTags {
         self.range = range.map(|(length, offset)| RangeTag { at, length, offset });
     }
 
+    /// Whether the segment is part of a file.
+    pub fn has_range(&self) -> bool {
+        self.range.is_some()
+    }
+
+    /// The segment is a whole file, so the next one has to say where it begins.
+    pub fn forget_last_range(&mut self) {
+        self.last_end = None;
+    }
+
     /// The byte range of the segment, which is of that file. Without an offset it begins where the
     /// one before has ended (RFC 8216, 4.3.2.2).
     pub fn range_of(&mut self, url: &Url) -> Option<ByteRange> {

@@ -39,6 +39,9 @@ const GROWS: Objection = "has a line that grows beyond all measure when its URIs
 /// Where a playlist is, and what its variables are.
 pub struct Base<'a> {
     pub url: &'a Url,
+    /// What stands before a path in the folder of the playlist, where that is all that joining one
+    /// takes.
+    folder: Option<String>,
     pub variables: Variables,
     /// Bytes that have been read of URIs and variables.
     work: Cell<usize>,
@@ -49,6 +52,7 @@ impl<'a> Base<'a> {
     pub fn new(url: &'a Url) -> Self {
         Self {
             url,
+            folder: folder_of(url),
             variables: Variables::default(),
             work: Cell::new(0),
             tags: 0,
@@ -129,6 +133,22 @@ impl<'a> Base<'a> {
         }
     }
 
+    /// The same as text, for what is only written.
+    ///
+    /// # Errors
+    ///
+    /// As [`fetched`](Self::fetched).
+    pub fn fetched_text(&self, uri: &str) -> Result<Option<String>, Objection> {
+        let Some(folder) = self.folder.as_deref().filter(|_| is_plain_path(uri)) else {
+            return Ok(self.fetched(uri)?.map(String::from));
+        };
+        if uri.len() > MAX_URL || folder.len() + uri.len() > MAX_URL {
+            return Err(TOO_LONG);
+        }
+        self.count_work(folder.len() + 2 * uri.len())?;
+        Ok(Some([folder, uri].concat()))
+    }
+
     /// The attribute list of a tag that demuxers know, with what `place` gives for its URI.
     pub fn with_uri(
         &self,
@@ -185,5 +205,91 @@ impl<'a> Base<'a> {
         };
         let is_webs = ["http", "https"].contains(&url.scheme());
         Ok((is_webs && url.as_str().len() <= MAX_URL).then(|| url.into()))
+    }
+}
+
+/// Of a playlist on a web server.
+fn folder_of(url: &Url) -> Option<String> {
+    const NAME: &str = "name";
+    if !["http", "https"].contains(&url.scheme()) {
+        return None;
+    }
+    let mut joined = String::from(url.join(NAME).ok()?);
+    joined.truncate(joined.strip_suffix(NAME)?.len());
+    Some(joined)
+}
+
+/// Whether that is a relative path, perhaps with a query, that a URL parser leaves as it is
+/// (<https://url.spec.whatwg.org/#path-state>): most segments are named so, and there are many.
+fn is_plain_path(uri: &str) -> bool {
+    let is_plain =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'/');
+    let path = match uri.split_once('?') {
+        Some((path, query)) => {
+            let is_in_query = |byte| is_plain(byte) || matches!(byte, b'=' | b'&');
+            if !query.bytes().all(is_in_query) {
+                return false;
+            }
+            path
+        }
+        None => uri,
+    };
+    // No dots that lead to another folder.
+    path.as_bytes()
+        .first()
+        .is_some_and(u8::is_ascii_alphanumeric)
+        && path.bytes().all(is_plain)
+        && !path.contains("/.")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn segments_are_plain_paths() {
+        for uri in ["1.m4s", "video/00012.ts", "a-b_c~d.mp4?key=1&t=2.5"] {
+            assert!(is_plain_path(uri), "{uri}");
+        }
+        for uri in [
+            "",
+            "/1.ts",
+            "//cdn/1.ts",
+            "../1.ts",
+            "a/../1.ts",
+            "a/.",
+            "?1",
+            "https://cdn/1.ts",
+            "1%2e.ts",
+            "{$name}.ts",
+            "1.ts#t",
+            "a b.ts",
+            "a\\b.ts",
+            "\u{e9}.ts",
+        ] {
+            assert!(!is_plain_path(uri), "{uri}");
+        }
+    }
+
+    proptest! {
+        /// A URL would be another one when nobody takes it apart.
+        #[test]
+        fn text_is_that_of_the_parsed_url(
+            uri in "[a-zA-Z0-9./?=&_~:%#@\\\\{$ -]{0,24}",
+            base in prop::sample::select(vec![
+                "https://cdn.example/live/video.m3u8",
+                "http://CDN.example:8080/a/b/?token=1/2#x",
+                "https://user:secret@cdn.example",
+                "https://cdn.example/%7Elive/../x",
+                "file:///home/video.m3u8",
+            ]),
+        ) {
+            let url = Url::parse(base).expect("a URL");
+            let base = Base::new(&url);
+            let parsed = base.fetched(&uri).map(|url| url.map(String::from));
+            prop_assert_eq!(base.fetched_text(&uri), parsed);
+        }
     }
 }

@@ -150,6 +150,10 @@ impl UrlMap for Naming<'_> {
         self.url(&resource)
     }
 
+    fn has_any_with_init(&mut self) -> bool {
+        self.map.has_any_with_init()
+    }
+
     fn is_known(&mut self, segment: &Segment) -> bool {
         let resource = Resource::Segment(Box::new(SegmentPath::from(segment)));
         self.map.is_with_init(&resource)

@@ -34,6 +34,10 @@ impl RecentSet {
         }
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.known.is_empty()
+    }
+
     pub fn has(&self, digest: &Digest) -> bool {
         self.known.contains(digest)
     }

@@ -224,6 +224,11 @@ impl PresentationMap {
         lock(&self.state).with_init.insert(segment.digest());
     }
 
+    /// Whether a playlist has done so for any.
+    pub(super) fn has_any_with_init(&self) -> bool {
+        !lock(&self.state).with_init.is_empty()
+    }
+
     /// Whether a playlist has done so.
     pub(super) fn is_with_init(&self, segment: &Resource) -> bool {
         lock(&self.state).with_init.has(&segment.digest())
