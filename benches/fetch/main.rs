@@ -60,7 +60,7 @@ fn main() {
 
 type Run = fn(&Path, &Headend, &str) -> Vec<Duration>;
 
-const CONTESTANTS: [(&str, &str, Run); 6] = [
+const CONTESTANTS: [(&str, &str, Run); 7] = [
     (
         "libcurl",
         "first in the process",
@@ -101,6 +101,19 @@ const CONTESTANTS: [(&str, &str, Run); 6] = [
                     harness.element().emit_by_name::<()>("clear-token", &[]);
                     time
                 })
+                .skip(1)
+                .collect()
+        },
+    ),
+    (
+        "`sessiontoken`",
+        "for another account, on a kept connection",
+        |_, headend, authorities| {
+            rig::init();
+            let location = headend.auth_url();
+            let account = |number| format!("{location}?account={number}");
+            (0..=FETCHES)
+                .map(|number| tune(&account(number), authorities).0)
                 .skip(1)
                 .collect()
         },

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
 //! Many streams in one process, all with the token of one session, or each with one of its own:
-//! requests, connections, threads and memory.
+//! requests, connections, threads and memory. GLib allocates as 2.76 and newer do, without the
+//! hoards for each thread that it had before.
 //!
 //! `cargo bench --bench sharing` measures both; `cargo bench --bench sharing -- elements` and `--
 //! sessions` one of them. The head-end is in another process than the elements. What `identity`
 //! takes in their place is what any element takes.
 
 mod many_streams;
+
+use std::path::Path;
 
 use headend::{Auth, Headend};
 use support::subprocess::{self, Subprocess};
@@ -47,6 +50,7 @@ struct Came {
     threads_waiting: Figures,
     threads: Figures,
     memory: Figures,
+    allocated: Figures,
 }
 
 /// What is counted, in the order of [`Came::counts`].
@@ -84,16 +88,22 @@ fn elements() {
         &[
             &["elements"][..],
             &COUNTED,
-            &["KiB", "KiB each", "KiB each, `identity`"],
+            &[
+                "KiB each",
+                "KiB each, `identity`",
+                "KiB each, allocated",
+                "KiB each, allocated, `identity`",
+            ],
         ]
         .concat(),
     );
     for ((count, came), identity) in COUNTS.into_iter().zip(&tokens).zip(&identities) {
         let counts = came.counts();
         let memory = [
-            came.memory.spread(),
             came.memory.shared_by(count).spread(),
             identity.memory.shared_by(count).spread(),
+            came.allocated.shared_by(count).spread(),
+            identity.allocated.shared_by(count).spread(),
         ];
         print_row(count, &counts, &memory);
     }
@@ -108,7 +118,12 @@ fn sessions() {
         &[
             &["sessions"][..],
             &COUNTED,
-            &["KiB each", "KiB each, as many elements with one session"],
+            &[
+                "KiB each",
+                "KiB each, as many elements with one session",
+                "KiB each, allocated",
+                "KiB each, allocated, as many elements with one session",
+            ],
         ]
         .concat(),
     );
@@ -117,6 +132,8 @@ fn sessions() {
         let memory = [
             came.memory.shared_by(count).spread(),
             one.memory.shared_by(count).spread(),
+            came.allocated.shared_by(count).spread(),
+            one.allocated.shared_by(count).spread(),
         ];
         print_row(count, &counts, &memory);
     }
@@ -159,7 +176,8 @@ impl ManyStreams {
     fn start(who: Who, count: usize) -> Self {
         let headend = Headend::start().expect("a head-end");
         let arguments = [who.name(), &count.to_string(), &headend.auth_url()];
-        let subprocess = Subprocess::start(&arguments);
+        let as_newer_glib = [("G_SLICE", Path::new("always-malloc"))];
+        let subprocess = Subprocess::start_in(&arguments, &as_newer_glib);
         Self {
             headend,
             subprocess,
@@ -202,5 +220,6 @@ impl Waiting {
         came.threads_waiting.add(self.threads);
         came.threads.add(after[0] - self.before[0]);
         came.memory.add(after[1] - self.before[1]);
+        came.allocated.add(after[2] - self.before[2]);
     }
 }

@@ -10,8 +10,8 @@ use gst::glib;
 use gst::prelude::*;
 use support::{readings, subprocess};
 
-/// Threads, and the memory that is the process's own, in KiB.
-pub type Reading = [f64; 2];
+/// Threads, the memory that is the process's own, and what of it is allocated, in KiB.
+pub type Reading = [f64; 3];
 
 /// Far longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -96,7 +96,7 @@ pub fn play(who: Who, count: usize, location: &str) -> ! {
     let streams: Vec<_> = (0..count)
         .map(|number| Stream::begin(who.element(location, number), arrived.clone()))
         .collect();
-    subprocess::say(&[readings::thread_count() as f64, readings::resident() as f64]);
+    subprocess::say(&now());
     wait_for(&arrival, count);
     // They go on.
     for _ in 0..LATER {
@@ -121,7 +121,15 @@ fn reading() -> Reading {
     // GLib's that have nothing to do; it keeps some for a while.
     glib::ThreadPool::stop_unused_threads();
     thread::sleep(Duration::from_millis(200));
-    [readings::thread_count() as f64, readings::resident() as f64]
+    now()
+}
+
+fn now() -> Reading {
+    [
+        readings::thread_count() as f64,
+        readings::resident() as f64,
+        readings::allocated() as f64,
+    ]
 }
 
 /// An element, and the pads around it.

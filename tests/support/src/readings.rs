@@ -135,6 +135,14 @@ pub fn resident_with_files() -> u64 {
     status("VmRSS:")
 }
 
+/// What this process has allocated and not freed, in KiB. What the allocator keeps for later does
+/// not count.
+pub fn allocated() -> u64 {
+    // SAFETY: it only counts.
+    let info = unsafe { libc::mallinfo2() };
+    ((info.uordblks + info.hblkhd) / 1024) as u64
+}
+
 /// The most memory that this process has had at a time since [`forget_peak`], in KiB.
 pub fn peak() -> u64 {
     status("VmHWM:")
