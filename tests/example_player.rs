@@ -43,6 +43,10 @@ struct Player {
 
 impl Player {
     fn start(arguments: &[&str]) -> Self {
+        Self::start_without_screen(&[arguments, &["--fake-sinks"]].concat())
+    }
+
+    fn start_without_screen(arguments: &[&str]) -> Self {
         let registry = concat!(env!("CARGO_TARGET_TMPDIR"), "/example-player.registry");
         let mut command = Command::new(program());
         if arguments.contains(&"--written-out") {
@@ -52,7 +56,8 @@ impl Player {
         }
         let mut child = command
             .args(arguments)
-            .arg("--fake-sinks")
+            .env_remove("DISPLAY")
+            .env_remove("WAYLAND_DISPLAY")
             .env("GST_REGISTRY", registry)
             .env("no_proxy", "localhost,127.0.0.1")
             .env_remove("GST_DEBUG")
@@ -211,6 +216,18 @@ fn channel_change_reuses_token_in_playbin3() {
 #[test]
 fn channel_change_reuses_token_in_written_out() {
     check_channel_change(&["--written-out"]);
+}
+
+/// A sink that is there would fail, or crash.
+#[test]
+fn machine_without_screen_is_told_of_and_plays() {
+    let headend = Headend::start().expect("a head-end");
+    let location = headend.auth_url();
+    let manifest = headend.manifest_url();
+    let player = Player::start_without_screen(&["--location", &location, &manifest]);
+    let (status, output) = player.end();
+    assert_ended(status, 0, &output);
+    assert_eq!(lines_with(&output, "WAYLAND_DISPLAY").len(), 1, "{output}");
 }
 
 /// A developer who leaves the warm-up out would have no token, instead of a slower start.

@@ -75,10 +75,17 @@ fn example(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
 }
 
 fn bare_example(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
+    let mut command = without_screen(arguments);
+    command.arg("--fake-sinks");
+    command
+}
+
+fn without_screen(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
     let mut command = Command::new(root().join(EXAMPLE));
     command
         .args(arguments)
-        .arg("--fake-sinks")
+        .env_remove("DISPLAY")
+        .env_remove("WAYLAND_DISPLAY")
         .env("GST_PLUGIN_PATH", plugin_folder())
         .env("GST_REGISTRY", scratch().join("registry"))
         .env("no_proxy", "localhost,127.0.0.1")
@@ -263,6 +270,17 @@ fn guide_prints_the_same_command() {
         .map(|line| line.split_whitespace().map(str::to_owned).collect())
         .collect();
     assert_eq!(in_guide, printed()[..1]);
+}
+
+/// A sink that is there would fail, or crash.
+#[test]
+fn machine_without_screen_is_told_of_and_plays() {
+    let headend = Headend::start().expect("a head-end");
+    let location = headend.auth_url();
+    let manifest = headend.manifest_url();
+    let output = run(&mut without_screen(["--location", &location, &manifest]));
+    output.assert_ended(0);
+    assert!(format!("{output}").contains("WAYLAND_DISPLAY"), "{output}");
 }
 
 /// A viewer would wait for a token that was asked for twice, or too late.

@@ -42,6 +42,8 @@ mod pipeline;
 mod player;
 mod playlist;
 mod report;
+#[path = "../player/screen.rs"]
+mod screen;
 
 use std::process::ExitCode;
 

@@ -6,6 +6,7 @@ use lexopt::prelude::*;
 use url::Url;
 
 use crate::pipeline::Sinks;
+use crate::screen::takes_fake_sinks;
 
 pub const USAGE: &str = "\
 Usage: aamp_flow [OPTIONS] URL
@@ -25,7 +26,9 @@ Options:
   --set NAME=VALUE                Any other property of `sessiontoken` and
                                   `clearkeydec`, such as authorization-file,
                                   session-token-file or timeout
-  --fake-sinks                    Show nothing: for machines without a screen
+  --fake-sinks                    Show nothing; so it is where neither DISPLAY nor
+                                  WAYLAND_DISPLAY is set
+  --real-sinks                    Show it without these too, as on a console
   --help                          Print this
 ";
 
@@ -43,7 +46,7 @@ pub enum Command {
 
 pub fn from_args() -> Result<Command, lexopt::Error> {
     let mut settings = Vec::new();
-    let mut sinks = Sinks::REAL;
+    let mut fake_sinks = None;
     let mut playlist = None;
     let mut args = lexopt::Parser::from_env();
     while let Some(arg) = args.next()? {
@@ -61,17 +64,23 @@ pub fn from_args() -> Result<Command, lexopt::Error> {
                 settings.push(("license-url".into(), server.into()));
             }
             Long("set") => settings.push(setting(&args.value()?.string()?)?),
-            Long("fake-sinks") => sinks = Sinks::FAKE,
+            Long("fake-sinks") => fake_sinks = Some(true),
+            Long("real-sinks") => fake_sinks = Some(false),
             Short('h') | Long("help") => return Ok(Command::Help),
             Value(_) if playlist.is_some() => return Err("one URL is enough".into()),
             Value(value) => playlist = Some(url(&value.string()?, "URL")?),
             _ => return Err(arg.unexpected()),
         }
     }
+    let url = playlist.ok_or("no URL of a playlist was given")?;
+    let sinks = match takes_fake_sinks("aamp_flow", fake_sinks) {
+        true => Sinks::FAKE,
+        false => Sinks::REAL,
+    };
     Ok(Command::Play(Options {
         settings,
         sinks,
-        url: playlist.ok_or("no URL of a playlist was given")?,
+        url,
     }))
 }
 

@@ -9,14 +9,15 @@
 //!   out;
 //! * `player.rs`: channels, keys and the bus;
 //! * `report.rs`: what the elements say on the bus, in words;
-//! * `options.rs` and `keys.rs`: the command line and the keyboard, which have nothing to do with
-//!   tokens.
+//! * `options.rs`, `keys.rs` and `screen.rs`: the command line, the keyboard and the screen, which
+//!   have nothing to do with tokens.
 
 mod keys;
 mod options;
 mod pipeline;
 mod player;
 mod report;
+mod screen;
 
 use std::process::ExitCode;
 

@@ -5,6 +5,8 @@
 use lexopt::prelude::*;
 use url::Url;
 
+use crate::screen::takes_fake_sinks;
+
 pub const USAGE: &str = "\
 Usage: player [OPTIONS] URI...
 Try --help.";
@@ -26,7 +28,9 @@ Options:
                                   of using playbin3; for protected DASH with
                                   H.264 and AAC
   --cold                          Do not fetch the token ahead of the stream
-  --fake-sinks                    Show nothing: for machines without a screen
+  --fake-sinks                    Show nothing; so it is where neither DISPLAY nor
+                                  WAYLAND_DISPLAY is set
+  --real-sinks                    Show it without these too, as on a console
   --help                          Print this
 
 Keys:
@@ -55,6 +59,7 @@ pub enum Command {
 
 pub fn from_args() -> Result<Command, lexopt::Error> {
     let mut options = Options::default();
+    let mut fake_sinks = None;
     let mut args = lexopt::Parser::from_env();
     while let Some(arg) = args.next()? {
         match arg {
@@ -69,7 +74,8 @@ pub fn from_args() -> Result<Command, lexopt::Error> {
             Long("set") => options.settings.push(setting(&args.value()?.string()?)?),
             Long("written-out") => options.written_out = true,
             Long("cold") => options.cold = true,
-            Long("fake-sinks") => options.fake_sinks = true,
+            Long("fake-sinks") => fake_sinks = Some(true),
+            Long("real-sinks") => fake_sinks = Some(false),
             Short('h') | Long("help") => return Ok(Command::Help),
             Value(value) => options.channels.push(uri(value.string()?)?),
             _ => return Err(arg.unexpected()),
@@ -78,6 +84,7 @@ pub fn from_args() -> Result<Command, lexopt::Error> {
     if options.channels.is_empty() {
         return Err("no URI to play was given".into());
     }
+    options.fake_sinks = takes_fake_sinks("player", fake_sinks);
     Ok(Command::Play(options))
 }
 

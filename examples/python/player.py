@@ -29,6 +29,7 @@ GstProtectionMeta has no introspection.
 
 import argparse
 import ctypes
+import os
 import sys
 from typing import NoReturn
 from urllib.parse import urlsplit, urlunsplit
@@ -473,10 +474,23 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument(
         "--fake-sinks",
-        action="store_true",
-        help="show nothing: for machines without a screen",
+        action=argparse.BooleanOptionalAction,
+        help="show nothing; so it is where neither DISPLAY nor"
+        " WAYLAND_DISPLAY is set",
     )
     return parser.parse_args()
+
+
+def takes_fake_sinks(asked: bool | None) -> bool:
+    """Says so where nobody has asked for them and there is no screen."""
+    has_screen = any(map(os.environ.get, ["DISPLAY", "WAYLAND_DISPLAY"]))
+    if asked is None and not has_screen:
+        print(
+            "player: neither DISPLAY nor WAYLAND_DISPLAY is set, so nothing"
+            " is shown or heard. --no-fake-sinks tries it all the same.",
+            file=sys.stderr,
+        )
+    return not has_screen if asked is None else asked
 
 
 def main() -> int:
@@ -491,7 +505,8 @@ def main() -> int:
     config = token_config(settings)
     warm = warm_up(config) if options.warm_up else None
     try:
-        has_played = Player(options.uri, config, options.fake_sinks).run()
+        fake_sinks = takes_fake_sinks(options.fake_sinks)
+        has_played = Player(options.uri, config, fake_sinks).run()
     finally:
         if warm:
             warm.set_state(Gst.State.NULL)
