@@ -31,7 +31,8 @@ fn main() {
             &[
                 "player",
                 "requests a second before",
-                "at the most after",
+                "in the busiest second after",
+                "in the busiest minute after",
                 "requests in all",
                 "longest wait for who could be served, s",
             ],
@@ -45,6 +46,7 @@ fn main() {
                     false => "–".to_owned(),
                 },
                 &result.peak.to_string(),
+                &format!("{:.0}", result.busiest_minute),
                 &result.requests.to_string(),
                 &format!("{:.1}", result.longest_wait.as_secs_f64()),
             ]);

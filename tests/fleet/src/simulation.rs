@@ -63,6 +63,8 @@ pub struct Seen {
     pub steady: f64,
     /// Requests in the second with the most of them, from there on.
     pub peak: u32,
+    /// Requests a second in the minute with the most of them.
+    pub busiest_minute: f64,
     /// From there on.
     pub requests: u64,
     /// How long a viewer waited at the most while the service was there.
@@ -130,10 +132,10 @@ impl<'a> Fleet<'a> {
             .or(self.scenario.revocation.as_ref());
         let until = happens.map_or(from, |what| what.start.as_secs() as usize);
         let before = &self.seconds[until.saturating_sub(3600)..until];
-        let count = before.len().max(1) as f64;
         Seen {
-            steady: before.iter().map(|one| f64::from(*one)).sum::<f64>() / count,
+            steady: mean(before),
             peak: after.iter().copied().max().unwrap_or_default(),
+            busiest_minute: after.chunks_exact(60).map(mean).fold(0.0, f64::max),
             requests: after.iter().map(|one| u64::from(*one)).sum(),
             longest_wait: self.longest_wait,
         }
@@ -310,4 +312,9 @@ impl<'a> Fleet<'a> {
         }
         self.go_on(number, at);
     }
+}
+
+fn mean(seconds: &[u32]) -> f64 {
+    let sum: f64 = seconds.iter().copied().map(f64::from).sum();
+    sum / seconds.len().max(1) as f64
 }

@@ -67,6 +67,19 @@ impl Readings {
     pub fn sockets(&self) -> usize {
         self.descriptors.get("socket").copied().unwrap_or_default()
     }
+
+    /// Whether there are no more of them than then, but for those that the plugin keeps for a
+    /// while: where auth service and license server are one server, one for each of two timeouts.
+    pub fn has_no_more_sockets(&self, before: &Self) -> bool {
+        self.sockets() <= before.sockets() + 2
+    }
+
+    /// All other descriptors, by what they are.
+    pub fn without_sockets(&self) -> BTreeMap<String, usize> {
+        let mut descriptors = self.descriptors.clone();
+        descriptors.remove("socket");
+        descriptors
+    }
 }
 
 impl fmt::Display for Readings {
