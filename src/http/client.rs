@@ -10,7 +10,7 @@ use reqwest::{Client, ClientBuilder, redirect};
 use rustls::ClientConfig;
 
 use crate::error::Failure;
-use crate::token::ClockReading;
+use crate::token::{self, ClockReading};
 use crate::wait::lock;
 
 use super::connections::ConnectionCount;
@@ -25,8 +25,8 @@ const KEPT: usize = 12;
 /// its target duration, which is seldom more than ten seconds.
 const FILES_IDLE: Duration = Duration::from_secs(20);
 
-/// How long one for tokens and licenses is kept: for a viewer who goes through the channels. Load
-/// balancers close theirs after a minute (AWS's by default), and then it is we who close it.
+/// How long one for tokens and licenses may be used again: by a viewer who goes through the channels.
+/// Load balancers close theirs after a minute (AWS's by default).
 const SECRETS_IDLE: Duration = Duration::from_secs(50);
 
 /// By how much the clocks have to be apart for the system to have been suspended: they are not read
@@ -47,6 +47,8 @@ struct Kind {
     is_loopback: bool,
     connect: Duration,
     purpose: Purpose,
+    /// Whether connections are kept.
+    keeps: bool,
 }
 
 /// What a client fetches.
@@ -74,7 +76,6 @@ struct Kept {
     used: ClockReading,
 }
 
-/// The newest last.
 static CLIENTS: Mutex<Vec<Kept>> = Mutex::new(Vec::new());
 
 /// The client for that server. `is_file` says whether it is asked for what a playlist names.
@@ -92,6 +93,8 @@ pub async fn client(
             true => Purpose::Files,
             false => Purpose::Secrets,
         },
+        // What is to be sent once at the most takes no connection that may be dead.
+        keeps: is_file || deadline.has_retries(),
     })
     .await
 }
@@ -111,7 +114,7 @@ fn find(kind: &Kind) -> Option<KindClient> {
     let mut clients = lock(&CLIENTS);
     let at = clients.iter().position(|kept| kept.kind == *kind)?;
     if was_suspended(clients[at].used, now) {
-        let _before = clients.remove(at);
+        let _before = clients.swap_remove(at);
         drop(clients);
         return None;
     }
@@ -141,16 +144,21 @@ async fn kept(kind: Kind) -> Result<KindClient, Failure> {
 
 /// A new one, which is there from now on.
 fn keep(kind: Kind) -> Result<KindClient, Failure> {
+    let logouts = token::logouts();
     let client = build(&kind)?;
     let mut clients = lock(&CLIENTS);
-    if clients.len() >= KEPT {
-        clients.remove(0);
+    // One from before a logout is for this request alone.
+    if logouts == token::logouts() {
+        let oldest = (0..clients.len()).min_by_key(|at| clients[*at].used.steady);
+        let oldest = oldest.filter(|_| clients.len() >= KEPT);
+        let _gone = oldest.map(|at| clients.swap_remove(at));
+        clients.push(Kept {
+            kind,
+            client: client.clone(),
+            used: ClockReading::now(),
+        });
+        drop(clients);
     }
-    clients.push(Kept {
-        kind,
-        client: client.clone(),
-        used: ClockReading::now(),
-    });
     Ok(client)
 }
 
@@ -166,10 +174,8 @@ fn build(kind: &Kind) -> Result<KindClient, Failure> {
     let builder = match kind.purpose {
         Purpose::Secrets => builder
             .gzip(false)
-            .pool_max_idle_per_host(1)
+            .pool_max_idle_per_host(usize::from(kind.keeps))
             .pool_idle_timeout(SECRETS_IDLE)
-            // A peer that has vanished takes no longer to notice than one that never was there.
-            .tcp_user_timeout(kind.connect)
             .user_agent(concat!(
                 env!("CARGO_PKG_NAME"),
                 "/",
@@ -177,6 +183,12 @@ fn build(kind: &Kind) -> Result<KindClient, Failure> {
             )),
         // Playlists are long, and full of what is nearly the same.
         Purpose::Files => builder.gzip(true).pool_idle_timeout(FILES_IDLE),
+    };
+    // A peer that has vanished takes no longer to notice than one that never was there.
+    #[cfg(any(target_os = "android", target_os = "linux"))]
+    let builder = match kind.purpose {
+        Purpose::Secrets => builder.tcp_user_timeout(kind.connect),
+        Purpose::Files => builder,
     };
     let client = builder.build().map_err(|error| {
         Failure::misconfigured(format!(

@@ -46,6 +46,11 @@ impl Deadline {
         }
     }
 
+    /// Whether there may be another attempt.
+    pub(super) fn has_retries(&self) -> bool {
+        self.retries > 0
+    }
+
     /// The pause before another attempt after so many, where there is to be one.
     pub(super) fn pause_after(
         &self,

@@ -4,7 +4,7 @@
 //! see.
 
 use reqwest::header::{CONTENT_TYPE, LOCATION, RANGE};
-use reqwest::{RequestBuilder, Response, StatusCode};
+use reqwest::{Response, StatusCode};
 
 use crate::error::Failure;
 use crate::token::Secret;
@@ -148,37 +148,21 @@ async fn send_once(
     }
     // These take the place of those above where they have the same name.
     builder = builder.headers(own_headers).headers(token_headers);
-    // No body is a stream.
-    let again = builder.try_clone();
     let opened = connections.get();
-    let mut sent = dispatch(builder, url, deadline, within).await?;
-    if let (Err(error), Some(again)) = (&sent, again)
-        && connections.get() == opened
-        && request_error::is_closed(error)
-    {
-        // On a connection from before, which the server has closed meanwhile. That is no news of
-        // how the server is.
-        sent = dispatch(again, url, deadline, within).await?;
-    }
-    let response = sent.map_err(|error| RequestError::by(url, deadline, &error, None))?;
+    let sent = match within {
+        Within::Whole => builder.timeout(deadline.left()).send().await,
+        Within::Head => tokio::time::timeout(deadline.left(), builder.send())
+            .await
+            .map_err(|_| RequestError::late(url, deadline))?,
+    };
+    let response = sent.map_err(|error| RequestError {
+        was_kept: connections.get() == opened && request_error::is_closed(&error),
+        ..RequestError::by(url, deadline, &error, None)
+    })?;
     if let Some(source) = &request.source {
         source.store_cookies(url.url(), response.headers());
     }
     Ok(response)
-}
-
-async fn dispatch(
-    builder: RequestBuilder,
-    url: &Endpoint,
-    deadline: &Deadline,
-    within: Within,
-) -> Result<reqwest::Result<Response>, RequestError> {
-    match within {
-        Within::Whole => Ok(builder.timeout(deadline.left()).send().await),
-        Within::Head => tokio::time::timeout(deadline.left(), builder.send())
-            .await
-            .map_err(|_| RequestError::late(url, deadline)),
-    }
 }
 
 /// Reads the rest of the body into `body`, up to `max` bytes in all.

@@ -17,6 +17,9 @@ pub struct RequestError {
     pub was_sent: bool,
     /// Whether the same request may succeed.
     pub again: bool,
+    /// It went out on a connection from before, which the server has closed meanwhile. That says
+    /// nothing of how the server is.
+    pub was_kept: bool,
 }
 
 /// What stands in the way before anything is sent.
@@ -26,6 +29,7 @@ impl From<Failure> for RequestError {
             failure,
             was_sent: false,
             again: false,
+            was_kept: false,
         }
     }
 }
@@ -36,6 +40,7 @@ impl RequestError {
             failure,
             was_sent: true,
             again,
+            was_kept: false,
         }
     }
 
@@ -61,7 +66,8 @@ impl RequestError {
 
     fn why(url: &Endpoint, deadline: &Deadline, error: &reqwest::Error) -> Self {
         let place = url.authority();
-        if error.is_timeout() {
+        let is_cut = !error.is_connect() && is_system_timeout(error);
+        if error.is_timeout() && !is_cut {
             let what = if error.is_connect() {
                 format!(
                     "no connection to {place} within {} ms: check that the service runs there{}{}",
@@ -160,13 +166,20 @@ pub fn is_closed(error: &reqwest::Error) -> bool {
                 | io::ErrorKind::ConnectionAborted
                 | io::ErrorKind::BrokenPipe
                 | io::ErrorKind::NotConnected
-                // By the system's own limit, long before ours.
-                | io::ErrorKind::TimedOut
+                // TLS without its goodbye.
+                | io::ErrorKind::UnexpectedEof
                 | io::ErrorKind::HostUnreachable
                 | io::ErrorKind::NetworkUnreachable
         )
     );
-    !error.is_connect() && (by_hyper || by_system)
+    !error.is_connect() && (by_hyper || by_system || is_system_timeout(error))
+}
+
+/// Whether the system has given the connection up, since nothing of what was sent was acknowledged
+/// (tcp(7), `TCP_USER_TIMEOUT`). There is time left for another one.
+fn is_system_timeout(error: &reqwest::Error) -> bool {
+    let is_one = |error: &io::Error| error.kind() == io::ErrorKind::TimedOut;
+    cause::<io::Error>(error).is_some_and(is_one)
 }
 
 fn did_not_answer(url: &Endpoint, deadline: &Deadline) -> String {

@@ -60,8 +60,7 @@ pub struct LicenseSession {
     /// What comes beside the stream.
     background: Option<BackgroundRequest>,
     failed_renewals: u32,
-    /// Until then no license is asked for ahead of another one's end.
-    pause: Option<Instant>,
+    pause: Option<renewing::RenewalPause>,
     notices: Vec<LicenseNotice>,
     stopping: bool,
     /// Licenses go on when the stream has ended.

@@ -2,8 +2,18 @@
 
 //! The connection of the request before is used again, and may be dead by then.
 
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::thread;
+
+use gst::element_factory::ElementBuilder;
 use gst::prelude::*;
 use headend::Auth;
+use headend::certificates::Authority;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use support::raw_server::{RawServer, Step};
 use support::rig::*;
 use support::stream::*;
@@ -12,25 +22,60 @@ use crate::machine::{HOUR, Machine};
 use crate::subprocess::in_subprocess;
 use crate::tokens::*;
 
+fn grant() -> Vec<u8> {
+    let body = r#"{"token":"t","status":0}"#;
+    let length = body.len();
+    format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+    )
+    .into_bytes()
+}
+
 fn granting() -> Step {
-    Step::Answer(Box::new(|_| {
-        let body = r#"{"token":"t","status":0}"#;
-        let length = body.len();
-        format!(
-            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n\
-             {body}"
-        )
-        .into_bytes()
-    }))
+    Step::Send(grant())
+}
+
+/// Serves two connections: hangs up on the first one with its second request, as a process does
+/// that is killed, and answers on the next one. Gives how many requests there were.
+fn serve_and_hang_up(listener: &TcpListener, config: &Arc<ServerConfig>) -> usize {
+    let mut requests = 0;
+    for answers in [1, usize::MAX] {
+        let (stream, _) = listener.accept().expect("a connection");
+        let session = ServerConnection::new(config.clone()).expect("a session");
+        let mut reader = BufReader::new(StreamOwned::new(session, stream));
+        let mut answered = 0;
+        let mut line = String::new();
+        while reader.read_line(&mut line).is_ok_and(|count| count > 0) {
+            if std::mem::take(&mut line) != "\r\n" {
+                continue;
+            }
+            requests += 1;
+            if answered == answers {
+                break;
+            }
+            reader.get_mut().write_all(&grant()).expect("it is read");
+            answered += 1;
+        }
+    }
+    requests
 }
 
 /// A tune with a session of its own, which gets its token by one attempt.
 fn tunes(server: &RawServer, account: u32) {
-    let location = format!("http://{}/?account={account}", server.place());
-    let rig = playing(at(&location).property("retries", 0_u32));
+    tunes_with(account_of(server, account));
+}
+
+fn account_of(server: &RawServer, account: u32) -> ElementBuilder<'static> {
+    at(&format!("http://{}/?account={account}", server.place()))
+}
+
+fn tunes_with(builder: ElementBuilder<'_>) {
+    let rig = playing(builder);
     begin(&rig);
     let told = rig.told();
     assert!(told.errors.is_empty(), "{:?}", told.errors);
+    let attempts = told.states.last().map(|one| one.get::<u32>("attempts"));
+    assert_eq!(attempts, Some(Ok(1)));
 }
 
 /// A viewer who goes through the channels would wait for a handshake with each.
@@ -63,6 +108,19 @@ fn request_on_closed_connection_is_repeated_at_once() {
     });
 }
 
+/// A server that counts would count a viewer twice.
+#[test]
+fn request_without_retries_is_sent_once_on_new_connection() {
+    in_subprocess(|| {
+        let server = RawServer::new(vec![vec![Step::Read, granting(), Step::Silence]]);
+        for account in 0..2 {
+            tunes_with(account_of(&server, account).property("retries", 0_u32));
+        }
+        assert_eq!(server.connections(2), 2);
+        assert_eq!(server.requests(2), 2);
+    });
+}
+
 /// The service would be asked without end, where it closes each connection.
 #[test]
 fn closed_new_connection_counts_as_attempt() {
@@ -70,8 +128,7 @@ fn closed_new_connection_counts_as_attempt() {
         let first = vec![Step::Read, granting(), Step::Read];
         let server = RawServer::new(vec![first, vec![Step::Read]]);
         tunes(&server, 0);
-        let location = format!("http://{}/?account=1", server.place());
-        let complaint = failure_of(at(&location).property("retries", 1_u32));
+        let complaint = failure_of(account_of(&server, 1).property("retries", 1_u32));
         complaint.says(&["broke the connection off"]);
         assert_eq!(complaint.detail::<u32>("attempts"), 2);
         // With that on the connection from before.
@@ -102,5 +159,39 @@ fn connection_is_not_used_after_suspend() {
         machine.suspend(HOUR);
         tunes(&server, 1);
         assert_eq!(server.connections(2), 2);
+    });
+}
+
+/// TLS has a goodbye of its own, which a server that is killed does not say.
+#[test]
+fn closed_tls_connection_is_repeated_at_once() {
+    in_subprocess(|| {
+        let authority = Authority::new();
+        let identity = authority.server(&["localhost"]);
+        let chain = CertificateDer::pem_slice_iter(identity.certificate.as_bytes());
+        let chain = chain.collect::<Result<_, _>>().expect("certificates");
+        let key = PrivateKeyDer::from_pem_slice(identity.key.as_bytes()).expect("a key");
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .expect("they belong together");
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+        let port = listener
+            .local_addr()
+            .expect("a bound socket has one")
+            .port();
+        let server = thread::spawn(move || serve_and_hang_up(&listener, &Arc::new(config)));
+        let file = File::new(authority.pem());
+        for account in 0..2 {
+            let location = format!("https://localhost:{port}/?account={account}");
+            tunes_with(at(&location).property("ssl-ca-file", file.path()));
+        }
+        // Closes the second connection.
+        let rig = Rig::new(make("sessiontoken"));
+        rig.element.emit_by_name::<()>("clear-token", &[]);
+        assert_eq!(server.join().expect("no panic"), 3);
     });
 }

@@ -8,7 +8,25 @@ use super::super::notice::LicenseNotice;
 use super::{BackgroundRequest, Driven, LicenseSession};
 use crate::cenc::KeyId;
 use crate::error::Failure;
-use crate::session::renewal_pause;
+use crate::session::{pause_after, renewal_pause};
+use crate::token::ClockReading;
+
+/// No license is requested ahead of another one's end until then.
+#[derive(Clone, Copy)]
+pub(super) struct RenewalPause {
+    /// Whose renewal has failed. It knows how long it can wait.
+    key_id: KeyId,
+    of_key: ClockReading,
+    of_all: ClockReading,
+}
+
+impl RenewalPause {
+    fn is_over(self, key_id: KeyId, now: ClockReading) -> bool {
+        let is_its = key_id == self.key_id;
+        let until = if is_its { self.of_key } else { self.of_all };
+        until.has_come(now)
+    }
+}
 
 impl LicenseSession {
     /// Does what can be done now for another license. Whatever comes of it, the one at hand is
@@ -19,7 +37,12 @@ impl LicenseSession {
             is_renewal,
         } = match self.background.take() {
             Some(beside) => beside,
-            None if self.pause.is_some_and(|until| context.now.steady < until) => return,
+            None if self
+                .pause
+                .is_some_and(|pause| !pause.is_over(key_id, context.now)) =>
+            {
+                return;
+            }
             None => match self.begin(again, context) {
                 Ok(pending) => BackgroundRequest {
                     pending,
@@ -61,8 +84,12 @@ impl LicenseSession {
         self.failed_renewals = self.failed_renewals.saturating_add(1);
         let held = self.held.with_key(key_id);
         let left = held.and_then(|held| held.validity_of(key_id).left(context.now));
-        let pause = renewal_pause(&failure, self.failed_renewals, left);
-        self.pause = context.now.steady.checked_add(pause);
+        let after = |pause| context.now.after(pause).unwrap_or(context.now);
+        self.pause = Some(RenewalPause {
+            key_id: *key_id,
+            of_key: after(renewal_pause(&failure, self.failed_renewals, left)),
+            of_all: after(pause_after(&failure, self.failed_renewals)),
+        });
         self.notices.push(LicenseNotice::RenewalFailed(failure));
     }
 }
