@@ -293,7 +293,8 @@ impl Scene<'_> {
         drop(harness);
         log_out(&operator);
         if then == Then::Stops {
-            operator.release();
+            // For the next request. The one that hangs has lost its client.
+            operator.set_auth(Auth::Grant);
         }
         let operator = self.operator(Programme::Usual);
         let harness = self.start(setup(self.step.player, &operator));
