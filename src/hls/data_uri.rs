@@ -3,6 +3,8 @@
 //! `data:` URIs (RFC 2397), as packagers spell them: in any case, percent-encoded, with the
 //! alphabet of base64 or base64url, with and without padding, with white space.
 
+use std::borrow::Cow;
+
 use base64::Engine;
 use base64::alphabet;
 use base64::engine::DecodePaddingMode;
@@ -35,22 +37,29 @@ pub fn decode(uri: &str) -> Option<Vec<u8>> {
         .next()
         .is_some_and(|last| last.trim().eq_ignore_ascii_case("base64"));
     if !is_base64 {
-        return Some(data);
+        return Some(data.into_owned());
+    }
+    // As most have it.
+    if let Ok(decoded) = LENIENT.decode(&data) {
+        return Some(decoded);
     }
     let normal: Vec<u8> = data
-        .into_iter()
+        .iter()
         .filter(|byte| !byte.is_ascii_whitespace())
         .map(|byte| match byte {
             b'-' => b'+',
             b'_' => b'/',
-            other => other,
+            other => *other,
         })
         .collect();
     LENIENT.decode(normal).ok()
 }
 
 /// RFC 3986, 2.1. A percent sign that begins no octet stands for itself.
-fn percent_decoded(text: &str) -> Vec<u8> {
+fn percent_decoded(text: &str) -> Cow<'_, [u8]> {
+    if !text.contains('%') {
+        return Cow::Borrowed(text.as_bytes());
+    }
     let digit = |byte: Option<&u8>| char::from(*byte?).to_digit(16);
     let bytes = text.as_bytes();
     let mut decoded = Vec::with_capacity(bytes.len());
@@ -67,7 +76,7 @@ fn percent_decoded(text: &str) -> Vec<u8> {
             }
         }
     }
-    decoded
+    Cow::Owned(decoded)
 }
 
 /// A URI that holds these bytes.

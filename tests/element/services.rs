@@ -946,7 +946,7 @@ fn transient_failure_is_retried_and_plays() {
 
 #[test]
 fn service_over_tls_that_fails_once_is_asked_again() {
-    let auth = Auth::Sequence(vec![reply(503, ""), Auth::CloseAtOnce, Auth::Grant]);
+    let auth = Auth::Sequence(vec![Auth::CloseAtOnce, reply(503, ""), Auth::Grant]);
     for service in SERVICES {
         let [_, place] = Place::both(&auth);
         let rig = Rig::new(place.asking(service));
