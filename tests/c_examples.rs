@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use gst::prelude::*;
 use headend::{Auth, Headend};
 use support::folders::{media, plugin_folder, scratch, without_sound};
+use support::subprocess::assert_succeeded;
 
 /// How long anything may take that does happen in the end. Far longer than anything here takes, on
 /// a machine that has other things to do as well.
@@ -66,13 +67,7 @@ fn tool(name: &str, package: &str) -> Command {
 #[track_caller]
 fn succeed(command: &mut Command) -> Output {
     let output = command.output().expect("the program starts");
-    assert!(
-        output.status.success(),
-        "{command:?}\n{}\n{}{}",
-        output.status,
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert_succeeded(command, &output);
     output
 }
 

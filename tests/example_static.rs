@@ -11,6 +11,7 @@ use std::thread;
 
 use headend::{Auth, Headend};
 use support::folders::{copy_files, plugin_folder, repository, scratch, scratch_folder};
+use support::subprocess::assert_succeeded;
 
 /// As a module too, so that the format and the lints of the workspace include it.
 #[expect(dead_code)]
@@ -169,13 +170,7 @@ fn run(command: &mut Command) -> Output {
 #[track_caller]
 fn succeed(command: &mut Command) -> Output {
     let output = run(command);
-    assert!(
-        output.status.success(),
-        "{command:?}\n{}\n{}{}",
-        output.status,
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert_succeeded(command, &output);
     output
 }
 

@@ -25,8 +25,8 @@ const KEPT: usize = 12;
 /// its target duration, which is seldom more than ten seconds.
 const FILES_IDLE: Duration = Duration::from_secs(20);
 
-/// How long one for tokens and licenses may be used again: by a viewer who goes through the channels.
-/// Load balancers close theirs after a minute (AWS's by default).
+/// How long one for tokens and licenses may be used again: by a viewer who goes through the
+/// channels. Load balancers close theirs after a minute (AWS's by default).
 const SECRETS_IDLE: Duration = Duration::from_secs(50);
 
 /// By how much the clocks have to be apart for the system to have been suspended: they are not read

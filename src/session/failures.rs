@@ -25,10 +25,11 @@ impl Failures {
     pub fn add(&mut self, failure: Failure, left: Option<Duration>, now: ClockReading) {
         let in_a_row = self.0.as_ref().map_or(0, |last| last.in_a_row) + 1;
         let after = |pause| now.after(pause).unwrap_or(now);
+        let pause = pause_after(&failure, in_a_row);
         self.0 = Some(Last {
             in_a_row,
-            answers_until: after(pause_after(&failure, in_a_row)),
-            renews_at: after(renewal_pause(&failure, in_a_row, left)),
+            answers_until: after(pause),
+            renews_at: after(renewal_pause(pause, left)),
             failure,
         });
     }

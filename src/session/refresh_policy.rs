@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::backoff::{chance, growing_pause};
 use crate::error::Failure;
+use crate::token::{MAX_SLACK, MIN_SLACK};
 
 /// First pause after a failure, of which chance leaves a second at least. The streams of one tune
 /// ask within milliseconds of each other, on a busy box within some hundred, and share it; a viewer
@@ -30,19 +31,14 @@ pub fn pause_after(failure: &Failure, in_a_row: u32) -> Duration {
     backoff(in_a_row, chance()).max(retry_after.min(MAX_RETRY_AFTER))
 }
 
-/// What is left for the last try, which may take as long as two requests with their default timeout.
-const LAST_TRY: Duration = Duration::from_secs(10);
-
-/// Longest pause after a renewal that failed: as long as renewals begin ahead of an end.
-const LONGEST_RENEWAL_PAUSE: Duration = Duration::from_secs(15 * 60);
-
 /// How long after a renewal that failed the next one begins, where what is at hand is good for so
 /// long. Nobody waits for it, so it comes at any time of what is left: the boxes of a city whose
-/// renewals all failed in an outage do not come back together.
-pub fn renewal_pause(failure: &Failure, in_a_row: u32, left: Option<Duration>) -> Duration {
-    let left = left.unwrap_or_default().min(LONGEST_RENEWAL_PAUSE);
-    let pause = left.saturating_sub(LAST_TRY).mul_f64(chance());
-    pause_after(failure, in_a_row).max(pause)
+/// renewals all failed in an outage do not come back together. It is no longer than renewals begin
+/// ahead of an end, and leaves time for a last try.
+/// `pause` is that of who has nothing at hand.
+pub fn renewal_pause(pause: Duration, left: Option<Duration>) -> Duration {
+    let left = left.unwrap_or_default().min(MAX_SLACK);
+    left.saturating_sub(MIN_SLACK).mul_f64(chance()).max(pause)
 }
 
 #[cfg(test)]
@@ -52,10 +48,10 @@ mod tests {
     #[test]
     fn failed_renewals_come_at_any_time_of_what_is_left() {
         let (failure, left) = (Failure::transient("no"), Duration::from_secs(900));
-        let pauses = (0..1000).map(|_| renewal_pause(&failure, 1, Some(left)));
+        let pauses = (0..1000).map(|_| renewal_pause(pause_after(&failure, 1), Some(left)));
         let mut tenths = [0; 10];
         for pause in pauses {
-            assert!(pause >= FIRST_PAUSE / 2 && pause <= left - LAST_TRY);
+            assert!(pause >= FIRST_PAUSE / 2 && pause <= left - MIN_SLACK);
             tenths[(10.0 * pause.as_secs_f64() / left.as_secs_f64()) as usize] += 1;
         }
         // A hundred each.
@@ -66,8 +62,8 @@ mod tests {
     #[test]
     fn renewal_pause_is_never_long() {
         let failure = Failure::transient("no");
-        let pause = |left| renewal_pause(&failure, 1, Some(Duration::from_secs(left)));
-        assert!((0..100).all(|_| pause(1 << 30) <= LONGEST_RENEWAL_PAUSE));
+        let pause = |left| renewal_pause(pause_after(&failure, 1), Some(Duration::from_secs(left)));
+        assert!((0..100).all(|_| pause(1 << 30) <= MAX_SLACK));
         assert!((0..100).all(|_| pause(5) <= FIRST_PAUSE));
     }
 
@@ -76,8 +72,11 @@ mod tests {
         let mut failure = Failure::transient("HTTP 503");
         failure.retry_after = Some(Duration::from_secs(120));
         let left = Some(Duration::from_secs(60));
-        assert_eq!(renewal_pause(&failure, 1, left), Duration::from_secs(120));
-        assert!(renewal_pause(&failure, 1, None) >= Duration::from_secs(120));
+        assert_eq!(
+            renewal_pause(pause_after(&failure, 1), left),
+            Duration::from_secs(120)
+        );
+        assert!(renewal_pause(pause_after(&failure, 1), None) >= Duration::from_secs(120));
     }
 
     #[test]

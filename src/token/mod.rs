@@ -18,7 +18,7 @@ pub use generation::{is_rejected, lineage, reject};
 pub use jwt::claims;
 pub use logouts::{log_out, logouts};
 pub use secret::Secret;
-pub use validity::{ClockReading, Validity};
+pub use validity::{ClockReading, MAX_SLACK, MIN_SLACK, Validity};
 
 /// Longest token accepted, in bytes. A token stands in an HTTP header, and common servers take
 /// 8 to 16 KiB of headers; DASH-IF's model asks for less than 5000 characters.

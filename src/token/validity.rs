@@ -13,10 +13,10 @@ use super::boottime::boottime;
 const SLACK_SHARE: f64 = 0.25;
 
 /// Two requests with their default timeout fit in, one of which may fail.
-const MIN_SLACK: Duration = Duration::from_secs(10);
+pub const MIN_SLACK: Duration = Duration::from_secs(10);
 
 /// For tokens that live for hours or days. Half of it is longer than most outages.
-const MAX_SLACK: Duration = Duration::from_secs(15 * 60);
+pub const MAX_SLACK: Duration = Duration::from_secs(15 * 60);
 
 /// How long before a token's end a new one is fetched. `chance` is from 0 to 1 and spreads the
 /// boxes of a city, which all got their tokens when the match began, over half of that time.

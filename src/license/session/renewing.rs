@@ -85,10 +85,11 @@ impl LicenseSession {
         let held = self.held.with_key(key_id);
         let left = held.and_then(|held| held.validity_of(key_id).left(context.now));
         let after = |pause| context.now.after(pause).unwrap_or(context.now);
+        let pause = pause_after(&failure, self.failed_renewals);
         self.pause = Some(RenewalPause {
             key_id: *key_id,
-            of_key: after(renewal_pause(&failure, self.failed_renewals, left)),
-            of_all: after(pause_after(&failure, self.failed_renewals)),
+            of_key: after(renewal_pause(pause, left)),
+            of_all: after(pause),
         });
         self.notices.push(LicenseNotice::RenewalFailed(failure));
     }

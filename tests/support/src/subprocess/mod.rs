@@ -16,7 +16,7 @@ use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 
 pub use figures::{arguments, rest, say, wait_to_go_on};
 pub use orders::{order, run};
-pub use output::lines_of;
+pub use output::{assert_succeeded, lines_of};
 
 /// This program, to be started again.
 pub fn this_program() -> Command {

@@ -3,9 +3,21 @@
 //! What programs of others print.
 
 use std::io::{BufRead, BufReader, Read};
-use std::process::Child;
+use std::process::{Child, Command, Output};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
+
+/// Asserts that the command has succeeded, or shows what it printed.
+#[track_caller]
+pub fn assert_succeeded(command: &Command, output: &Output) {
+    assert!(
+        output.status.success(),
+        "{command:?}\n{}\n{}{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
 
 /// What a process prints, line by line as it comes, on either of its outputs, which are pipes. It
 /// ends with both of them.
