@@ -5,8 +5,8 @@
 
 use std::env;
 
-/// Whether to play into sinks that show nothing, where the command line asks for that (`Some(true)`),
-/// for real ones, or for neither. Says so where nobody has asked for it.
+/// Whether to play into sinks that show nothing, where the command line asks for that
+/// (`Some(true)`), for real ones, or for neither. Says so where nobody has asked for it.
 pub fn takes_fake_sinks(program: &str, asked: Option<bool>) -> bool {
     let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
     let has_screen = ["DISPLAY", "WAYLAND_DISPLAY"].into_iter().any(is_set);

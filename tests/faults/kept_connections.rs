@@ -26,7 +26,8 @@ fn grant() -> Vec<u8> {
     let body = r#"{"token":"t","status":0}"#;
     let length = body.len();
     format!(
-        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n\
+         {body}"
     )
     .into_bytes()
 }
