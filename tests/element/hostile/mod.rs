@@ -452,13 +452,13 @@ fn raw(bytes: impl Into<Vec<u8>>) -> Script {
     vec![Step::Read, Step::Send(bytes.into())]
 }
 
-/// A whole reply, framed as it should be.
+/// A whole reply, framed as it should be, with which the server hangs up.
 fn reply(status: u16, headers: &[&str], body: impl AsRef<[u8]>) -> Vec<u8> {
     let body = body.as_ref();
     let length = format!("Content-Length: {}", body.len());
     let mut bytes = head(
         &format!("HTTP/1.1 {status} SECRET"),
-        &[headers, &[&length]].concat(),
+        &[headers, &[&length, "Connection: close"]].concat(),
     );
     bytes.extend_from_slice(body);
     bytes
