@@ -13,12 +13,13 @@ use crate::error::Failure;
 use crate::token::{self, ClockReading};
 use crate::wait::lock;
 
-use super::connections::ConnectionCount;
+use super::connections::NoteConnections;
 use super::tls::TlsConfig;
 use super::{Deadline, Endpoint};
 
 /// Clients that are kept. A player has up to six: the auth service's, the license server's, one for
-/// each timeout, and those for playlists and for keys, with TLS and without.
+/// each timeout, and those for playlists and for keys, with TLS and without. Some of them have
+/// another one, which keeps no connection.
 const KEPT: usize = 12;
 
 /// How long a connection for playlists is kept for the next one. A live playlist comes again after
@@ -47,8 +48,16 @@ struct Kind {
     is_loopback: bool,
     connect: Duration,
     purpose: Purpose,
-    /// Whether connections are kept.
-    keeps: bool,
+    connection: Connection,
+}
+
+/// Which connection a request may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Connection {
+    /// One that is kept from a request before, which the server may have closed.
+    Kept,
+    /// Its own, which is closed behind it.
+    New,
 }
 
 /// What a client fetches.
@@ -60,18 +69,10 @@ enum Purpose {
     Files,
 }
 
-/// One for requests of a kind.
-#[derive(Clone)]
-pub struct KindClient {
-    pub client: Client,
-    /// The connections that it opens.
-    pub connections: ConnectionCount,
-}
-
 /// A client for later.
 struct Kept {
     kind: Kind,
-    client: KindClient,
+    client: Client,
     /// When it was used last.
     used: ClockReading,
 }
@@ -84,7 +85,8 @@ pub async fn client(
     tls: &TlsConfig,
     deadline: &Deadline,
     is_file: bool,
-) -> Result<KindClient, Failure> {
+    connection: Connection,
+) -> Result<Client, Failure> {
     kept(Kind {
         tls: url.is_tls().then(|| tls.clone()),
         is_loopback: url.is_loopback(),
@@ -93,8 +95,7 @@ pub async fn client(
             true => Purpose::Files,
             false => Purpose::Secrets,
         },
-        // What is to be sent once at the most takes no connection that may be dead.
-        keeps: is_file || deadline.has_retries(),
+        connection,
     })
     .await
 }
@@ -109,7 +110,7 @@ pub fn forget_clients() {
 
 /// The one that is there. After the system was suspended there is none: servers have closed their
 /// connections meanwhile, and nobody has heard of it.
-fn find(kind: &Kind) -> Option<KindClient> {
+fn find(kind: &Kind) -> Option<Client> {
     let now = ClockReading::now();
     let mut clients = lock(&CLIENTS);
     let at = clients.iter().position(|kept| kept.kind == *kind)?;
@@ -128,7 +129,7 @@ fn was_suspended(then: ClockReading, now: ClockReading) -> bool {
     whole.saturating_sub(now.steady - then.steady) > SUSPENDED
 }
 
-async fn kept(kind: Kind) -> Result<KindClient, Failure> {
+async fn kept(kind: Kind) -> Result<Client, Failure> {
     if let Some(client) = find(&kind) {
         return Ok(client);
     }
@@ -143,7 +144,7 @@ async fn kept(kind: Kind) -> Result<KindClient, Failure> {
 }
 
 /// A new one, which is there from now on.
-fn keep(kind: Kind) -> Result<KindClient, Failure> {
+fn keep(kind: Kind) -> Result<Client, Failure> {
     let logouts = token::logouts();
     let client = build(&kind)?;
     let mut clients = lock(&CLIENTS);
@@ -162,19 +163,18 @@ fn keep(kind: Kind) -> Result<KindClient, Failure> {
     Ok(client)
 }
 
-fn build(kind: &Kind) -> Result<KindClient, Failure> {
+fn build(kind: &Kind) -> Result<Client, Failure> {
     let config = match &kind.tls {
         Some(tls) => tls.config()?,
         None => TlsConfig::nobody()?,
     };
-    let connections = ConnectionCount::default();
     let builder = builder(config, kind.is_loopback)
         .connect_timeout(kind.connect)
-        .connector_layer(connections.clone());
+        .connector_layer(NoteConnections);
     let builder = match kind.purpose {
         Purpose::Secrets => builder
             .gzip(false)
-            .pool_max_idle_per_host(usize::from(kind.keeps))
+            .pool_max_idle_per_host(1)
             .pool_idle_timeout(SECRETS_IDLE)
             .user_agent(concat!(
                 env!("CARGO_PKG_NAME"),
@@ -184,21 +184,21 @@ fn build(kind: &Kind) -> Result<KindClient, Failure> {
         // Playlists are long, and full of what is nearly the same.
         Purpose::Files => builder.gzip(true).pool_idle_timeout(FILES_IDLE),
     };
+    let builder = match kind.connection {
+        Connection::Kept => builder,
+        Connection::New => builder.pool_max_idle_per_host(0),
+    };
     // A peer that has vanished takes no longer to notice than one that never was there.
     #[cfg(any(target_os = "android", target_os = "linux"))]
     let builder = match kind.purpose {
         Purpose::Secrets => builder.tcp_user_timeout(kind.connect),
         Purpose::Files => builder,
     };
-    let client = builder.build().map_err(|error| {
+    builder.build().map_err(|error| {
         Failure::misconfigured(format!(
             "the HTTP client cannot be set up: {}",
             error.without_url()
         ))
-    })?;
-    Ok(KindClient {
-        client,
-        connections,
     })
 }
 

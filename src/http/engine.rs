@@ -9,7 +9,8 @@ use reqwest::{Response, StatusCode};
 use crate::error::Failure;
 use crate::token::Secret;
 
-use super::client::{self, KindClient};
+use super::client::{self, Connection};
+use super::connections;
 use super::request::Withheld;
 use super::request_error::{self, RequestError};
 use super::{Deadline, Endpoint, Method, Redirects, Request, header_map, text};
@@ -53,7 +54,7 @@ pub async fn send(
             was_sent: hop > 0,
             ..failure.into()
         })?;
-        let response = send_once(request, &url, deadline, within).await?;
+        let response = send_hop(request, &url, deadline, within).await?;
         let status = response.status();
         let follows = is_followed(status, request.method);
         let target = text(response.headers(), LOCATION).filter(|_| follows);
@@ -106,12 +107,29 @@ fn is_followed(status: StatusCode, method: Method) -> bool {
     }
 }
 
-/// The request, to `url`.
+/// The request, to `url`. On a kept connection that the server has closed meanwhile it is none, and
+/// goes out at once on a new one: that says nothing of how the server is.
+async fn send_hop(
+    request: &Request,
+    url: &Endpoint,
+    deadline: &Deadline,
+    within: Within,
+) -> Result<Response, RequestError> {
+    match send_once(request, url, deadline, within, request.connection).await {
+        Err(error) if error.was_kept => {
+            send_once(request, url, deadline, within, Connection::New).await
+        }
+        sent => sent,
+    }
+}
+
+/// The request, to `url`, on a connection of that kind.
 async fn send_once(
     request: &Request,
     url: &Endpoint,
     deadline: &Deadline,
     within: Within,
+    connection: Connection,
 ) -> Result<Response, RequestError> {
     let own_headers = request.own_headers(url)?;
     let (asked, token_headers) = match request.token_withheld(url) {
@@ -121,7 +139,13 @@ async fn send_once(
         }
         Some(_) => (url.clone(), header_map(&[])?),
     };
-    let client = client::client(url, &request.tls, deadline, request.source.is_some());
+    // What is to be sent once at the most takes no connection that may be dead.
+    let is_file = request.source.is_some();
+    let connection = match is_file || deadline.has_retries() {
+        true => connection,
+        false => Connection::New,
+    };
+    let client = client::client(url, &request.tls, deadline, is_file, connection);
     let client = tokio::time::timeout(deadline.left(), client)
         .await
         .map_err(|_| Failure::timed_out("the HTTP client was not set up in time"))??;
@@ -130,10 +154,6 @@ async fn send_once(
         Method::Post => reqwest::Method::POST,
         Method::Put => reqwest::Method::PUT,
     };
-    let KindClient {
-        client,
-        connections,
-    } = client;
     let mut builder = client.request(method, asked.into_url());
     builder = builder.headers(request.source_headers(url));
     if let Some((content_type, body)) = &request.body {
@@ -148,15 +168,17 @@ async fn send_once(
     }
     // These take the place of those above where they have the same name.
     builder = builder.headers(own_headers).headers(token_headers);
-    let opened = connections.get();
-    let sent = match within {
-        Within::Whole => builder.timeout(deadline.left()).send().await,
-        Within::Head => tokio::time::timeout(deadline.left(), builder.send())
-            .await
-            .map_err(|_| RequestError::late(url, deadline))?,
+    let (sent, has_opened) = match within {
+        Within::Whole => connections::noted(builder.timeout(deadline.left()).send()).await,
+        Within::Head => {
+            let sent = connections::noted(builder.send());
+            tokio::time::timeout(deadline.left(), sent)
+                .await
+                .map_err(|_| RequestError::late(url, deadline))?
+        }
     };
     let response = sent.map_err(|error| RequestError {
-        was_kept: connections.get() == opened && request_error::is_closed(&error),
+        was_kept: !has_opened && request_error::is_closed(&error),
         ..RequestError::by(url, deadline, &error, None)
     })?;
     if let Some(source) = &request.source {

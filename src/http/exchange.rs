@@ -18,8 +18,7 @@ use super::request_error::RequestError;
 use super::{Deadline, HttpResponse, Request, retry, retry_after, text};
 
 /// Asks until there is an answer that `read` can make something of, or no point in asking again.
-/// Says how many requests were made. One on a kept connection that the server has closed meanwhile
-/// is none, and repeated once.
+/// Says how many attempts were made.
 ///
 /// # Errors
 ///
@@ -45,7 +44,6 @@ pub async fn exchange_each<T, R: Borrow<Request>>(
     read: impl Fn(&HttpResponse) -> Result<T, Failure>,
 ) -> Result<(T, u32), Failure> {
     let mut attempts = 0;
-    let mut may_repeat = true;
     loop {
         let made = make().map_err(|failure| failure.after_attempts(attempts))?;
         let request = made.borrow();
@@ -65,7 +63,6 @@ pub async fn exchange_each<T, R: Borrow<Request>>(
                     RequestError::sent(failure, again)
                 }
             },
-            Err(error) if error.was_kept && std::mem::take(&mut may_repeat) => continue,
             Err(error) => error,
         };
         attempts += u32::from(error.was_sent);

@@ -29,7 +29,7 @@ use std::time::{Duration, SystemTime};
 use reqwest::header::{DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 
 pub use attempt::{Attempt, Purpose, set_attempt_log};
-pub use client::forget_clients;
+pub use client::{Connection, forget_clients};
 pub use deadline::Deadline;
 pub use download::{Downloaded, FileRequest, FileStream, download, open, refused};
 pub use endpoint::{Endpoint, is_loopback};

@@ -12,7 +12,9 @@ use zeroize::Zeroizing;
 use crate::error::Failure;
 use crate::token::Secret;
 
-use super::{Endpoint, MAX_REPLY, Method, Purpose, Source, TlsConfig, TokenHosts, header_map};
+use super::{
+    Connection, Endpoint, MAX_REPLY, Method, Purpose, Source, TlsConfig, TokenHosts, header_map,
+};
 
 /// Redirects that are followed in a row. A sign-on in between takes two or three.
 const MAX_REDIRECTS: u32 = 5;
@@ -58,6 +60,8 @@ pub struct Request {
     pub max_redirects: u32,
     /// First and last byte, or all from one on.
     pub range: Option<(u64, Option<u64>)>,
+    /// `New` for what is good once, and cannot be sent again.
+    pub connection: Connection,
 }
 
 /// What becomes of a redirect.
@@ -115,6 +119,7 @@ impl Request {
             shows_path: true,
             max_redirects: MAX_REDIRECTS,
             range: None,
+            connection: Connection::Kept,
         }
     }
 

@@ -20,7 +20,8 @@ use crate::token::Secret;
 
 use super::request_error::RequestError;
 use super::{
-    Deadline, Endpoint, MAX_REPLY, TlsConfig, client, header_map, retry, retry_after, text,
+    Connection, Deadline, Endpoint, MAX_REPLY, TlsConfig, client, header_map, retry, retry_after,
+    text,
 };
 
 /// Our messages are two hundred bytes long, and what comes is hardly longer.
@@ -85,12 +86,12 @@ impl Opening {
         let key = generate_key();
         let mut headers = header_map(&self.headers)?;
         headers.extend(self.handshake(&key)?);
-        let client = client::client(&self.url, &self.tls, deadline, false).await?;
+        let client = client::client(&self.url, &self.tls, deadline, false, Connection::New).await?;
         let url = match &self.parameter {
             Some((name, value)) => self.url.with_parameter(name, &encoded(value.expose())),
             None => self.url.clone(),
         };
-        let request = client.client.get(url.url().clone()).headers(headers);
+        let request = client.get(url.url().clone()).headers(headers);
         let response = request.send().await.map_err(|error| broken(&error))?;
         self.check(response.status(), response.headers(), &key)?;
         response.upgrade().await.map_err(|error| broken(&error))

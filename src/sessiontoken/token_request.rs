@@ -11,7 +11,9 @@ use super::debug::CAT;
 use crate::auth_service::{Call, CallContext};
 use crate::backoff::chance;
 use crate::error::{Failure, Kind};
-use crate::http::{self, Deadline, Endpoint, HttpResponse, Purpose, Redirects, Request};
+use crate::http::{
+    self, Connection, Deadline, Endpoint, HttpResponse, Purpose, Redirects, Request,
+};
 use crate::session::{Discovered, TokenResponse, failover};
 use crate::token::Secret;
 use crate::tune::{Endpoints, correlation_id_or_new};
@@ -209,6 +211,10 @@ impl TokenRequests {
             secrets,
             // An operator's paths may name accounts.
             shows_path: false,
+            connection: match loaded.service.is_good_once() {
+                true => Connection::New,
+                false => Connection::Kept,
+            },
             ..Request::new(url, loaded.account.tls.clone())
         }
     }

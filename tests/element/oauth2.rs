@@ -92,6 +92,8 @@ fn client_that_signs_needs_no_secret() {
         let requests = place.headend.token_requests();
         assert_eq!(requests.len(), 2);
         assert_ne!(requests[0].body, requests[1].body);
+        // It could not be sent again, if the connection of the one before had been closed.
+        assert_eq!(place.headend.connections(), 2);
     }
 }
 

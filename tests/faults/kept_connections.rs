@@ -16,6 +16,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use support::raw_server::{RawServer, Step};
 use support::rig::*;
+use support::samples::picture;
 use support::stream::*;
 
 use crate::machine::{HOUR, Machine};
@@ -106,6 +107,37 @@ fn request_on_closed_connection_is_repeated_at_once() {
         }
         assert_eq!(server.connections(3), 3);
         assert_eq!(server.requests(4), 4);
+    });
+}
+
+/// Each request of the way would be made again.
+#[test]
+fn redirect_to_closed_connection_is_repeated_alone() {
+    in_subprocess(|| {
+        let granting = || {
+            let head = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 28\r\n";
+            Step::Send(format!("{head}\r\neyJhbGciOiJIUzI1NiJ9.e30.e30").into_bytes())
+        };
+        let closed = vec![Step::Read, granting(), Step::Read];
+        let open = vec![Step::Read, granting(), Step::Silence];
+        let target = RawServer::new(vec![closed, open]);
+        let moved = format!(
+            "HTTP/1.1 302 Found\r\nLocation: http://{}/\r\nContent-Length: 0\r\n\r\n",
+            target.place()
+        );
+        let moved = Step::Send(moved.into_bytes());
+        let server = RawServer::new(vec![vec![Step::Read, moved, Step::Silence]]);
+        for asked in [&target, &server] {
+            let builder = account_of(asked, 0).property_from_str("auth-service", "dashif");
+            let rig = playing(builder);
+            rig.push_event(protection(COMMON_SYSTEM, Some("dash/mpd")));
+            // Names the key that the token is asked for.
+            rig.push(picture()).expect("it plays");
+            let state = rig.wait_for_state("acquired");
+            assert_eq!(state.get::<u32>("attempts"), Ok(1));
+        }
+        assert_eq!(server.requests(1), 1);
+        assert_eq!(target.requests(3), 3);
     });
 }
 
