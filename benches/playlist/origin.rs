@@ -45,20 +45,29 @@ pub fn name(length: usize, tags: Tags) -> String {
     format!("{tags:?}-{length}.m3u8")
 }
 
-/// A film of so many segments, with the key tags that the packager writes.
-pub fn playlist(length: usize, tags: Tags) -> String {
+/// The key tags that the packager writes, for the key with that number.
+pub fn key_tags(number: usize) -> String {
+    packaged_tags().replace(KEY_ID, &format!("KEYID=0x{number:032x}"))
+}
+
+fn packaged_tags() -> String {
     let packaged = media().join("dash/cenc/video.m3u8");
     let packaged = fs::read_to_string(packaged).expect("the test media");
     let is_tag = |line: &&str| line.starts_with("#EXT-X-KEY:");
     let tag_lines: Vec<_> = packaged.lines().filter(is_tag).collect();
     let key = tag_lines.join("\n") + "\n";
     assert!(key.contains(KEY_ID), "{key}");
+    key
+}
+
+/// A film of so many segments, with these key tags.
+pub fn playlist(length: usize, tags: Tags) -> String {
     let mut playlist = "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-TARGETDURATION:2\n#EXT-X-PLAYLIST-TYPE:VOD\n#EXT-X-MAP:URI=\"v_init.mp4\"\n".to_owned();
     for number in 0..length {
         match tags {
-            Tags::OneKey if number == 0 => playlist += &key,
+            Tags::OneKey if number == 0 => playlist += &packaged_tags(),
             Tags::ManyKeys if number % WITH_ONE_KEY == 0 => {
-                playlist += &key.replace(KEY_ID, &format!("KEYID=0x{number:032x}"));
+                playlist += &key_tags(number);
             }
             _ => {}
         }

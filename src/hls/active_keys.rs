@@ -113,13 +113,15 @@ impl KeyBoxes {
 }
 
 /// A tag in force.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct ActiveTag {
     tag: KeyTag,
+    /// What it takes, about.
+    bytes: usize,
     boxes: Option<SharedBox>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ActiveKeys {
     tags: Vec<ActiveTag>,
     /// What follows from them, once somebody has asked.
@@ -158,8 +160,14 @@ impl ActiveKeys {
             },
             _ => None,
         };
-        self.tags.push(ActiveTag { tag, boxes });
+        let bytes = tag.bytes();
+        self.tags.push(ActiveTag { tag, bytes, boxes });
         true
+    }
+
+    /// What they take, about, with what follows from them.
+    pub fn bytes(&self) -> usize {
+        2 * self.tags.iter().map(|one| one.bytes).sum::<usize>()
     }
 
     /// Whether a tag of that format is in force.

@@ -4,12 +4,14 @@
 
 use url::Url;
 
+use super::digest::Digest;
 use super::playlist::rewrite;
 use super::recording_map::RecordingMap;
 use super::resource::{InitSegment, Segment};
-use super::rewrite::{Context, Rewritten, UrlMap};
+use super::rewrite::{Context, Rewritten};
 use super::survey::survey;
 use super::uris::Objection;
+use super::url_map::UrlMap;
 use super::variables::Variables;
 
 /// Longer than what the bounds on work and tags let pass, in short lines too.
@@ -54,6 +56,10 @@ impl UrlMap for CountingMap {
     }
 
     fn has_any_with_init(&mut self) -> bool {
+        true
+    }
+
+    fn has_boxes(&mut self, _digests: &[Digest]) -> bool {
         true
     }
 

@@ -3,12 +3,11 @@
 //! How segments get to the demuxer, by the key tags and the init segment in force: who decrypts
 //! what.
 
-use std::rc::Rc;
 use std::sync::Arc;
 
 use url::Url;
 
-use super::active_keys::Protection;
+use super::active_keys::{KeyBoxes, Protection};
 use super::resource::{
     ByteRange, InitCipher, InitProtection, InitSegment, SegmentCipher, SegmentMethod,
 };
@@ -25,6 +24,7 @@ const NOT_IN_FRAGMENTS: &str = "has samples encrypted in counter mode for segmen
      METHOD=SAMPLE-AES";
 
 /// The EXT-X-MAP in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InitTag {
     pub url: Url,
     pub range: Option<ByteRange>,
@@ -33,17 +33,28 @@ pub struct InitTag {
     pub others: String,
 }
 
+impl InitTag {
+    /// What it takes, about.
+    pub fn bytes(&self) -> usize {
+        let key = self
+            .cipher
+            .as_ref()
+            .map_or(0, |cipher| cipher.key.as_str().len());
+        self.url.as_str().len() + key + self.others.len()
+    }
+}
+
 /// A key of whole segments, for the demuxer.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DemuxerKey {
     pub url: Url,
     pub iv: Option<[u8; 16]>,
 }
 
 /// How segments get to the demuxer.
-#[derive(Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Delivery {
-    pub init: Option<Rc<InitSegment>>,
+    pub init: Option<Arc<InitSegment>>,
     /// The demuxer decrypts.
     pub key: Option<DemuxerKey>,
     /// The server does.
@@ -51,6 +62,21 @@ pub struct Delivery {
 }
 
 impl Delivery {
+    /// What it takes, about, besides boxes.
+    pub fn bytes(&self) -> usize {
+        let init = self.init.as_ref().map_or(0, |init| init.bytes());
+        let keys = self.keys().map(|url| url.as_str().len());
+        size_of::<Self>() + init + keys.sum::<usize>()
+    }
+
+    /// What its init segment gets from key tags, if that is anything.
+    pub fn boxes(&self) -> Option<&KeyBoxes> {
+        match self.init.as_ref().map(|init| &init.protection) {
+            Some(InitProtection::Drm(boxes)) => Some(boxes),
+            _ => None,
+        }
+    }
+
     /// The keys that it needs.
     pub fn keys(&self) -> impl Iterator<Item = &Url> {
         let keys = [
@@ -66,6 +92,7 @@ impl Delivery {
 }
 
 /// How segments are encrypted.
+#[derive(Debug, PartialEq, Eq)]
 pub struct Cipher {
     method: SegmentMethod,
     key: Url,
@@ -109,7 +136,7 @@ impl InForce<'_> {
         base.count_work(init.map_or(0, |init| init.url.as_str().len()))?;
         let with = |protection| {
             let init = init?;
-            Some(Rc::new(InitSegment {
+            Some(Arc::new(InitSegment {
                 url: init.url.clone(),
                 range: init.range,
                 cipher: init.cipher.clone(),

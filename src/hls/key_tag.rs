@@ -74,6 +74,16 @@ pub struct DrmKey {
 }
 
 impl KeyTag {
+    /// What it takes, about.
+    pub fn bytes(&self) -> usize {
+        let of_kind = match &self.kind {
+            Kind::None | Kind::Unusable => 0,
+            Kind::Aes128(key) | Kind::SampleAes(key) => key.uri.len(),
+            Kind::Drm(key) => key.boxes.iter().map(|one| one.len()).sum(),
+        };
+        size_of::<Self>() + self.key_format.len() + self.label.len() + of_kind
+    }
+
     /// Reads the attributes of a tag.
     pub fn read(list: &str) -> Self {
         let format = text(list, "KEYFORMAT").filter(|format| !format.is_empty());

@@ -2,20 +2,21 @@
 
 //! Media playlists: what stock demuxers cannot play is had from the server.
 
-use std::rc::Rc;
 use std::sync::Arc;
 
-use super::active_keys::{ActiveKeys, Protection};
+use super::active_keys::Protection;
 use super::attributes::{attributes, text};
+use super::blocks::{Recorder, State};
 use super::delivery::{Delivery, InForce, InitTag, MAX_STOCK_SEQUENCE};
 use super::first_and_last_keys::FirstAndLastKeys;
 use super::key_tag::{IdentityKey, KeyTag};
 use super::resource::{ByteRange, InitCipher, InitSegment, Segment};
-use super::rewrite::{Context, Rewritten, UrlMap, Writer};
-use super::segment_tags::SegmentTags;
+use super::rewrite::{Context, Rewritten};
 use super::tags::{Tag, tag};
 use super::uris::{Base, Objection};
-use super::written_tags::WrittenTags;
+use super::url_map::UrlMap;
+use super::writer::Writer;
+use super::written_tags::NamedInits;
 
 /// Segments of one playlist: eleven days in segments of five seconds.
 const MAX_SEGMENTS: usize = 200_000;
@@ -26,58 +27,64 @@ pub fn rewrite(
     context: &Context,
     map: &mut impl UrlMap,
 ) -> Result<Rewritten, Objection> {
+    let has_whole_fragments = context.has_whole_fragments || may_have_whole_fragments(playlist);
     let mut media = Media {
-        written: WrittenTags::new(may_have_whole_fragments(playlist)),
-        out: Writer::new(playlist.len(), context),
+        state: State::new(has_whole_fragments),
+        has_whole_fragments,
+        out: Writer::new(playlist.len(), context.is_wanted),
         base: context.base(),
         context,
         map,
-        tags: SegmentTags::default(),
-        keys: ActiveKeys::default(),
-        init: None,
-        delivery: None,
-        is_written: false,
-        last_init: None,
-        sequence: 0,
         segments: 0,
         delivered_keys: FirstAndLastKeys::default(),
         unplayable: None,
+        inits: NamedInits::default(),
+        inits_in_block: NamedInits::default(),
+        // What has an end is not read again.
+        is_live: !playlist.trim_end().ends_with("#EXT-X-ENDLIST"),
+        recorder: None,
     };
-    for line in playlist.lines() {
+    let mut rest = playlist;
+    while !rest.is_empty() {
+        let (line, after) = rest.split_once('\n').unwrap_or((rest, ""));
+        rest = after;
         let line = media.out.next_line(line)?;
+        let segments = media.segments;
         media.line(line)?;
+        if media.segments > segments && media.is_at_block_end() {
+            rest = media.end_block(rest, playlist.len())?;
+        }
     }
     media.end()
 }
 
 /// Whether segments with an init segment may be encrypted as a whole, as far as a look can tell.
 pub fn may_have_whole_fragments(playlist: &str) -> bool {
-    const METHOD: &[u8] = b"AES-128";
     let has_map = playlist.contains("#EXT-X-MAP:");
-    let mut windows = playlist.as_bytes().windows(METHOD.len());
-    has_map && windows.any(|window| window.eq_ignore_ascii_case(METHOD))
+    let is_aes = |(at, _)| {
+        let before = playlist.as_bytes()[..at].last_chunk::<3>();
+        before.is_some_and(|name| name.eq_ignore_ascii_case(b"AES"))
+    };
+    has_map && playlist.match_indices("-128").any(is_aes)
 }
 
-struct Media<'a, M> {
-    out: Writer<'a>,
-    base: Base<'a>,
-    context: &'a Context<'a>,
-    map: &'a mut M,
-    tags: SegmentTags,
-    keys: ActiveKeys,
-    init: Option<InitTag>,
-    /// That of what comes next, until a tag changes it.
-    delivery: Option<Rc<Delivery>>,
-    /// The demuxer has been told of that.
-    is_written: bool,
-    written: WrittenTags,
-    /// That of the segment before.
-    last_init: Option<Rc<InitSegment>>,
-    /// The number of the next segment.
-    sequence: u64,
-    segments: usize,
-    delivered_keys: FirstAndLastKeys,
+/// A media playlist that is being read.
+pub(super) struct Media<'a, M> {
+    pub(super) out: Writer<'a>,
+    pub(super) base: Base<'a>,
+    pub(super) context: &'a Context<'a>,
+    pub(super) map: &'a mut M,
+    pub(super) state: State,
+    pub(super) segments: usize,
+    pub(super) delivered_keys: FirstAndLastKeys,
     unplayable: Option<Arc<str>>,
+    has_whole_fragments: bool,
+    /// Those of all blocks that have ended.
+    pub(super) inits: NamedInits,
+    pub(super) inits_in_block: NamedInits,
+    is_live: bool,
+    /// From the end of the first block on, if the playlist will be read again.
+    pub(super) recorder: Option<Recorder<'a>>,
 }
 
 impl<'a, M: UrlMap> Media<'a, M> {
@@ -86,31 +93,33 @@ impl<'a, M: UrlMap> Media<'a, M> {
             Tag::Named("EXT-X-KEY", list) => {
                 self.base.count_tag()?;
                 let list = self.base.substitute(list)?;
-                if self.keys.apply(KeyTag::read(&list)) {
-                    self.delivery = None;
+                if self.state.keys.apply(KeyTag::read(&list)) {
+                    self.state.delivery = None;
                 }
             }
             Tag::Named("EXT-X-MAP", list) if text(list, "URI").is_some() => self.init_tag(list)?,
             Tag::Named("EXT-X-DEFINE", list) => {
                 self.context.define(&mut self.base, list)?;
+                // It is no part of the state.
+                self.recorder.iter_mut().for_each(Recorder::stop);
                 self.push(line)?;
             }
             Tag::Named("EXT-X-MEDIA-SEQUENCE", number) => {
-                self.sequence = number.trim().parse().unwrap_or(0);
-                self.delivery = None;
+                self.state.sequence = number.trim().parse().unwrap_or(0);
+                self.state.delivery = None;
                 self.push(line)?;
             }
             // Segments that are left out count (draft-pantos-hls-rfc8216bis, 4.4.5.2).
             Tag::Named("EXT-X-SKIP", list) => {
                 let skipped = text(list, "SKIPPED-SEGMENTS").and_then(|count| count.parse().ok());
-                self.sequence = self.sequence.wrapping_add(skipped.unwrap_or(0));
-                self.delivery = None;
+                self.state.sequence = self.state.sequence.wrapping_add(skipped.unwrap_or(0));
+                self.state.delivery = None;
                 self.push(line)?;
             }
-            Tag::Named("EXTINF", _) => self.tags.push(line),
+            Tag::Named("EXTINF", _) => self.state.tags.push(line),
             Tag::Named("EXT-X-BYTERANGE", range) => {
                 let range = ByteRange::parse(&self.base.substitute(range)?);
-                self.tags.push_range(line, range);
+                self.state.tags.push_range(line, range);
             }
             Tag::Named(name @ ("EXT-X-PART" | "EXT-X-PRELOAD-HINT"), list) => {
                 self.part(name, list)?;
@@ -119,6 +128,8 @@ impl<'a, M: UrlMap> Media<'a, M> {
                 let list = self
                     .base
                     .with_uri(list, |url| self.map.known_playlist(url))?;
+                // It may be known the next time.
+                self.recorder.iter_mut().for_each(Recorder::leave_out);
                 self.push(&format!("#{name}:{list}"))?;
             }
             // It is of no use to a demuxer, and belongs into a multivariant playlist.
@@ -135,10 +146,10 @@ impl<'a, M: UrlMap> Media<'a, M> {
 
     /// A line that stays where it is.
     fn push(&mut self, line: &str) -> Result<(), Objection> {
-        if self.tags.is_empty() {
+        if self.state.tags.is_empty() {
             return self.out.write(line);
         }
-        self.tags.push(line);
+        self.state.tags.push(line);
         Ok(())
     }
 
@@ -149,7 +160,7 @@ impl<'a, M: UrlMap> Media<'a, M> {
         };
         let range = text(list, "BYTERANGE").map(|range| self.base.substitute(range));
         let range = range.transpose()?;
-        let cipher = match self.keys.protection()? {
+        let cipher = match self.state.keys.protection()? {
             Protection::Aes128(IdentityKey { uri, iv, .. }) => {
                 let iv = *iv;
                 self.base.fetched(uri)?.map(|key| InitCipher { key, iv })
@@ -158,20 +169,20 @@ impl<'a, M: UrlMap> Media<'a, M> {
         };
         let range = range.as_deref().and_then(ByteRange::from_start);
         // One file is encrypted or not, whatever stands before the tag that names it again.
-        let known = self.init.take();
+        let known = self.state.init.take();
         let known = known.filter(|init| init.url == url && init.range == range);
         let cipher = known.map_or(cipher, |init| init.cipher);
         let list = self.base.with_absolute_uris(list)?;
         let others = attributes(&list)
             .filter(|one| !["URI", "BYTERANGE"].contains(&one.name))
             .map(|one| format!(",{}={}", one.name, one.value));
-        self.init = Some(InitTag {
+        self.state.init = Some(InitTag {
             url,
             range,
             cipher,
             others: others.collect(),
         });
-        self.delivery = None;
+        self.state.delivery = None;
         Ok(())
     }
 
@@ -189,31 +200,36 @@ impl<'a, M: UrlMap> Media<'a, M> {
         self.out.write_tag(name, &list)
     }
 
+    pub(super) fn count_segments(&mut self, segments: usize) -> Result<(), Objection> {
+        self.segments += segments;
+        match self.segments > MAX_SEGMENTS {
+            true => Err("has more than 200000 segments, which nobody plays"),
+            false => Ok(()),
+        }
+    }
+
     /// The URI of a segment.
     fn segment(&mut self, uri: &str) -> Result<(), Objection> {
-        self.segments += 1;
-        if self.segments > MAX_SEGMENTS {
-            return Err("has more than 200000 segments, which nobody plays");
-        }
+        self.count_segments(1)?;
         let delivery = self.delivery()?;
         self.show(&delivery)?;
-        let sequence = self.sequence;
-        self.sequence = sequence.wrapping_add(1);
+        let sequence = self.state.sequence;
+        self.state.sequence = sequence.wrapping_add(1);
         if sequence == MAX_STOCK_SEQUENCE {
-            self.delivery = None;
+            self.state.delivery = None;
         }
         if self.is_direct(&delivery) {
             let Some(url) = self.base.fetched_text(uri)? else {
                 return self.write_segment(uri);
             };
-            self.tags.forget_last_range();
-            self.last_init.clone_from(&delivery.init);
+            self.state.tags.forget_last_range();
+            self.state.last_init.clone_from(&delivery.init);
             return self.write_segment(&url);
         }
         let Some(url) = self.base.fetched(uri)? else {
             return self.write_segment(uri);
         };
-        let range = self.tags.range_of(&url);
+        let range = self.state.tags.range_of(&url);
         let cipher = delivery.cipher.as_ref();
         let mut segment = Segment {
             url,
@@ -226,15 +242,15 @@ impl<'a, M: UrlMap> Media<'a, M> {
         {
             segment.init = self.init_before(&segment, init)?;
         }
-        self.last_init.clone_from(&delivery.init);
+        self.state.last_init.clone_from(&delivery.init);
         let uri = match segment.init.is_some() || segment.cipher.is_some() {
             true => {
-                self.tags.remove_range();
+                self.state.tags.remove_range();
                 self.map.segment(&segment)
             }
             false => {
                 if let Some(range) = range {
-                    self.tags.write_offset(range);
+                    self.state.tags.write_offset(range);
                 }
                 segment.url.into()
             }
@@ -250,14 +266,15 @@ impl<'a, M: UrlMap> Media<'a, M> {
             }
             _ => false,
         };
-        delivery.cipher.is_none() && !self.tags.has_range() && !has_own_init
+        delivery.cipher.is_none() && !self.state.tags.has_range() && !has_own_init
     }
 
     /// Whether an init segment is another one than that of the segment before, to a demuxer that
     /// reads one by itself.
-    fn is_new(&self, init: &Rc<InitSegment>) -> bool {
-        self.last_init.as_ref().is_some_and(|last| {
-            last != init && !(self.written.is_direct(last) && self.written.is_direct(init))
+    fn is_new(&self, init: &Arc<InitSegment>) -> bool {
+        self.state.last_init.as_ref().is_some_and(|last| {
+            last != init
+                && !(self.state.written.is_direct(last) && self.state.written.is_direct(init))
         })
     }
 
@@ -265,7 +282,7 @@ impl<'a, M: UrlMap> Media<'a, M> {
     fn init_before(
         &mut self,
         segment: &Segment,
-        init: &Rc<InitSegment>,
+        init: &Arc<InitSegment>,
     ) -> Result<Option<InitSegment>, Objection> {
         let is_new = self.is_new(init);
         self.base
@@ -280,48 +297,68 @@ impl<'a, M: UrlMap> Media<'a, M> {
     }
 
     fn write_segment(&mut self, uri: &str) -> Result<(), Objection> {
-        self.out.write_lines(self.tags.lines())?;
-        self.tags.clear();
+        self.out.write_lines(self.state.tags.lines())?;
+        self.state.tags.clear();
         self.out.write(uri)
     }
 
     /// How what comes now gets to the demuxer.
-    fn delivery(&mut self) -> Result<Rc<Delivery>, Objection> {
-        if let Some(known) = &self.delivery {
+    fn delivery(&mut self) -> Result<Arc<Delivery>, Objection> {
+        if let Some(known) = &self.state.delivery {
             return Ok(known.clone());
         }
         let in_force = InForce {
-            protection: self.keys.protection()?,
-            init: self.init.as_ref(),
-            sequence: self.sequence,
+            protection: self.state.keys.protection()?,
+            init: self.state.init.as_ref(),
+            sequence: self.state.sequence,
             is_presentation_protected: self.context.first_key.is_some(),
         };
-        let delivery = Rc::new(in_force.delivery(&self.base, &mut self.unplayable)?);
-        self.delivery = Some(delivery.clone());
-        self.is_written = false;
+        let delivery = Arc::new(in_force.delivery(&self.base, &mut self.unplayable)?);
+        self.state.delivery = Some(delivery.clone());
+        self.state.is_written = false;
         Ok(delivery)
     }
 
     /// Tells the demuxer of key and init segment of what comes now.
     fn show(&mut self, delivery: &Delivery) -> Result<(), Objection> {
-        if std::mem::replace(&mut self.is_written, true) {
+        if std::mem::replace(&mut self.state.is_written, true) {
             return Ok(());
         }
         for url in delivery.keys() {
             self.delivered_keys.add(url);
         }
-        self.written
-            .write(delivery, self.init.as_ref(), &mut self.out, self.map)
+        if let Some(recorder) = &mut self.recorder {
+            recorder.add_needs(delivery);
+        }
+        self.state.written.write(
+            delivery,
+            self.state.init.as_ref(),
+            &mut self.out,
+            self.map,
+            &mut self.inits_in_block,
+        )
+    }
+
+    fn is_at_block_end(&self) -> bool {
+        let segments = self.context.segments_in_block;
+        self.is_live && self.state.sequence.is_multiple_of(segments)
     }
 
     fn end(mut self) -> Result<Rewritten, Objection> {
-        self.out.write_lines(self.tags.lines())?;
+        self.out.write_lines(self.state.tags.lines())?;
+        self.inits |= self.inits_in_block;
+        // What cannot be played goes to nobody.
+        let blocks = self.recorder.filter(|_| self.unplayable.is_none());
         Ok(Rewritten {
             unplayable: self.unplayable,
             keys: self.delivered_keys.into_urls(),
-            has_direct_init: self.written.has_direct_init,
-            has_protected_init: self.written.has_protected_init,
-            ..self.out.end(self.base.variables)
+            has_direct_init: self.inits.has_direct,
+            has_protected_init: self.inits.has_protected,
+            has_whole_fragments: self.has_whole_fragments,
+            blocks: blocks.map(Recorder::into_blocks),
+            text: self.out.into_text(),
+            variables: self.base.variables,
+            ..Rewritten::default()
         })
     }
 }

@@ -7,6 +7,9 @@
 mod active_keys;
 mod aes128;
 mod attributes;
+mod blocks;
+#[cfg(test)]
+mod blocks_tests;
 #[cfg(test)]
 mod bounds_tests;
 mod clear_init;
@@ -17,6 +20,7 @@ mod first_and_last_keys;
 mod init_segment;
 mod key_tag;
 mod media;
+mod media_blocks;
 mod mp4;
 mod multivariant;
 mod playlist;
@@ -32,11 +36,14 @@ mod segment_tags;
 mod survey;
 mod tags;
 mod uris;
+mod url_map;
 mod variables;
+mod writer;
 mod written_tags;
 
 pub use active_keys::{KeyBoxes, SharedBox};
 pub use aes128::{Aes128Decryptor, decrypt as decrypt_aes128};
+pub use blocks::{Before, Blocks};
 pub use clear_init::{Scheme, as_clear, is_protected, key_ids_of, scheme_of};
 pub use data_uri::{decode as decode_data_uri, is_data_uri};
 pub use digest::Digest;
@@ -48,6 +55,7 @@ pub use resource::{
     ByteRange, FirstKey, InitCipher, InitProtection, InitSegment, Segment, SegmentCipher,
     SegmentMethod,
 };
-pub use rewrite::{Context, Rewritten, UrlMap, lists_playlists};
+pub use rewrite::{Context, Rewritten, lists_playlists};
 pub use survey::{InitLocation, Survey, survey};
+pub use url_map::UrlMap;
 pub use variables::Variables;

@@ -7,9 +7,11 @@ use url::Url;
 use super::active_keys::{ActiveKeys, Protection};
 use super::key_tag::KeyTag;
 use super::resource::FirstKey;
-use super::rewrite::{Context, Rewritten, UrlMap, Writer};
+use super::rewrite::{Context, Rewritten};
 use super::tags::{Tag, tag};
 use super::uris::{Base, Objection};
+use super::url_map::UrlMap;
+use super::writer::Writer;
 
 /// Playlists in which key tags are looked for. A ladder has some ten, and as many renditions.
 const MAX_PLAYLISTS: usize = 32;
@@ -21,7 +23,7 @@ pub fn rewrite(
     map: &mut impl UrlMap,
 ) -> Result<Rewritten, Objection> {
     let mut base = context.base();
-    let mut out = Writer::new(playlist.len(), context);
+    let mut out = Writer::new(playlist.len(), context.is_wanted);
     let mut playlists = Vec::new();
     let mut keys = ActiveKeys::default();
     let mut is_playlist_next = false;
@@ -71,7 +73,9 @@ pub fn rewrite(
     Ok(Rewritten {
         session_key: session_key(&mut keys, &base)?,
         playlists,
-        ..out.end(base.variables)
+        text: out.into_text(),
+        variables: base.variables,
+        ..Rewritten::default()
     })
 }
 

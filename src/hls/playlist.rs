@@ -4,9 +4,10 @@
 
 use super::media;
 use super::multivariant;
-use super::rewrite::{Context, Rewritten, UrlMap, checked};
+use super::rewrite::{Context, Rewritten, checked};
 use super::tags::is_multivariant;
 use super::uris::Objection;
+use super::url_map::UrlMap;
 
 /// Rewrites a playlist.
 ///

@@ -4,8 +4,9 @@
 
 use url::Url;
 
+use super::digest::Digest;
 use super::resource::{InitSegment, Segment};
-use super::rewrite::UrlMap;
+use super::url_map::UrlMap;
 
 /// Where all that is rewritten is had.
 pub const ORIGIN: &str = "http://127.0.0.1:9/";
@@ -69,6 +70,10 @@ impl UrlMap for RecordingMap {
     fn has_any_with_init(&mut self) -> bool {
         let is_one = |place: &Place| matches!(place, Place::Segment(one) if one.init.is_some());
         self.places.iter().any(is_one)
+    }
+
+    fn has_boxes(&mut self, _digests: &[Digest]) -> bool {
+        true
     }
 
     fn is_known(&mut self, segment: &Segment) -> bool {

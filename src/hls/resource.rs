@@ -48,6 +48,15 @@ pub struct InitSegment {
 }
 
 impl InitSegment {
+    /// What it takes, about, besides boxes and keys of segments.
+    pub fn bytes(&self) -> usize {
+        let key = self
+            .cipher
+            .as_ref()
+            .map_or(0, |cipher| cipher.key.as_str().len());
+        size_of::<Self>() + self.url.as_str().len() + key
+    }
+
     /// The demuxer may have it as it lies there.
     pub fn is_direct(&self) -> bool {
         self.cipher.is_none() && self.protection == InitProtection::None

@@ -7,47 +7,11 @@ use std::sync::Arc;
 
 use url::Url;
 
-use super::resource::{FirstKey, InitSegment, Segment};
+use super::blocks::{self, Before, Blocks};
+use super::resource::FirstKey;
 use super::tags::is_multivariant;
 use super::uris::{Base, Objection};
 use super::variables::{QueryParameters, Variables};
-
-/// Longest line. A PlayReady header takes some kilobytes.
-const MAX_LINE: usize = 64 * 1024;
-
-/// What a playlist may become. It grows as its URIs are written out, and stock demuxers take some
-/// forty milliseconds to read a megabyte.
-const MAX_REWRITTEN: usize = 32 * 1024 * 1024;
-
-/// Lines between two looks whether the result is still wanted: a millisecond or two.
-const LINES_BETWEEN_LOOKS: usize = 256;
-
-/// Said of a rewriting that nobody waits for any more.
-pub const STOPPED: Objection = "is not wanted any more";
-
-/// Where what a playlist names is to be had from now on.
-pub trait UrlMap {
-    /// A URL for the playlist that is at this one.
-    fn playlist(&mut self, url: &Url) -> String;
-
-    /// The same for one that other playlists name, if they do.
-    fn known_playlist(&mut self, url: &Url) -> Option<String>;
-
-    /// A URL for a key of whole segments, which the demuxer decrypts itself.
-    fn key(&mut self, url: &Url) -> String;
-
-    /// A URL for an init segment.
-    fn init_segment(&mut self, init: &InitSegment) -> String;
-
-    /// A URL for a media segment.
-    fn segment(&mut self, segment: &Segment) -> String;
-
-    /// Whether there has been a URL for any segment with its init segment.
-    fn has_any_with_init(&mut self) -> bool;
-
-    /// Whether there has been such a URL.
-    fn is_known(&mut self, segment: &Segment) -> bool;
-}
 
 /// What a playlist does not say itself.
 pub struct Context<'a> {
@@ -61,6 +25,11 @@ pub struct Context<'a> {
     pub first_key: Option<&'a FirstKey>,
     /// The demuxer reads an init segment only where it begins with a rendition.
     pub reads_one_map: bool,
+    /// Some of its segments were encrypted as a whole when it was read before.
+    pub has_whole_fragments: bool,
+    /// What it became when it was read before.
+    pub before: Option<Before<'a>>,
+    pub segments_in_block: u64,
     /// Asked now and then: whether somebody still waits for the result.
     pub is_wanted: &'a (dyn Fn() -> bool + 'a),
 }
@@ -74,6 +43,9 @@ impl<'a> Context<'a> {
             imported,
             first_key: None,
             reads_one_map: false,
+            has_whole_fragments: false,
+            before: None,
+            segments_in_block: blocks::SEGMENTS,
             is_wanted: &|| true,
         }
     }
@@ -107,6 +79,10 @@ pub struct Rewritten {
     pub session_key: Option<FirstKey>,
     /// The keys that come first where it is played from its beginning, and from its end.
     pub keys: Vec<Url>,
+    /// Segments with init segments may be encrypted as a whole.
+    pub has_whole_fragments: bool,
+    /// For when it is read again, where it will be.
+    pub blocks: Option<Blocks>,
     /// An init segment goes to the demuxer as it lies there.
     pub has_direct_init: bool,
     /// An init segment says that segments are protected.
@@ -139,60 +115,4 @@ pub fn checked(playlist: &str) -> Result<&str, Objection> {
 /// What it is, to go on after "the playlist".
 pub fn lists_playlists(playlist: &str) -> Result<bool, Objection> {
     checked(playlist).map(is_multivariant)
-}
-
-/// The lines that are read and written, bounded.
-pub struct Writer<'a> {
-    text: String,
-    is_wanted: &'a (dyn Fn() -> bool + 'a),
-    lines: usize,
-}
-
-impl<'a> Writer<'a> {
-    pub fn new(length: usize, context: &Context<'a>) -> Self {
-        Self {
-            text: String::with_capacity(length + length / 4),
-            is_wanted: context.is_wanted,
-            lines: 0,
-        }
-    }
-
-    /// The next line that was read.
-    pub fn next_line<'l>(&mut self, line: &'l str) -> Result<&'l str, Objection> {
-        self.lines += 1;
-        if self.lines.is_multiple_of(LINES_BETWEEN_LOOKS) && !(self.is_wanted)() {
-            return Err(STOPPED);
-        }
-        match line.len() > MAX_LINE {
-            true => Err("has a line of a length that nobody writes"),
-            false => Ok(line.trim_end_matches('\r')),
-        }
-    }
-
-    pub fn write(&mut self, line: &str) -> Result<(), Objection> {
-        self.write_lines(line)?;
-        self.text.push('\n');
-        Ok(())
-    }
-
-    /// Writes lines that have their ends.
-    pub fn write_lines(&mut self, lines: &str) -> Result<(), Objection> {
-        if self.text.len() + lines.len() >= MAX_REWRITTEN {
-            return Err("grows beyond all measure when its URIs are written out");
-        }
-        self.text.push_str(lines);
-        Ok(())
-    }
-
-    pub fn write_tag(&mut self, name: &str, list: &str) -> Result<(), Objection> {
-        self.write(&format!("#{name}:{list}"))
-    }
-
-    pub fn end(self, variables: Variables) -> Rewritten {
-        Rewritten {
-            text: self.text,
-            variables,
-            ..Rewritten::default()
-        }
-    }
 }

@@ -25,7 +25,7 @@ use url::Url;
 
 use super::media::may_have_whole_fragments;
 use super::recording_map::{ORIGIN, Place, RecordingMap};
-use super::{ByteRange, Context, FirstKey, Rewritten, Survey, Variables, rewrite, survey};
+use super::{Before, ByteRange, Context, FirstKey, Rewritten, Survey, Variables, rewrite, survey};
 
 use delivery_model::{Delivered, Init, InitState};
 use key_model::Protection;
@@ -68,11 +68,55 @@ proptest! {
         let first = rewritten(&media.text(), &media, reads_one_map, &mut map);
         if first.unplayable.is_none() {
             let later = media.later(segments).text();
-            let later = rewritten(&later, &media, reads_one_map, &mut map);
+            let later = with_context(Some(&media), |context| {
+                context.reads_one_map = reads_one_map;
+                context.has_whole_fragments = first.has_whole_fragments;
+                rewrite(&later, context, &mut map).expect("a playlist")
+            });
             prop_assert_eq!(&later.unplayable, &None);
             let (first, later) = (names(&first.text), names(&later.text));
             prop_assert_eq!(&first[first.len() - later.len()..], later);
         }
+    }
+
+    #[test]
+    fn live_playlist_becomes_what_a_new_one_does(
+        media in media(),
+        published in 0..16_usize,
+        segments in 0..6_usize,
+        segments_in_block in 1..4_u64,
+        reads_one_map: bool,
+    ) {
+        let mut first = media.clone();
+        first.has_end = false;
+        first.items.truncate(published);
+        let later = media.later(segments).text();
+        let first = first.text();
+        let again = |is_known: bool| {
+            let mut map = RecordingMap::default();
+            let mut reading = |text: &str, before: Option<&Rewritten>| {
+                let known = before.and_then(|before| {
+                    let blocks = before.blocks.as_ref()?;
+                    Some(Before { text: &before.text, blocks })
+                });
+                let known = known.filter(|_| is_known);
+                with_context_and(Some(&media), known, |context| {
+                    context.reads_one_map = reads_one_map;
+                    context.segments_in_block = segments_in_block;
+                    rewrite(text, context, &mut map).expect("a playlist")
+                })
+            };
+            let before = reading(&first, None);
+            // What cannot be played is not kept.
+            let before = Some(before).filter(|before| before.unplayable.is_none())?;
+            let once = reading(&later, Some(&before));
+            let twice = reading(&later, Some(&once));
+            Some([once, twice].map(|one| {
+                let flags = [one.has_direct_init, one.has_protected_init];
+                (one.text, one.unplayable, one.keys, flags)
+            }))
+        };
+        prop_assert_eq!(again(true), again(false));
     }
 
     #[test]
@@ -96,12 +140,21 @@ proptest! {
 }
 
 fn with_context<T>(media: Option<&Media>, work: impl FnOnce(&mut Context) -> T) -> T {
+    with_context_and(media, None, work)
+}
+
+fn with_context_and<T>(
+    media: Option<&Media>,
+    before: Option<Before>,
+    work: impl FnOnce(&mut Context) -> T,
+) -> T {
     let (url, mut imported) = (base(), Variables::default());
     let above = "NAME=\"above\",VALUE=\"../up\"";
     imported.define(above, &Variables::default(), &Default::default());
     let mut context = Context::new(&url, &imported);
     let is_protected = media.is_some_and(|media| media.is_protected);
     context.first_key = is_protected.then_some(&FirstKey::Unknown);
+    context.before = before;
     work(&mut context)
 }
 

@@ -10,7 +10,8 @@ use super::resource::{
     ByteRange, FirstKey, InitCipher, InitProtection, InitSegment, Segment, SegmentCipher,
     SegmentMethod,
 };
-use super::rewrite::{Context, Rewritten, STOPPED};
+use super::rewrite::{Context, Rewritten};
+use super::writer::STOPPED;
 
 const WIDEVINE: &str = r#"#EXT-X-KEY:METHOD=SAMPLE-AES-CTR,URI="data:text/plain;base64,AAAAIHBzc2gAAAAA7e+LqXnWSs6jyCfc1R0h7QAAAAA=",KEYID=0x00112233445566778899aabbccddee01,KEYFORMAT="urn:uuid:edef8ba9-79d6-4ace-a3c8-27dcd51d21ed""#;
 

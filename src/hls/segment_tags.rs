@@ -11,7 +11,7 @@ use url::Url;
 use super::resource::ByteRange;
 
 /// The lines that wait.
-#[derive(Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SegmentTags {
     /// Each with its end.
     lines: String,
@@ -21,6 +21,7 @@ pub struct SegmentTags {
 }
 
 /// A tag EXT-X-BYTERANGE.
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct RangeTag {
     /// Where its line is.
     at: Range<usize>,
@@ -29,6 +30,15 @@ struct RangeTag {
 }
 
 impl SegmentTags {
+    /// What they take, about.
+    pub fn bytes(&self) -> usize {
+        let last = self
+            .last_end
+            .as_ref()
+            .map_or(0, |(url, _)| url.as_str().len());
+        self.lines.len() + last
+    }
+
     /// Whether the tags of a segment have begun.
     pub fn is_empty(&self) -> bool {
         self.lines.is_empty()

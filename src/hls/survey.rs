@@ -9,9 +9,10 @@ use super::active_keys::{ActiveKeys, Protection};
 use super::attributes::text;
 use super::key_tag::{KeyTag, Kind};
 use super::resource::{ByteRange, FirstKey};
-use super::rewrite::{Context, Writer, checked};
+use super::rewrite::{Context, checked};
 use super::tags::{Tag, tag};
 use super::uris::Objection;
+use super::writer::Writer;
 
 /// What there is to know.
 #[derive(Debug, Default)]
@@ -45,7 +46,7 @@ const MAX_INITS: usize = 4;
 pub fn survey(playlist: &str, context: &Context) -> Result<Survey, Objection> {
     let playlist = checked(playlist)?;
     let mut base = context.base();
-    let mut lines = Writer::new(0, context);
+    let mut lines = Writer::new(0, context.is_wanted);
     let mut keys = ActiveKeys::default();
     let mut init = None;
     let mut found = Survey::default();

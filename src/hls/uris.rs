@@ -46,6 +46,25 @@ pub struct Base<'a> {
     /// Bytes that have been read of URIs and variables.
     work: Cell<usize>,
     tags: usize,
+    has_used_query: Cell<bool>,
+}
+
+/// What has been read of a playlist so far that is bounded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counts {
+    tags: usize,
+    work: usize,
+}
+
+impl std::ops::Sub for Counts {
+    type Output = Self;
+
+    fn sub(self, before: Self) -> Self {
+        Self {
+            tags: self.tags - before.tags,
+            work: self.work - before.work,
+        }
+    }
 }
 
 impl<'a> Base<'a> {
@@ -56,6 +75,7 @@ impl<'a> Base<'a> {
             variables: Variables::default(),
             work: Cell::new(0),
             tags: 0,
+            has_used_query: Cell::new(false),
         }
     }
 
@@ -86,6 +106,39 @@ impl<'a> Base<'a> {
         }
     }
 
+    /// Where it is, as far as most URIs go by it.
+    pub fn without_query(&self) -> Url {
+        let mut url = self.url.clone();
+        url.set_query(None);
+        url.set_fragment(None);
+        url
+    }
+
+    /// Whether a URI stood for the playlist itself, with its query.
+    pub fn has_used_query(&self) -> bool {
+        self.has_used_query.get()
+    }
+
+    pub fn counts(&self) -> Counts {
+        Counts {
+            tags: self.tags,
+            work: self.work.get(),
+        }
+    }
+
+    /// So much counts as read, which was read before.
+    ///
+    /// # Errors
+    ///
+    /// As [`count_tag`](Self::count_tag) and [`count_work`](Self::count_work).
+    pub fn count(&mut self, counts: Counts) -> Result<(), Objection> {
+        self.tags += counts.tags;
+        if self.tags > MAX_TAGS {
+            return Err(TOO_MANY_TAGS);
+        }
+        self.count_work(counts.work)
+    }
+
     /// The text with values in the place of variables.
     ///
     /// # Errors
@@ -102,6 +155,11 @@ impl<'a> Base<'a> {
     /// The URL of a URI, if it is one.
     fn joined(&self, uri: &str) -> Result<Option<Url>, Objection> {
         self.count_work(uri.len())?;
+        // RFC 3986, 5.2.2. What comes before does not count (https://url.spec.whatwg.org).
+        let read = uri.trim_start_matches(|one| one <= ' ');
+        if read.is_empty() || read.starts_with('#') {
+            self.has_used_query.set(true);
+        }
         let Ok(url) = self.url.join(uri) else {
             return Ok(None);
         };

@@ -2,25 +2,39 @@
 
 //! EXT-X-KEY and EXT-X-MAP as the demuxer gets them: where they are new to it.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::delivery::{Delivery, DemuxerKey, InitTag};
 use super::resource::{InitProtection, InitSegment};
-use super::rewrite::{UrlMap, Writer};
 use super::uris::Objection;
+use super::url_map::UrlMap;
+use super::writer::Writer;
+
+/// What init segments the demuxer is told of.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NamedInits {
+    /// One goes to the demuxer as it lies there.
+    pub has_direct: bool,
+    /// One says that segments are protected.
+    pub has_protected: bool,
+}
+
+impl std::ops::BitOrAssign for NamedInits {
+    fn bitor_assign(&mut self, others: Self) {
+        self.has_direct |= others.has_direct;
+        self.has_protected |= others.has_protected;
+    }
+}
 
 /// What the demuxer was told last.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WrittenTags {
     /// The server may decrypt some segments, so that it has all init segments: whoever gets one
     /// again from elsewhere takes it for another one.
     has_whole_fragments: bool,
     key: Option<DemuxerKey>,
     /// An init segment, and whether the demuxer gets that as it lies there.
-    init: Option<(Rc<InitSegment>, bool)>,
-    /// One went to the demuxer as it lies there.
-    pub has_direct_init: bool,
-    /// One says that segments are protected.
-    pub has_protected_init: bool,
+    init: Option<(Arc<InitSegment>, bool)>,
 }
 
 impl WrittenTags {
@@ -29,9 +43,14 @@ impl WrittenTags {
             has_whole_fragments,
             key: None,
             init: None,
-            has_direct_init: false,
-            has_protected_init: false,
         }
+    }
+
+    /// What it takes, about.
+    pub fn bytes(&self) -> usize {
+        let key = self.key.as_ref().map_or(0, |key| key.url.as_str().len());
+        let init = self.init.as_ref().map_or(0, |(init, _)| init.bytes());
+        key + init
     }
 
     /// Whether the demuxer gets the init segment as it lies there.
@@ -50,6 +69,7 @@ impl WrittenTags {
         tag: Option<&InitTag>,
         out: &mut Writer,
         map: &mut impl UrlMap,
+        inits: &mut NamedInits,
     ) -> Result<(), Objection> {
         if self.key != delivery.key {
             self.key.clone_from(&delivery.key);
@@ -74,8 +94,8 @@ impl WrittenTags {
             return Ok(());
         }
         self.init = shown;
-        self.has_direct_init |= is_direct;
-        self.has_protected_init |= init.protection != InitProtection::None;
+        inits.has_direct |= is_direct;
+        inits.has_protected |= init.protection != InitProtection::None;
         let (uri, range) = match is_direct {
             true => (init.url.to_string(), init.range),
             // The place has the part alone.

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::hls::Digest;
+use crate::hls::{Blocks, Digest};
 
 /// Bytes of playlists that are kept for when there is no newer one.
 const MAX_KEPT: usize = 64 * 1024 * 1024;
@@ -23,22 +23,41 @@ pub struct KeptPlaylists {
 
 struct KeptPlaylist {
     text: Arc<str>,
+    /// Of the text, where the playlist will be read again.
+    blocks: Option<Arc<Blocks>>,
     /// How often it was repeated.
     repeats: u32,
 }
 
+impl KeptPlaylist {
+    fn bytes(&self) -> usize {
+        self.text.len() + self.blocks.as_ref().map_or(0, |blocks| blocks.bytes())
+    }
+}
+
 impl KeptPlaylists {
-    pub fn keep(&mut self, digest: Digest, text: Arc<str>) {
+    pub fn keep(&mut self, digest: Digest, text: Arc<str>, blocks: Option<Arc<Blocks>>) {
         if let Some(before) = self.known.remove(&digest) {
-            self.bytes -= before.text.len();
+            self.bytes -= before.bytes();
         }
-        if self.bytes + text.len() > MAX_KEPT {
+        let kept = KeptPlaylist {
+            text,
+            blocks,
+            repeats: 0,
+        };
+        if self.bytes + kept.bytes() > MAX_KEPT {
             // Those of other renditions: the demuxer asks for them again when it needs them.
             self.known.clear();
             self.bytes = 0;
         }
-        self.bytes += text.len();
-        self.known.insert(digest, KeptPlaylist { text, repeats: 0 });
+        self.bytes += kept.bytes();
+        self.known.insert(digest, kept);
+    }
+
+    /// The playlist from before, and its blocks.
+    pub fn before(&self, digest: &Digest) -> Option<(Arc<str>, Arc<Blocks>)> {
+        let kept = self.known.get(digest)?;
+        Some((kept.text.clone(), kept.blocks.clone()?))
     }
 
     pub fn repeat(&mut self, digest: &Digest) -> Option<Arc<str>> {

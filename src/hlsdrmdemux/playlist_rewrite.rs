@@ -9,7 +9,9 @@ use url::Url;
 use super::paths::{Resource, SegmentPath};
 use super::url_map::PresentationMap;
 use crate::error::Failure;
-use crate::hls::{self, Context, InitProtection, InitSegment, Rewritten, Segment, UrlMap, rewrite};
+use crate::hls::{
+    self, Before, Context, Digest, InitProtection, InitSegment, Rewritten, Segment, UrlMap, rewrite,
+};
 
 impl PresentationMap {
     /// Rewrites a playlist, and has a place for all that it names.
@@ -32,6 +34,11 @@ impl PresentationMap {
         let mut context = Context::new(url, &variables);
         context.first_key = first_key.as_ref();
         context.reads_one_map = self.reads_one_map;
+        context.has_whole_fragments = self.has_whole_fragments(resource);
+        let before = self.before(resource);
+        context.before = before
+            .as_ref()
+            .map(|(text, blocks)| Before { text, blocks });
         context.is_wanted = &is_still_wanted;
         let mut naming = Naming {
             map: self,
@@ -154,6 +161,12 @@ impl UrlMap for Naming<'_> {
         self.map.has_any_with_init()
     }
 
+    fn has_boxes(&mut self, digests: &[Digest]) -> bool {
+        digests
+            .iter()
+            .all(|digest| self.map.boxes(*digest).is_some())
+    }
+
     fn is_known(&mut self, segment: &Segment) -> bool {
         let resource = Resource::Segment(Box::new(SegmentPath::from(segment)));
         self.map.is_with_init(&resource)
@@ -202,7 +215,7 @@ mod tests {
                 let rewritten = map.rewrite(&resource(), text.as_bytes(), &url(), &|| true);
                 for line in rewritten.expect("it is").text.lines() {
                     if let Some(path) = line.strip_prefix("http://here") {
-                        map.record_good(&map.at(path).expect("a path"), None);
+                        map.record_good(&map.at(path).expect("a path"));
                     }
                 }
             }

@@ -4,6 +4,7 @@
 
 use std::cell::Cell;
 
+use super::super::paths::PathProtection;
 use super::super::url_map::MAX_PLAYLISTS;
 use super::*;
 
@@ -60,6 +61,60 @@ fn heavy_boxes_are_there_once_for_all_keys() {
     // Sixteen references for each of 3400 sets, and sixty kilobytes. Copies would take 200 MB.
     let bytes = map.box_bytes();
     assert!(bytes < 12 * 1024 * 1024, "{bytes}");
+}
+
+/// The demuxer would ask for init segments whose boxes had made room for those of other playlists.
+#[test]
+fn boxes_of_what_is_not_read_again_stay() {
+    let map = map();
+    let live = format!("#EXTM3U\n#EXT-X-MAP:URI=\"i\"\n{}", segments(0..200));
+    let read = || {
+        let (rewritten, _) = rewritten(&map, &live);
+        let rewritten = rewritten.expect("a playlist");
+        let text = map.record_playlist(&Resource::Playlist(url()), rewritten);
+        let lines = text
+            .lines()
+            .filter_map(|line| line.split("http://here").nth(1));
+        let paths = lines.map(|rest| rest.split('"').next().unwrap_or_default());
+        let resources = paths.map(|path| map.at(path).expect("a path"));
+        let boxes = resources.filter_map(|resource| {
+            let init = match resource {
+                Resource::InitSegment(init) => Some(*init),
+                Resource::Segment(segment) => segment.init,
+                _ => None,
+            };
+            match init?.protection {
+                PathProtection::Drm(digest) => Some(digest),
+                _ => None,
+            }
+        });
+        boxes.collect::<Vec<_>>()
+    };
+    let others = |number: usize| {
+        let url = Url::parse("https://h/other.m3u8").expect("a URL");
+        let keys = (0..300).map(|key| {
+            let data = format!("{key:04}{number:04}").repeat(7000);
+            format!("#EXT-X-KEY:METHOD=SAMPLE-AES,KEYFORMAT=\"urn:uuid:9a04f079-9840-4286-ab92-e65be0885f95\",URI=\"data:;base64,{data}\"\ns\n")
+        });
+        let text = format!(
+            "#EXTM3U\n#EXT-X-MAP:URI=\"i\"\n{}",
+            keys.collect::<String>()
+        );
+        let resource = Resource::Playlist(url.clone());
+        let rewritten = map.rewrite(&resource, text.as_bytes(), &url, &|| true);
+        rewritten.expect("a playlist");
+    };
+    let named = read();
+    assert!(named.len() >= 200);
+    // One between two loads has room besides; several have not.
+    for counts in [vec![1; 4], vec![3; 2]] {
+        for (number, count) in counts.into_iter().enumerate() {
+            (0..count).for_each(|other| others(10 * count + 100 * number + other));
+            assert_eq!(read(), named);
+        }
+        // Looked at here alone: to look is to use.
+        assert!(named.iter().all(|digest| map.boxes(*digest).is_some()));
+    }
 }
 
 #[test]

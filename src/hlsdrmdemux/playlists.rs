@@ -132,9 +132,7 @@ pub async fn media(
             None => Err(Refusal::Key(failure)),
         };
     }
-    let text: Arc<str> = rewritten.text.into();
-    presentation.map.record_good(resource, Some(&text));
-    Ok(text)
+    Ok(presentation.map.record_playlist(resource, rewritten))
 }
 
 fn refuse(rewritten: &Rewritten) -> Result<(), Failure> {
@@ -167,7 +165,29 @@ async fn rewritten(
     resource: &Resource,
     url: &Url,
 ) -> Result<Rewritten, Failure> {
-    let file = presentation.file(url, MAX_PLAYLIST).await?;
+    let mut file = presentation.file(url, MAX_PLAYLIST).await?;
+    if !presentation.map.has_first_inits() {
+        file = look_for_first_key(presentation, file, url).await?;
+    }
+    if let Some(FirstKey::Drm(_)) = presentation.map.first_key() {
+        presentation.warm_up().await;
+    }
+    let resource = resource.clone();
+    let rewriting = presentation.compute(move |shared| {
+        let is_wanted = || !shared.is_closing();
+        shared
+            .map
+            .rewrite(&resource, &file.body, &file.url, &is_wanted)
+    });
+    rewriting.await?
+}
+
+/// Looks for the presentation's first key in a playlist, and in the others where that has none.
+async fn look_for_first_key(
+    presentation: &Arc<Presentation>,
+    file: Downloaded,
+    url: &Url,
+) -> Result<Downloaded, Failure> {
     let (file, survey) = surveyed(presentation, file).await;
     let survey = survey?;
     let may_become_protected = survey.may_become_protected;
@@ -183,17 +203,7 @@ async fn rewritten(
                 .set_first_key(FirstKey::Unknown, Vec::new());
         }
     }
-    if let Some(FirstKey::Drm(_)) = presentation.map.first_key() {
-        presentation.warm_up().await;
-    }
-    let resource = resource.clone();
-    let rewriting = presentation.compute(move |shared| {
-        let is_wanted = || !shared.is_closing();
-        shared
-            .map
-            .rewrite(&resource, &file.body, &file.url, &is_wanted)
-    });
-    rewriting.await?
+    Ok(file)
 }
 
 async fn surveyed(

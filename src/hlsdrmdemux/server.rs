@@ -283,7 +283,7 @@ async fn resource_response(
             streamed_response(streamed)
         }
     };
-    presentation.map.record_good(resource, None);
+    presentation.map.record_good(resource);
     Ok(response)
 }
 

@@ -11,7 +11,9 @@ use super::kept_playlists::KeptPlaylists;
 use super::paths::{InitPath, Paths, Resource};
 use super::recent_digests::{Numbers, RecentSet};
 use crate::error::Failure;
-use crate::hls::{Digest, FirstKey, InitLocation, KeyBoxes, Scheme, SharedBox, Variables};
+use crate::hls::{
+    Blocks, Digest, FirstKey, InitLocation, KeyBoxes, Rewritten, Scheme, SharedBox, Variables,
+};
 use crate::random;
 use crate::wait::lock;
 
@@ -51,6 +53,8 @@ struct State {
     /// Where the first init segments of protected segments are.
     first_inits: Vec<InitLocation>,
     model: Option<Arc<Model>>,
+    /// Playlists with segments that are encrypted as a whole.
+    whole_fragments: RecentSet,
     /// Playlists whose clear init segments went to the demuxer as they are.
     direct: RecentSet,
 }
@@ -133,6 +137,11 @@ impl PresentationMap {
         }
     }
 
+    /// Whether all is known that the first protected segments say.
+    pub fn has_first_inits(&self) -> bool {
+        !lock(&self.state).first_inits.is_empty()
+    }
+
     pub fn first_inits(&self) -> Vec<InitLocation> {
         lock(&self.state).first_inits.clone()
     }
@@ -147,22 +156,36 @@ impl PresentationMap {
         state.model.get_or_insert_with(|| Arc::new(model)).clone()
     }
 
-    /// The demuxer gets that, and this text if it is a media playlist.
-    pub fn record_good(&self, resource: &Resource, playlist: Option<&Arc<str>>) {
+    /// The demuxer gets that.
+    pub fn record_good(&self, resource: &Resource) {
+        lock(&self.state).good.insert(resource.digest());
+    }
+
+    /// The demuxer gets that media playlist, whose text this gives.
+    pub fn record_playlist(&self, resource: &Resource, playlist: Rewritten) -> Arc<str> {
         let digest = resource.digest();
+        let text: Arc<str> = playlist.text.into();
+        let blocks = playlist.blocks.map(Arc::new);
         let mut state = lock(&self.state);
-        state.has_good_playlist |= playlist.is_some();
+        state.has_good_playlist = true;
         state.good.insert(digest);
-        if let Some(playlist) = playlist {
-            state.kept.keep(digest, playlist.clone());
+        if playlist.has_whole_fragments {
+            state.whole_fragments.insert(digest);
         }
+        state.kept.keep(digest, text.clone(), blocks);
+        text
+    }
+
+    /// What a media playlist became when it was read before.
+    pub(super) fn before(&self, resource: &Resource) -> Option<(Arc<str>, Arc<Blocks>)> {
+        lock(&self.state).kept.before(&resource.digest())
     }
 
     /// The demuxer gets that for the presentation's first playlist.
     pub fn record_first(&self, resource: &Resource, playlist: &Arc<str>) {
         lock(&self.state)
             .kept
-            .keep(resource.digest(), playlist.clone());
+            .keep(resource.digest(), playlist.clone(), None);
     }
 
     /// Whether it has gone well before. What goes wrong then may be over when the demuxer asks
@@ -245,6 +268,11 @@ impl PresentationMap {
         state.direct.has(&digest)
     }
 
+    /// Whether a playlist has had segments that are encrypted as a whole.
+    pub(super) fn has_whole_fragments(&self, playlist: &Resource) -> bool {
+        lock(&self.state).whole_fragments.has(&playlist.digest())
+    }
+
     /// How many segments with their init segment are remembered, and how many good paths.
     #[cfg(test)]
     pub(super) fn remembered(&self) -> [usize; 2] {
@@ -271,12 +299,19 @@ mod tests {
         let resource = Resource::Playlist(Url::parse("https://cdn/video.m3u8").expect("a URL"));
         assert_eq!(map.repeated(&resource), None);
         let text: Arc<str> = "#EXTM3U".into();
-        map.record_good(&resource, Some(&text));
+        let record = || {
+            let playlist = Rewritten {
+                text: text.to_string(),
+                ..Rewritten::default()
+            };
+            map.record_playlist(&resource, playlist)
+        };
+        record();
         for _ in 0..MAX_REPEATS {
             assert_eq!(map.repeated(&resource), Some(text.clone()));
         }
         assert_eq!(map.repeated(&resource), None);
-        map.record_good(&resource, Some(&text));
+        record();
         assert_eq!(map.repeated(&resource), Some(text));
     }
 }
