@@ -73,6 +73,10 @@ enum Purpose {
 struct Kept {
     kind: Kind,
     client: Client,
+    /// None where there is no TLS.
+    config: Option<ClientConfig>,
+    /// Logouts before it was made.
+    logouts: u64,
     /// When it was used last.
     used: ClockReading,
 }
@@ -146,7 +150,8 @@ async fn kept(kind: Kind) -> Result<Client, Failure> {
 /// A new one, which is there from now on.
 fn keep(kind: Kind) -> Result<Client, Failure> {
     let logouts = token::logouts();
-    let client = build(&kind)?;
+    let config = config_of(&kind, logouts)?;
+    let client = build(&kind, config.clone())?;
     let mut clients = lock(&CLIENTS);
     // One from before a logout is for this request alone.
     if logouts == token::logouts() {
@@ -156,6 +161,8 @@ fn keep(kind: Kind) -> Result<Client, Failure> {
         clients.push(Kept {
             kind,
             client: client.clone(),
+            config,
+            logouts,
             used: ClockReading::now(),
         });
         drop(clients);
@@ -163,9 +170,27 @@ fn keep(kind: Kind) -> Result<Client, Failure> {
     Ok(client)
 }
 
-fn build(kind: &Kind) -> Result<Client, Failure> {
-    let config = match &kind.tls {
-        Some(tls) => tls.config()?,
+/// That of a client that trusts the same, with the sessions that servers resume, or a new one: also
+/// after a logout, and after the system was suspended.
+fn config_of(kind: &Kind, logouts: u64) -> Result<Option<ClientConfig>, Failure> {
+    let Some(tls) = &kind.tls else {
+        return Ok(None);
+    };
+    let now = ClockReading::now();
+    let clients = lock(&CLIENTS);
+    let known = clients.iter().find(|kept| {
+        kept.kind.tls == kind.tls && kept.logouts == logouts && !was_suspended(kept.used, now)
+    });
+    if let Some(config) = known.and_then(|kept| kept.config.clone()) {
+        return Ok(Some(config));
+    }
+    drop(clients);
+    tls.config().map(Some)
+}
+
+fn build(kind: &Kind, config: Option<ClientConfig>) -> Result<Client, Failure> {
+    let config = match config {
+        Some(config) => config,
         None => TlsConfig::nobody()?,
     };
     let builder = builder(config, kind.is_loopback)

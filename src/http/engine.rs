@@ -117,7 +117,12 @@ async fn send_hop(
 ) -> Result<Response, RequestError> {
     match send_once(request, url, deadline, within, request.connection).await {
         Err(error) if error.was_kept => {
-            send_once(request, url, deadline, within, Connection::New).await
+            let again = send_once(request, url, deadline, within, Connection::New).await;
+            match again {
+                // It was not even tried, which says less.
+                Err(not_sent) if !not_sent.was_sent => Err(error),
+                again => again,
+            }
         }
         sent => sent,
     }
