@@ -6,7 +6,7 @@ use support::fixtures::Programme;
 use support::in_every_player;
 use support::operator::Operator;
 use support::player::Player;
-use support::player_harness::{Ended, KINDS, PlayerHarness};
+use support::player_harness::{Ended, KINDS, PlayerHarness, play_periods};
 use support::reference::assert_played;
 
 use crate::cdm_box::{CdmBox, operator};
@@ -104,9 +104,12 @@ in_every_player! {
 #[test]
 fn periods_get_sessions_of_their_own() {
     for player in [Player::Playbin, Player::WrittenOut] {
-        let operator = operator(Programme::Periods);
-        let cdm = CdmBox::new("");
-        let (harness, ended) = cdm.setup(player, &operator).play();
+        let ((operator, cdm), harness, ended) = play_periods(|| {
+            let operator = operator(Programme::Periods);
+            let cdm = CdmBox::new("");
+            let setup = cdm.setup(player, &operator);
+            ((operator, cdm), setup)
+        });
         assert_played(&harness, &ended, operator.kinds());
         operator.assert_asked(1, 2);
         assert_eq!(cdm.count("construct"), 2);

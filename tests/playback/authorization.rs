@@ -9,7 +9,7 @@ use support::fixtures::Programme;
 use support::in_every_player;
 use support::operator::Operator;
 use support::player::Player;
-use support::player_harness::{Ended, KINDS, NEVER, PlayerHarness, Setup};
+use support::player_harness::{Ended, KINDS, NEVER, PlayerHarness, Setup, play_periods};
 use support::reference::assert_played;
 
 const AUDIO: &str = "00112233-4455-6677-8899-aabbccddee01";
@@ -207,10 +207,12 @@ in_every_player! {
     }
 
     fn keys_of_a_new_period_get_a_token_of_their_own(player: Player) {
-        let operator = Operator::start_for(Programme::Periods);
-        let (harness, ended) = setup(player, &operator, "manifest-authz.mpd")
-            .uri(operator.url("/dash/periods/manifest-authz.mpd"))
-            .play();
+        let (operator, harness, ended) = play_periods(|| {
+            let operator = Operator::start_for(Programme::Periods);
+            let uri = operator.url("/dash/periods/manifest-authz.mpd");
+            let setup = setup(player, &operator, "manifest-authz.mpd").uri(uri);
+            (operator, setup)
+        });
         assert_all_played(&harness, &ended);
         let requests = operator.token_requests();
         let kids: Vec<_> = requests.iter().map(|request| asked(request).1.to_owned()).collect();

@@ -7,7 +7,7 @@ use support::fixtures::Programme;
 use support::in_every_player;
 use support::operator::Operator;
 use support::player::Player;
-use support::player_harness::Setup;
+use support::player_harness::{Setup, play_periods};
 use support::reference::assert_played;
 
 in_every_player! {
@@ -23,8 +23,11 @@ in_every_player! {
     }
 
     fn two_periods_with_different_keys_play_whole(player: Player) {
-        let operator = Operator::start_for(Programme::Periods);
-        let (harness, ended) = Setup::new(player, &operator).play();
+        let (operator, harness, ended) = play_periods(|| {
+            let operator = Operator::start_for(Programme::Periods);
+            let setup = Setup::new(player, &operator);
+            (operator, setup)
+        });
         assert_played(&harness, &ended, operator.kinds());
         operator.assert_asked(1, 2);
         for request in operator.license_requests() {

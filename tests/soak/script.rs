@@ -461,6 +461,13 @@ impl Iterator for Script {
         };
         let player = self.draw(&select(kind.players()));
         let act = self.draw(&kind.act());
+        // Stock players may stand still between two periods, in the clear too (docs/versions.md).
+        let player = match act {
+            Act::Tune(Programme::Periods) | Act::FirstTune(Programme::Periods) => {
+                Player::WrittenOut
+            }
+            _ => player,
+        };
         Some(self.step(player, act))
     }
 }

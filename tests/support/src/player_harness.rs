@@ -75,6 +75,9 @@ pub trait HeadendControl {
     fn wait_for_license_requests(&self, count: usize);
 }
 
+/// How often a programme of several periods is played that stands still.
+const TRIES: usize = 4;
+
 /// What a stream holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -93,6 +96,8 @@ pub type Samples = Vec<Vec<u8>>;
 struct Decrypted {
     decryptor: String,
     kind: Kind,
+    /// The time in the stream of the first one.
+    begins: Option<gst::ClockTime>,
     samples: Samples,
 }
 
@@ -141,6 +146,9 @@ pub struct Seen {
     pub ends: usize,
     /// How many ends of streams have come to the decryptors.
     pub ends_at_decryptors: usize,
+    /// How many samples have come to the elements `sessiontoken`, and to the decryptors.
+    samples_came: usize,
+    samples_at_decryptors: usize,
     /// How many pieces of data have come to each decryptor.
     data_at_decryptors: HashMap<String, usize>,
     /// How many serialized events have come to the elements `sessiontoken` since a flush.
@@ -152,11 +160,14 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// What left the decryptors. Each period of a programme may have one of its own, which works
-    /// ahead while the one before still plays.
+    /// What left the decryptors, in the order of the programme. Each period may have one of its
+    /// own, which works ahead while the one before still plays, or begins before it does.
     pub fn decrypted(&self, kind: Kind) -> Samples {
         let of_kind = self.decrypted.iter().filter(|one| one.kind == kind);
-        of_kind.flat_map(|one| one.samples.clone()).collect()
+        let mut of_kind: Vec<_> = of_kind.collect();
+        of_kind.sort_by_key(|one| one.begins);
+        let samples = of_kind.into_iter().map(|one| &one.samples);
+        samples.flatten().cloned().collect()
     }
 
     /// What left the decryptor that was the last one to begin.
@@ -169,6 +180,14 @@ impl Seen {
     pub fn count(&self, kind: Kind) -> usize {
         let of_kind = self.decrypted.iter().filter(|one| one.kind == kind);
         of_kind.map(|one| one.samples.len()).sum()
+    }
+
+    /// Whether all that came to our elements has left them.
+    fn is_nothing_held(&self) -> bool {
+        let left: usize = KINDS.iter().map(|kind| self.count(*kind)).sum();
+        self.came.len() == self.reached.len()
+            && self.ends == self.ends_at_decryptors
+            && [self.samples_at_decryptors, left] == [self.samples_came; 2]
     }
 
     /// In how many streams protection events have come.
@@ -354,6 +373,26 @@ impl Setup {
     }
 }
 
+/// Plays a programme of several periods to its end, in a player and for an operator that this makes.
+/// Stock players may stand still between two periods, in the clear too (docs/versions.md). Then it
+/// plays once more, as long as nothing is held by an element of ours.
+#[track_caller]
+pub fn play_periods<T>(make: impl Fn() -> (T, Setup)) -> (T, PlayerHarness, Ended) {
+    for _ in 0..TRIES {
+        let (operator, setup) = make();
+        let harness = setup.open();
+        harness.start();
+        match harness.end_or_standstill() {
+            Ok(ended) => return (operator, harness, ended),
+            Err(ended) => harness.seen(|seen| {
+                ended.assert_well();
+                assert!(seen.is_nothing_held(), "neither end nor error: {ended:?}");
+            }),
+        }
+    }
+    panic!("it stood still {TRIES} times");
+}
+
 impl PlayerHarness {
     /// Has it play.
     pub fn start(&self) {
@@ -364,6 +403,12 @@ impl PlayerHarness {
     /// Waits for the end of the stream or for an error.
     #[track_caller]
     pub fn end(&self) -> Ended {
+        self.end_or_standstill()
+            .unwrap_or_else(|ended| panic!("neither end nor error: {ended:?}"))
+    }
+
+    /// The same, or what there was by the time when it should have ended.
+    fn end_or_standstill(&self) -> Result<Ended, Ended> {
         let mut ended = Ended {
             error: None,
             warnings: Vec::new(),
@@ -372,18 +417,18 @@ impl PlayerHarness {
         };
         let deadline = Instant::now() + IN_THE_END;
         loop {
-            let message = self
-                .next_message(deadline)
-                .unwrap_or_else(|| panic!("neither end nor error: {ended:?}"));
+            let Some(message) = self.next_message(deadline) else {
+                return Err(ended);
+            };
             match message.view() {
-                gst::MessageView::Eos(_) => return ended,
+                gst::MessageView::Eos(_) => return Ok(ended),
                 gst::MessageView::Error(error) => {
                     ended.error = Some(Complaint {
                         from: factory_of(&message),
                         error: error.error(),
                         details: error.details().map(ToOwned::to_owned),
                     });
-                    return ended;
+                    return Ok(ended);
                 }
                 gst::MessageView::Warning(warning) => ended.warnings.push(Complaint {
                     from: factory_of(&message),
@@ -727,6 +772,12 @@ fn watch_token_element(element: &gst::Element, watched: &Arc<Watched>) {
     let watched = watched.clone();
     let stream = element.name().to_string();
     let sink = element.static_pad("sink").expect("a sink pad");
+    let came = watched.clone();
+    let data = gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST;
+    sink.add_probe(data, move |_, info| {
+        came.change(|seen| seen.samples_came += samples_in(info));
+        gst::PadProbeReturn::Ok
+    });
     let flushed = watched.clone();
     let events = gst::PadProbeType::EVENT_DOWNSTREAM | gst::PadProbeType::EVENT_FLUSH;
     sink.add_probe(events, move |_, info| {
@@ -755,6 +806,14 @@ fn watch_token_element(element: &gst::Element, watched: &Arc<Watched>) {
         }
         gst::PadProbeReturn::Ok
     });
+}
+
+/// How many samples that is.
+fn samples_in(info: &gst::PadProbeInfo) -> usize {
+    match &info.data {
+        Some(gst::PadProbeData::BufferList(list)) => list.len(),
+        _ => 1,
+    }
 }
 
 fn watch_decryptor(element: &gst::Element, watched: &Arc<Watched>) {
@@ -786,8 +845,9 @@ fn watch_decryptor(element: &gst::Element, watched: &Arc<Watched>) {
     let name = element.name().to_string();
     let encrypted = watched.clone();
     let data = gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST;
-    sink.add_probe(data, move |_, _| {
+    sink.add_probe(data, move |_, info| {
         encrypted.change(|seen| {
+            seen.samples_at_decryptors += samples_in(info);
             *seen.data_at_decryptors.entry(name.clone()).or_default() += 1;
         });
         gst::PadProbeReturn::Ok
@@ -809,6 +869,7 @@ fn watch_decryptor(element: &gst::Element, watched: &Arc<Watched>) {
             let caps = pad.current_caps().expect("caps come before buffers");
             let name = caps.structure(0).expect("fixed caps").name().to_string();
             let samples = bytes_of(info);
+            let begins = stream_time(pad, info);
             let kind = match name.starts_with("video/") {
                 true => Kind::Picture,
                 false => Kind::Sound,
@@ -824,6 +885,7 @@ fn watch_decryptor(element: &gst::Element, watched: &Arc<Watched>) {
                         seen.decrypted.push(Decrypted {
                             decryptor: decryptor.clone(),
                             kind,
+                            begins,
                             samples,
                         });
                         let begun = &seen.begun;
@@ -836,6 +898,18 @@ fn watch_decryptor(element: &gst::Element, watched: &Arc<Watched>) {
             gst::PadProbeReturn::Ok
         },
     );
+}
+
+/// The time in the stream of the buffer, or of the first one of a list.
+fn stream_time(pad: &gst::Pad, info: &gst::PadProbeInfo) -> Option<gst::ClockTime> {
+    let pts = match &info.data {
+        Some(gst::PadProbeData::Buffer(buffer)) => buffer.pts(),
+        Some(gst::PadProbeData::BufferList(list)) => list.get(0).and_then(|first| first.pts()),
+        _ => None,
+    }?;
+    let segment = pad.sticky_event::<gst::event::Segment>(0)?;
+    let segment = segment.segment().downcast_ref::<gst::ClockTime>()?;
+    segment.to_stream_time(pts)
 }
 
 fn watch_sink(element: &gst::Element, watched: &Arc<Watched>) {
