@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use support::folders::{media, scratch};
 
@@ -50,14 +51,17 @@ pub fn key_tags(number: usize) -> String {
     packaged_tags().replace(KEY_ID, &format!("KEYID=0x{number:032x}"))
 }
 
-fn packaged_tags() -> String {
-    let packaged = media().join("dash/cenc/video.m3u8");
-    let packaged = fs::read_to_string(packaged).expect("the test media");
-    let is_tag = |line: &&str| line.starts_with("#EXT-X-KEY:");
-    let tag_lines: Vec<_> = packaged.lines().filter(is_tag).collect();
-    let key = tag_lines.join("\n") + "\n";
-    assert!(key.contains(KEY_ID), "{key}");
-    key
+fn packaged_tags() -> &'static str {
+    static TAGS: OnceLock<String> = OnceLock::new();
+    TAGS.get_or_init(|| {
+        let packaged = media().join("dash/cenc/video.m3u8");
+        let packaged = fs::read_to_string(packaged).expect("the test media");
+        let is_tag = |line: &&str| line.starts_with("#EXT-X-KEY:");
+        let tag_lines: Vec<_> = packaged.lines().filter(is_tag).collect();
+        let key = tag_lines.join("\n") + "\n";
+        assert!(key.contains(KEY_ID), "{key}");
+        key
+    })
 }
 
 /// A film of so many segments, with these key tags.
@@ -65,7 +69,7 @@ pub fn playlist(length: usize, tags: Tags) -> String {
     let mut playlist = "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-TARGETDURATION:2\n#EXT-X-PLAYLIST-TYPE:VOD\n#EXT-X-MAP:URI=\"v_init.mp4\"\n".to_owned();
     for number in 0..length {
         match tags {
-            Tags::OneKey if number == 0 => playlist += &packaged_tags(),
+            Tags::OneKey if number == 0 => playlist += packaged_tags(),
             Tags::ManyKeys if number % WITH_ONE_KEY == 0 => {
                 playlist += &key_tags(number);
             }

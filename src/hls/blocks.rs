@@ -76,12 +76,19 @@ struct Needs {
     keys: Vec<Url>,
     /// Digests of what init segments get from key tags.
     boxes: Vec<Digest>,
+    /// What they take, about.
+    bytes: usize,
 }
 
 impl Needs {
-    fn bytes(&self) -> usize {
-        let keys = self.keys.iter().map(|url| url.as_str().len());
-        size_of_val(&*self.keys) + keys.sum::<usize>() + size_of_val(&*self.boxes)
+    fn add_key(&mut self, url: &Url) {
+        self.bytes += size_of::<Url>() + url.as_str().len();
+        self.keys.push(url.clone());
+    }
+
+    fn add_boxes(&mut self, boxes: &KeyBoxes) {
+        self.bytes += size_of::<Digest>();
+        self.boxes.push(boxes.digest());
     }
 }
 
@@ -112,7 +119,7 @@ impl Block {
     }
 
     fn bytes(&self) -> usize {
-        size_of::<Self>() + self.before.bytes() + self.after.bytes() + self.needs.bytes()
+        size_of::<Self>() + self.before.bytes() + self.after.bytes() + self.needs.bytes
     }
 
     /// Whether these lines begin with its own.
@@ -209,7 +216,6 @@ pub struct Recorder<'a> {
     is_stopped: bool,
     /// Of the block that is open.
     needs: Needs,
-    needs_bytes: usize,
 }
 
 impl<'a> Recorder<'a> {
@@ -223,7 +229,6 @@ impl<'a> Recorder<'a> {
             copied: 0,
             is_stopped: false,
             needs: Needs::default(),
-            needs_bytes: 0,
         }
     }
 
@@ -253,15 +258,11 @@ impl<'a> Recorder<'a> {
         if self.open.is_none() {
             return;
         }
-        for url in delivery.keys() {
-            self.needs_bytes += size_of::<Url>() + url.as_str().len();
-            self.needs.keys.push(url.clone());
-        }
+        delivery.keys().for_each(|url| self.needs.add_key(url));
         if let Some(boxes) = delivery.boxes() {
-            self.needs_bytes += size_of::<Digest>();
-            self.needs.boxes.push(boxes.digest());
+            self.needs.add_boxes(boxes);
         }
-        if self.needs_bytes > MAX_BYTES {
+        if self.needs.bytes > MAX_BYTES {
             self.stop();
         }
     }
@@ -330,12 +331,10 @@ impl<'a> Recorder<'a> {
 
     fn begin(&mut self, at: Position<'a>, before: Arc<State>) {
         self.needs = Needs::default();
-        self.needs_bytes = 0;
         // Segments may need them that come before the next tag.
-        if let Some(delivery) = &before.delivery {
-            self.needs
-                .boxes
-                .extend(delivery.boxes().map(KeyBoxes::digest));
+        let delivery = before.delivery.as_deref();
+        if let Some(boxes) = delivery.and_then(Delivery::boxes) {
+            self.needs.add_boxes(boxes);
         }
         self.open = Some(Open { at, before });
     }
