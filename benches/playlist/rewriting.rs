@@ -69,7 +69,8 @@ fn measure_films() {
 /// Of a playlist that slides by a segment, with another key twice in three of them.
 fn measure_live() {
     let title = format!(
-        "Rewriting a live playlist of {WINDOW} segments, ms: once, and median of {RUNS} loads that follow"
+        "Rewriting a live playlist of {WINDOW} segments, ms: once, and median of {RUNS} loads that \
+         follow"
     );
     head(
         &title,
@@ -107,7 +108,8 @@ fn measure_live() {
 
 fn window(first: usize, has_keys: bool) -> String {
     let mut playlist = format!(
-        "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:{first}\n#EXT-X-MAP:URI=\"v_init.mp4\"\n"
+        "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:{first}\n\
+         #EXT-X-MAP:URI=\"v_init.mp4\"\n"
     );
     for number in first..first + WINDOW {
         if has_keys && (number == first || number % 3 != 2) {

@@ -216,7 +216,8 @@ fn blocks_take_no_more_than_their_bound() {
         format!("#EXT-X-KEY:METHOD=AES-128,URI=\"data:,{long}\"\n"),
         format!("#EXT-X-MAP:URI=\"i\"\n#EXT-X-KEY:METHOD=SAMPLE-AES,URI=\"{short}\"\n"),
         format!(
-            "#EXT-X-MAP:URI=\"i\"\n#EXT-X-KEY:METHOD=SAMPLE-AES,KEYFORMAT=\"{long}\",URI=\"data:,x\"\n"
+            "#EXT-X-MAP:URI=\"i\"\n\
+             #EXT-X-KEY:METHOD=SAMPLE-AES,KEYFORMAT=\"{long}\",URI=\"data:,x\"\n"
         ),
     ] {
         for ends in [&ends, &ends_each] {

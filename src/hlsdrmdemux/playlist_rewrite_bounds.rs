@@ -94,7 +94,11 @@ fn boxes_of_what_is_not_read_again_stay() {
         let url = Url::parse("https://h/other.m3u8").expect("a URL");
         let keys = (0..300).map(|key| {
             let data = format!("{key:04}{number:04}").repeat(7000);
-            format!("#EXT-X-KEY:METHOD=SAMPLE-AES,KEYFORMAT=\"urn:uuid:9a04f079-9840-4286-ab92-e65be0885f95\",URI=\"data:;base64,{data}\"\ns\n")
+            let format = "urn:uuid:9a04f079-9840-4286-ab92-e65be0885f95";
+            format!(
+                "#EXT-X-KEY:METHOD=SAMPLE-AES,KEYFORMAT=\"{format}\",\
+                 URI=\"data:;base64,{data}\"\ns\n"
+            )
         });
         let text = format!(
             "#EXTM3U\n#EXT-X-MAP:URI=\"i\"\n{}",

@@ -11,8 +11,8 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 tokio::task_local! {
-    /// Whether the request of this task has opened a connection. The client opens one while it waits
-    /// for a kept one to be free. Where the kept one is first, it goes on with the other one
+    /// Whether the request of this task has opened a connection. The client opens one while it
+    /// waits for a kept one to be free. Where the kept one is first, it goes on with the other one
     /// elsewhere, and nothing is noted.
     static OPENED: Arc<AtomicBool>;
 }

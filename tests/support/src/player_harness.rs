@@ -373,9 +373,9 @@ impl Setup {
     }
 }
 
-/// Plays a programme of several periods to its end, in a player and for an operator that this makes.
-/// Stock players may stand still between two periods, in the clear too (docs/versions.md). Then it
-/// plays once more, as long as nothing is held by an element of ours.
+/// Plays a programme of several periods to its end, in a player and for an operator that this
+/// makes. Stock players may stand still between two periods, in the clear too (docs/versions.md).
+/// Then it plays once more, as long as nothing is held by an element of ours.
 #[track_caller]
 pub fn play_periods<T>(make: impl Fn() -> (T, Setup)) -> (T, PlayerHarness, Ended) {
     for _ in 0..TRIES {
