@@ -52,6 +52,15 @@ impl<E: Clone> Tune<E> {
         }
     }
 
+    /// Remembers who issued the token, where there may be several.
+    pub(super) fn note_issuer(&mut self, token: &Token) {
+        if self.authz.is_some()
+            && let Some(session) = self.session().cloned()
+        {
+            self.issuers.add(token.generation(), &session);
+        }
+    }
+
     /// Remembers that the newest token of that session is one of this tune's.
     pub fn note_token_of(&mut self, session: &SessionHandle, token: &Token) {
         if self.authz.is_some() {

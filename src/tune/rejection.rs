@@ -172,7 +172,14 @@ impl<E: Clone> TokenProvider<E> {
                 "`auth-service=dashif` has tokens for what an MPD says alone: set another one for HLS",
             ))));
         }
-        match tune.decide(&mut self.app, call) {
+        let had_failed = tune.failed.is_some();
+        let decision = tune.decide(&mut self.app, call);
+        if !had_failed {
+            // The next key is another request, and the session says when the service is asked
+            // again.
+            tune.failed = None;
+        }
+        match decision {
             Poll::Ready(Ok(Some(token))) => {
                 tune.announce(&token, &self.app, call.effects);
                 Poll::Ready(Ok(Attachment::for_store(tune, token)))

@@ -92,6 +92,7 @@ impl<E: Clone> Tune<E> {
 
     fn begin_anew(&mut self, now: ClockReading) {
         self.failed = None;
+        self.waited_in_vain = None;
         self.has_reported_failure = false;
         self.has_reported_no_other = false;
         self.wait.end(now.steady);

@@ -64,6 +64,8 @@ pub struct Tune<E> {
     /// Until when the last decision is waited for.
     pub(super) until: Option<Instant>,
     pub(super) failed: Option<Failure>,
+    /// The rejected token of the application's property that was waited for long enough.
+    pub(super) waited_in_vain: Option<u32>,
     /// The application has been told of the failure, and of why a decryptor got no other token.
     pub has_reported_failure: bool,
     pub has_reported_no_other: bool,
@@ -112,6 +114,7 @@ impl<E: Clone> Tune<E> {
             is_gathering: false,
             until: None,
             failed: None,
+            waited_in_vain: None,
             has_reported_failure: false,
             has_reported_no_other: false,
             announced: None,
@@ -162,8 +165,7 @@ impl<E: Clone> Tune<E> {
     pub fn decide(&mut self, app: &mut AppTokens, call: &mut Call) -> Decision {
         let decision = if let Some(given) = app.property() {
             match given {
-                // It may give another one, which wakes who waits.
-                Ok(token) if token.is_rejected() => self.wait_or(call, app_token_rejected),
+                Ok(token) if token.is_rejected() => self.wait_for_property(token, call),
                 given => self.hand_out(given.clone(), APPLICATION),
             }
         } else if let Some(given) = self.file.clone() {
@@ -201,6 +203,20 @@ impl<E: Clone> Tune<E> {
             Some(_) => Poll::Pending,
             None => Poll::Ready(Err(failure())),
         }
+    }
+
+    /// The application may set another token, which wakes who waits: once in a tune it is waited
+    /// for.
+    fn wait_for_property(&mut self, rejected: &Token, call: &Call) -> Decision {
+        let generation = Some(rejected.generation());
+        if self.waited_in_vain == generation {
+            return Poll::Ready(Err(app_token_rejected()));
+        }
+        let decision = self.wait_or(call, app_token_rejected);
+        if decision.is_ready() {
+            self.waited_in_vain = generation;
+        }
+        decision
     }
 
     fn ask(&mut self, app: &mut AppTokens, call: &mut Call) -> Decision {
@@ -356,15 +372,6 @@ impl<E: Clone> Tune<E> {
         self.note_issuer(&token);
         let service = self.service_of(&token);
         self.hand_out(Ok(token), service)
-    }
-
-    /// Remembers who issued the token, where there may be several.
-    pub(super) fn note_issuer(&mut self, token: &Token) {
-        if self.authz.is_some()
-            && let Some(session) = self.service.as_ref().map(SessionGuard::handle)
-        {
-            self.issuers.add(token.generation(), session);
-        }
     }
 
     /// From now on that service is asked, or none. Where it is another one than before, its tokens

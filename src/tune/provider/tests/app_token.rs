@@ -40,6 +40,28 @@ fn rejected_property_holds_events_until_replaced() {
 }
 
 #[test]
+fn rejected_property_is_waited_for_once_in_a_tune() {
+    on_paused_clock(async {
+        let (session, _) = scripted([]);
+        let mut element = Element::with(Policy {
+            is_anonymous_allowed: true,
+            ..policy(Source::Service(session))
+        });
+        element.set_property("mine");
+        element.begin();
+        let token = element.event("first").attachment().token;
+        assert!(element.newer_than(token.generation()).is_pending());
+        assert!(matches!(
+            element.event_in_time("second").await,
+            Action::Pass
+        ));
+        assert!(matches!(element.event("third"), Action::Pass));
+        element.set_property("another");
+        assert!(matches!(element.event("fourth"), Action::Attach(_)));
+    });
+}
+
+#[test]
 fn many_who_wait_in_one_store_are_one_waker() {
     on_paused_clock(async {
         let (mut element, _) = Element::at([]);

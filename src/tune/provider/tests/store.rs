@@ -4,6 +4,7 @@
 
 use super::*;
 use crate::error::Kind;
+use crate::session::testing::failed;
 
 #[test]
 fn store_waits_for_a_newer_token() {
@@ -73,6 +74,30 @@ fn key_without_an_event_gets_the_first_token() {
             Poll::Ready(Ok(attachment)) => assert_eq!(attachment.token.text().expose(), "one"),
             _ => panic!("it is here"),
         }
+    });
+}
+
+#[test]
+fn key_after_a_failure_has_the_service_asked_again() {
+    on_paused_clock(async {
+        let gone = failed(Failure::transient("gone"));
+        let (mut element, script) = Element::at([gone, granted("one", None)]);
+        element.begin();
+        let mut first = || element.act(TokenProvider::first_for_key);
+        assert!(first().is_pending());
+        sleep(2 * SECOND).await;
+        match first() {
+            Poll::Ready(Err(Some(failure))) => assert_eq!(failure.kind, Kind::Transient),
+            _ => panic!("it failed"),
+        }
+        sleep(60 * SECOND).await;
+        assert!(first().is_pending());
+        sleep(2 * SECOND).await;
+        match first() {
+            Poll::Ready(Ok(attachment)) => assert_eq!(attachment.token.text().expose(), "one"),
+            _ => panic!("it is here"),
+        }
+        assert_eq!(script.requests(), 2);
     });
 }
 
