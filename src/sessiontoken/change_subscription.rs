@@ -73,7 +73,8 @@ impl ChangeSubscription {
                 _ => failures + 1,
             };
             let may_pass = matches!(failure.kind, Kind::Transient | Kind::TimedOut);
-            let pause = match may_pass || listened.is_some() {
+            // One that has told before may be asked for with credentials that are still to come.
+            let pause = match may_pass || was_listening {
                 true => pause_after(&failure, failures),
                 false => RARELY,
             };
