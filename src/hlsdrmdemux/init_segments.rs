@@ -60,8 +60,8 @@ pub async fn init_segment(
     };
     let treated = treated(presentation, raw, treatment).await?;
     Ok(match presentation.map.number(init) {
-        Some(number) => insert_free_box(&treated, number * SMALLEST_BOX).into(),
-        None => treated,
+        Some(number) if is_mp4(&treated) => insert_free_box(&treated, number * SMALLEST_BOX).into(),
+        _ => treated,
     })
 }
 

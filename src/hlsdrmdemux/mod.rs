@@ -9,6 +9,7 @@ mod box_table;
 mod connections;
 mod debug;
 mod demuxer;
+mod directives;
 mod first_playlist;
 mod host;
 mod imp;

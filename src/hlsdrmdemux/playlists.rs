@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use url::Url;
 
+use super::directives::is_blocking;
 use super::paths::Resource;
 use super::playlist_rewrite::lists_playlists;
 use super::presentation::{Presentation, Refusal};
@@ -22,6 +23,10 @@ pub const MAX_PLAYLIST: usize = 16 * 1024 * 1024;
 
 /// How long the other playlists are waited for: a viewer waits too.
 const LOOK: Duration = Duration::from_secs(3);
+
+/// How long a playlist from before takes where the request may wait for a new one: as long as
+/// another failure that may pass is the answer.
+const PAUSE: Duration = Duration::from_secs(2);
 
 /// The longest playlist that is looked at so, since all are in memory together: hours of segments.
 const MAX_LOOKED_AT: usize = 1024 * 1024;
@@ -116,7 +121,11 @@ pub async fn media(
 ) -> Result<Arc<str>, Refusal> {
     let rewritten = match rewritten(presentation, resource, &url).await {
         Ok(rewritten) => rewritten,
-        Err(failure) => return repeated(presentation, resource, failure),
+        Err(failure) => {
+            let before = repeated(presentation, resource, failure)?;
+            pause_if_blocking(&url).await;
+            return Ok(before);
+        }
     };
     if let Err(failure) = refuse(&rewritten) {
         // What plays would end without a word. What does not play yet the demuxer may do without.
@@ -127,12 +136,19 @@ pub async fn media(
     }
     if let Err(failure) = fetch_keys(presentation, &rewritten.keys).await {
         let may_pass = matches!(failure.kind, Kind::Transient | Kind::TimedOut);
-        return match presentation.map.repeated(resource).filter(|_| may_pass) {
-            Some(before) => Ok(before),
-            None => Err(Refusal::Key(failure)),
-        };
+        let before = presentation.map.repeated(resource).filter(|_| may_pass);
+        let before = before.ok_or(Refusal::Key(failure))?;
+        pause_if_blocking(&url).await;
+        return Ok(before);
     }
     Ok(presentation.map.record_playlist(resource, rewritten))
+}
+
+/// A demuxer whose request may wait makes the next one as soon as it has an answer.
+async fn pause_if_blocking(url: &Url) {
+    if is_blocking(url) {
+        tokio::time::sleep(PAUSE).await;
+    }
 }
 
 fn refuse(rewritten: &Rewritten) -> Result<(), Failure> {

@@ -21,6 +21,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use url::Url;
 
 use super::connections::{Connection, Connections};
+use super::directives::{is_blocking, with_directives};
 use super::init_segments;
 use super::inside::Inside;
 use super::keys::{KeyPolicy, KeyStore, TokenSource};
@@ -265,8 +266,12 @@ async fn resource_response(
         }
         Resource::Playlist(url) => {
             let url = with_directives(url.clone(), request.uri().query());
+            let is_blocking = is_blocking(&url);
             let text = playlists::media(presentation, resource, url);
-            let text = turns.playlist(text).await?;
+            let text = match is_blocking {
+                true => text.await,
+                false => turns.playlist(text).await,
+            }?;
             return Ok(whole(PLAYLIST_TYPE, Bytes::from_owner(Text(text))));
         }
         Resource::Key(url) => {
@@ -344,20 +349,6 @@ fn refuse(shared: &Arc<Shared>, resource: &Resource, refusal: Refusal) -> Respon
         false => shared.trouble.remember(resource, failure),
     }
     answer
-}
-
-/// The URL with what a low-latency demuxer wants to know (draft-pantos-hls-rfc8216bis, 6.2.5), but
-/// for `_HLS_skip`: a playlist without its beginning would lack what is said there of keys, so that
-/// the whole one is asked for.
-fn with_directives(mut url: Url, query: Option<&str>) -> Url {
-    let query = query.unwrap_or_default();
-    let directives: Vec<_> = url::form_urlencoded::parse(query.as_bytes())
-        .filter(|(name, _)| name.starts_with("_HLS_") && name != "_HLS_skip")
-        .collect();
-    if !directives.is_empty() {
-        url.query_pairs_mut().extend_pairs(directives);
-    }
-    url
 }
 
 /// The first byte that a request wants (RFC 9110, 14.2): demuxers leave the end open.

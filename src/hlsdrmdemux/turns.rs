@@ -3,12 +3,13 @@
 //! Which answer comes first, where the demuxer that reads them cannot take them in any order.
 
 use std::future::Future;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::watch;
 
-/// How long anything waits for playlists.
+/// How long anything waits for playlists, and for one of them.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How far behind the request for an init segment that for a playlist may be which the demuxer has
@@ -32,9 +33,16 @@ impl Turns {
         }
     }
 
-    /// The answer with a playlist, which others wait for.
+    /// The answer with a playlist, which others wait for, but not for long: an origin that answers
+    /// nothing is no reason to play nothing.
     pub async fn playlist<T>(&self, answer: impl Future<Output = T>) -> T {
-        let _turn = Turn::begin(&self.playlists);
+        let mut answer = pin!(answer);
+        {
+            let _turn = Turn::begin(&self.playlists);
+            if let Ok(answer) = tokio::time::timeout(PATIENCE, answer.as_mut()).await {
+                return answer;
+            }
+        }
         answer.await
     }
 
@@ -52,7 +60,7 @@ impl Turns {
         if self.is_needed {
             let mut playlists = self.playlists.subscribe();
             let none = playlists.wait_for(|count| *count == 0);
-            // An origin that answers nothing is no reason to play nothing.
+            // One playlist after the other is none either.
             let _ = tokio::time::timeout(PATIENCE, none).await;
         }
     }
@@ -78,6 +86,7 @@ mod tests {
     use std::pin::{Pin, pin};
     use std::task::{Context, Waker};
 
+    use futures_util::future::{Either, select};
     use tokio::sync::oneshot;
     use tokio::time::Instant;
 
@@ -161,6 +170,23 @@ mod tests {
             let begun = Instant::now();
             turns.others().await;
             assert_eq!(begun.elapsed(), PATIENCE);
+        });
+    }
+
+    #[test]
+    fn playlist_that_hangs_is_waited_for_once() {
+        on_a_paused_clock(async {
+            let turns = Turns::new(true);
+            let hanging = pin!(turns.playlist(std::future::pending::<()>()));
+            let others = pin!(async {
+                let begun = Instant::now();
+                for _ in 0..5 {
+                    turns.others().await;
+                }
+                assert_eq!(begun.elapsed(), PATIENCE);
+            });
+            let ended = select(hanging, others).await;
+            assert!(matches!(ended, Either::Right(_)));
         });
     }
 
