@@ -15,8 +15,9 @@ impl<E: Clone> Tune<E> {
         let given = match (app.property().or(self.file.as_ref()), &self.application) {
             (Some(given), _) | (None, Application::Gave(given)) => given,
             (None, _) => {
-                let token = self.session()?.newest()?;
-                self.note_issuer(&token);
+                let session = self.session()?.clone();
+                let token = session.newest()?;
+                self.note_token_of(&session, &token);
                 return Some(token);
             }
         };
@@ -37,7 +38,7 @@ impl<E: Clone> Tune<E> {
         match self.issuer(generation).cloned() {
             Some(session) => {
                 let token = session.newest()?;
-                self.issuers.add(token.generation(), &session);
+                self.note_token_of(&session, &token);
                 Some(token)
             }
             None => self.newest(app, call.now),
@@ -53,15 +54,6 @@ impl<E: Clone> Tune<E> {
     }
 
     /// Remembers who issued the token, where there may be several.
-    pub(super) fn note_issuer(&mut self, token: &Token) {
-        if self.authz.is_some()
-            && let Some(session) = self.session().cloned()
-        {
-            self.issuers.add(token.generation(), &session);
-        }
-    }
-
-    /// Remembers that the newest token of that session is one of this tune's.
     pub fn note_token_of(&mut self, session: &SessionHandle, token: &Token) {
         if self.authz.is_some() {
             self.issuers.add(token.generation(), session);

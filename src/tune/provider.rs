@@ -205,7 +205,7 @@ impl<E: Clone> TokenProvider<E> {
     /// The token for an event that goes now, or what becomes of it without one.
     fn decide(&mut self, call: &mut Call) -> Result<Token, Action<E>> {
         let tune = self.tune.as_mut().ok_or(Action::Fail)?;
-        match tune.decide(&mut self.app, call) {
+        match tune.decide(&mut self.app, true, call) {
             Poll::Ready(Ok(Some(token))) => {
                 tune.announce(&token, &self.app, call.effects);
                 if let Some(session) = tune.session() {

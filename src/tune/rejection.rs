@@ -172,14 +172,7 @@ impl<E: Clone> TokenProvider<E> {
                 "`auth-service=dashif` has tokens for what an MPD says alone: set another one for HLS",
             ))));
         }
-        let had_failed = tune.failed.is_some();
-        let decision = tune.decide(&mut self.app, call);
-        if !had_failed {
-            // The next key is another request, and the session says when the service is asked
-            // again.
-            tune.failed = None;
-        }
-        match decision {
+        match tune.decide(&mut self.app, false, call) {
             Poll::Ready(Ok(Some(token))) => {
                 tune.announce(&token, &self.app, call.effects);
                 Poll::Ready(Ok(Attachment::for_store(tune, token)))

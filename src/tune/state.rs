@@ -161,8 +161,9 @@ impl<E: Clone> Tune<E> {
         self.report_at_hand(app, answer, call.effects);
     }
 
-    /// The token for an event, now. Where it has to wait, the waker is woken when that changes.
-    pub fn decide(&mut self, app: &mut AppTokens, call: &mut Call) -> Decision {
+    /// The token, now. Where it has to wait, the waker is woken when that changes. A failure stands
+    /// for later events too; another key is another request, which the session bounds.
+    pub fn decide(&mut self, app: &mut AppTokens, is_event: bool, call: &mut Call) -> Decision {
         let decision = if let Some(given) = app.property() {
             match given {
                 Ok(token) if token.is_rejected() => self.wait_for_property(token, call),
@@ -177,7 +178,7 @@ impl<E: Clone> Tune<E> {
             Poll::Ready(Err(failure.clone()))
         } else {
             let decision = self.ask(app, call);
-            if let Poll::Ready(Err(failure)) = &decision {
+            if let (Poll::Ready(Err(failure)), true) = (&decision, is_event) {
                 self.failed = Some(failure.clone());
             }
             decision
@@ -339,7 +340,7 @@ impl<E: Clone> Tune<E> {
             let pending = match self.pending.take() {
                 Some(pending) => pending,
                 None => match session.ask() {
-                    Answer::Token(token) => return self.hand_out_of_service(token),
+                    Answer::Token(token) => return self.hand_out_of(&session, token),
                     Answer::Failed(failure) => return Poll::Ready(Err(failure)),
                     Answer::Pending { result, began } => {
                         self.began_request |= began;
@@ -352,7 +353,7 @@ impl<E: Clone> Tune<E> {
                 Poll::Ready(Outcome::Token(token)) if token.is_rejected() => {}
                 // A token that expired while it was waited for (a very short life) counts as an
                 // answer all the same: asking again at once would spin.
-                Poll::Ready(Outcome::Token(token)) => return self.hand_out_of_service(token),
+                Poll::Ready(Outcome::Token(token)) => return self.hand_out_of(&session, token),
                 Poll::Ready(Outcome::Failed(failure)) => return Poll::Ready(Err(failure)),
                 // Each turn takes a call of `clear-token`.
                 Poll::Ready(Outcome::Cleared) => {}
@@ -368,8 +369,8 @@ impl<E: Clone> Tune<E> {
         }
     }
 
-    fn hand_out_of_service(&mut self, token: Token) -> Decision {
-        self.note_issuer(&token);
+    fn hand_out_of(&mut self, session: &SessionHandle, token: Token) -> Decision {
+        self.note_token_of(session, &token);
         let service = self.service_of(&token);
         self.hand_out(Ok(token), service)
     }
