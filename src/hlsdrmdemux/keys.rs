@@ -27,7 +27,7 @@ pub const MAX_KEYS: usize = 2048;
 const REFUSED_FOR: Duration = Duration::from_secs(30);
 
 /// The same for a failure that may pass: as long as a live playlist takes to come again.
-const FAILED_FOR: Duration = Duration::from_secs(2);
+pub const FAILED_FOR: Duration = Duration::from_secs(2);
 
 /// The keys of one presentation.
 pub struct KeyStore {

@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use url::Url;
 
 use super::directives::is_blocking;
+use super::keys::FAILED_FOR;
 use super::paths::Resource;
 use super::playlist_rewrite::lists_playlists;
 use super::presentation::{Presentation, Refusal};
@@ -23,10 +24,6 @@ pub const MAX_PLAYLIST: usize = 16 * 1024 * 1024;
 
 /// How long the other playlists are waited for: a viewer waits too.
 const LOOK: Duration = Duration::from_secs(3);
-
-/// How long a playlist from before takes where the request may wait for a new one: as long as
-/// another failure that may pass is the answer.
-const PAUSE: Duration = Duration::from_secs(2);
 
 /// The longest playlist that is looked at so, since all are in memory together: hours of segments.
 const MAX_LOOKED_AT: usize = 1024 * 1024;
@@ -95,18 +92,24 @@ pub async fn first_again(
             presentation.map.record_first(resource, &text);
             Ok(text)
         }
-        Err(failure) => repeated(presentation, resource, failure),
+        Err(failure) => repeated(presentation, resource, url, Refusal::File(failure)).await,
     }
 }
 
-/// The playlist from before, if there is one.
-fn repeated(
+/// The playlist from before instead of the one at `url`, or else the refusal. A demuxer whose
+/// request may wait makes the next one as soon as it has an answer: it gets this one only after a
+/// while.
+async fn repeated(
     presentation: &Presentation,
     resource: &Resource,
-    failure: Failure,
+    url: &Url,
+    otherwise: Refusal,
 ) -> Result<Arc<str>, Refusal> {
-    let before = presentation.map.repeated(resource);
-    before.ok_or(Refusal::File(failure))
+    let before = presentation.map.repeated(resource).ok_or(otherwise)?;
+    if is_blocking(url) {
+        tokio::time::sleep(FAILED_FOR).await;
+    }
+    Ok(before)
 }
 
 /// A media playlist.
@@ -122,9 +125,8 @@ pub async fn media(
     let rewritten = match rewritten(presentation, resource, &url).await {
         Ok(rewritten) => rewritten,
         Err(failure) => {
-            let before = repeated(presentation, resource, failure)?;
-            pause_if_blocking(&url).await;
-            return Ok(before);
+            let otherwise = Refusal::File(failure);
+            return repeated(presentation, resource, &url, otherwise).await;
         }
     };
     if let Err(failure) = refuse(&rewritten) {
@@ -136,19 +138,13 @@ pub async fn media(
     }
     if let Err(failure) = fetch_keys(presentation, &rewritten.keys).await {
         let may_pass = matches!(failure.kind, Kind::Transient | Kind::TimedOut);
-        let before = presentation.map.repeated(resource).filter(|_| may_pass);
-        let before = before.ok_or(Refusal::Key(failure))?;
-        pause_if_blocking(&url).await;
-        return Ok(before);
+        let otherwise = Refusal::Key(failure);
+        return match may_pass {
+            true => repeated(presentation, resource, &url, otherwise).await,
+            false => Err(otherwise),
+        };
     }
     Ok(presentation.map.record_playlist(resource, rewritten))
-}
-
-/// A demuxer whose request may wait makes the next one as soon as it has an answer.
-async fn pause_if_blocking(url: &Url) {
-    if is_blocking(url) {
-        tokio::time::sleep(PAUSE).await;
-    }
 }
 
 fn refuse(rewritten: &Rewritten) -> Result<(), Failure> {
