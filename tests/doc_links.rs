@@ -16,8 +16,9 @@ const DOCUMENTS: [&str; 5] = [
 ];
 
 /// Where what is named may be.
-const FOLDERS: [&str; 7] = [
+const FOLDERS: [&str; 8] = [
     "benches/",
+    "ciphers/",
     "docs/",
     "examples/",
     "fuzz/",

@@ -10,20 +10,6 @@ mod element;
 mod openssl;
 mod schemes;
 
-// The plugin's own code, in this program's profile.
-#[allow(dead_code)]
-#[path = "../../src/cenc"]
-mod cenc {
-    pub mod cbcs;
-    pub mod ctr;
-    pub mod key;
-    pub mod pattern;
-    pub mod sample;
-    mod sample_error;
-
-    pub use key::ContentKey;
-}
-
 use std::time::{Duration, Instant};
 
 use support::table::Wanted;

@@ -4,11 +4,9 @@
 
 use std::hint::black_box;
 
+use ciphers::{ContentKey, Pattern, Scheme, decrypt};
 use support::table::{Figures, head, row};
 
-use crate::cenc::ContentKey;
-use crate::cenc::pattern::Pattern;
-use crate::cenc::sample::{Scheme, decrypt};
 use crate::openssl::{self, Cipher};
 use crate::{ROUNDS, speed};
 

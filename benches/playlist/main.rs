@@ -24,12 +24,13 @@ mod box_table;
 #[path = "../../src/cenc"]
 mod cenc {
     mod init_data;
-    mod key;
+    mod key_id;
     pub mod playready;
     pub mod pssh;
 
+    pub use ciphers::ContentKey;
     pub use init_data::MAX_INIT_DATA;
-    pub use key::{ContentKey, KeyId};
+    pub use key_id::KeyId;
 }
 #[allow(dead_code, unused_imports)]
 #[path = "../../src/echo.rs"]

@@ -2,7 +2,7 @@
 
 //! One sample, decrypted.
 
-use cipher::inout::InOutBuf;
+use ciphers::InOutBuf;
 
 use crate::cenc::{self, ContentKey, Scheme, SoundFormat};
 

@@ -3,8 +3,7 @@
 //! Files that are encrypted as a whole (METHOD=AES-128; RFC 8216, 4.3.2.4): AES-128 with chained
 //! blocks and the padding of PKCS #7.
 
-use cipher::array::Array;
-use cipher::{BlockModeDecrypt, InnerIvInit};
+use ciphers::Chain;
 
 use crate::cenc::ContentKey;
 
@@ -18,7 +17,7 @@ const PADDING: Damage = "does not end as decrypted files do: its key or its IV i
 
 /// Decrypts one file as it comes.
 pub struct Aes128Decryptor {
-    chain: cbc::Decryptor<aes::Aes128>,
+    chain: Chain,
     /// What is no whole block yet, and the last block, which may be padding.
     held: Vec<u8>,
 }
@@ -26,7 +25,7 @@ pub struct Aes128Decryptor {
 impl Aes128Decryptor {
     pub fn new(key: &ContentKey, iv: [u8; BLOCK]) -> Self {
         Self {
-            chain: cbc::Decryptor::inner_iv_init(key.cipher().clone(), &iv.into()),
+            chain: Chain::new(key, iv),
             held: Vec::with_capacity(2 * BLOCK),
         }
     }
@@ -41,8 +40,7 @@ impl Aes128Decryptor {
         let start = out.len();
         out.append(&mut self.held);
         out.extend_from_slice(&data[..new]);
-        let (blocks, _) = Array::slice_as_chunks_mut(&mut out[start..]);
-        self.chain.decrypt_blocks(blocks);
+        self.chain.decrypt(&mut out[start..]);
         self.held.extend_from_slice(&data[new..]);
     }
 
@@ -55,8 +53,7 @@ impl Aes128Decryptor {
         let Ok(mut block) = <[u8; BLOCK]>::try_from(self.held.as_slice()) else {
             return Err(LENGTH);
         };
-        let (blocks, _) = Array::slice_as_chunks_mut(&mut block);
-        self.chain.decrypt_blocks(blocks);
+        self.chain.decrypt(&mut block);
         let padding = usize::from(block[BLOCK - 1]);
         let (data, padded) = BLOCK
             .checked_sub(padding)
@@ -88,7 +85,8 @@ pub fn decrypt(key: &ContentKey, iv: [u8; BLOCK], file: &[u8]) -> Result<Vec<u8>
 mod tests {
     use super::*;
 
-    use cbc::cipher::{BlockModeEncrypt, KeyIvInit};
+    use cipher::array::Array;
+    use cipher::{BlockModeEncrypt, KeyIvInit};
 
     const KEY: [u8; 16] = [7; 16];
     const IV: [u8; 16] = [9; 16];

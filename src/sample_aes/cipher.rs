@@ -3,8 +3,7 @@
 //! Which bytes of a sample are encrypted ("MPEG-2 Stream Encryption Format for HTTP Live
 //! Streaming", 2.2 and 2.3).
 
-use cipher::array::Array;
-use cipher::{BlockModeDecrypt, InnerIvInit};
+use ciphers::Chain;
 
 use crate::cenc::ContentKey;
 
@@ -21,14 +20,13 @@ const FRAME_LEADER: usize = 16;
 
 /// The key and the vector of one segment. The vector begins anew in each protected block (2.1).
 pub struct SampleCipher {
-    key: ContentKey,
-    iv: [u8; BLOCK],
+    chain: Chain,
 }
 
 impl SampleCipher {
     pub fn new(key: &ContentKey, iv: [u8; BLOCK]) -> Self {
-        let key = key.clone();
-        Self { key, iv }
+        let chain = Chain::new(key, iv);
+        Self { chain }
     }
 
     /// Decrypts a NAL unit from its type byte on, without the outer emulation prevention.
@@ -38,11 +36,10 @@ impl SampleCipher {
         let Some(protected) = protected.and_then(|nal| nal.get_mut(NAL_LEADER..)) else {
             return;
         };
-        let mut chain = cbc::Decryptor::inner_iv_init(self.key.cipher(), &self.iv.into());
+        let mut chain = self.chain.clone();
         for period in protected.chunks_mut(NAL_PERIOD) {
             let encrypted = period.len().min(BLOCK);
-            let (blocks, _) = Array::slice_as_chunks_mut(&mut period[..encrypted]);
-            chain.decrypt_blocks(blocks);
+            chain.decrypt(&mut period[..encrypted]);
         }
     }
 
@@ -51,8 +48,6 @@ impl SampleCipher {
         let Some(protected) = payload.get_mut(FRAME_LEADER..) else {
             return;
         };
-        let mut chain = cbc::Decryptor::inner_iv_init(self.key.cipher(), &self.iv.into());
-        let (blocks, _) = Array::slice_as_chunks_mut(protected);
-        chain.decrypt_blocks(blocks);
+        self.chain.clone().decrypt(protected);
     }
 }

@@ -4,11 +4,11 @@
 
 use cipher::inout::InOutBuf;
 
-use super::cbcs;
-use super::ctr;
-use super::key::ContentKey;
-use super::pattern::Pattern;
-use super::sample_error::{SUBSAMPLE_ENTRY, SampleError};
+use crate::cbcs;
+use crate::content_key::ContentKey;
+use crate::ctr;
+use crate::pattern::Pattern;
+use crate::sample_error::{SUBSAMPLE_ENTRY, SampleError};
 
 /// How protected bytes are encrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

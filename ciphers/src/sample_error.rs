@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use super::pattern::Pattern;
+use crate::pattern::Pattern;
 
 /// Bytes of one entry of the subsample table: 16 bits of clear size, 32 bits of protected size.
 pub const SUBSAMPLE_ENTRY: usize = 6;

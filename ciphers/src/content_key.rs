@@ -1,35 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Key ids, which are public, and keys, which are not.
+//! Keys, which are secrets.
 
 use std::fmt;
 use std::sync::Arc;
 
 use aes::Aes128;
 use cipher::KeyInit;
-
-/// Names a content key (ISO/IEC 23001-7, 4.1, KID). Not a secret.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct KeyId(pub [u8; 16]);
-
-impl KeyId {
-    /// `None` where there are not sixteen bytes.
-    pub fn from_slice(bytes: &[u8]) -> Option<Self> {
-        bytes.try_into().ok().map(Self)
-    }
-}
-
-impl fmt::Display for KeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-impl fmt::Debug for KeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
 
 /// An AES-128 key, expanded once and shared by its clones. Its round keys are wiped when the last
 /// of them is dropped.

@@ -7,8 +7,8 @@ use cipher::{InnerIvInit, StreamCipher, StreamCipherError};
 use ctr::CtrCore;
 use ctr::flavors::Ctr64BE;
 
-use super::key::ContentKey;
-use super::sample_error::SampleError;
+use crate::content_key::ContentKey;
+use crate::sample_error::SampleError;
 
 /// Decrypts the protected ranges of one sample. They form one key stream (9.5.2.2), and
 /// the low eight bytes of the counter block count alone, without a carry into the high ones (9.2).

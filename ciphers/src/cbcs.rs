@@ -6,9 +6,9 @@
 use cipher::inout::InOutBuf;
 use cipher::{BlockModeDecrypt, InnerIvInit};
 
-use super::key::ContentKey;
-use super::pattern::Pattern;
-use super::sample_error::SampleError;
+use crate::content_key::ContentKey;
+use crate::pattern::Pattern;
+use crate::sample_error::SampleError;
 
 const BLOCK: usize = 16;
 
