@@ -19,5 +19,5 @@ pub use cipher::inout::InOutBuf;
 pub use chain::Chain;
 pub use content_key::ContentKey;
 pub use pattern::Pattern;
-pub use sample::{Scheme, check, decrypt};
+pub use sample::{Scheme, check_iv, check_subsamples, decrypt};
 pub use sample_error::SampleError;

@@ -32,13 +32,10 @@ pub fn decrypt(
     subsamples: &[u8],
     sample: InOutBuf<'_, '_, u8>,
 ) -> Result<u64, SampleError> {
+    check_iv(iv.len())?;
     let mut whole_iv = [0; 16];
-    match iv.len() {
-        8 => whole_iv[..8].copy_from_slice(iv),
-        16 => whole_iv.copy_from_slice(iv),
-        size => return Err(SampleError::IvSize(size)),
-    }
-    let uncovered = check(subsamples, sample.len())?;
+    whole_iv[..iv.len()].copy_from_slice(iv);
+    let uncovered = check_subsamples(subsamples, sample.len())?;
     let ranges = Ranges {
         // Without a table all of it is one range.
         whole: subsamples.is_empty(),
@@ -69,7 +66,7 @@ impl<'inp, 'out> Iterator for Ranges<'_, 'inp, 'out> {
             return Some(rest);
         }
         let next = self.entries.next().map(sizes);
-        // Cannot be beyond the end: `check` added up the same numbers.
+        // Cannot be beyond the end: `check_subsamples` added up the same numbers.
         let next = next.filter(|(clear, protected)| clear + protected <= rest.len());
         let Some((clear, protected)) = next else {
             keep(rest);
@@ -88,6 +85,18 @@ fn keep(bytes: InOutBuf<'_, '_, u8>) {
     let _ = bytes.into_out_with_copied_in();
 }
 
+/// Checks the size of an initialization vector (ISO/IEC 23001-7, 9.1).
+///
+/// # Errors
+///
+/// Where it is neither 8 nor 16.
+pub fn check_iv(size: usize) -> Result<(), SampleError> {
+    match size {
+        8 | 16 => Ok(()),
+        size => Err(SampleError::IvSize(size)),
+    }
+}
+
 fn covered(subsamples: &[u8]) -> u64 {
     subsamples
         .chunks_exact(SUBSAMPLE_ENTRY)
@@ -102,7 +111,7 @@ fn covered(subsamples: &[u8]) -> u64 {
 /// # Errors
 ///
 /// Where it covers more than the sample, or is none.
-pub fn check(subsamples: &[u8], sample: usize) -> Result<u64, SampleError> {
+pub fn check_subsamples(subsamples: &[u8], sample: usize) -> Result<u64, SampleError> {
     if !subsamples.len().is_multiple_of(SUBSAMPLE_ENTRY) {
         return Err(SampleError::SubsampleTable(subsamples.len()));
     }
@@ -184,7 +193,7 @@ mod tests {
         assert_eq!(&sample[32..35], b"abc");
         assert_eq!(sample[35..40], plaintext[27..]);
         assert_eq!(&sample[40..], b"yz");
-        assert_eq!(check(&table, sample.len() - 2), Ok(0));
+        assert_eq!(check_subsamples(&table, sample.len() - 2), Ok(0));
     }
 
     #[test]

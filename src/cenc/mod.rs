@@ -14,7 +14,7 @@ mod private_keys;
 pub mod pssh;
 mod sound;
 
-pub use ciphers::{ContentKey, Pattern, Scheme, check as check_subsamples, decrypt};
+pub use ciphers::{ContentKey, Pattern, Scheme, check_iv, check_subsamples, decrypt};
 pub use init_data::{InitData, MAX_INIT_DATA, NoLicenseUrl};
 pub use key_id::KeyId;
 pub use keys_file::read_keys;

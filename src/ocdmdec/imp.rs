@@ -43,11 +43,12 @@ use super::decrypt_thread::{
     DecryptThread, Decryption, InFlight, NotDecrypted, Progress, Sample, broken,
 };
 use super::finished::finished;
+use super::sample_check;
 use super::sample_copy::{buffers_of, for_cdm, repacked};
 use super::settings::{Policy, Settings};
 use super::stream_keys::StreamKeys;
 use super::tune::Tune;
-use crate::cenc::{InitData, check_subsamples, is_clearkey};
+use crate::cenc::{InitData, is_clearkey};
 use crate::config::Configurable;
 use crate::decryptor::{
     Obstacle, Protection, Samples, find_key_request, remove_protection, templates,
@@ -208,19 +209,11 @@ impl OcdmDec {
         protection: Protection,
         policy: &Policy,
     ) -> Result<Decryption, Obstacle> {
-        let Protection::Protected {
-            key_id, subsamples, ..
-        } = &protection
-        else {
+        let Protection::Protected { key_id, .. } = &protection else {
             return Err(Obstacle::broken("a sample is not protected"));
         };
-        if let Some(table) = subsamples {
-            let table = table
-                .map_readable()
-                .map_err(|_| Obstacle::broken("a sample's subsample table cannot be read"))?;
-            // Implementations do not look.
-            let size = buffer.size();
-            let uncovered = check_subsamples(&table, size).map_err(Obstacle::broken)?;
+        let size = buffer.size();
+        if let Some(uncovered) = sample_check::check(&protection, size)? {
             let element = self.obj();
             self.samples
                 .on_uncovered(element.upcast_ref(), uncovered, size);

@@ -11,6 +11,7 @@ mod decrypt_thread;
 mod finished;
 mod holding;
 mod imp;
+mod sample_check;
 mod sample_copy;
 mod settings;
 mod stream_keys;
