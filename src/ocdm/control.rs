@@ -45,10 +45,12 @@ pub fn post(job: impl FnOnce() + Send + 'static) -> Result<(), Failure> {
     }
     let thread = thread::Builder::new().name("ocdm-control".to_owned());
     thread.spawn(run).map(drop).map_err(|error| {
-        QUEUE.change(|queue| {
+        // A job that is dropped may post another one.
+        let lost = QUEUE.change(|queue| {
             queue.has_thread = false;
-            queue.jobs.clear();
+            std::mem::take(&mut queue.jobs)
         });
+        drop(lost);
         let what = format!("no thread for the CDM could be started: {error}");
         Failure::transient(what).with_fault(Fault::Threads)
     })

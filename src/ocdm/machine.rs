@@ -54,6 +54,8 @@ pub struct Machine {
     /// What is under way is for a session whose keys can be used.
     is_renewal: bool,
     constructed_at: Instant,
+    /// What the CDM last said was wrong while the session was made.
+    complaint: String,
 }
 
 impl Machine {
@@ -70,6 +72,7 @@ impl Machine {
             challenges: 0,
             is_renewal: false,
             constructed_at: now,
+            complaint: String::new(),
         }
     }
 
@@ -204,6 +207,10 @@ impl Machine {
             Phase::Constructing => {
                 overdue("the CDM made no session (`opencdm_construct_session` has not returned)")
             }
+            Phase::AwaitingChallenge if !self.complaint.is_empty() => overdue(&format!(
+                "the CDM made no challenge for a license request (it says \"{}\")",
+                self.complaint
+            )),
             Phase::AwaitingChallenge => overdue(
                 "the CDM made no challenge for a license request: check that its service runs and that the stream is for it",
             ),
@@ -326,17 +333,18 @@ impl Machine {
     }
 
     fn on_complaint(&mut self, words: &str, now: Instant, effects: &mut Vec<Effect>) {
-        let is_fatal = matches!(
-            self.phase,
-            Phase::AwaitingChallenge | Phase::Updating | Phase::AwaitingKeys
-        );
-        if is_fatal {
-            let what = match words {
-                "" => "the CDM refused the license".to_owned(),
-                words => format!("the CDM refused the license: it says \"{words}\""),
-            };
-            self.fail(Failure::denied(what).with_fault(Fault::Key), now, effects);
-        }
+        let what = match self.phase {
+            // It may make a challenge all the same.
+            Phase::Constructing => return words.clone_into(&mut self.complaint),
+            Phase::AwaitingChallenge => "the CDM made no challenge",
+            Phase::Updating | Phase::AwaitingKeys => "the CDM refused the license",
+            _ => return,
+        };
+        let what = match words {
+            "" => what.to_owned(),
+            words => format!("{what}: it says \"{words}\""),
+        };
+        self.fail(Failure::denied(what).with_fault(Fault::Key), now, effects);
     }
 
     fn forget_challenges(&mut self) {
@@ -349,6 +357,7 @@ impl Machine {
         self.keys = SessionKeys::default();
         self.forget_challenges();
         self.is_renewal = false;
+        self.complaint.clear();
         self.constructed_at = now;
         self.enter(Phase::Constructing, now);
         effects.push(Effect::Construct);
@@ -374,6 +383,8 @@ impl Machine {
     fn fail(&mut self, failure: Failure, now: Instant, effects: &mut Vec<Effect>) {
         self.forget_challenges();
         if self.keys.were_usable() {
+            // A server that is away for hours has the next renewals tried too.
+            self.challenges = 0;
             self.is_renewal = false;
             self.enter(Phase::Settled, now);
             effects.push(Effect::Tell(Notice::RenewalFailed(failure)));

@@ -2,6 +2,9 @@
 
 //! The life of a session, without a CDM.
 
+#[path = "machine_trouble_tests.rs"]
+mod trouble;
+
 use zeroize::Zeroizing;
 
 use super::*;
