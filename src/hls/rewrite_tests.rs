@@ -2,6 +2,7 @@
 
 //! What becomes of playlists, example by example.
 
+use once_cell::sync::Lazy;
 use url::Url;
 
 use super::playlist::rewrite;
@@ -11,6 +12,7 @@ use super::resource::{
     SegmentMethod,
 };
 use super::rewrite::{Context, Rewritten};
+use super::variables::Variables;
 use super::writer::STOPPED;
 
 const WIDEVINE: &str = r#"#EXT-X-KEY:METHOD=SAMPLE-AES-CTR,URI="data:text/plain;base64,AAAAIHBzc2gAAAAA7e+LqXnWSs6jyCfc1R0h7QAAAAA=",KEYID=0x00112233445566778899aabbccddee01,KEYFORMAT="urn:uuid:edef8ba9-79d6-4ace-a3c8-27dcd51d21ed""#;
@@ -25,8 +27,8 @@ fn with<'a>(
     map: &mut RecordingMap,
     prepare: impl FnOnce(&mut Context<'a>),
 ) -> Result<Rewritten, &'static str> {
-    let (base, variables) = (Box::leak(Box::new(url(""))), Box::leak(Box::default()));
-    let mut context = Context::new(base, variables);
+    static PLACE: Lazy<(Url, Variables)> = Lazy::new(|| (url(""), Variables::default()));
+    let mut context = Context::new(&PLACE.0, &PLACE.1);
     prepare(&mut context);
     rewrite(playlist, &context, map)
 }
