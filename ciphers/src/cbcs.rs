@@ -12,18 +12,41 @@ use crate::sample_error::SampleError;
 
 const BLOCK: usize = 16;
 
-impl Pattern {
-    /// Sizes of the encrypted part and of the whole, in bytes.
-    fn sizes(self) -> Result<(usize, usize), SampleError> {
+/// What is encrypted of each period, in bytes.
+#[derive(Clone, Copy)]
+pub struct Period {
+    encrypted: usize,
+    /// Never zero.
+    whole: usize,
+}
+
+impl Period {
+    /// No pattern: one part, whose blocks are decrypted several at a time.
+    pub const ALL: Self = Self {
+        encrypted: usize::MAX,
+        whole: usize::MAX,
+    };
+
+    /// One block of ten.
+    pub const ONE_OF_TEN: Self = Self::blocks(1, 9);
+
+    const fn blocks(encrypted: usize, clear: usize) -> Self {
+        Self {
+            encrypted: BLOCK * encrypted,
+            whole: BLOCK * (encrypted + clear),
+        }
+    }
+}
+
+impl TryFrom<Pattern> for Period {
+    type Error = SampleError;
+
+    fn try_from(pattern: Pattern) -> Result<Self, SampleError> {
         // Each has four bits in `tenc` (8.2).
-        match (self.crypt, self.skip) {
-            // No pattern: one part, whose blocks are decrypted several at a time.
-            (0..16, 0) => Ok((usize::MAX, usize::MAX)),
-            (1..16, 1..16) => {
-                let crypt = BLOCK * self.crypt as usize;
-                Ok((crypt, crypt + BLOCK * self.skip as usize))
-            }
-            _ => Err(SampleError::Pattern(self)),
+        match (pattern.crypt, pattern.skip) {
+            (0..16, 0) => Ok(Self::ALL),
+            (1..16, 1..16) => Ok(Self::blocks(pattern.crypt as usize, pattern.skip as usize)),
+            _ => Err(SampleError::Pattern(pattern)),
         }
     }
 }
@@ -36,45 +59,37 @@ pub fn decrypt<'inp, 'out>(
     pattern: Pattern,
     ranges: impl Iterator<Item = InOutBuf<'inp, 'out, u8>>,
 ) -> Result<(), SampleError> {
-    let (crypt, whole) = pattern.sizes()?;
+    let period = Period::try_from(pattern)?;
     for range in ranges {
-        let mut chain = cbc::Decryptor::inner_iv_init(key.cipher(), &iv.into());
-        let mut rest = range;
-        while !rest.is_empty() {
-            let size = rest.len().min(whole);
-            let (part, after) = rest.split_at(size);
-            let (encrypted, clear) = part.split_at(size.min(crypt));
-            let (blocks, tail) = encrypted.into_chunks();
-            chain.decrypt_blocks_inout(blocks);
-            for kept in [tail, clear] {
-                // It may have to be copied.
-                let _ = kept.into_out_with_copied_in();
-            }
-            rest = after;
-        }
+        decrypt_range(key, iv, period, range);
     }
     Ok(())
+}
+
+/// Decrypts one range, with a chain and a pattern of its own. What does not fill a block is in the
+/// clear.
+pub fn decrypt_range(key: &ContentKey, iv: [u8; 16], period: Period, range: InOutBuf<'_, '_, u8>) {
+    let mut chain = cbc::Decryptor::inner_iv_init(key.cipher(), &iv.into());
+    let mut rest = range;
+    while !rest.is_empty() {
+        let size = rest.len().min(period.whole);
+        let (part, after) = rest.split_at(size);
+        let (encrypted, clear) = part.split_at(size.min(period.encrypted));
+        let (blocks, tail) = encrypted.into_chunks();
+        chain.decrypt_blocks_inout(blocks);
+        for kept in [tail, clear] {
+            // It may have to be copied.
+            let _ = kept.into_out_with_copied_in();
+        }
+        rest = after;
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// NIST SP 800-38A, F.2.1, CBC-AES128.Encrypt.
-    const KEY: [u8; 16] = 0x2b7e151628aed2a6abf7158809cf4f3c_u128.to_be_bytes();
-    const IV: [u8; 16] = 0x000102030405060708090a0b0c0d0e0f_u128.to_be_bytes();
-    const CIPHERTEXT: [[u8; 16]; 4] = [
-        0x7649abac8119b246cee98e9b12e9197d_u128.to_be_bytes(),
-        0x5086cb9b507219ee95db113a917678b2_u128.to_be_bytes(),
-        0x73bed6b8e3c1743b7116e69e22229516_u128.to_be_bytes(),
-        0x3ff1caa1681fac09120eca307586e1a7_u128.to_be_bytes(),
-    ];
-    const PLAINTEXT: [[u8; 16]; 4] = [
-        0x6bc1bee22e409f96e93d7e117393172a_u128.to_be_bytes(),
-        0xae2d8a571e03ac9c9eb76fac45af8e51_u128.to_be_bytes(),
-        0x30c81c46a35ce411e5fbc1191a0a52ef_u128.to_be_bytes(),
-        0xf69f2445df4f9b17ad2b417be66c3710_u128.to_be_bytes(),
-    ];
+    use crate::vectors::{CBC as CIPHERTEXT, CBC_IV as IV, KEY, PLAINTEXT};
 
     fn decrypted(pattern: Pattern, mut ranges: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>, SampleError> {
         let key = ContentKey::from_slice(&KEY).expect("sixteen bytes");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Chained blocks (NIST SP 800-38A, 6.2), of which HLS encrypts files and parts of samples.
+//! Chained blocks (NIST SP 800-38A, 6.2) that come piece by piece, as files of HLS do.
 
 use cipher::array::Array;
 use cipher::{BlockModeDecrypt, InnerIvInit, IvState};
@@ -8,7 +8,6 @@ use cipher::{BlockModeDecrypt, InnerIvInit, IvState};
 use crate::content_key::ContentKey;
 
 /// Decrypts blocks of which each depends on the one before it.
-#[derive(Clone, Debug)]
 pub struct Chain {
     key: ContentKey,
     /// The block before the next one.
@@ -36,19 +35,7 @@ impl Chain {
 mod tests {
     use super::*;
 
-    /// NIST SP 800-38A, F.2.1, CBC-AES128.Encrypt.
-    const KEY: [u8; 16] = 0x2b7e151628aed2a6abf7158809cf4f3c_u128.to_be_bytes();
-    const IV: [u8; 16] = 0x000102030405060708090a0b0c0d0e0f_u128.to_be_bytes();
-    const CIPHERTEXT: [[u8; 16]; 3] = [
-        0x7649abac8119b246cee98e9b12e9197d_u128.to_be_bytes(),
-        0x5086cb9b507219ee95db113a917678b2_u128.to_be_bytes(),
-        0x73bed6b8e3c1743b7116e69e22229516_u128.to_be_bytes(),
-    ];
-    const PLAINTEXT: [[u8; 16]; 3] = [
-        0x6bc1bee22e409f96e93d7e117393172a_u128.to_be_bytes(),
-        0xae2d8a571e03ac9c9eb76fac45af8e51_u128.to_be_bytes(),
-        0x30c81c46a35ce411e5fbc1191a0a52ef_u128.to_be_bytes(),
-    ];
+    use crate::vectors::{CBC as CIPHERTEXT, CBC_IV as IV, KEY, PLAINTEXT};
 
     #[test]
     fn chain_is_the_same_however_its_blocks_are_cut() {

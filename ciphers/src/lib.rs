@@ -13,9 +13,12 @@ mod ctr;
 mod pattern;
 mod sample;
 mod sample_error;
+#[cfg(test)]
+mod vectors;
 
 pub use cipher::inout::InOutBuf;
 
+pub use cbcs::{Period, decrypt_range};
 pub use chain::Chain;
 pub use content_key::ContentKey;
 pub use pattern::Pattern;

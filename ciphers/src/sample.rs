@@ -135,18 +135,16 @@ fn sizes(entry: &[u8]) -> (usize, usize) {
 mod tests {
     use super::*;
 
+    use crate::vectors::{self, KEY};
+
     /// NIST SP 800-38A, F.5.1, CTR-AES128.Encrypt. Its counter begins fcfdfeff in the low bytes
     /// and does not pass 2^64, so it is the same with a counter of 64 bits.
-    const KEY: [u8; 16] = 0x2b7e151628aed2a6abf7158809cf4f3c_u128.to_be_bytes();
     const COUNTER: [u8; 16] = 0xf0f1f2f3f4f5f6f7f8f9fafbfcfdfeff_u128.to_be_bytes();
     const CIPHERTEXT: [[u8; 16]; 2] = [
         0x874d6191b620e3261bef6864990db6ce_u128.to_be_bytes(),
         0x9806f66b7970fdff8617187bb9fffdff_u128.to_be_bytes(),
     ];
-    const PLAINTEXT: [[u8; 16]; 2] = [
-        0x6bc1bee22e409f96e93d7e117393172a_u128.to_be_bytes(),
-        0xae2d8a571e03ac9c9eb76fac45af8e51_u128.to_be_bytes(),
-    ];
+    const PLAINTEXT: [[u8; 16]; 2] = [vectors::PLAINTEXT[0], vectors::PLAINTEXT[1]];
 
     fn key() -> ContentKey {
         ContentKey::from_slice(&KEY).expect("sixteen bytes")

@@ -3,7 +3,7 @@
 //! Which bytes of a sample are encrypted ("MPEG-2 Stream Encryption Format for HTTP Live
 //! Streaming", 2.2 and 2.3).
 
-use ciphers::Chain;
+use ciphers::{Period, decrypt_range};
 
 use crate::cenc::ContentKey;
 
@@ -13,20 +13,21 @@ const BLOCK: usize = 16;
 const NAL_LEADER: usize = 32;
 
 /// One block of ten is encrypted (2.2).
-const NAL_PERIOD: usize = 10 * BLOCK;
+const NAL_PERIOD: Period = Period::ONE_OF_TEN;
 
 /// Of an audio frame, these bytes behind its header are clear (2.3.1).
 const FRAME_LEADER: usize = 16;
 
 /// The key and the vector of one segment. The vector begins anew in each protected block (2.1).
 pub struct SampleCipher {
-    chain: Chain,
+    key: ContentKey,
+    iv: [u8; BLOCK],
 }
 
 impl SampleCipher {
     pub fn new(key: &ContentKey, iv: [u8; BLOCK]) -> Self {
-        let chain = Chain::new(key, iv);
-        Self { chain }
+        let key = key.clone();
+        Self { key, iv }
     }
 
     /// Decrypts a NAL unit from its type byte on, without the outer emulation prevention.
@@ -36,11 +37,7 @@ impl SampleCipher {
         let Some(protected) = protected.and_then(|nal| nal.get_mut(NAL_LEADER..)) else {
             return;
         };
-        let mut chain = self.chain.clone();
-        for period in protected.chunks_mut(NAL_PERIOD) {
-            let encrypted = period.len().min(BLOCK);
-            chain.decrypt(&mut period[..encrypted]);
-        }
+        decrypt_range(&self.key, self.iv, NAL_PERIOD, protected.into());
     }
 
     /// Decrypts an audio frame behind its header: every whole block behind the leader.
@@ -48,6 +45,6 @@ impl SampleCipher {
         let Some(protected) = payload.get_mut(FRAME_LEADER..) else {
             return;
         };
-        self.chain.clone().decrypt(protected);
+        decrypt_range(&self.key, self.iv, Period::ALL, protected.into());
     }
 }
