@@ -13,6 +13,15 @@ impl KeyId {
     pub fn from_slice(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok().map(Self)
     }
+
+    /// With the bytes of its first three fields the other way round, as GUIDs have them in memory.
+    pub fn in_guid_order(&self) -> Self {
+        let mut bytes = self.0;
+        bytes[..4].reverse();
+        bytes[4..6].reverse();
+        bytes[6..8].reverse();
+        Self(bytes)
+    }
 }
 
 impl fmt::Display for KeyId {

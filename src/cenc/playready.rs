@@ -10,8 +10,8 @@ use quick_xml::escape::unescape;
 use quick_xml::events::Event;
 use quick_xml::name::ResolveResult;
 
-use super::MAX_INIT_DATA;
-use super::pssh;
+use super::pssh::{self, MAX_KEY_IDS};
+use super::{KeyId, MAX_INIT_DATA};
 
 pub const PLAYREADY_SYSTEM: &str = "9a04f079-9840-4286-ab92-e65be0885f95";
 pub const PLAYREADY_SYSTEM_ID: u128 = 0x9a04f079_9840_4286_ab92_e65be0885f95;
@@ -29,6 +29,9 @@ const HEADER_NAMESPACE: &str = "http://schemas.microsoft.com/DRM/2007/03/PlayRea
 
 /// Element with the URL of the license server ("PlayReady Header Specification", `LA_URL`).
 const LICENSE_URL: &str = "LA_URL";
+
+/// Element with the id of a key (the same, `KID`).
+const KEY_ID: &str = "KID";
 
 /// The text of `ckm:policy` in the header of a PlayReady init data, as it is written, if there is
 /// one: in a `pssh` box, in the ContentProtection element of an MPD, in what dashdemux2 leaves of
@@ -49,8 +52,17 @@ pub fn license_url(init_data: &[u8]) -> Option<String> {
     (!url.is_empty()).then(|| url.into_owned())
 }
 
+/// The key ids that the header of a PlayReady init data lists, which may be of the same forms.
+pub fn key_ids(init_data: &[u8]) -> Vec<KeyId> {
+    find(init_data, |header| {
+        let found = key_ids_of(header);
+        (!found.is_empty()).then_some(found)
+    })
+    .unwrap_or_default()
+}
+
 /// What is found in the header, or in the XML in whose place it may stand.
-fn find(init_data: &[u8], read: impl Fn(&str) -> Option<String> + Copy) -> Option<String> {
+fn find<T>(init_data: &[u8], read: impl Fn(&str) -> Option<T> + Copy) -> Option<T> {
     if init_data.len() > MAX_INIT_DATA {
         return None;
     }
@@ -71,7 +83,7 @@ fn find(init_data: &[u8], read: impl Fn(&str) -> Option<String> + Copy) -> Optio
     }
 }
 
-fn find_in_base64(packed: &str, read: impl Fn(&str) -> Option<String> + Copy) -> Option<String> {
+fn find_in_base64<T>(packed: &str, read: impl Fn(&str) -> Option<T> + Copy) -> Option<T> {
     let bytes = unpacked(packed)?;
     match pssh::is_pssh(&bytes) {
         true => find_in_boxes(&bytes, read),
@@ -85,7 +97,7 @@ pub fn unpacked(packed: &str) -> Option<Vec<u8>> {
     STANDARD.decode(packed).ok()
 }
 
-fn find_in_boxes(bytes: &[u8], read: impl Fn(&str) -> Option<String> + Copy) -> Option<String> {
+fn find_in_boxes<T>(bytes: &[u8], read: impl Fn(&str) -> Option<T> + Copy) -> Option<T> {
     pssh::boxes(bytes)
         .filter(|one| one.system == PLAYREADY_SYSTEM_ID)
         .find_map(|one| find_in_object(one.data, read))
@@ -93,7 +105,7 @@ fn find_in_boxes(bytes: &[u8], read: impl Fn(&str) -> Option<String> + Copy) -> 
 
 /// A header object: its size, the number of records, and the records, each with type and size; all
 /// of it little endian.
-fn find_in_object(object: &[u8], read: impl Fn(&str) -> Option<String>) -> Option<String> {
+fn find_in_object<T>(object: &[u8], read: impl Fn(&str) -> Option<T>) -> Option<T> {
     let mut rest = object.get(6..)?;
     while let Some((head, after)) = rest.split_first_chunk::<4>() {
         let kind = u16::from_le_bytes([head[0], head[1]]);
@@ -133,6 +145,37 @@ fn text_of(xml: &str, namespace: &str, name: &str) -> Option<String> {
             _ => {}
         }
     }
+}
+
+/// The key ids of all elements `KID`, which hold them as text (version 4.0 of the header) or in an
+/// attribute `VALUE` (since 4.1): base64 of a GUID as it stands in memory.
+fn key_ids_of(header: &str) -> Vec<KeyId> {
+    let mut reader = NsReader::from_str(header);
+    let mut found = Vec::new();
+    let add = |found: &mut Vec<KeyId>, packed: &str| {
+        let bytes = unpacked(packed);
+        let key_id = bytes.and_then(|bytes| KeyId::from_slice(&bytes));
+        found.extend(key_id.map(|key_id| key_id.in_guid_order()));
+    };
+    while found.len() < MAX_KEY_IDS {
+        match reader.read_resolved_event() {
+            Ok((ResolveResult::Bound(bound), Event::Start(element) | Event::Empty(element)))
+                if element.local_name().as_ref() == KEY_ID
+                    && bound.as_ref() == HEADER_NAMESPACE =>
+            {
+                match element.try_get_attribute("VALUE") {
+                    Ok(Some(value)) => add(&mut found, &value.value),
+                    _ => match reader.read_text(element.name()) {
+                        Ok(text) => add(&mut found, &text),
+                        Err(_) => break,
+                    },
+                }
+            }
+            Ok((_, Event::Eof)) | Err(_) => break,
+            Ok(_) => {}
+        }
+    }
+    found
 }
 
 /// The texts of all elements `pro` and `pssh`.

@@ -22,6 +22,17 @@ pub enum Item {
     Event(gst::Event),
 }
 
+impl Item {
+    /// Whether that is the same buffer, or list of them.
+    pub fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Item::Buffer(one), Item::Buffer(other)) => one.as_ptr() == other.as_ptr(),
+            (Item::List(one), Item::List(other)) => one.as_ptr() == other.as_ptr(),
+            _ => false,
+        }
+    }
+}
+
 impl HeldItem for Item {
     fn cost(&self) -> usize {
         OVERHEAD

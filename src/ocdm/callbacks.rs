@@ -16,6 +16,7 @@ use once_cell::sync::Lazy;
 use super::abi::{OpenCdmSession, SessionCallbacks, SessionPointer};
 use super::key_status::KeyStatus;
 use super::library::Library;
+use super::session_keys::KeyName;
 use crate::cenc::KeyId;
 use crate::wait::{Guarded, lock};
 
@@ -39,7 +40,7 @@ pub static CALLBACKS: SessionCallbacks = SessionCallbacks {
 /// Something that a CDM has said.
 pub enum Said {
     Challenge { url: Vec<u8>, message: Vec<u8> },
-    Key(KeyId, KeyStatus),
+    Key(KeyName, KeyStatus),
     Complaint(String),
     AllKeys,
 }
@@ -63,7 +64,7 @@ struct Session {
     /// Callbacks that use it now.
     readers: usize,
     /// Keys that were named before.
-    early: Vec<KeyId>,
+    early: Vec<KeyName>,
     all_keys_early: bool,
 }
 
@@ -95,8 +96,8 @@ impl Listener {
                 std::mem::take(&mut state.all_keys_early),
             )
         });
-        for key_id in early {
-            self.key(key_id);
+        for name in early {
+            self.key(name);
         }
         if all {
             self.say(Said::AllKeys);
@@ -113,12 +114,12 @@ impl Listener {
         );
     }
 
-    fn key(&self, key_id: KeyId) {
+    fn key(&self, name: KeyName) {
         let pointer = self.session.change(|state| {
             match state.pointer {
                 Some(_) => state.readers += 1,
                 // The argument of the callback is no session yet (Sparkle-CDM).
-                None if state.early.len() < MAX_QUEUED => state.early.push(key_id),
+                None if state.early.len() < MAX_QUEUED => state.early.push(name),
                 None => {}
             }
             state.pointer
@@ -127,9 +128,9 @@ impl Listener {
             return;
         };
         // SAFETY: a session that is not closed before `readers` is back at zero.
-        let status = unsafe { self.library.status(session, &key_id) };
+        let status = unsafe { self.library.status(session, name) };
         self.session.change(|state| state.readers -= 1);
-        self.say(Said::Key(key_id, status));
+        self.say(Said::Key(name, status));
     }
 
     fn say(&self, said: Said) {
@@ -190,13 +191,13 @@ unsafe extern "C" fn key_update(
     length: u8,
 ) {
     with(user_data, |listener| {
-        if key_id.is_null() {
-            return;
+        if key_id.is_null() || length == 0 {
+            return listener.key(None);
         }
         // SAFETY: the CDM's own bytes, which live as long as the call.
         let bytes = unsafe { slice::from_raw_parts(key_id, usize::from(length)) };
         if let Some(key_id) = KeyId::from_slice(bytes) {
-            listener.key(key_id);
+            listener.key(Some(key_id));
         }
     });
 }

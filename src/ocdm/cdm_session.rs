@@ -13,7 +13,7 @@ use super::control;
 use super::init_data::MAX_BYTES;
 use super::key_status::KeyStatus;
 use super::library::Library;
-use crate::cenc::KeyId;
+use super::session_keys::KeyName;
 use crate::error::{Failure, Fault};
 
 /// Entries of a subsample table that implementations have room for.
@@ -131,10 +131,10 @@ impl CdmSession {
         }
     }
 
-    /// What the CDM says of a key. On any thread.
-    pub fn status(&self, key_id: &KeyId) -> KeyStatus {
+    /// What the CDM says of a key of that name. On any thread.
+    pub fn status(&self, name: KeyName) -> KeyStatus {
         // SAFETY: a session that is not closed.
-        unsafe { self.library.status(self.pointer, key_id) }
+        unsafe { self.library.status(self.pointer, name) }
     }
 
     /// Decrypts a buffer in place that nobody else has, with one memory, and with its

@@ -101,6 +101,9 @@ fn sessions_come_to_a_good_end_whenever_challenges_come() {
         ";certificate",
         ";renew",
         ";silent-keys",
+        ";nameless",
+        ";nameless=null",
+        ";guid",
         ";late-callbacks",
     ] {
         let rig = Rig::new();

@@ -5,6 +5,7 @@
 use uuid::Uuid;
 
 use super::key_system::Family;
+use super::session_keys::NO_ID;
 use crate::cenc::pssh::{self, COMMON_SYSTEM_ID};
 use crate::cenc::{InitData, KeyId, MAX_INIT_DATA, playready};
 
@@ -62,6 +63,18 @@ pub fn listed_key_ids(init_data: &[u8]) -> Vec<KeyId> {
         .collect()
 }
 
+/// The keys that a session is for which is made for that init data, where it says: those of its boxes
+/// and of PlayReady's header.
+pub fn keys_of(init_data: &[u8]) -> Vec<KeyId> {
+    let of_header = playready::key_ids(init_data);
+    // One of zeros stands for none there.
+    let of_header = of_header.into_iter().filter(|key_id| *key_id != NO_ID);
+    listed_key_ids(init_data)
+        .into_iter()
+        .chain(of_header)
+        .collect()
+}
+
 /// The init data that names these keys to a ClearKey CDM.
 pub fn for_key_ids(key_ids: &[KeyId]) -> Vec<u8> {
     pssh::write(COMMON_SYSTEM_ID, key_ids, &[])
@@ -110,6 +123,25 @@ mod tests {
             assert_eq!(found.as_ref(), Some(&boxed), "{form:?}");
         }
         assert_eq!(for_cdm(PLAYREADY_SYSTEM, b"MSPR 2.0"), None);
+    }
+
+    #[test]
+    fn keys_of_a_session_are_those_of_boxes_and_header() {
+        let header = r#"<WRMHEADER xmlns="http://schemas.microsoft.com/DRM/2007/03/PlayReadyHeader"><DATA><KID>AwIBAAUEBwYICQoLDA0ODw==</KID><KID>AAAAAAAAAAAAAAAAAAAAAA==</KID></DATA></WRMHEADER>"#;
+        let header: Vec<u8> = header.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let record = [
+            &1_u16.to_le_bytes()[..],
+            &(header.len() as u16).to_le_bytes(),
+        ]
+        .concat();
+        let object = [&[0; 6][..], &record, &header].concat();
+        let boxes = [
+            pssh::write(PLAYREADY_SYSTEM_ID, &[], &object),
+            pssh::write(COMMON_SYSTEM_ID, &[KeyId([7; 16])], &[]),
+        ];
+        let in_order = KeyId(std::array::from_fn(|at| at as u8));
+        assert_eq!(keys_of(&boxes.concat()), [KeyId([7; 16]), in_order]);
+        assert_eq!(keys_of(b"data"), []);
     }
 
     #[test]

@@ -17,7 +17,7 @@ use once_cell::sync::Lazy;
 
 use super::abi::{self, SessionPointer};
 use super::key_status::KeyStatus;
-use crate::cenc::KeyId;
+use super::session_keys::{KeyName, NO_ID};
 use crate::error::{Failure, Fault};
 use crate::wait::lock;
 
@@ -189,14 +189,16 @@ impl Library {
         }
     }
 
-    /// What the CDM says of a key.
+    /// What the CDM says of a key of that name.
     ///
     /// # Safety
     ///
     /// A session of this library's that is not closed.
-    pub unsafe fn status(&self, session: SessionPointer, key_id: &KeyId) -> KeyStatus {
+    pub unsafe fn status(&self, session: SessionPointer, name: KeyName) -> KeyStatus {
+        let bytes = name.unwrap_or(NO_ID).0;
+        let length = name.map_or(0, |_| bytes.len() as u8);
         // SAFETY: by the contract, with bytes that live as long as the call.
-        let status = unsafe { (self.session_status)(session.0, key_id.0.as_ptr(), 16) };
+        let status = unsafe { (self.session_status)(session.0, bytes.as_ptr(), length) };
         KeyStatus::from_raw(status)
     }
 

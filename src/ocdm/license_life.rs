@@ -21,6 +21,8 @@ pub enum Answer {
     License(Zeroizing<Vec<u8>>),
     /// The challenge holds a token that has been replaced.
     StaleChallenge,
+    /// Nobody has the session any more who could ask.
+    NobodyAsks,
     Failed(Failure),
 }
 
@@ -44,7 +46,7 @@ pub async fn license_for(
     let mut is_valid = true;
     loop {
         let Some((member, mut now)) = lock(&requesters).newest() else {
-            return Answer::Failed(Failure::transient("nobody wants the license any more"));
+            return Answer::NobodyAsks;
         };
         let policy = now.policy.clone();
         if std::mem::take(&mut is_valid) {
@@ -112,6 +114,7 @@ pub async fn license_for(
             Step::Granted { granted, .. } => return Answer::License(granted),
             // The stream that asked has ended, and its store with it.
             Step::Failed(_) if lock(&requesters).has_another(member) => is_valid = true,
+            Step::Failed(_) if lock(&requesters).is_empty() => return Answer::NobodyAsks,
             Step::Failed(failure) => return Answer::Failed(failure),
             // It is the newest, and has been taken over above.
             _ if now.is_stale(generation) => return Answer::StaleChallenge,

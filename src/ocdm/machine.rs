@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use super::key_status::KeyStatus;
 use super::message::{Challenge, MessageType};
+use super::phase::Phase;
 use super::session_events::{Effect, Event, KeyState, Notice};
-use super::session_keys::SessionKeys;
+use super::session_keys::{KeyName, NO_ID, SessionKeys};
 use crate::cenc::KeyId;
 use crate::error::{Failure, Fault};
 
@@ -24,19 +25,6 @@ const OTHER_KEYS: Duration = Duration::from_millis(500);
 /// A session is made anew at the soonest after so long, whatever the CDM says of its keys: a
 /// license that ends as it comes would else be asked for without a pause.
 const SHORTEST_LIFE: Duration = Duration::from_secs(4);
-
-enum Phase {
-    Constructing,
-    AwaitingChallenge,
-    Requesting,
-    Updating,
-    AwaitingKeys,
-    /// Nothing is under way.
-    Settled,
-    /// A session is made anew then.
-    Pausing,
-    Failed(Failure),
-}
 
 pub struct Machine {
     phase: Phase,
@@ -59,13 +47,14 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// A session that is about to be made: [`Effect::Construct`] is the first thing to be done.
-    pub fn new(timeout: Duration, now: Instant) -> Self {
+    /// A session that is about to be made, for these keys where that is known: [`Effect::Construct`]
+    /// is the first thing to be done.
+    pub fn new(timeout: Duration, listed: Vec<KeyId>, now: Instant) -> Self {
         Self {
             phase: Phase::Constructing,
             until: now.checked_add(timeout),
             timeout,
-            keys: SessionKeys::default(),
+            keys: SessionKeys::new(listed),
             waiting: VecDeque::new(),
             sent: None,
             answered: VecDeque::new(),
@@ -94,9 +83,15 @@ impl Machine {
             }
             (Phase::Settled, Some(_)) if self.keys.has_ended(key_id) => KeyState::Ended,
             (Phase::Settled, Some(status)) => KeyState::Unusable(status),
+            (Phase::Settled, None) if self.keys.may_have(key_id) => KeyState::Perhaps,
             (Phase::Settled, None) => KeyState::Missing,
             _ => KeyState::Pending,
         }
+    }
+
+    /// What the CDM calls that key.
+    pub fn name(&self, key_id: &KeyId) -> KeyName {
+        self.keys.name(key_id)
     }
 
     pub fn has_usable_key(&self) -> bool {
@@ -105,7 +100,7 @@ impl Machine {
 
     /// The CDM has failed with its keys, or nobody wants the session any more.
     pub fn give_up(&mut self, failure: Failure, now: Instant) {
-        self.keys = SessionKeys::default();
+        self.keys.clear();
         self.forget_challenges();
         self.enter(Phase::Failed(failure), now);
     }
@@ -122,7 +117,7 @@ impl Machine {
     pub fn on(&mut self, event: Event, now: Instant) -> Vec<Effect> {
         let mut effects = Vec::new();
         match event {
-            Event::Key(key_id, status) => self.on_key(key_id, status, now, &mut effects),
+            Event::Key(name, status) => self.on_key(name, status, now, &mut effects),
             Event::Challenge(challenge) => self.on_challenge(challenge, now, &mut effects),
             Event::Constructed => {
                 if matches!(self.phase, Phase::Constructing) {
@@ -153,6 +148,14 @@ impl Machine {
                     self.keys.are_all = false;
                     self.enter(Phase::Updating, now);
                     effects.push(Effect::Update(answer));
+                }
+            }
+            Event::NobodyAsks => {
+                if matches!(self.phase, Phase::Requesting) {
+                    let what = "nobody wants the license any more";
+                    self.fail(Failure::transient(what), now, &mut effects);
+                    // Nor is there anybody to be told.
+                    effects.clear();
                 }
             }
             Event::NoLicense(failure) | Event::NotUpdated(failure) => {
@@ -189,49 +192,20 @@ impl Machine {
         if self.until.is_none_or(|until| now < until) {
             return effects;
         }
-        let ms = self.timeout.as_millis();
-        let overdue = |what: &str| {
-            let mut failure = Failure::timed_out(format!("{what} within {ms} ms"));
-            failure.elapsed = self.timeout;
-            failure
-        };
-        let failure = match &self.phase {
-            Phase::Pausing => {
-                self.construct(now, &mut effects);
-                return effects;
+        match &self.phase {
+            Phase::Pausing => self.construct(now, &mut effects),
+            Phase::AwaitingKeys if !self.keys.is_empty() => self.settle(now, &mut effects),
+            phase => {
+                let failure = phase.overdue(&self.complaint, self.timeout);
+                self.fail(failure, now, &mut effects);
             }
-            Phase::AwaitingKeys if !self.keys.is_empty() => {
-                self.settle(now, &mut effects);
-                return effects;
-            }
-            Phase::Constructing => {
-                overdue("the CDM made no session (`opencdm_construct_session` has not returned)")
-            }
-            Phase::AwaitingChallenge if !self.complaint.is_empty() => overdue(&format!(
-                "the CDM made no challenge for a license request (it says \"{}\")",
-                self.complaint
-            )),
-            Phase::AwaitingChallenge => overdue(
-                "the CDM made no challenge for a license request: check that its service runs and that the stream is for it",
-            ),
-            Phase::Updating => overdue(
-                "the CDM did not take the license (`opencdm_session_update` has not returned)",
-            ),
-            _ => overdue(
-                "the CDM made no key usable with what the license server sent: check that it is a license for this device",
-            ),
-        };
-        self.fail(failure.with_fault(Fault::Key), now, &mut effects);
+        }
         effects
     }
 
-    /// Somebody wants a key that has ended, or that has ended as decrypting showed: the next
-    /// license is one of a fresh session.
+    /// Somebody wants a key that has ended: the next license is one of a fresh session.
     pub fn on_expired(&mut self, key_id: KeyId, now: Instant) -> Vec<Effect> {
         let mut effects = Vec::new();
-        if self.keys.status(&key_id).is_some_and(KeyStatus::is_usable) {
-            self.on_key(key_id, KeyStatus::Expired, now, &mut effects);
-        }
         if matches!(self.phase, Phase::Settled) && self.keys.has_ended(&key_id) {
             match now.saturating_duration_since(self.constructed_at) >= SHORTEST_LIFE {
                 true => self.construct(now, &mut effects),
@@ -243,7 +217,7 @@ impl Machine {
 
     fn on_key(
         &mut self,
-        key_id: KeyId,
+        name: KeyName,
         status: KeyStatus,
         now: Instant,
         effects: &mut Vec<Effect>,
@@ -251,7 +225,8 @@ impl Machine {
         if self.has_failed() {
             return;
         }
-        if self.keys.insert(key_id, status) {
+        if self.keys.insert(name, status) {
+            let key_id = name.filter(|key_id| *key_id != NO_ID);
             effects.push(Effect::Tell(Notice::Key(key_id, status)));
         }
         if status.is_usable()
@@ -354,7 +329,7 @@ impl Machine {
     }
 
     fn construct(&mut self, now: Instant, effects: &mut Vec<Effect>) {
-        self.keys = SessionKeys::default();
+        self.keys.clear();
         self.forget_challenges();
         self.is_renewal = false;
         self.complaint.clear();

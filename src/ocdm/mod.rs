@@ -16,11 +16,14 @@ mod license_life;
 mod machine;
 mod message;
 mod opening;
+mod phase;
 mod request_format;
 mod requester;
 mod requesters;
 mod session_events;
 mod session_keys;
+mod session_task;
+mod session_view;
 mod sessions;
 mod shared_session;
 
@@ -34,8 +37,10 @@ pub use request_format::RequestFormat;
 pub use requester::Requester;
 pub use requesters::Member;
 pub use session_events::{KeyState, Notice};
+pub use session_keys::KeyName;
+pub use session_view::Origin;
 pub use sessions::{forget_kept, join, leave};
-pub use shared_session::{Origin, SharedSession};
+pub use shared_session::SharedSession;
 
 #[cfg(test)]
 mod hostile_tests;

@@ -32,6 +32,11 @@ impl Requesters {
         self.0.last().cloned()
     }
 
+    /// Whether nobody can ask.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether somebody else can ask, where that one has left.
     pub fn has_another(&self, than: Member) -> bool {
         !self.0.is_empty() && self.0.iter().all(|(one, _)| *one != than)

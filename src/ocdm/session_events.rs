@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 
 use super::key_status::KeyStatus;
 use super::message::Challenge;
+use super::session_keys::KeyName;
 use crate::cenc::KeyId;
 use crate::error::Failure;
 
@@ -17,7 +18,7 @@ pub enum Event {
     /// The CDM wants that sent.
     Challenge(Challenge),
     /// The CDM says what can be done with a key.
-    Key(KeyId, KeyStatus),
+    Key(KeyName, KeyStatus),
     /// The CDM has said that of all keys.
     AllKeys,
     /// The CDM complains, in words of its own.
@@ -25,6 +26,8 @@ pub enum Event {
     /// The license server has answered.
     License(Zeroizing<Vec<u8>>),
     NoLicense(Failure),
+    /// Nobody has the session who could ask.
+    NobodyAsks,
     /// There is another token, which the challenge would have to hold.
     StaleChallenge,
     /// The CDM has taken the answer.
@@ -48,8 +51,9 @@ pub enum Effect {
 /// What the application is told of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
-    /// What can be done with a key has changed.
-    Key(KeyId, KeyStatus),
+    /// What can be done with a key has changed; with those that the CDM does not name, if that is
+    /// `None`.
+    Key(Option<KeyId>, KeyStatus),
     /// A license has come. `is_renewal`: while the one before was good.
     Licensed { is_renewal: bool },
     /// There is none; the one at hand goes on to its end.
@@ -70,6 +74,8 @@ pub enum KeyState {
     Unusable(KeyStatus),
     /// The session has no such key.
     Missing,
+    /// The CDM has something that can be used, does not name it, and was asked for other keys.
+    Perhaps,
     /// The session has failed.
     Failed(Failure),
 }

@@ -10,10 +10,12 @@ pub fn post_notice(element: &gst::Element, notice: &Notice) {
     let message = gst::Structure::builder("ocdm-license");
     let message = match notice {
         Notice::Key(key_id, status) => {
-            gst::info!(CAT, obj = element, "key {key_id}: {}", status.nick());
+            let key_id = key_id.map(|key_id| key_id.to_string());
+            let named = key_id.as_deref().unwrap_or("without an id");
+            gst::info!(CAT, obj = element, "key {named}: {}", status.nick());
             message
                 .field("state", status.nick())
-                .field("key-id", key_id.to_string())
+                .field_if_some("key-id", key_id)
         }
         Notice::Licensed { is_renewal } => {
             message.field("state", if *is_renewal { "renewed" } else { "acquired" })

@@ -15,7 +15,7 @@ use crate::cenc::{KeyId, Scheme};
 use crate::decryptor::{Protection, remove_protection};
 use crate::error::{Failure, Fault};
 use crate::hold::Item;
-use crate::ocdm::{CdmSession, KeyStatus, SampleProtection, SharedSession};
+use crate::ocdm::{CdmSession, KeyName, KeyStatus, SampleProtection, SharedSession};
 use crate::wait::{Guarded, Woken};
 
 /// How long the stream's own thread waits for a sample. Decryption takes a millisecond or two; what
@@ -30,22 +30,32 @@ pub struct Sample {
 
 /// How a sample is decrypted.
 pub struct Decryption {
-    /// A CDM that never comes back must not keep it.
-    pub session: Weak<SharedSession>,
+    pub of: Lender,
     pub cdm: Arc<CdmSession>,
     pub key_id: KeyId,
+    /// What the CDM calls the key.
+    pub name: KeyName,
     pub protection: Protection,
     pub caps: Option<gst::Caps>,
 }
 
-/// Why there is no clear sample.
-pub enum NotDecrypted {
-    Failed(Weak<SharedSession>, Failure),
-    /// The key has ended: the session is told.
-    Expired(Weak<SharedSession>, KeyId),
+/// Whose session a CDM's is, and the how manieth of it. A CDM that never comes back must not keep it.
+#[derive(Clone)]
+pub struct Lender {
+    pub session: Weak<SharedSession>,
+    pub round: u32,
 }
 
-type Outcome = Result<Vec<gst::Buffer>, NotDecrypted>;
+/// Why there is no clear sample.
+pub struct NotDecrypted {
+    pub of: Lender,
+    pub key_id: KeyId,
+    /// What the CDM says of the key.
+    pub status: KeyStatus,
+    pub failure: Failure,
+}
+
+type Outcome = Result<Vec<gst::Buffer>, Box<NotDecrypted>>;
 
 struct Job {
     samples: Vec<Sample>,
@@ -65,7 +75,7 @@ pub struct InFlight {
     place: Arc<Place>,
     pub until: Instant,
     /// Those whose keys it takes.
-    pub sessions: Vec<Weak<SharedSession>>,
+    pub lenders: Vec<Lender>,
 }
 
 /// Whether there is an outcome.
@@ -76,11 +86,7 @@ pub enum Progress {
 
 impl InFlight {
     pub fn is_of(&self, item: &Item) -> bool {
-        match (&self.item, item) {
-            (Item::Buffer(one), Item::Buffer(other)) => one.as_ptr() == other.as_ptr(),
-            (Item::List(one), Item::List(other)) => one.as_ptr() == other.as_ptr(),
-            _ => false,
-        }
+        self.item.is(item)
     }
 
     /// Waits a moment.
@@ -125,7 +131,7 @@ impl DecryptThread {
     pub fn submit(&self, item: Item, samples: Vec<Sample>, timeout: Duration) -> InFlight {
         let place = Arc::<Place>::default();
         let decryptions = samples.iter().filter_map(|sample| sample.how.as_ref());
-        let sessions = decryptions.map(|how| how.session.clone()).collect();
+        let lenders = decryptions.map(|how| how.of.clone()).collect();
         let job = Job {
             samples,
             place: place.clone(),
@@ -136,7 +142,7 @@ impl DecryptThread {
             item,
             place,
             until: Instant::now() + timeout,
-            sessions,
+            lenders,
         }
     }
 }
@@ -150,12 +156,13 @@ fn name_key(sample: &mut gst::Buffer, key_id: KeyId) -> gst::Buffer {
     kid
 }
 
-fn decrypt(sample: Sample) -> Result<gst::Buffer, NotDecrypted> {
+fn decrypt(sample: Sample) -> Result<gst::Buffer, Box<NotDecrypted>> {
     let Sample { mut buffer, how } = sample;
     let Some(Decryption {
-        session,
+        of,
         cdm,
         key_id,
+        name,
         protection:
             Protection::Protected {
                 scheme,
@@ -189,21 +196,20 @@ fn decrypt(sample: Sample) -> Result<gst::Buffer, NotDecrypted> {
             remove_protection(buffer.make_mut());
             Ok(buffer)
         }
-        Err(failure) => Err(match cdm.status(&key_id) {
-            KeyStatus::Expired => NotDecrypted::Expired(session, key_id),
-            _ => NotDecrypted::Failed(session, failure),
-        }),
+        Err(failure) => Err(Box::new(NotDecrypted {
+            of,
+            key_id,
+            status: cdm.status(name),
+            failure,
+        })),
     }
 }
 
 /// The CDM has failed with keys that are good: nobody is to come back to these sessions.
-pub fn broken(
-    sessions: impl IntoIterator<Item = Weak<SharedSession>>,
-    failure: Failure,
-) -> Failure {
-    for session in sessions {
+pub fn broken(lenders: impl IntoIterator<Item = Lender>, failure: Failure) -> Failure {
+    for Lender { session, round } in lenders {
         if let Some(session) = session.upgrade() {
-            session.on_broken(failure.clone());
+            session.on_broken(round, failure.clone());
         }
     }
     failure

@@ -30,32 +30,22 @@
  * Since: 0.1.0
  */
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
 
 use gst::glib;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 use once_cell::sync::Lazy;
 
-use super::bus_messages::post_notice;
 use super::debug::CAT;
-use super::decrypt_thread::{
-    DecryptThread, Decryption, InFlight, NotDecrypted, Progress, Sample, broken,
-};
-use super::finished::finished;
-use super::sample_check;
-use super::sample_copy::{buffers_of, for_cdm, repacked};
 use super::settings::{Policy, Settings};
 use super::stream_keys::StreamKeys;
 use super::tune::Tune;
 use crate::cenc::{InitData, is_clearkey};
 use crate::config::Configurable;
-use crate::decryptor::{
-    Obstacle, Protection, Samples, find_key_request, remove_protection, templates,
-};
+use crate::decryptor::{Samples, find_key_request, templates};
 use crate::error::{Failure, Fault};
 use crate::hierarchy::manifest_url;
-use crate::hold::{Hold, Item, Prepared, build_pads};
+use crate::hold::{Hold, Prepared, build_pads};
 use crate::license::is_relative;
 use crate::messages;
 use crate::ocdm::{Opening, SYSTEMS};
@@ -109,136 +99,6 @@ impl OcdmDec {
         keys.servers
             .add(&mut init_data, is_of_clearkey, manifest_url.flatten());
         keys.add_init_data(system, &data, origin, &policy)
-    }
-
-    /// Decrypts what the item holds, once its keys are here.
-    pub(super) fn decrypt(&self, item: &Item) -> Result<Item, Obstacle> {
-        if let Some(failure) = lock(&self.tune).failure.clone() {
-            return Err(Obstacle::Failed(failure));
-        }
-        let in_flight = lock(&self.tune).in_flight.take();
-        // What a flush or a stop has taken away is forgotten.
-        let in_flight = in_flight.filter(|one| one.is_of(item));
-        let in_flight = match in_flight {
-            Some(in_flight) => in_flight,
-            None => match self.submit(item)? {
-                Ok(in_flight) => in_flight,
-                Err(clear) => return Ok(clear),
-            },
-        };
-        match in_flight.wait() {
-            Progress::Done(Ok(buffers)) => {
-                let element = self.obj();
-                Ok(finished(element.upcast_ref(), &self.samples, item, buffers))
-            }
-            Progress::Done(Err(NotDecrypted::Failed(session, failure))) => {
-                Err(Obstacle::Failed(broken([session], failure)))
-            }
-            Progress::Done(Err(NotDecrypted::Expired(session, key_id))) => {
-                // It is decrypted again with another license.
-                if let Some(session) = session.upgrade() {
-                    session.on_expired(key_id);
-                }
-                Err(Obstacle::Wait(Instant::now()))
-            }
-            Progress::NotYet if Instant::now() >= in_flight.until => {
-                let policy = self.policy().map_err(Obstacle::Failed)?;
-                let failure = Failure::timed_out(format!(
-                    "the CDM did not decrypt a sample within {} ms: check that its service runs",
-                    policy.license.timeout.as_millis()
-                ));
-                let failure = failure.with_fault(Fault::Sample);
-                Err(Obstacle::Failed(broken(in_flight.sessions, failure)))
-            }
-            Progress::NotYet => {
-                let until = in_flight.until;
-                lock(&self.tune).in_flight = Some(in_flight);
-                Err(Obstacle::Wait(until))
-            }
-        }
-    }
-
-    /// Hands what the item holds to the thread that decrypts, or gives it back where all of it is
-    /// clear.
-    fn submit(&self, item: &Item) -> Result<Result<InFlight, Item>, Obstacle> {
-        let policy = self.policy().map_err(Obstacle::Failed)?;
-        let buffers = buffers_of(item);
-        let has_subsamples = self.samples.has_subsamples();
-        let mut samples = Vec::with_capacity(buffers.len());
-        for buffer in buffers {
-            let protection = Protection::of(&buffer, has_subsamples).map_err(Obstacle::broken)?;
-            let how = match &protection {
-                Protection::Clear(by) => {
-                    lock(&self.keys).on_data();
-                    self.samples.on_clear(self.obj().upcast_ref(), *by);
-                    None
-                }
-                Protection::Protected { .. } => Some(self.how(&buffer, protection, &policy)?),
-            };
-            samples.push(Sample { buffer, how });
-        }
-        if samples.iter().all(|sample| sample.how.is_none()) {
-            let buffers = samples.into_iter().map(|mut sample| {
-                remove_protection(sample.buffer.make_mut());
-                sample.buffer
-            });
-            return Ok(Err(repacked(item, buffers.collect())));
-        }
-        for sample in &mut samples {
-            if sample.how.is_some() {
-                sample.buffer = for_cdm(&sample.buffer).map_err(Obstacle::broken)?;
-            }
-        }
-        let mut tune = lock(&self.tune);
-        let thread = match tune.thread.take() {
-            Some(thread) => thread,
-            None => DecryptThread::start(self.hold.waker().clone()).map_err(Obstacle::Failed)?,
-        };
-        let thread = tune.thread.insert(thread);
-        Ok(Ok(thread.submit(
-            item.clone(),
-            samples,
-            policy.license.timeout,
-        )))
-    }
-
-    /// How a protected sample is decrypted, once its key is here.
-    fn how(
-        &self,
-        buffer: &gst::BufferRef,
-        protection: Protection,
-        policy: &Policy,
-    ) -> Result<Decryption, Obstacle> {
-        let Protection::Protected { key_id, .. } = &protection else {
-            return Err(Obstacle::broken("a sample is not protected"));
-        };
-        let size = buffer.size();
-        if let Some(uncovered) = sample_check::check(&protection, size)? {
-            let element = self.obj();
-            self.samples
-                .on_uncovered(element.upcast_ref(), uncovered, size);
-        }
-        let (session, key_id) = {
-            let mut keys = lock(&self.keys);
-            let session = keys.obtain(*key_id, policy, self.hold.waker(), Instant::now());
-            let notices = keys.take_notices();
-            drop(keys);
-            for notice in &notices {
-                post_notice(self.obj().upcast_ref(), notice);
-            }
-            session?
-        };
-        let Some(cdm) = session.cdm() else {
-            // It has just been given up for another one.
-            return Err(Obstacle::Wait(Instant::now()));
-        };
-        Ok(Decryption {
-            session: Arc::downgrade(&session),
-            cdm,
-            key_id,
-            protection,
-            caps: lock(&self.tune).caps.clone(),
-        })
     }
 
     /// NULL→READY and again READY→PAUSED, because properties may change in between: the settings

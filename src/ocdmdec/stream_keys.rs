@@ -58,8 +58,15 @@ pub struct StreamKeys {
     is_stopping: bool,
     /// Sessions go on when the stream has ended.
     keeps_licenses: bool,
-    /// Since when a key may not be used that is here.
-    restricted_since: Option<Instant>,
+    /// A key may not be used that is here.
+    restriction: Option<Restriction>,
+}
+
+/// How long a key may not be used that is here.
+struct Restriction {
+    since: Instant,
+    /// When the CDM is asked what it says now. It is to tell by itself.
+    ask_at: Instant,
 }
 
 impl StreamKeys {
@@ -217,16 +224,18 @@ impl StreamKeys {
         let resolved = self.listed.resolve(key_id);
         let key_id = resolved.ok_or(Obstacle::from(Missing::Unnamed))?;
         let mut worst = None;
+        let mut perhaps = None;
         let mut is_pending = false;
         for StreamSession { session, .. } in self.sessions.iter().rev() {
             match session.poll_key(&key_id, waker) {
                 KeyState::Usable => {
-                    self.restricted_since = None;
+                    self.restriction = None;
                     return Ok((session.clone(), key_id));
                 }
                 KeyState::Pending => is_pending = true,
+                KeyState::Perhaps => perhaps = perhaps.or(Some(session.clone())),
                 KeyState::Missing => {}
-                state => worst = worst.or(Some(state)),
+                state => worst = worst.or(Some((state, session.clone()))),
             }
         }
         if is_pending || self.is_stopping {
@@ -235,17 +244,27 @@ impl StreamKeys {
         if worst.is_none() && self.ask_for(key_id, policy).map_err(Obstacle::Failed)? {
             return Err(Obstacle::Wait(now));
         }
+        if let (None, Some(session)) = (&worst, perhaps) {
+            return Ok((session, key_id));
+        }
         Err(match worst {
-            Some(KeyState::Restricted(status)) => {
-                let since = *self.restricted_since.get_or_insert(now);
-                let until = since + policy.license.timeout;
-                match now < until {
-                    true => Obstacle::Wait(until),
-                    false => Obstacle::Failed(unusable(key_id, status)),
+            Some((KeyState::Restricted(status), session)) => {
+                let restriction = self.restriction.get_or_insert(Restriction {
+                    since: now,
+                    ask_at: now + LOOK_AGAIN,
+                });
+                let until = restriction.since + policy.license.timeout;
+                if now >= until {
+                    return Err(Obstacle::Failed(unusable(key_id, status)));
                 }
+                if now >= restriction.ask_at {
+                    restriction.ask_at = now + LOOK_AGAIN;
+                    session.look_at(&key_id);
+                }
+                Obstacle::Wait(until.min(restriction.ask_at))
             }
-            Some(KeyState::Unusable(status)) => Obstacle::Failed(unusable(key_id, status)),
-            Some(KeyState::Failed(failure)) => Obstacle::Failed(failure),
+            Some((KeyState::Unusable(status), _)) => Obstacle::Failed(unusable(key_id, status)),
+            Some((KeyState::Failed(failure), _)) => Obstacle::Failed(failure),
             _ if self.sessions.is_empty() => Obstacle::Failed(
                 Failure::malformed(
                     "the stream has no init data for the CDM (no `pssh` box of its protection system): check the packager",
@@ -324,7 +343,8 @@ fn header_url(named: &Named) -> Option<String> {
     }
 }
 
-fn unusable(key_id: KeyId, status: KeyStatus) -> Failure {
+/// There is a key, with which nothing can be done.
+pub fn unusable(key_id: KeyId, status: KeyStatus) -> Failure {
     let why = match status {
         KeyStatus::OutputRestricted | KeyStatus::OutputRestrictedHdcp22 => {
             "its license wants a protected output (HDCP): check the display and its cable"

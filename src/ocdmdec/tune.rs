@@ -2,8 +2,11 @@
 
 //! What an element has from PAUSED on, besides its keys.
 
+use std::time::Instant;
+
 use super::decrypt_thread::{DecryptThread, InFlight};
 use crate::error::Failure;
+use crate::hold::Item;
 use crate::ocdm::Opening;
 
 /// What one tune has.
@@ -15,6 +18,8 @@ pub struct Tune {
     pub failure: Option<Failure>,
     pub thread: Option<DecryptThread>,
     pub in_flight: Option<InFlight>,
+    /// What the CDM has not decrypted, and since when.
+    pub refused: Option<(Item, Instant)>,
     /// Those of the sink pad, for the CDM.
     pub caps: Option<gst::Caps>,
 }

@@ -58,6 +58,33 @@ fn keys_in_the_order_of_guids_are_found() {
 }
 
 #[test]
+fn keys_that_the_cdm_does_not_name_are_those_that_it_was_asked_for() {
+    assert_plays(";nameless", 1);
+    assert_plays(";nameless=null", 1);
+    assert_plays(";nameless;status=3;recover", 1);
+    assert_plays(";nameless;expire=300", 2);
+}
+
+#[test]
+fn output_that_is_restricted_for_a_while_in_mid_play_makes_no_seam() {
+    assert_plays(";restrict=100;recover", 1);
+    assert_plays(";guid;restrict=100;recover", 1);
+    // The CDM says so only when it is asked.
+    assert_plays(";restrict=100;recover;silently", 1);
+}
+
+#[test]
+fn output_that_is_restricted_in_mid_play_is_an_error_that_names_hdcp() {
+    assert_fails(";restrict=100", &["output-restricted", "HDCP"]);
+    assert_fails(";restrict=100;silently", &["output-restricted", "HDCP"]);
+}
+
+#[test]
+fn sample_that_is_not_decrypted_at_once_is_tried_again() {
+    assert_plays(";decrypt-fail=1", 1);
+}
+
+#[test]
 fn keys_play_without_the_callback_for_all_of_them() {
     assert_plays(";silent-keys", 1);
 }

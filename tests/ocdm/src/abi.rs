@@ -192,7 +192,7 @@ pub unsafe extern "C" fn opencdm_session_status(
     };
     // SAFETY: likewise.
     let key_id = unsafe { slice::from_raw_parts(key_id, usize::from(length)) };
-    session.inner.key(key_id).map_or(EXPIRED, |key| key.status)
+    session.inner.status(key_id)
 }
 
 /// # Safety
@@ -261,8 +261,14 @@ fn decrypted(session: &Session, sample: Option<Sample>, is_joined: bool) -> u32 
         behaviour.record("decrypt-hangs");
         hang();
     }
-    if behaviour.has("decrypt-fail") && !inner.has_failed.swap(true, Ordering::SeqCst) {
-        return FAIL;
+    if behaviour.has("decrypt-fail") {
+        let failures = inner.failures.fetch_add(1, Ordering::SeqCst);
+        if behaviour
+            .number("decrypt-fail")
+            .is_none_or(|times| failures < times)
+        {
+            return FAIL;
+        }
     }
     if behaviour.has("untouched") {
         return OK;
@@ -270,12 +276,7 @@ fn decrypted(session: &Session, sample: Option<Sample>, is_joined: bool) -> u32 
     let Some(sample) = sample else {
         return 0x8000_0004;
     };
-    if behaviour
-        .number("expire")
-        .is_some_and(|after| number >= after)
-    {
-        let key_ids: Vec<_> = crate::session::lock(&inner.keys).keys().copied().collect();
-        inner.set_status(&key_ids, EXPIRED);
+    if inner.refuses(number) {
         return FAIL;
     }
     match inner.key(&sample.key_id) {

@@ -22,6 +22,8 @@ const A_MOMENT: Duration = Duration::from_millis(50);
 /// `KeyStatus`.
 pub const USABLE: i32 = 0;
 pub const EXPIRED: i32 = 1;
+pub const OUTPUT_RESTRICTED: i32 = 3;
+const INTERNAL_ERROR: i32 = 7;
 
 pub struct System {
     pub behaviour: Behaviour,
@@ -45,7 +47,8 @@ pub struct Inner {
     pub keys: Mutex<HashMap<[u8; 16], Key>>,
     updates: AtomicUsize,
     pub decryptions: AtomicUsize,
-    pub has_failed: AtomicBool,
+    pub failures: AtomicUsize,
+    pub is_restricted: AtomicBool,
 }
 
 #[derive(Clone)]
@@ -90,7 +93,8 @@ impl Session {
             keys: Mutex::default(),
             updates: AtomicUsize::new(0),
             decryptions: AtomicUsize::new(0),
-            has_failed: AtomicBool::new(false),
+            failures: AtomicUsize::new(0),
+            is_restricted: AtomicBool::new(false),
         });
         let session = Box::new(Self {
             id: CString::new(id).expect("no zero in it"),
@@ -256,13 +260,17 @@ impl Inner {
     }
 
     pub fn key_update(&self, key_id: &[u8; 16]) {
+        let (name, length) = match self.behaviour.text("nameless") {
+            Some("null") => (std::ptr::null(), 0),
+            _ => (key_id.as_ptr(), 16),
+        };
         // SAFETY: likewise.
         unsafe {
             (self.callbacks.key_update)(
                 self.session(),
                 self.user_data as *mut c_void,
-                key_id.as_ptr(),
-                16,
+                name,
+                length,
             );
         }
     }
@@ -296,29 +304,69 @@ impl Inner {
         if !self.behaviour.has("silent-keys") {
             self.keys_updated();
         }
+        if self.behaviour.has("status") {
+            self.recover();
+        }
+    }
+
+    /// A moment later all keys can be used, where they recover.
+    fn recover(self: Arc<Self>) {
         if self.behaviour.has("recover") {
             thread::spawn(move || {
                 thread::sleep(A_MOMENT);
-                self.set_status(&key_ids, USABLE);
+                self.set_status(USABLE);
             });
         }
     }
 
-    pub fn set_status(&self, key_ids: &[[u8; 16]], status: i32) {
-        for key_id in key_ids {
-            if let Some(key) = lock(&self.keys).get_mut(key_id) {
-                key.status = status;
+    /// All keys end, or are restricted, as the behaviour has it, once so many samples were decrypted.
+    /// Whether this one is not.
+    pub fn refuses(self: &Arc<Self>, number: usize) -> bool {
+        let reached = |word| (self.behaviour.number(word)).is_some_and(|after| number >= after);
+        if reached("expire") {
+            self.set_status(EXPIRED);
+            return true;
+        }
+        if reached("restrict") && !self.is_restricted.swap(true, Ordering::SeqCst) {
+            self.set_status(OUTPUT_RESTRICTED);
+            self.clone().recover();
+            return true;
+        }
+        let keys = lock(&self.keys);
+        keys.values().any(|key| key.status == OUTPUT_RESTRICTED)
+    }
+
+    fn set_status(&self, status: i32) {
+        let mut key_ids = Vec::new();
+        for (key_id, key) in lock(&self.keys).iter_mut() {
+            key.status = status;
+            key_ids.push(*key_id);
+        }
+        if !self.behaviour.has("silently") {
+            for key_id in &key_ids {
+                self.key_update(&self.named(key_id));
             }
-            self.key_update(&self.named(key_id));
         }
     }
 
     /// As the CDM names it.
     fn named(&self, key_id: &[u8; 16]) -> [u8; 16] {
-        match self.behaviour.has("guid") {
-            true => in_guid_order(key_id),
-            false => *key_id,
+        match &self.behaviour {
+            behaviour if behaviour.has("nameless") => [0; 16],
+            behaviour if behaviour.has("guid") => in_guid_order(key_id),
+            _ => *key_id,
         }
+    }
+
+    /// `KeyStatus` of what the CDM names so.
+    pub fn status(&self, name: &[u8]) -> i32 {
+        let keys = lock(&self.keys);
+        let is_named = |key_id: &[u8; 16]| match self.behaviour.text("nameless") {
+            Some("null") => name.is_empty(),
+            _ => name == self.named(key_id),
+        };
+        let mut named = keys.iter().filter(|(key_id, _)| is_named(key_id));
+        named.next().map_or(INTERNAL_ERROR, |(_, key)| key.status)
     }
 
     pub fn key(&self, key_id: &[u8]) -> Option<Key> {
