@@ -202,11 +202,13 @@ impl Library {
         KeyStatus::from_raw(status)
     }
 
-    /// Says in the caps behind a decryptor what its memory is, where that is not the system's.
-    pub fn transform_caps(&self, caps: &mut gst::Caps) {
+    /// Says in the caps behind a decryptor what its memory is, where that is not the system's. Whether
+    /// it is not.
+    pub fn transform_caps(&self, caps: &mut gst::Caps) -> bool {
         let Some(transform) = self.transform_caps else {
-            return;
+            return false;
         };
+        let before = caps.clone();
         let mut raw = caps.copy().into_glib_ptr();
         // SAFETY: the library may change the caps, which are ours alone, or put others in their
         // place.
@@ -216,6 +218,7 @@ impl Library {
                 *caps = from_glib_full(raw);
             }
         }
+        !caps.is_strictly_equal(&before)
     }
 
     /// The name as implementations keep it, by pointer.

@@ -39,6 +39,15 @@ pub struct View {
     pub idle_challenge: Option<(u32, Challenge)>,
 }
 
+impl View {
+    /// Wakes it when something may have changed.
+    pub fn wake_later(&mut self, waker: &Waker) {
+        if !self.wakers.iter().any(|known| known.will_wake(waker)) {
+            self.wakers.push(waker.clone());
+        }
+    }
+}
+
 /// What the task is told.
 pub enum Order {
     /// Of that one of the sessions that it has had.

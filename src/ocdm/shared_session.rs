@@ -4,7 +4,7 @@
 //! keys.
 
 use std::sync::{Arc, Mutex};
-use std::task::Waker;
+use std::task::{Poll, Waker};
 use std::time::Instant;
 
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
@@ -113,8 +113,8 @@ impl SharedSession {
             let _ = self.orders.send(Order::Expired(*key_id));
             state = KeyState::Pending;
         }
-        if state != KeyState::Usable && !view.wakers.iter().any(|known| known.will_wake(waker)) {
-            view.wakers.push(waker.clone());
+        if state != KeyState::Usable {
+            view.wake_later(waker);
         }
         state
     }
@@ -127,6 +127,20 @@ impl SharedSession {
             name: view.machine.name(key_id),
             round: view.round,
         })
+    }
+
+    /// The CDM's session, once there is one. `Ready(None)` where there will be none. The waker is woken
+    /// when that may have changed.
+    pub fn poll_cdm(&self, waker: &Waker) -> Poll<Option<Arc<CdmSession>>> {
+        let mut view = lock(&self.view);
+        match &view.cdm {
+            Some(cdm) => Poll::Ready(Some(cdm.clone())),
+            None if view.machine.has_failed() => Poll::Ready(None),
+            None => {
+                view.wake_later(waker);
+                Poll::Pending
+            }
+        }
     }
 
     /// Asks the CDM what can be done with a key: what it has said of it may be old, or not have come.

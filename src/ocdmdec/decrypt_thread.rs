@@ -12,20 +12,57 @@ use std::time::{Duration, Instant};
 use gst::meta::ProtectionMeta;
 
 use crate::cenc::{KeyId, Scheme};
-use crate::decryptor::{Protection, remove_protection};
+use crate::decryptor::{ClearBy, Protection, remove_protection};
 use crate::error::{Failure, Fault};
 use crate::hold::Item;
 use crate::ocdm::{CdmSession, KeyName, KeyStatus, SampleProtection, SharedSession};
 use crate::wait::{Guarded, Woken};
 
+use super::debug::CAT;
+use super::sample_copy::for_cdm;
+
 /// How long the stream's own thread waits for a sample. Decryption takes a millisecond or two; what
 /// takes longer is waited for beside the stream.
 const A_MOMENT: Duration = Duration::from_millis(20);
 
-/// One sample and how it is decrypted, or that it is clear.
+/// One sample, and what is to be done with it.
 pub struct Sample {
     pub buffer: gst::Buffer,
-    pub how: Option<Decryption>,
+    pub how: How,
+}
+
+/// What is to be done with a sample.
+pub enum How {
+    /// It is clear, as that says. With a CDM, it goes where decrypted ones come out: into memory of
+    /// the CDM's.
+    Clear(ClearBy, Option<Arc<CdmSession>>),
+    Decrypted(Box<Decryption>),
+}
+
+/// What has come of a sample.
+pub struct Done {
+    pub buffer: gst::Buffer,
+    /// It was clear.
+    pub clear_by: Option<ClearBy>,
+}
+
+impl Done {
+    fn clear(mut buffer: gst::Buffer, by: ClearBy) -> Self {
+        remove_protection(buffer.make_mut());
+        Self {
+            buffer,
+            clear_by: Some(by),
+        }
+    }
+}
+
+/// What comes of samples of which none needs the CDM; `None` of others.
+pub fn passed(samples: &[Sample]) -> Option<Vec<Done>> {
+    let passed = samples.iter().map(|sample| match sample.how {
+        How::Clear(by, None) => Some(Done::clear(sample.buffer.clone(), by)),
+        _ => None,
+    });
+    passed.collect()
 }
 
 /// How a sample is decrypted.
@@ -55,7 +92,7 @@ pub struct NotDecrypted {
     pub failure: Failure,
 }
 
-type Outcome = Result<Vec<gst::Buffer>, Box<NotDecrypted>>;
+type Outcome = Result<Vec<Done>, Box<NotDecrypted>>;
 
 struct Job {
     samples: Vec<Sample>,
@@ -115,8 +152,12 @@ impl DecryptThread {
         let (sender, jobs) = channel::<Job>();
         let thread = thread::Builder::new().name("ocdm-decrypt".to_owned());
         let started = thread.spawn(move || {
+            let mut has_warned = false;
             for job in jobs {
-                let outcome = job.samples.into_iter().map(decrypt).collect();
+                let samples = job.samples.into_iter();
+                let outcome = samples
+                    .map(|sample| finish(sample, &mut has_warned))
+                    .collect();
                 job.place.outcome.change(|place| *place = Some(outcome));
                 waker.wake_by_ref();
             }
@@ -130,8 +171,11 @@ impl DecryptThread {
     /// Has these samples decrypted, which are what the item holds.
     pub fn submit(&self, item: Item, samples: Vec<Sample>, timeout: Duration) -> InFlight {
         let place = Arc::<Place>::default();
-        let decryptions = samples.iter().filter_map(|sample| sample.how.as_ref());
-        let lenders = decryptions.map(|how| how.of.clone()).collect();
+        let lenders = samples.iter().filter_map(|sample| match &sample.how {
+            How::Decrypted(decryption) => Some(decryption.of.clone()),
+            _ => None,
+        });
+        let lenders = lenders.collect();
         let job = Job {
             samples,
             place: place.clone(),
@@ -156,9 +200,44 @@ fn name_key(sample: &mut gst::Buffer, key_id: KeyId) -> gst::Buffer {
     kid
 }
 
-fn decrypt(sample: Sample) -> Result<gst::Buffer, Box<NotDecrypted>> {
-    let Sample { mut buffer, how } = sample;
-    let Some(Decryption {
+fn finish(sample: Sample, has_warned: &mut bool) -> Result<Done, Box<NotDecrypted>> {
+    let Sample { buffer, how } = sample;
+    match how {
+        How::Decrypted(decryption) => Ok(Done {
+            buffer: decrypt(buffer, *decryption)?,
+            clear_by: None,
+        }),
+        How::Clear(by, cdm) => {
+            let mut done = Done::clear(buffer, by);
+            if let Some(cdm) = cdm {
+                done.buffer = secure(done.buffer, &cdm, has_warned);
+            }
+            Ok(done)
+        }
+    }
+}
+
+/// A clear sample in memory of the CDM's; as it came, where the CDM does not take it.
+fn secure(buffer: gst::Buffer, cdm: &CdmSession, has_warned: &mut bool) -> gst::Buffer {
+    let Ok(mut secured) = for_cdm(&buffer) else {
+        return buffer;
+    };
+    match cdm.secure(&mut secured) {
+        Ok(()) => secured,
+        Err(failure) => {
+            if !std::mem::replace(has_warned, true) {
+                gst::warning!(CAT, "{}", failure.what);
+            }
+            buffer
+        }
+    }
+}
+
+fn decrypt(
+    mut buffer: gst::Buffer,
+    decryption: Decryption,
+) -> Result<gst::Buffer, Box<NotDecrypted>> {
+    let Decryption {
         of,
         cdm,
         key_id,
@@ -173,7 +252,7 @@ fn decrypt(sample: Sample) -> Result<gst::Buffer, Box<NotDecrypted>> {
                 ..
             },
         caps,
-    }) = how
+    } = decryption
     else {
         remove_protection(buffer.make_mut());
         return Ok(buffer);

@@ -11,16 +11,17 @@ use gst::subclass::prelude::*;
 use super::bus_messages::post_notice;
 use super::debug::CAT;
 use super::decrypt_thread::{
-    DecryptThread, Decryption, InFlight, Lender, NotDecrypted, Progress, Sample, broken,
+    DecryptThread, Decryption, How, InFlight, Lender, NotDecrypted, Progress, Sample, broken,
+    passed,
 };
 use super::finished::finished;
 use super::imp::OcdmDec;
 use super::sample_check;
-use super::sample_copy::{buffers_of, for_cdm, repacked};
+use super::sample_copy::{buffers_of, for_cdm};
 use super::second_try::again_at;
 use super::settings::Policy;
 use super::stream_keys::unusable;
-use crate::decryptor::{Obstacle, Protection, remove_protection};
+use crate::decryptor::{Obstacle, Protection};
 use crate::error::{Failure, Fault};
 use crate::hold::Item;
 use crate::ocdm::KeyStatus;
@@ -109,28 +110,37 @@ impl OcdmDec {
     fn submit(&self, item: &Item, policy: &Policy) -> Result<Result<InFlight, Item>, Obstacle> {
         let buffers = buffers_of(item);
         let has_subsamples = self.samples.has_subsamples();
+        let is_secure = lock(&self.tune).is_secure;
         let mut samples = Vec::with_capacity(buffers.len());
         for buffer in buffers {
             let protection = Protection::of(&buffer, has_subsamples).map_err(Obstacle::broken)?;
             let how = match &protection {
                 Protection::Clear(by) => {
-                    lock(&self.keys).on_data();
-                    self.samples.on_clear(self.obj().upcast_ref(), *by);
-                    None
+                    let mut keys = lock(&self.keys);
+                    keys.on_data();
+                    let cdm = match is_secure {
+                        true => keys.newest_cdm(self.hold.waker(), Instant::now())?,
+                        false => None,
+                    };
+                    How::Clear(*by, cdm)
                 }
-                Protection::Protected { .. } => Some(self.how(&buffer, protection, policy)?),
+                Protection::Protected { .. } => {
+                    How::Decrypted(Box::new(self.how(&buffer, protection, policy)?))
+                }
             };
             samples.push(Sample { buffer, how });
         }
-        if samples.iter().all(|sample| sample.how.is_none()) {
-            let buffers = samples.into_iter().map(|mut sample| {
-                remove_protection(sample.buffer.make_mut());
-                sample.buffer
-            });
-            return Ok(Err(repacked(item, buffers.collect())));
+        if let Some(clear) = passed(&samples) {
+            let element = self.obj();
+            return Ok(Err(finished(
+                element.upcast_ref(),
+                &self.samples,
+                item,
+                clear,
+            )));
         }
         for sample in &mut samples {
-            if sample.how.is_some() {
+            if let How::Decrypted(_) = sample.how {
                 sample.buffer = for_cdm(&sample.buffer).map_err(Obstacle::broken)?;
             }
         }

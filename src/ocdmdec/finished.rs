@@ -6,30 +6,40 @@ use crate::cenc::{Scheme, SoundFormat};
 use crate::decryptor::{ClearBy, Protection, Samples, remove_protection};
 use crate::hold::Item;
 
+use super::decrypt_thread::Done;
 use super::sample_copy::{buffers_of, repacked};
 
 /// These in the place of what came, each counted. GStreamer before 1.22.6 hands over clear sound of
 /// `cbcs` as protected: what is sound as it came, and none any more, stays as it came.
-pub fn finished(
-    element: &gst::Element,
-    samples: &Samples,
-    item: &Item,
-    decrypted: Vec<gst::Buffer>,
-) -> Item {
+pub fn finished(element: &gst::Element, samples: &Samples, item: &Item, done: Vec<Done>) -> Item {
     let unmarked = samples.unmarked_sound();
-    let buffers = buffers_of(item).into_iter().zip(decrypted);
-    let settled = buffers.map(|(came, decrypted)| match unmarked {
-        Some(format) if may_be_clear(&came) && is_clear(samples, format, &came, &decrypted) => {
-            let mut clear = came;
-            remove_protection(clear.make_mut());
-            samples.on_clear(element, ClearBy::Syntax);
-            clear
-        }
-        _ => {
-            samples.on_decrypted(element);
-            decrypted
-        }
-    });
+    let buffers = buffers_of(item).into_iter().zip(done);
+    let settled = buffers.map(
+        |(
+            came,
+            Done {
+                buffer: decrypted,
+                clear_by,
+            },
+        )| match (clear_by, unmarked) {
+            (Some(by), _) => {
+                samples.on_clear(element, by);
+                decrypted
+            }
+            (None, Some(format))
+                if may_be_clear(&came) && is_clear(samples, format, &came, &decrypted) =>
+            {
+                let mut clear = came;
+                remove_protection(clear.make_mut());
+                samples.on_clear(element, ClearBy::Syntax);
+                clear
+            }
+            _ => {
+                samples.on_decrypted(element);
+                decrypted
+            }
+        },
+    );
     repacked(item, settled.collect())
 }
 

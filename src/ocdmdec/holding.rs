@@ -81,6 +81,6 @@ fn begin(element: &OcdmDec, system: String, caps: &mut gst::Caps) -> Result<(), 
     lock(&element.keys).set_system(system, &policy)?;
     let opening = lock(&element.tune).library.clone();
     let opening = opening.unwrap_or_else(|| Opening::begin(policy.library.clone()));
-    opening.wait()?.transform_caps(caps);
+    lock(&element.tune).is_secure = opening.wait()?.transform_caps(caps);
     Ok(())
 }

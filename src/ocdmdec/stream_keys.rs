@@ -4,7 +4,7 @@
 //! them has a key.
 
 use std::sync::Arc;
-use std::task::Waker;
+use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
 use super::settings::Policy;
@@ -13,8 +13,8 @@ use crate::decryptor::Obstacle;
 use crate::error::{Failure, Fault};
 use crate::license::{KeyRequest, ManifestServers, Missing, NamedKeys};
 use crate::ocdm::{
-    self, Family, KeyState, KeyStatus, Member, Notice, Origin, Requester, SharedSession, for_cdm,
-    for_key_ids, key_system, listed_key_ids, protection_system,
+    self, CdmSession, Family, KeyState, KeyStatus, Member, Notice, Origin, Requester,
+    SharedSession, for_cdm, for_key_ids, key_system, listed_key_ids, protection_system,
 };
 
 /// Sessions of one stream: with keys that change, those of the newest ones. Each has a buffer in
@@ -278,6 +278,25 @@ impl StreamKeys {
                 .with_fault(Fault::Key),
             ),
         })
+    }
+
+    /// The CDM's newest session, for samples that take no key; `None` where there is none.
+    ///
+    /// # Errors
+    ///
+    /// `Wait` as long as it is being made.
+    pub fn newest_cdm(
+        &self,
+        waker: &Waker,
+        now: Instant,
+    ) -> Result<Option<Arc<CdmSession>>, Obstacle> {
+        let Some(StreamSession { session, .. }) = self.sessions.last() else {
+            return Ok(None);
+        };
+        match session.poll_cdm(waker) {
+            Poll::Ready(cdm) => Ok(cdm),
+            Poll::Pending => Err(Obstacle::Wait(now + LOOK_AGAIN)),
+        }
     }
 
     /// Begins a session for a key that no session has. `false` where there is nothing to ask with.

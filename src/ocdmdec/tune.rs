@@ -20,6 +20,8 @@ pub struct Tune {
     pub in_flight: Option<InFlight>,
     /// What the CDM has not decrypted, and since when.
     pub refused: Option<(Item, Instant)>,
+    /// What is decrypted lies in memory of the CDM's.
+    pub is_secure: bool,
     /// Those of the sink pad, for the CDM.
     pub caps: Option<gst::Caps>,
 }

@@ -4,10 +4,12 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::LazyLock;
 use std::thread;
 use std::time::Instant;
 
 use ocdm_clearkey::library;
+use support::cc;
 use support::fixtures::Programme;
 use support::folders::scratch_folder;
 use support::operator::Operator;
@@ -31,6 +33,7 @@ pub fn operator_for_stopping(player: Player) -> Operator {
 pub struct CdmBox {
     key_system: String,
     record: PathBuf,
+    library: PathBuf,
 }
 
 impl CdmBox {
@@ -40,13 +43,25 @@ impl CdmBox {
         Self {
             key_system: format!("org.w3.clearkey{behaviour};record={}", record.display()),
             record,
+            library: library(),
+        }
+    }
+
+    /// One with secure memory.
+    pub fn secure(behaviour: &str) -> Self {
+        static LIBRARY: LazyLock<PathBuf> = LazyLock::new(|| {
+            cc::library_over("tests/cdm/secure_box.c", &["gstreamer-1.0"], &library())
+        });
+        Self {
+            library: LIBRARY.clone(),
+            ..Self::new(behaviour)
         }
     }
 
     /// A player in it.
     pub fn setup(&self, player: Player, operator: &Operator) -> Setup {
         Setup::new(player, operator)
-            .config("ocdm-library", library().to_string_lossy().into_owned())
+            .config("ocdm-library", self.library.to_string_lossy().into_owned())
             .config("key-system", &self.key_system)
     }
 

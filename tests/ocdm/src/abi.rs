@@ -225,6 +225,9 @@ pub unsafe extern "C" fn opencdm_gstreamer_session_decrypt(
         let Some(session) = session.as_ref() else {
             return INVALID_SESSION;
         };
+        if subsamples.is_null() && iv.is_null() && key_id.is_null() {
+            return secured(session, buffer);
+        }
         let sample = Sample::of_arguments(buffer, subsamples, subsample_count, iv, key_id);
         decrypted(session, sample, true)
     }
@@ -245,6 +248,21 @@ pub unsafe extern "C" fn opencdm_gstreamer_session_decrypt_buffer(
             return INVALID_SESSION;
         };
         decrypted(session, Sample::of_meta(buffer), false)
+    }
+}
+
+/// As RDK's adapters have it: a clear sample goes into secure memory. Theirs.
+unsafe fn secured(session: &Session, buffer: *mut gst::ffi::GstBuffer) -> u32 {
+    session.behaviour.record("secured");
+    if session.behaviour.has("unsecured") {
+        return FAIL;
+    }
+    // SAFETY: by the contract, a buffer that the caller has handed over for writing.
+    let buffer = unsafe { gst::BufferRef::from_mut_ptr(buffer) };
+    let is_protected = buffer.meta::<gst::meta::ProtectionMeta>().is_some();
+    match (buffer.n_memory(), buffer.map_writable()) {
+        (1, Ok(_)) if !is_protected => OK,
+        _ => FAIL,
     }
 }
 

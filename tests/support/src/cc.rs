@@ -3,7 +3,7 @@
 //! Small parts in C beside a test or a benchmark, compiled when it runs: elements to compare ours
 //! with, programs, and libraries that stand between a process and the C library (`LD_PRELOAD`).
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::folders::{repository, scratch};
@@ -12,6 +12,19 @@ use crate::folders::{repository, scratch};
 /// of these packages.
 pub fn library(source: &str, packages: &[&str]) -> PathBuf {
     compile(source, &["-shared", "-fPIC"], packages, "so")
+}
+
+/// One in front of that library: what it does not have itself, that one has.
+pub fn library_over(source: &str, packages: &[&str], behind: &Path) -> PathBuf {
+    let folder = behind.parent().expect("a library has a folder");
+    let link = [
+        "-shared".to_owned(),
+        "-fPIC".to_owned(),
+        "-Wl,--no-as-needed".to_owned(),
+        behind.display().to_string(),
+        format!("-Wl,-rpath,{}", folder.display()),
+    ];
+    compile(source, &link.each_ref().map(String::as_str), packages, "so")
 }
 
 /// A program, likewise.

@@ -630,11 +630,18 @@ impl PlayerHarness {
         &self.pipeline
     }
 
-    /// The element of that factory.
+    /// The first element of that factory.
     pub fn element(&self, factory: &str) -> Option<gst::Element> {
+        self.elements(factory).into_iter().next()
+    }
+
+    /// The elements of that factory.
+    pub fn elements(&self, factory: &str) -> Vec<gst::Element> {
         let elements = self.pipeline.iterate_recurse().into_iter();
-        let mut elements = elements.filter_map(Result::ok);
-        elements.find(|one| one.factory().is_some_and(|known| known.name() == factory))
+        let elements = elements.filter_map(Result::ok);
+        let is_one =
+            |one: &gst::Element| one.factory().is_some_and(|known| known.name() == factory);
+        elements.filter(is_one).collect()
     }
 
     /// Has this done to the element of that factory when the player plugs it.
