@@ -351,7 +351,7 @@ impl<'a, M: UrlMap> Media<'a, M> {
         let blocks = self.recorder.filter(|_| self.unplayable.is_none());
         Ok(Rewritten {
             unplayable: self.unplayable,
-            keys: self.delivered_keys.into_urls(),
+            keys: self.delivered_keys.into_keys(self.is_live),
             has_direct_init: self.inits.has_direct,
             has_protected_init: self.inits.has_protected,
             has_whole_fragments: self.has_whole_fragments,

@@ -47,6 +47,7 @@ pub use blocks::{Before, Blocks};
 pub use clear_init::{Scheme, as_clear, is_protected, key_ids_of, scheme_of};
 pub use data_uri::{decode as decode_data_uri, is_data_uri};
 pub use digest::Digest;
+pub use first_and_last_keys::FirstKeys;
 pub use init_segment::{
     insert_free_box, is_clear, is_media, is_mp4, pssh_boxes, splice, systems, with_only,
 };

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use url::Url;
 
 use super::blocks::{self, Before, Blocks};
+use super::first_and_last_keys::FirstKeys;
 use super::resource::FirstKey;
 use super::tags::is_multivariant;
 use super::uris::{Base, Objection};
@@ -77,8 +78,7 @@ pub struct Rewritten {
     pub playlists: Vec<Url>,
     /// What EXT-X-SESSION-KEY says of protected segments.
     pub session_key: Option<FirstKey>,
-    /// The keys that come first where it is played from its beginning, and from its end.
-    pub keys: Vec<Url>,
+    pub keys: FirstKeys,
     /// Segments with init segments may be encrypted as a whole.
     pub has_whole_fragments: bool,
     /// For when it is read again, where it will be.

@@ -25,7 +25,9 @@ use url::Url;
 
 use super::media::may_have_whole_fragments;
 use super::recording_map::{ORIGIN, Place, RecordingMap};
-use super::{Before, ByteRange, Context, FirstKey, Rewritten, Survey, Variables, rewrite, survey};
+use super::{
+    Before, ByteRange, Context, FirstKey, FirstKeys, Rewritten, Survey, Variables, rewrite, survey,
+};
 
 use delivery_model::{Delivered, Init, InitState};
 use key_model::Protection;
@@ -255,7 +257,8 @@ fn check_init_before(delivered: &[Delivered], reads_one_map: bool, has_whole_fra
     }
 }
 
-/// The keys that are fetched beforehand are keys of the playlist, the first one included.
+/// The keys that are fetched beforehand are keys of the playlist: those of both ends, or the newest one
+/// first.
 fn check_keys(result: &Rewritten, expected: &[Delivered]) {
     let of = |one: &Delivered| {
         let key = one.key.as_ref().map(|(url, _)| url);
@@ -267,10 +270,14 @@ fn check_keys(result: &Rewritten, expected: &[Delivered]) {
         key.or(cipher).or(identity).cloned()
     };
     let all: Vec<_> = expected.iter().filter_map(of).collect();
-    let keys: Vec<_> = result.keys.iter().map(Url::to_string).collect();
-    if let Some(first) = all.first() {
-        assert_eq!(keys.first(), Some(first));
-        assert!(keys.contains(all.last().expect("the first at least")));
+    let texts = |keys: &[Url]| keys.iter().map(Url::to_string).collect::<Vec<_>>();
+    match &result.keys {
+        FirstKeys::Of(keys) => {
+            let keys = texts(keys);
+            assert_eq!(keys.first(), all.first());
+            assert!(all.last().is_none_or(|last| keys.contains(last)));
+        }
+        FirstKeys::OfLive(keys) => assert_eq!(texts(keys).first(), all.last()),
     }
 }
 

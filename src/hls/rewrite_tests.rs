@@ -5,6 +5,7 @@
 use once_cell::sync::Lazy;
 use url::Url;
 
+use super::first_and_last_keys::FirstKeys;
 use super::playlist::rewrite;
 use super::recording_map::{ORIGIN, Place, RecordingMap};
 use super::resource::{
@@ -158,7 +159,10 @@ fn keys_of_whole_segments_are_had_from_the_server() {
     );
     let keys = [url("k"), url("/k2?a=b")];
     assert_eq!(map.places, keys.clone().map(Place::Key));
-    assert_eq!(result.keys, keys);
+    assert_eq!(
+        result.keys,
+        FirstKeys::OfLive(keys.into_iter().rev().collect())
+    );
     assert_eq!(
         uris(&result),
         ["s0.ts", "s1.ts", "s2.ts"].map(|name| url(name).to_string())
@@ -202,7 +206,7 @@ fn whole_fragments_are_decrypted_by_the_server() {
         ["#EXT-X-BYTERANGE:7@20"]
     );
     assert_eq!(lines(&result, "#EXT-X-KEY"), [""; 0]);
-    assert_eq!(result.keys, [url("k")]);
+    assert_eq!(result.keys, FirstKeys::OfLive(vec![url("k")]));
 }
 
 /// A demuxer that counts in 32 bits would decrypt with another one.
@@ -260,7 +264,7 @@ fn identity_sample_aes_goes_to_whoever_can_decrypt_it() {
     let init = init("i", InitProtection::Identity(url("k")));
     assert_eq!(map.places, [Place::Init(init)]);
     assert_eq!(uris(&result), [url("1.m4s").to_string()]);
-    assert_eq!(result.keys, [url("k")]);
+    assert_eq!(result.keys, FirstKeys::OfLive(vec![url("k")]));
 }
 
 #[test]

@@ -3,9 +3,11 @@
 //! Playlists as the demuxer gets them: fetched when it asks for them, and rewritten. What a
 //! playlist does not say of its presentation is looked for in the others.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::{Either as Selected, select};
 use tokio::task::JoinSet;
 use url::Url;
 
@@ -15,7 +17,7 @@ use super::paths::Resource;
 use super::playlist_rewrite::lists_playlists;
 use super::presentation::{Presentation, Refusal};
 use crate::error::{Failure, Kind};
-use crate::hls::{FirstKey, Rewritten, Survey};
+use crate::hls::{FirstKey, FirstKeys, Rewritten, Survey};
 use crate::http::Downloaded;
 use crate::wait::lock;
 
@@ -155,21 +157,46 @@ fn refuse(rewritten: &Rewritten) -> Result<(), Failure> {
 }
 
 /// Has the keys here that come first. A demuxer that gets none takes what it has got for one.
-async fn fetch_keys(presentation: &Arc<Presentation>, keys: &[Url]) -> Result<(), Failure> {
+async fn fetch_keys(presentation: &Arc<Presentation>, keys: &FirstKeys) -> Result<(), Failure> {
+    let is_live = matches!(keys, FirstKeys::OfLive(_));
+    let (FirstKeys::Of(keys) | FirstKeys::OfLive(keys)) = keys;
     let Some((first, others)) = keys.split_first() else {
         return Ok(());
     };
     // What its server wants is known then.
-    presentation.keys.get(first).await?;
+    let first = presentation.keys.get(first).await.map(drop);
+    if !is_live {
+        first.clone()?;
+    }
     let mut fetching = JoinSet::new();
     for key in others {
         let (shared, key) = (presentation.clone(), key.clone());
-        fetching.spawn(async move { shared.keys.get(&key).await.map(|_| ()) });
+        fetching.spawn(async move { fetch_key(&shared, &key).await });
+    }
+    if is_live && first.is_ok() {
+        // The oldest may be gone, or come too late, for who never wants them.
+        fetching.detach_all();
     }
     while let Some(fetched) = fetching.join_next().await {
-        fetched.unwrap_or_else(|_| Err(Failure::transient("a key could not be fetched")))?;
+        let lost = || Err(Failure::transient("a key could not be fetched"));
+        match (fetched.unwrap_or_else(|_| lost()), is_live) {
+            (Ok(()), false) | (Err(_), true) => {}
+            (Err(failure), false) => return Err(failure),
+            // The newest may be one of a segment that is not there yet.
+            (Ok(()), true) => return Ok(()),
+        }
     }
-    Ok(())
+    first
+}
+
+/// Has a key here, unless the element is about to stop: nobody may wait for it any more.
+async fn fetch_key(presentation: &Presentation, key: &Url) -> Result<(), Failure> {
+    let closed = pin!(presentation.closed());
+    let key = pin!(presentation.keys.get(key));
+    match select(closed, key).await {
+        Selected::Left(_) => Err(Failure::transient("the element is being stopped")),
+        Selected::Right((key, _)) => key.map(drop),
+    }
 }
 
 async fn rewritten(
