@@ -28,6 +28,11 @@ impl Init {
     pub fn is_direct(&self) -> bool {
         self.cipher.is_none() && self.protection == InitState::None
     }
+
+    /// Whether key tags have several boxes for it.
+    pub fn has_boxes(&self) -> bool {
+        matches!(&self.protection, InitState::Drm(boxes) if boxes.len() > 1)
+    }
 }
 
 /// What a demuxer gets for a segment or a part.
