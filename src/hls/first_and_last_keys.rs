@@ -17,8 +17,8 @@ pub enum FirstKeys {
     /// It is played from its beginning, or has an end to be sought to: all of these are needed, the
     /// first one first.
     Of(Vec<Url>),
-    /// It is live, and played from near its end: these are likely to be needed, the newest one first.
-    /// The oldest may be gone from their server.
+    /// It is live, and played from near its end: these are likely to be needed, the newest one
+    /// first. The oldest may be gone from their server.
     OfLive(Vec<Url>),
 }
 

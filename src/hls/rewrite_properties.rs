@@ -248,7 +248,8 @@ fn check_init_before(delivered: &[Delivered], reads_one_map: bool, has_whole_fra
             init,
         );
         let is_expected = reads_one_map && init.is_some() && (is_new || known.contains(&place));
-        // Several boxes of one key tag are taken for one, so that the same from other tags are others.
+        // Several boxes of one key tag are taken for one, so that the same from other tags are
+        // others.
         let may_be_again = reads_one_map && last == init && init.is_some_and(Init::has_boxes);
         if !(may_be_again && one.init_before.is_some()) {
             assert_eq!(one.init_before.is_some(), is_expected, "{one:?}");
@@ -261,8 +262,8 @@ fn check_init_before(delivered: &[Delivered], reads_one_map: bool, has_whole_fra
     }
 }
 
-/// The keys that are fetched beforehand are keys of the playlist: those of both ends, or the newest one
-/// first.
+/// The keys that are fetched beforehand are keys of the playlist: those of both ends, or the newest
+/// one first.
 fn check_keys(result: &Rewritten, expected: &[Delivered]) {
     let of = |one: &Delivered| {
         let key = one.key.as_ref().map(|(url, _)| url);

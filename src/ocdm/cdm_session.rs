@@ -190,8 +190,8 @@ impl CdmSession {
         }
     }
 
-    /// Puts a clear buffer, that nobody else has, where decrypted ones come out on boxes with secure
-    /// memory. RDK's adapters do that where they are given neither key nor vector (AAMP,
+    /// Puts a clear buffer, that nobody else has, where decrypted ones come out on boxes with
+    /// secure memory. RDK's adapters do that where they are given neither key nor vector (AAMP,
     /// `gst_cdmidecryptor_transform_ip`).
     ///
     /// # Errors

@@ -63,8 +63,8 @@ pub fn listed_key_ids(init_data: &[u8]) -> Vec<KeyId> {
         .collect()
 }
 
-/// The keys that a session is for which is made for that init data, where it says: those of its boxes
-/// and of PlayReady's header.
+/// The keys that a session is for which is made for that init data, where it says: those of its
+/// boxes and of PlayReady's header.
 pub fn keys_of(init_data: &[u8]) -> Vec<KeyId> {
     let of_header = playready::key_ids(init_data);
     // One of zeros stands for none there.

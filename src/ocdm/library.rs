@@ -202,8 +202,8 @@ impl Library {
         KeyStatus::from_raw(status)
     }
 
-    /// Says in the caps behind a decryptor what its memory is, where that is not the system's. Whether
-    /// it is not.
+    /// Says in the caps behind a decryptor what its memory is, where that is not the system's.
+    /// Whether it is not.
     pub fn transform_caps(&self, caps: &mut gst::Caps) -> bool {
         let Some(transform) = self.transform_caps else {
             return false;
@@ -271,8 +271,8 @@ struct Module(*mut c_void);
 impl Module {
     fn open(name: &str) -> Result<Self, String> {
         let file = CString::new(name).map_err(|_| "a zero byte in its name".to_owned())?;
-        // SAFETY: GModule's functions, with a text of our own. What it says of an error is a text of
-        // its own, which is copied.
+        // SAFETY: GModule's functions, with a text of our own. What it says of an error is a text
+        // of its own, which is copied.
         unsafe {
             let module = g_module_open(file.as_ptr(), BIND_LAZY_LOCAL);
             if !module.is_null() {

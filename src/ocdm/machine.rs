@@ -47,8 +47,8 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// A session that is about to be made, for these keys where that is known: [`Effect::Construct`]
-    /// is the first thing to be done.
+    /// A session that is about to be made, for these keys where that is known:
+    /// [`Effect::Construct`] is the first thing to be done.
     pub fn new(timeout: Duration, listed: Vec<KeyId>, now: Instant) -> Self {
         Self {
             phase: Phase::Constructing,

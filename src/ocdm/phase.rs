@@ -20,8 +20,8 @@ pub enum Phase {
 }
 
 impl Phase {
-    /// What is said when the phase has not come to its end within that time. `complaint` is what the
-    /// CDM said before.
+    /// What is said when the phase has not come to its end within that time. `complaint` is what
+    /// the CDM said before.
     pub fn overdue(&self, complaint: &str, timeout: Duration) -> Failure {
         let what = match self {
             Phase::Constructing => {

@@ -62,8 +62,8 @@ impl SessionKeys {
         found.map_or(Some(*key_id), |(name, _)| name)
     }
 
-    /// Whether the CDM has something without a name that can be used, of which nobody says that it is
-    /// that key.
+    /// Whether the CDM has something without a name that can be used, of which nobody says that it
+    /// is that key.
     pub fn may_have(&self, key_id: &KeyId) -> bool {
         self.find(key_id).is_none()
             && self
@@ -115,8 +115,8 @@ impl SessionKeys {
             .find_map(|name| Some((Some(name), *self.known.get(&Some(name))?)))
     }
 
-    /// PlayReady modules of Thunder's tell of the license as a whole: with no key id, or with one of
-    /// zeros. That is of the keys which the session was made for.
+    /// PlayReady modules of Thunder's tell of the license as a whole: with no key id, or with one
+    /// of zeros. That is of the keys which the session was made for.
     fn find_unnamed(&self) -> Option<(KeyName, Known)> {
         let zeros = (!self.listed.contains(&NO_ID)).then_some(Some(NO_ID));
         let names = zeros.into_iter().chain([None]);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The task of a session: it does what the state machine wants done, and brings it what comes of that.
+//! The task of a session: it does what the state machine wants done, and brings it what comes of
+//! that.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};

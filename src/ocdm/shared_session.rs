@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! One session with a CDM, shared by the streams of a presentation, as those see it that wait for its
-//! keys.
+//! One session with a CDM, shared by the streams of a presentation, as those see it that wait for
+//! its keys.
 
 use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker};
@@ -129,8 +129,8 @@ impl SharedSession {
         })
     }
 
-    /// The CDM's session, once there is one. `Ready(None)` where there will be none. The waker is woken
-    /// when that may have changed.
+    /// The CDM's session, once there is one. `Ready(None)` where there will be none. The waker is
+    /// woken when that may have changed.
     pub fn poll_cdm(&self, waker: &Waker) -> Poll<Option<Arc<CdmSession>>> {
         let mut view = lock(&self.view);
         match &view.cdm {
@@ -143,7 +143,8 @@ impl SharedSession {
         }
     }
 
-    /// Asks the CDM what can be done with a key: what it has said of it may be old, or not have come.
+    /// Asks the CDM what can be done with a key: what it has said of it may be old, or not have
+    /// come.
     pub fn look_at(&self, key_id: &KeyId) {
         let Some(KeyAccess { cdm, name, round }) = self.access(key_id) else {
             return;

@@ -76,7 +76,8 @@ pub struct Decryption {
     pub caps: Option<gst::Caps>,
 }
 
-/// Whose session a CDM's is, and the how manieth of it. A CDM that never comes back must not keep it.
+/// Whose session a CDM's is, and the how manieth of it. A CDM that never comes back must not keep
+/// it.
 #[derive(Clone)]
 pub struct Lender {
     pub session: Weak<SharedSession>,

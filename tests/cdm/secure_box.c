@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 
-/* The tests' CDM on a box with secure memory, as RDK's adapters have it: the caps behind a decryptor
- * say so. All other functions are those of the library behind it. */
+/* The tests' CDM on a box with secure memory, as RDK's adapters have it: the caps behind a
+ * decryptor say so. All other functions are those of the library behind it. */
 
 #include <gst/gst.h>
 

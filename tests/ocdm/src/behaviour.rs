@@ -21,11 +21,13 @@ pub const KEY_SYSTEM: &str = "org.w3.clearkey";
 /// * Construct: `dead` (the session has no id), `null` (success and no session), `refuse`, `hang`.
 /// * Update: `lie` (success and nothing), `fail`, `complain`, `update-hang`.
 /// * Keys: `status=N`, `recover` (usable a moment later), `renew` (a renewal challenge behind the
-///   license), `expire=N` and `restrict=N` (after so many samples), `silently` (no callback for what
-///   becomes of them then), `guid` (key ids in a GUID's order, and in no other), `nameless` (no key
-///   id but zeros) or `nameless=null` (none at all), `silent-keys` (no callback for all keys).
-/// * Decrypt: `decrypt-fail=N` (so many times, or always), `decrypt-hang=N` (after so many samples),
-///   `untouched` (success and nothing done), `unsecured` (no clear sample into secure memory).
+///   license), `expire=N` and `restrict=N` (after so many samples), `silently` (no callback for
+///   what becomes of them then), `guid` (key ids in a GUID's order, and in no other), `nameless`
+///   (no key id but zeros) or `nameless=null` (none at all), `silent-keys` (no callback for all
+///   keys).
+/// * Decrypt: `decrypt-fail=N` (so many times, or always), `decrypt-hang=N` (after so many
+///   samples), `untouched` (success and nothing done), `unsecured` (no clear sample into secure
+///   memory).
 /// * The end: `late-callbacks` (from another thread, during and after destruct).
 /// * `record=PATH`: a line for each call.
 #[derive(Clone, Debug, Default)]

@@ -319,8 +319,8 @@ impl Inner {
         }
     }
 
-    /// All keys end, or are restricted, as the behaviour has it, once so many samples were decrypted.
-    /// Whether this one is not.
+    /// All keys end, or are restricted, as the behaviour has it, once so many samples were
+    /// decrypted. Whether this one is not.
     pub fn refuses(self: &Arc<Self>, number: usize) -> bool {
         let reached = |word| (self.behaviour.number(word)).is_some_and(|after| number >= after);
         if reached("expire") {
