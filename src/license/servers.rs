@@ -100,7 +100,7 @@ impl ManifestServers {
                 "the MPD's ContentProtection refers by `ref` to another one, which GStreamer does not pass on: {SET_LICENSE_URL}"
             ),
             Some(NoLicenseUrl::Absent) | None => format!(
-                "nobody says where the license server is: {SET_LICENSE_URL}, or have the MPD name it in dashif:Laurl, in the ContentProtection of the AdaptationSet (GStreamer passes on none of a Representation, a Period or the MPD)"
+                "nobody says where the license server is: {SET_LICENSE_URL}, or, in DASH, have the MPD name it in dashif:Laurl, in the ContentProtection of the AdaptationSet (GStreamer passes on none of a Representation, a Period or the MPD)"
             ),
         }
     }
