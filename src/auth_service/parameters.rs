@@ -33,8 +33,8 @@ const MAX_LIFETIME: u32 = 24 * 3600;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Parameter {
     Text(Secret),
-    /// A token that is made anew for each request.
-    Jwt(SharedSecretJwt),
+    /// A token that is made anew for each request, with the secret in that file.
+    Jwt(SharedSecretJwt, String),
 }
 
 impl Parameter {
@@ -42,7 +42,15 @@ impl Parameter {
     pub fn value(&self, now: SystemTime) -> Secret {
         match self {
             Parameter::Text(text) => text.clone(),
-            Parameter::Jwt(jwt) => jwt.sign(now),
+            Parameter::Jwt(jwt, _) => jwt.sign(now),
+        }
+    }
+
+    /// The file of its secret, if it has one.
+    pub fn secret_file(&self) -> Option<&str> {
+        match self {
+            Parameter::Text(_) => None,
+            Parameter::Jwt(_, file) => Some(file),
         }
     }
 
@@ -144,13 +152,14 @@ impl Written {
         let lifetime = jwt
             .lifetime
             .map(|seconds| Duration::from_secs(seconds.into()));
-        Ok(Parameter::Jwt(SharedSecretJwt {
+        let token = SharedSecretJwt {
             secret,
             key_id: jwt.kid,
             // What was read as JSON can be written as such.
             claims: Secret::new(serde_json::to_string(&jwt.claims).unwrap_or_default()),
             lifetime: lifetime.unwrap_or(DEFAULT_LIFETIME),
-        }))
+        };
+        Ok(Parameter::Jwt(token, jwt.secret_file))
     }
 }
 
@@ -305,7 +314,7 @@ mod tests {
         let object = format!(r#"{{"T":{jwt},"U":"u"}}"#);
         for text in [array, object] {
             let parameters = read_parameters(&text, "parameters-file").expect(&text);
-            let Parameter::Jwt(jwt) = &parameters[0].1 else {
+            let Parameter::Jwt(jwt, _) = &parameters[0].1 else {
                 panic!("no JWT: {parameters:?}");
             };
             assert_eq!(jwt.secret.expose(), "SHARED");

@@ -46,12 +46,14 @@ impl Settings {
     /// `Misconfigured`, with the property's name and what to set.
     pub fn policy(&self) -> Result<Policy, Failure> {
         let common = &self.license.common;
-        let keys = self.keys_file.as_deref().map_or(Ok(Vec::new()), keys)?;
+        let keys_file = self.keys_file.as_deref();
+        let keys = keys_file.map_or(Ok(Vec::new()), keys)?;
+        let of_keys = files::warning("keys-file", keys_file);
         Ok(Policy {
             keys,
             license: self.license.policy()?,
             max_held_bytes: common.max_held_bytes,
-            warnings: common.tls.warnings(),
+            warnings: of_keys.into_iter().chain(common.tls.warnings()).collect(),
         })
     }
 }

@@ -170,12 +170,17 @@ fn credential_files(settings: &Settings) -> impl Iterator<Item = (&'static str, 
 
 /// What the user should know and what stops nothing.
 pub fn warnings(settings: &Settings) -> Vec<String> {
+    // What is wrong with them is an error elsewhere.
+    let parameters = parameters(settings).unwrap_or_default();
+    let signed = parameters.iter();
+    let signed = signed.map(|(_, value)| ("secret-file", value.secret_file()));
     let token = ("session-token-file", settings.session_token_file.as_deref());
     // The roots are for everybody to see, and a client's certificate is looked at there.
     let secret = credential_files(settings).filter(|(name, _)| !name.starts_with("ssl-"));
-    [token, settings.key_request.file()]
-        .into_iter()
+    let files = [token, settings.key_request.file()].into_iter();
+    files
         .chain(secret)
+        .chain(signed)
         .filter_map(|(setting, path)| files::warning(setting, path))
         .chain(settings.common.tls.warnings())
         .collect()

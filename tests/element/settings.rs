@@ -475,35 +475,21 @@ fn last_lines(text: &str) -> String {
     lines[lines.len().saturating_sub(60)..].join("\n")
 }
 
-/// What an element logs as a warning on its way to PAUSED with this file, which has these
-/// permissions.
-fn warnings_with_permissions(mode: u32) -> Vec<String> {
-    use std::os::unix::fs::PermissionsExt;
+/// What an element logs as warnings meanwhile.
+fn warnings_of(element: &gst::Element, meanwhile: impl FnOnce()) -> Vec<String> {
     use std::sync::{Arc, Mutex};
 
-    init();
-    let path = format!("{}/token-{mode:o}", env!("CARGO_TARGET_TMPDIR"));
-    // One of before may be read-only.
-    if std::fs::exists(&path).expect("the folder can be read") {
-        std::fs::remove_file(&path).expect("it goes");
-    }
-    std::fs::write(&path, "SECRET").expect("the file is written");
-    let permissions = std::fs::Permissions::from_mode(mode);
-    std::fs::set_permissions(&path, permissions).expect("they are set");
-
-    let builder = make("sessiontoken")
-        .name(format!("permissions-{mode:o}"))
-        .property("session-token-file", &path);
-    let (element, bus) = with_bus(builder);
+    let factory = element.factory().expect("it was made by one").name();
     let heard = Arc::new(Mutex::new(Vec::new()));
-    gst::log::set_threshold_for_name("sessiontoken", gst::DebugLevel::Warning);
+    gst::log::set_threshold_for_name(&factory, gst::DebugLevel::Warning);
     let logger = gst::log::add_log_function({
         let (heard, element) = (heard.clone(), element.downgrade());
+        let factory = factory.clone();
         move |category, level, _, _, _, object, message| {
             let is_ours = element.upgrade().is_some_and(|element| {
                 object.is_some_and(|object| object.as_ptr() == element.as_ptr().cast())
             });
-            if is_ours && category.name() == "sessiontoken" && level == gst::DebugLevel::Warning {
+            if is_ours && category.name() == factory && level == gst::DebugLevel::Warning {
                 let text = message.get().map(|text| text.to_string());
                 heard
                     .lock()
@@ -512,12 +498,40 @@ fn warnings_with_permissions(mode: u32) -> Vec<String> {
             }
         }
     });
-    let rig = Rig::around(element, bus);
-    assert_eq!(token(&rig), "SECRET");
+    meanwhile();
     gst::log::remove_log_function(logger);
-    gst::log::unset_threshold_for_name("sessiontoken");
+    gst::log::unset_threshold_for_name(&factory);
     let heard = heard.lock().expect("no panic");
     heard.clone()
+}
+
+/// A file of that text with these permissions.
+fn file_with_permissions(name: &str, text: &str, mode: u32) -> String {
+    use std::os::unix::fs::PermissionsExt;
+
+    let path = format!("{}/{name}-{mode:o}", env!("CARGO_TARGET_TMPDIR"));
+    // One of before may be read-only.
+    if std::fs::exists(&path).expect("the folder can be read") {
+        std::fs::remove_file(&path).expect("it goes");
+    }
+    std::fs::write(&path, text).expect("the file is written");
+    let permissions = std::fs::Permissions::from_mode(mode);
+    std::fs::set_permissions(&path, permissions).expect("they are set");
+    path
+}
+
+/// What `sessiontoken` logs where its token is in a file with these permissions.
+fn warnings_with_permissions(mode: u32) -> Vec<String> {
+    let builder = make("sessiontoken")
+        .name(format!("permissions-{mode:o}"))
+        .property(
+            "session-token-file",
+            file_with_permissions("token", "SECRET", mode),
+        );
+    let (element, bus) = with_bus(builder);
+    warnings_of(&element, || {
+        assert_eq!(token(&Rig::around(element.clone(), bus)), "SECRET");
+    })
 }
 
 #[test]
@@ -529,6 +543,44 @@ fn secret_file_open_to_others_warns_but_is_used() {
         assert_eq!(warnings.len(), 1, "{mode:o}: {warnings:?}");
         assert!(warnings[0].contains("`session-token-file`"), "{warnings:?}");
         assert!(!warnings[0].contains("SECRET"), "{warnings:?}");
+    }
+}
+
+#[test]
+fn keys_and_shared_secrets_open_to_others_warn() {
+    for (mode, is_warned_of) in [(0o600, false), (0o644, true)] {
+        let secret = file_with_permissions("shared-secret", "SECRET", mode);
+        let parameters = format!(r#"{{"a":{{"jwt":{{"secret-file":"{secret}"}}}}}}"#);
+        let keys = r#"{"00112233445566778899aabbccddeeff":"00112233445566778899aabbccddeeff"}"#;
+        let cases = [
+            (
+                make("clearkeydec")
+                    .property("keys-file", file_with_permissions("keys", keys, mode)),
+                "`keys-file`",
+            ),
+            (
+                make("sessiontoken")
+                    .property_from_str("auth-service", "ags")
+                    .property("location", "https://ags.example/")
+                    .property("auth-service-id", "x")
+                    .property("tenant-id", "x")
+                    .property(
+                        "parameters-file",
+                        file_with_permissions("parameters", &parameters, 0o600),
+                    ),
+                "`secret-file`",
+            ),
+        ];
+        for (builder, setting) in cases {
+            let (element, _bus) = with_bus(builder);
+            let warnings = warnings_of(&element, || {
+                let paused = element.set_state(gst::State::Paused);
+                paused.expect("it is well configured");
+            });
+            element.set_state(gst::State::Null).expect("it stops");
+            assert_eq!(!warnings.is_empty(), is_warned_of, "{warnings:?}");
+            assert!(warnings.iter().all(|warning| warning.contains(setting)));
+        }
     }
 }
 
