@@ -7,6 +7,7 @@
 pub mod api;
 mod auth_service;
 mod backoff;
+mod bounded_map;
 mod cenc;
 #[doc(hidden)]
 pub mod check;

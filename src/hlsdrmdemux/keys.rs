@@ -2,7 +2,6 @@
 
 //! Keys that playlists hand out by a URI: each asked for once a presentation, and remembered.
 
-use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -11,6 +10,7 @@ use zeroize::Zeroizing;
 
 use super::key_fetcher::KeyFetcher;
 use super::key_response::key_of;
+use crate::bounded_map::BoundedMap;
 use crate::cenc::ContentKey;
 use crate::error::{Failure, Kind};
 use crate::hls::{Digest, decode_data_uri, is_data_uri};
@@ -32,16 +32,11 @@ pub const FAILED_FOR: Duration = Duration::from_secs(2);
 /// The keys of one presentation.
 pub struct KeyStore {
     fetcher: KeyFetcher,
-    state: Mutex<State>,
+    keys: Mutex<Keys>,
 }
 
-#[derive(Default)]
-struct State {
-    /// By the digests of their URLs.
-    keys: HashMap<Digest, Arc<Entry>>,
-    /// The oldest first.
-    order: VecDeque<Digest>,
-}
+/// By the digests of their URLs.
+type Keys = BoundedMap<Digest, Arc<Entry>, MAX_KEYS>;
 
 /// What is known of a key. Whoever asks first fetches it, and the others wait.
 type Entry = tokio::sync::Mutex<Option<Known>>;
@@ -69,7 +64,7 @@ impl KeyStore {
     pub fn new(source: Source, policy: KeyPolicy, tokens: Arc<dyn TokenSource>) -> Self {
         Self {
             fetcher: KeyFetcher::new(source, policy, tokens),
-            state: Mutex::default(),
+            keys: Mutex::default(),
         }
     }
 
@@ -112,18 +107,12 @@ impl KeyStore {
 
     fn entry(&self, url: &Url) -> Arc<Entry> {
         let digest = Digest::of(url.as_str().as_bytes());
-        let mut state = lock(&self.state);
-        if let Some(known) = state.keys.get(&digest) {
+        let mut keys = lock(&self.keys);
+        if let Some(known) = keys.get(&digest) {
             return known.clone();
         }
-        if state.order.len() >= MAX_KEYS
-            && let Some(oldest) = state.order.pop_front()
-        {
-            state.keys.remove(&oldest);
-        }
         let entry = Arc::<Entry>::default();
-        state.order.push_back(digest);
-        state.keys.insert(digest, entry.clone());
+        keys.insert(digest, entry.clone());
         entry
     }
 }

@@ -2,7 +2,7 @@
 
 //! One presentation as the server has it: where it is from, what is known of it, whom to tell.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,7 @@ use url::Url;
 use super::keys::{KeyBytes, KeyStore, MAX_KEYS};
 use super::turns::Turns;
 use super::url_map::PresentationMap;
+use crate::bounded_map::BoundedMap;
 use crate::cenc::{ContentKey, PrivateKey};
 use crate::error::Failure;
 use crate::hls::{ByteRange, Digest, InitLocation, decode_data_uri, is_data_uri};
@@ -249,29 +250,18 @@ impl Presentation {
     pub fn private_key(&self, url: &Url, key: &KeyBytes) -> Option<Arc<PrivateKey>> {
         let digest = Digest::of(url.as_str().as_bytes());
         let mut keys = lock(&self.private_keys);
-        if let Some(known) = keys.known.get(&digest) {
+        if let Some(known) = keys.get(&digest) {
             return Some(known.clone());
         }
         let key = ContentKey::from_slice(&key[..])?;
         let new = Arc::new(PrivateKey::new(key));
-        keys.known.insert(digest, new.clone());
-        keys.order.push_back(digest);
-        if keys.order.len() > MAX_KEYS
-            && let Some(oldest) = keys.order.pop_front()
-        {
-            keys.known.remove(&oldest);
-        }
+        keys.insert(digest, new.clone());
         Some(new)
     }
 }
 
 /// Keys that decryptors of this process find, by the digests of their URLs.
-#[derive(Default)]
-struct PrivateKeys {
-    known: HashMap<Digest, Arc<PrivateKey>>,
-    /// The oldest first.
-    order: VecDeque<Digest>,
-}
+type PrivateKeys = BoundedMap<Digest, Arc<PrivateKey>, MAX_KEYS>;
 
 /// Part of a file that has come as a whole.
 fn part(file: Bytes, range: Option<ByteRange>, is_init: bool) -> Result<Bytes, Failure> {

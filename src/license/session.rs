@@ -3,7 +3,6 @@
 //! The keys of one stream: which ones its init data names, which licenses are here, and when there
 //! has to be another one.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -19,6 +18,7 @@ use super::request::{Granted, LicenseRequest, RequestParts};
 use super::servers::ManifestServers;
 use super::shared_requests::forget_unused;
 use super::token_store::TokenStore;
+use crate::bounded_map::BoundedMap;
 use crate::cenc::{ContentKey, InitData, KeyId};
 use crate::error::Failure;
 
@@ -52,7 +52,7 @@ pub struct LicenseSession {
     named: NamedKeys,
     servers: ManifestServers,
     /// Keys that a demuxer of this process has handed over, which no license is asked for.
-    private: HashMap<KeyId, ContentKey>,
+    private: BoundedMap<KeyId, ContentKey, MAX_KEY_IDS>,
     request: KeyRequest,
     held: HeldLicenses,
     /// What the stream waits for.
@@ -94,7 +94,7 @@ impl LicenseSession {
             let is_pending = pending
                 .as_ref()
                 .is_some_and(|one| one.of().key_ids.contains(key_id));
-            is_pending || private.contains_key(key_id) || held.with_key(key_id).is_some()
+            is_pending || private.get(key_id).is_some() || held.with_key(key_id).is_some()
         };
         let is_covered = |key_id: &KeyId| request.covers(key_id);
         named.add(&init_data.key_ids, origin, is_covered, is_at_hand);
@@ -103,9 +103,7 @@ impl LicenseSession {
     /// Takes keys that a demuxer of this process hands over. Of one key id the newest counts.
     pub fn add_private(&mut self, keys: Vec<(KeyId, ContentKey)>) {
         for (key_id, key) in keys {
-            if self.private.len() < MAX_KEY_IDS || self.private.contains_key(&key_id) {
-                self.private.insert(key_id, key);
-            }
+            self.private.insert(key_id, key);
         }
     }
 

@@ -3,6 +3,7 @@
 //! Which keys are asked for, and what comes of it.
 
 use super::*;
+use crate::license::named_keys::MAX_KEY_IDS;
 
 #[test]
 fn one_request_asks_for_all_named_keys() {
@@ -109,6 +110,20 @@ fn private_key_needs_no_license() {
     assert!(rig.obtain(ONE).is_ok());
     assert!(rig.session.get(ONE).is_some());
     assert_eq!(rig.asked(), Vec::<Vec<KeyId>>::new());
+}
+
+// A channel whose keys change every minute names hundreds in an evening.
+#[test]
+fn newest_private_keys_are_kept() {
+    let mut rig = Rig::new();
+    let key_id = |number: usize| KeyId((number as u128).to_be_bytes());
+    for number in 1..=2 * MAX_KEY_IDS {
+        let key = ContentKey::from_slice(&[number as u8; 16]).expect("a key");
+        rig.session.add_private(vec![(key_id(number), key)]);
+        assert!(rig.session.get(key_id(number)).is_some(), "{number}");
+    }
+    assert!(rig.session.get(key_id(1)).is_none());
+    assert!(rig.session.get(key_id(MAX_KEY_IDS + 1)).is_some());
 }
 
 #[test]
