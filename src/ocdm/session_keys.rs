@@ -2,8 +2,6 @@
 
 //! The keys of one session, as its CDM tells of them.
 
-use std::collections::BTreeMap;
-
 use super::key_status::KeyStatus;
 use crate::cenc::KeyId;
 
@@ -18,8 +16,8 @@ pub const NO_ID: KeyId = KeyId([0; 16]);
 
 #[derive(Default)]
 pub struct SessionKeys {
-    /// By what the CDM calls them.
-    known: BTreeMap<KeyName, Known>,
+    /// By what the CDM calls them, the newest last.
+    known: Vec<(KeyName, Known)>,
     /// The keys that the session was made for, where its init data says.
     listed: Vec<KeyId>,
     /// The CDM has said that these are all.
@@ -78,26 +76,29 @@ impl SessionKeys {
     }
 
     pub fn has_usable(&self) -> bool {
-        self.known.values().any(|known| known.status.is_usable())
+        self.known.iter().any(|(_, known)| known.status.is_usable())
     }
 
     /// Whether one could be used once.
     pub fn were_usable(&self) -> bool {
-        self.known.values().any(|known| known.was_usable)
+        self.known.iter().any(|(_, known)| known.was_usable)
     }
 
     /// Takes in what can be done with a key of that name. `true` where that is news.
     pub fn insert(&mut self, name: KeyName, status: KeyStatus) -> bool {
+        let is_usable = status.is_usable();
         let named = name.and_then(|key_id| self.find_named(&key_id));
-        let found = named.or_else(|| Some((name, *self.known.get(&name)?)));
-        if found.is_none() && self.known.len() >= MAX_KEYS {
-            return false;
+        let name = named.map_or(name, |(name, _)| name);
+        if let Some((_, known)) = self.known.iter_mut().find(|(known, _)| *known == name) {
+            known.was_usable |= is_usable;
+            return std::mem::replace(&mut known.status, status) != status;
         }
-        let name = found.map_or(name, |(name, _)| name);
-        let before = found.map(|(_, known)| known);
-        let was_usable = before.is_some_and(|known| known.was_usable) || status.is_usable();
-        self.known.insert(name, Known { status, was_usable });
-        before.map(|known| known.status) != Some(status)
+        if self.known.len() == MAX_KEYS {
+            self.known.remove(0);
+        }
+        let was_usable = is_usable;
+        self.known.push((name, Known { status, was_usable }));
+        true
     }
 
     /// What is known of that key, or of those that the CDM does not name.
@@ -110,9 +111,7 @@ impl SessionKeys {
     /// PlayReady CDMs name keys in either order of a GUID's bytes.
     fn find_named(&self, key_id: &KeyId) -> Option<(KeyName, Known)> {
         let names = [*key_id, key_id.in_guid_order()];
-        names
-            .into_iter()
-            .find_map(|name| Some((Some(name), *self.known.get(&Some(name))?)))
+        names.into_iter().find_map(|name| self.get(Some(name)))
     }
 
     /// PlayReady modules of Thunder's tell of the license as a whole: with no key id, or with one
@@ -120,9 +119,12 @@ impl SessionKeys {
     fn find_unnamed(&self) -> Option<(KeyName, Known)> {
         let zeros = (!self.listed.contains(&NO_ID)).then_some(Some(NO_ID));
         let names = zeros.into_iter().chain([None]);
-        names
-            .into_iter()
-            .find_map(|name| Some((name, *self.known.get(&name)?)))
+        names.into_iter().find_map(|name| self.get(name))
+    }
+
+    fn get(&self, name: KeyName) -> Option<(KeyName, Known)> {
+        let mut known = self.known.iter();
+        known.find(|(known, _)| *known == name).copied()
     }
 }
 
@@ -165,6 +167,17 @@ mod tests {
         keys.clear();
         assert_eq!(keys.status(&ONE), None);
         assert_eq!(keys.name(&ONE), Some(ONE));
+    }
+
+    #[test]
+    fn newest_of_many_keys_are_known() {
+        let key_id = |number: usize| KeyId((number as u128).to_be_bytes());
+        let mut keys = SessionKeys::default();
+        for number in 1..=2 * MAX_KEYS {
+            assert!(keys.insert(Some(key_id(number)), KeyStatus::Usable));
+            assert!(keys.status(&key_id(number)).is_some(), "{number}");
+        }
+        assert_eq!(keys.status(&key_id(1)), None);
     }
 
     #[test]
