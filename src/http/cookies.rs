@@ -16,7 +16,8 @@ use crate::token::Secret;
 /// Cookies in all. Beyond it no other is taken, so that one host cannot push out all others'.
 const MAX_COOKIES: usize = 256;
 
-/// Cookies of one domain. Beyond it the oldest goes (RFC 6265, 5.3).
+/// Cookies of one domain. Beyond it, and where its own leave no room, the oldest goes (RFC 6265,
+/// 5.3).
 const MAX_OF_DOMAIN: usize = 50;
 
 /// Bytes of names, values, domains and paths in all.
@@ -80,7 +81,7 @@ impl CookieJar {
             return;
         }
         if same.is_none() {
-            self.make_room(&cookie.domain);
+            self.make_room(&cookie);
         }
         let known = same.and_then(|same| self.cookies.get(same));
         let freed = known.map_or(0, Cookie::size);
@@ -139,14 +140,22 @@ impl CookieJar {
         self.bytes = self.cookies.iter().map(Cookie::size).sum();
     }
 
-    fn make_room(&mut self, domain: &str) {
-        let of_domain = || self.cookies.iter().filter(|known| known.domain == domain);
-        if of_domain().count() < MAX_OF_DOMAIN {
+    /// Takes the oldest of the same domain away, where that helps.
+    fn make_room(&mut self, cookie: &Cookie) {
+        let of_domain = |known: &&Cookie| known.domain == cookie.domain;
+        let own = self.cookies.iter().filter(of_domain).map(Cookie::size);
+        let others = self.bytes.saturating_sub(own.sum());
+        if others.saturating_add(cookie.size()) > MAX_BYTES {
             return;
         }
-        let oldest = self.cookies.iter().position(|known| known.domain == domain);
-        if let Some(oldest) = oldest {
-            self.remove(oldest);
+        loop {
+            let is_full = self.cookies.iter().filter(of_domain).count() >= MAX_OF_DOMAIN
+                || self.bytes.saturating_add(cookie.size()) > MAX_BYTES;
+            let oldest = self.cookies.iter().position(|known| of_domain(&known));
+            match oldest.filter(|_| is_full) {
+                Some(oldest) => self.remove(oldest),
+                None => return,
+            }
         }
     }
 

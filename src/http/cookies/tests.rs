@@ -264,6 +264,8 @@ fn jar_is_bounded() {
     let sizes = jar.cookies.iter().map(Cookie::size);
     assert_eq!(sizes.sum::<usize>(), jar.bytes);
     assert!(jar.bytes <= MAX_BYTES && jar.bytes > MAX_BYTES - MAX_PAIR);
+    let newest = format!("k{}", MAX_OF_DOMAIN - 1);
+    assert_eq!(jar.cookies.last().map(Cookie::name), Some(&*newest));
     let sent = sent_at(&mut jar, to.as_str(), now());
     assert!(sent.len() <= MAX_SENT && sent.len() >= long.len());
 }
