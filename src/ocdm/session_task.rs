@@ -119,6 +119,10 @@ impl Task {
                 }
             }
             Order::Unasked(round, challenge) if round == self.round() => {
+                // Somebody has come meanwhile.
+                if !lock(&self.requesters).is_empty() {
+                    return vec![Effect::Request(challenge)];
+                }
                 let mut effects = self.change(|machine| machine.on(Event::NobodyAsks, now));
                 effects.extend(self.on_challenge(challenge, now));
                 effects
