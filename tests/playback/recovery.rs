@@ -144,9 +144,15 @@ in_every_player! {
         assert_licenses(&operator, &[200, 403, 200, 200]);
     }
 
+    // A film whose sound is over before the player has taken its pictures ends without them
+    // (decodebin3): what was held comes all at once.
     fn channel_change_recovers_from_each_rejected_token(player: Player) {
         let operator = Operator::start();
-        let harness = Setup::new(player, &operator).open();
+        let setup = Setup::new(player, &operator);
+        let harness = match player {
+            Player::Playbin3 => setup.in_time().open(),
+            _ => setup.open(),
+        };
         harness.start();
         assert_played(&harness, &harness.end(), operator.kinds());
         for tune in 1..=2 {

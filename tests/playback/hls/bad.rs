@@ -12,6 +12,7 @@ use support::in_both_players;
 use support::operator::Operator;
 use support::player::Player;
 use support::player_harness::{Complaint, Setup};
+use support::rig::nobody;
 
 use super::{key_tag, raise, with_licenses};
 
@@ -92,14 +93,13 @@ in_both_players! {
     }
 
     fn one_whose_server_is_gone_is_told(player: Player) {
-        let origin = Operator::start().url("");
+        let place = nobody();
         let folder = presentation(b"");
-        let master = format!("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\n{origin}/hls/cenc/video.m3u8\n");
+        let master = format!("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nhttp://{place}/hls/cenc/video.m3u8\n");
         fs::write(folder.join("dash/bad/master.m3u8"), master).expect("a scratch file");
         let operator = Operator::start_with_media(folder);
         let complaint = complaint_of(player, &operator, "/hls/bad/master.m3u8");
         let message = complaint.error.message();
-        let place = origin.trim_start_matches("http://");
         assert!(message.contains(&format!("No connection to {place}")), "{message}");
     }
 
