@@ -13,14 +13,10 @@ use crate::token::{ClockReading, Token};
 use super::change_notices::ChangeNotices;
 use super::failures::Failures;
 use super::fetcher::{Discovered, FetchReason, Fetched, SessionObserver, TokenFetcher};
-use super::rejections::Rejections;
+use super::rejections::{REJECT_WINDOW, Rejections};
 use super::request::{
     Answer, Listener, Outcome, Pending, Step, Ticket, abandoned, all_rejected, rejected_again,
 };
-
-/// A token that is rejected within this time of its arrival was never good. One that is rejected
-/// later was, and a service that takes sessions away now and then is not one that takes none.
-const REJECT_WINDOW: Duration = Duration::from_secs(60);
 
 /// A token is used for so long at the least, whatever its end, and replaced after half of it. Where
 /// service and box do not agree what o'clock it is, a token may be about to end when it comes, and
@@ -187,7 +183,7 @@ impl State {
         }
         token.reject();
         let was_good = self.is_older_than(REJECT_WINDOW, now);
-        if self.rejections.add(&token, http_status, was_good) {
+        if self.rejections.add(&token, http_status, was_good, now) {
             self.fail(all_rejected(), now);
         }
     }
@@ -348,7 +344,7 @@ impl State {
         self.discovered = fetched.discovered;
         let latency = now.steady.saturating_duration_since(ticket.started);
         let result = fetched.result.and_then(|response| {
-            match self.rejections.contains(&response.grant.token) {
+            match self.rejections.contains(&response.grant.token, now) {
                 true => Err(rejected_again().after_attempts(response.attempts)),
                 false => Ok(response.into_token(ticket.started, latency, now)),
             }

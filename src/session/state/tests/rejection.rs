@@ -33,6 +33,28 @@ fn rejected_token_is_never_handed_out_again() {
     assert_eq!(told.kind, Kind::Denied);
 }
 
+/// One channel that this account may not watch takes no other away for good, where the auth service
+/// keeps its token.
+#[test]
+fn rejected_text_may_come_again_for_a_later_tune() {
+    let (mut state, now) = (State::default(), ClockReading::now());
+    let mut token = state.granted(endless("one"), now);
+    let mut now = now;
+    for _ in 0..2 {
+        state.reject(token.generation(), 403, now);
+        let ticket = state.began(now);
+        assert!(state.finished(ticket, endless("one"), now).is_err());
+        now = later(now, 59);
+        let ticket = state.began(now);
+        assert!(state.finished(ticket, endless("one"), now).is_err());
+        now = later(now, 60);
+        let again = state.granted(endless("one"), now);
+        assert!(again.generation() > token.generation() && !again.is_rejected());
+        token = again;
+    }
+    assert_eq!(state.at_hand(now), Some(token.generation()));
+}
+
 #[test]
 fn rejection_covers_all_generations_of_same_token() {
     let (mut state, now) = (State::default(), ClockReading::now());
